@@ -1,0 +1,40 @@
+# syntax=docker/dockerfile:1
+# One image with the binaries of all roles; which of them runs is the container's command.
+# Another binary: a `--package` below.
+
+# Debian's release must be the same in both stages: binaries are linked against its C library.
+FROM rust:1.95.0-trixie AS builder
+# OpenSSL, for the feature `tls`.
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends libssl-dev pkg-config \
+    && rm -rf /var/lib/apt/lists/*
+WORKDIR /factline
+COPY . .
+# The caches outlive the layer, so that a change compiles what it touches and no more; what is in a cache is in no
+# image, which is why the binaries are copied out.
+RUN --mount=type=cache,target=/usr/local/cargo/registry \
+    --mount=type=cache,target=/factline/target \
+    cargo build --release --locked --bins \
+      --package command-api \
+      --package command-handlers \
+      --package demo \
+      --package gateway \
+      --package operations-tracker \
+      --package projectors \
+      --package read-api \
+      --features command-api/tls,command-handlers/tls,operations-tracker/tls,projectors/tls,read-api/tls \
+    && mkdir /programs \
+    && find target/release -maxdepth 1 -type f -executable -exec cp {} /programs/ \;
+
+FROM debian:trixie-slim
+# For TLS to brokers, registry and database; with the certificates of public authorities.
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends ca-certificates libssl3t64 \
+    && rm -rf /var/lib/apt/lists/*
+COPY --from=builder /programs/ /usr/local/bin/
+COPY --chmod=0755 deploy/healthy /usr/local/bin/healthy
+# A number, so that Kubernetes can see that it is not root.
+USER 10001:10001
+ENV FACTLINE_LOG_FORMAT=json
+HEALTHCHECK --interval=5s --timeout=3s --start-period=60s --retries=6 CMD ["healthy"]
+CMD ["gateway", "--help"]

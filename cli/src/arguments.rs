@@ -1,0 +1,53 @@
+//! What people write for times.
+
+use chrono::{NaiveDate, NaiveTime, TimeDelta, Utc};
+use factline::Timestamp;
+
+/// For `value_parser`: an instant, a day, or how long ago.
+pub(crate) fn instant(text: &str) -> Result<Timestamp, String> {
+    if let Ok(instant) = text.parse() {
+        return Ok(instant);
+    }
+    if let Ok(day) = text.parse::<NaiveDate>() {
+        return Ok(day.and_time(NaiveTime::MIN).and_utc());
+    }
+    ago(text)
+        .and_then(|ago| Utc::now().checked_sub_signed(ago))
+        .ok_or_else(|| {
+            "is no time: write 2026-03-01T12:00:00Z, 2026-03-01, or 90s, 15m, 2h, 7d for so long ago"
+                .to_owned()
+        })
+}
+
+fn ago(text: &str) -> Option<TimeDelta> {
+    let unit = text.chars().next_back()?;
+    let number: i64 = text.strip_suffix(unit)?.parse().ok().filter(|n| *n >= 0)?;
+    match unit {
+        's' => TimeDelta::try_seconds(number),
+        'm' => TimeDelta::try_minutes(number),
+        'h' => TimeDelta::try_hours(number),
+        'd' => TimeDelta::try_days(number),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instants_days_and_spans_are_times() {
+        let noon = instant("2026-03-01T12:00:00Z").unwrap();
+        assert_eq!(noon, instant("2026-03-01T13:00:00+01:00").unwrap());
+        assert_eq!(noon - instant("2026-03-01").unwrap(), TimeDelta::hours(12));
+        let then = instant("2h").unwrap();
+        assert_eq!((Utc::now() - then).num_minutes(), 120);
+    }
+
+    #[test]
+    fn anything_else_is_refused() {
+        for text in ["", "yesterday", "-2h", "2", "h", "99999999999999999d", "2€"] {
+            assert!(instant(text).is_err(), "{text}");
+        }
+    }
+}

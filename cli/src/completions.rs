@@ -1,0 +1,25 @@
+//! `factline completions`.
+
+use anyhow::Result;
+use clap::{Args, CommandFactory as _};
+use clap_complete::Shell;
+
+use crate::Cli;
+
+/// Prints a script that teaches a shell to complete this tool's commands
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  factline completions bash > ~/.local/share/bash-completion/completions/factline\n  \
+                        factline completions zsh > ~/.zfunc/_factline"
+)]
+pub(crate) struct Options {
+    /// The shell
+    shell: Shell,
+}
+
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let mut script = Vec::new();
+    clap_complete::generate(options.shell, &mut Cli::command(), "factline", &mut script);
+    std::io::Write::write_all(&mut std::io::stdout(), &script)?;
+    Ok(())
+}

@@ -1,0 +1,182 @@
+//! `factline dead-letters`: commands that could not be handled, and what people do about them.
+
+mod letter;
+mod mending;
+
+use anyhow::{Context as _, Result};
+use clap::{Args, Subcommand};
+use factline_kafka::{KafkaConfig, Registry, Topics};
+
+use self::letter::Letter;
+use self::mending::Mender;
+use crate::output::Output;
+use crate::progress::during;
+
+/// Looks at commands that could not be handled, sends them again, or puts them aside
+#[derive(Debug, Args)]
+#[command(
+    after_help = "A letter is named by its place, as list shows it, or by its operation. Both redrive and discard are \
+                  recorded with who did it.\n\nExamples:\n  factline dead-letters list ordering.order\n  \
+                  factline dead-letters show ordering.order ordering.order.commands/3@17\n  \
+                  factline dead-letters redrive ordering.order ordering.order.commands/3@17 --actor ada\n  \
+                  factline dead-letters discard ordering.order ordering.order.commands/3@17 --note 'sent by a test'"
+)]
+pub(crate) struct Options {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Show the letters that nobody has done anything about
+    #[command(after_help = "Example:\n  factline dead-letters list ordering.order --all")]
+    List {
+        /// Also those that were redriven or discarded
+        #[arg(long)]
+        all: bool,
+        #[command(flatten)]
+        source: Source,
+    },
+    /// Show one letter whole
+    #[command(
+        after_help = "Example:\n  factline dead-letters show ordering.order ordering.order.commands/3@17"
+    )]
+    Show {
+        #[command(flatten)]
+        source: Source,
+        /// The letter
+        letter: String,
+    },
+    /// Send letters again, each as a new operation
+    #[command(
+        after_help = "Example:\n  factline dead-letters redrive ordering.order ordering.order.commands/3@17 --actor ada"
+    )]
+    Redrive {
+        #[command(flatten)]
+        source: Source,
+        /// The letters
+        #[arg(required = true)]
+        letters: Vec<String>,
+        #[command(flatten)]
+        actor: Actor,
+    },
+    /// Mark letters as not to be sent again; they stay readable
+    #[command(
+        after_help = "Example:\n  factline dead-letters discard ordering.order ordering.order.commands/3@17 --note 'sent by a test'"
+    )]
+    Discard {
+        #[command(flatten)]
+        source: Source,
+        /// The letters
+        #[arg(required = true)]
+        letters: Vec<String>,
+        /// Why
+        #[arg(long)]
+        note: Option<String>,
+        #[command(flatten)]
+        actor: Actor,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Source {
+    /// Aggregate type, such as ordering.order
+    aggregate: String,
+    #[command(flatten)]
+    kafka: KafkaConfig,
+}
+
+#[derive(Debug, Args)]
+struct Actor {
+    /// Who does this; without it the user of this shell
+    #[arg(long, env = "FACTLINE_ACTOR")]
+    actor: Option<String>,
+}
+
+impl Actor {
+    fn name(self) -> Result<String> {
+        self.actor
+            .or_else(|| std::env::var("USER").ok())
+            .filter(|name| !name.trim().is_empty())
+            .context("it is recorded who does this: say it with --actor")
+    }
+}
+
+impl Source {
+    fn topics(&self) -> Topics {
+        Topics::new(&self.kafka.topic_prefix, &self.aggregate)
+    }
+
+    async fn letters(&self) -> Result<Vec<Letter>> {
+        let (kafka, topic) = (self.kafka.clone(), self.topics().dead_letters().to_owned());
+        let reading = tokio::task::spawn_blocking(move || letter::read(&kafka, &topic));
+        during("reading", reading).await?
+    }
+
+    /// The letters of these names, all or none.
+    async fn named(&self, names: &[String]) -> Result<Vec<Letter>> {
+        let all = self.letters().await?;
+        let find = |name: &String| {
+            let found = all.iter().find(|letter| letter.is_called(name));
+            found
+                .cloned()
+                .with_context(|| format!("{} has no dead letter {name}", self.aggregate))
+        };
+        names.iter().map(find).collect()
+    }
+}
+
+const HEADING: [&str; 6] = ["letter", "time", "type", "code", "state", "reason"];
+
+pub(crate) async fn run(options: Options, output: &Output) -> Result<()> {
+    match options.what {
+        What::List { all, source } => {
+            let letters = source.letters().await?;
+            let shown = letters.iter().filter(|letter| all || letter.mark.is_none());
+            let rows: Vec<_> = shown.map(Letter::row).collect();
+            output.table(&HEADING, &rows)
+        }
+        What::Show { source, letter } => {
+            let registry = Registry::new(&source.kafka.registry_url);
+            for letter in source.named(&[letter]).await? {
+                output.document(&letter.document(&registry).await?)?;
+            }
+            Ok(())
+        }
+        What::Redrive {
+            source,
+            letters,
+            actor,
+        } => {
+            let letters = open(source.named(&letters).await?)?;
+            let mender = Mender::new(&source.kafka, source.topics(), actor.name()?)?;
+            for letter in &letters {
+                output.line(&mender.redrive(letter).await?)?;
+            }
+            Ok(())
+        }
+        What::Discard {
+            source,
+            letters,
+            note,
+            actor,
+        } => {
+            let letters = open(source.named(&letters).await?)?;
+            let mender = Mender::new(&source.kafka, source.topics(), actor.name()?)?;
+            for letter in &letters {
+                output.line(&mender.discard(letter, note.as_deref()).await?)?;
+            }
+            Ok(())
+        }
+    }
+}
+
+/// Fails if somebody was here before.
+fn open(letters: Vec<Letter>) -> Result<Vec<Letter>> {
+    for letter in &letters {
+        if let Some(mark) = &letter.mark {
+            anyhow::bail!("{} was {mark} already", letter.key);
+        }
+    }
+    Ok(letters)
+}

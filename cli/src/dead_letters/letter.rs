@@ -1,0 +1,124 @@
+//! A dead letter: the command as it was, the cause, and what was done about it. Headers: see the wire format.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use anyhow::Result;
+use factline_kafka::reading::{Range, Reader};
+use factline_kafka::{KafkaConfig, Record, Registry};
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use crate::output::{Row, cell};
+use crate::shown;
+
+/// Headers that are not the command's.
+pub(super) const PREFIX: &str = "deadletter_";
+
+/// The newest record of a letter.
+#[derive(Debug, Clone)]
+pub(super) struct Letter {
+    /// Names the letter: the place of its command.
+    pub(super) key: String,
+    /// The operation that failed.
+    pub(super) operation: Option<Uuid>,
+    /// What was done about it.
+    pub(super) mark: Option<Mark>,
+    pub(super) record: Record,
+}
+
+/// What somebody did about a letter.
+#[derive(Debug, Clone)]
+pub(super) struct Mark {
+    what: String,
+    by: String,
+    at: String,
+}
+
+impl fmt::Display for Mark {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} by {} at {}", self.what, self.by, self.at)
+    }
+}
+
+/// The letters of a topic, oldest first; of each its newest record, which may be a mark. A tombstone has erased its
+/// letter.
+pub(super) fn read(kafka: &KafkaConfig, topic: &str) -> Result<Vec<Letter>> {
+    let mut letters = BTreeMap::new();
+    for (order, record) in Reader::open(kafka, topic, &Range::default())?
+        .all()?
+        .into_iter()
+        .enumerate()
+    {
+        let key = record.key.clone().unwrap_or_default();
+        let first = letters.get(&key).map_or(order, |(first, _)| *first);
+        if record.value.is_some() {
+            letters.insert(key, (first, record));
+        } else {
+            letters.remove(&key);
+        }
+    }
+    let mut letters: Vec<(usize, Record)> = letters.into_values().collect();
+    letters.sort_by_key(|(first, _)| *first);
+    Ok(letters
+        .into_iter()
+        .map(|(_, record)| Letter::new(record))
+        .collect())
+}
+
+impl Letter {
+    fn new(record: Record) -> Self {
+        let header = |name: &str| header(&record, name);
+        let mark = header("deadletter_mark").map(|what| Mark {
+            what,
+            by: header("deadletter_markedby").unwrap_or_default(),
+            at: header("deadletter_markedat").unwrap_or_default(),
+        });
+        Self {
+            key: shown::text(record.key.as_deref().unwrap_or_default()),
+            operation: header("deadletter_operation").and_then(|id| id.parse().ok()),
+            mark,
+            record,
+        }
+    }
+
+    /// Whether this is its place or its operation.
+    pub(super) fn is_called(&self, name: &str) -> bool {
+        self.key == name || self.operation.is_some_and(|id| id.to_string() == name)
+    }
+
+    /// The letter in one line.
+    pub(super) fn row(&self) -> Row {
+        let header = |name: &str| header(&self.record, name);
+        let state = self.mark.as_ref().map_or("open", |mark| &mark.what);
+        let value = json!({
+            "letter": self.key, "operation": self.operation, "time": shown::instant(self.record.timestamp),
+            "type": header("ce_type"), "code": header("deadletter_code"), "state": state,
+            "reason": header("deadletter_reason"),
+        });
+        let cells = ["letter", "time", "type", "code", "state", "reason"];
+        let cells = cells.map(|name| cell(&value[name])).to_vec();
+        (value, cells)
+    }
+
+    /// Everything.
+    pub(super) async fn document(&self, registry: &Registry) -> Result<Value> {
+        let (mut value, _) = self.row();
+        let headers = self.record.headers.iter();
+        let headers: Map<String, Value> = headers
+            .map(|(name, value)| (name.clone(), shown::text(value).into()))
+            .collect();
+        if let Value::Object(shown) = &mut value {
+            shown.insert("headers".to_owned(), headers.into());
+            shown::value(registry, &self.record, shown).await?;
+        }
+        Ok(value)
+    }
+}
+
+/// The last header of a name, as text.
+fn header(record: &Record, name: &str) -> Option<String> {
+    let mut headers = record.headers.iter().rev();
+    let (_, value) = headers.find(|(known, _)| known == name)?;
+    Some(shown::text(value))
+}

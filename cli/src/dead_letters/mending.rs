@@ -1,0 +1,173 @@
+//! Sending a letter again, or putting it aside. Either leaves a mark: the letter once more, under the same key, with who
+//! did what and when, so that compaction keeps letter and mark together.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use chrono::{SecondsFormat, Utc};
+use factline::id;
+use factline_kafka::reading::partitions;
+use factline_kafka::topics::partition_of;
+use factline_kafka::{KafkaConfig, Record, Topics};
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::{FutureProducer, FutureRecord};
+use serde_json::json;
+
+use super::letter::{Letter, PREFIX};
+use crate::output::Row;
+
+/// How long an append may take.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Headers that a new operation has of its own, or must not have.
+const REPLACED: [&str; 8] = [
+    "ce_id",
+    "ce_operation",
+    "ce_time",
+    "ce_origintime",
+    "ce_actor",
+    "ce_retryof",
+    "ce_idempotencyscope",
+    "ce_idempotencyprint",
+];
+
+/// Somebody at work on the letters of an aggregate type.
+pub(super) struct Mender {
+    kafka: KafkaConfig,
+    topics: Topics,
+    actor: String,
+    producer: FutureProducer,
+}
+
+type Headers = Vec<(String, Vec<u8>)>;
+
+impl Mender {
+    pub(super) fn new(kafka: &KafkaConfig, topics: Topics, actor: String) -> Result<Self> {
+        let producer = kafka
+            .client_config()
+            .set("client.id", "factline")
+            .set("enable.idempotence", "true")
+            .set("acks", "all")
+            .create()
+            .context("cannot make a producer")?;
+        Ok(Self {
+            kafka: kafka.clone(),
+            topics,
+            actor,
+            producer,
+        })
+    }
+
+    /// Sends the command again as a new operation. The operation derives from the letter: if this ends before the mark
+    /// is written and somebody does it again, the handler takes the command once.
+    pub(super) async fn redrive(&self, letter: &Letter) -> Result<Row> {
+        let failed = letter
+            .operation
+            .with_context(|| format!("{} does not name its operation", letter.key))?;
+        let operation = id::retry(failed, &letter.key);
+        let own = |(name, _): &&(String, Vec<u8>)| {
+            !name.starts_with(PREFIX) && !REPLACED.contains(&name.as_str())
+        };
+        let mut headers: Headers = letter.record.headers.iter().filter(own).cloned().collect();
+        let new = [
+            ("ce_id", operation.to_string()),
+            ("ce_operation", operation.to_string()),
+            ("ce_time", now()),
+            ("ce_origintime", now()),
+            ("ce_actor", self.actor.clone()),
+            ("ce_retryof", failed.to_string()),
+        ];
+        headers.extend(new.map(bytes));
+        let key = letter
+            .record
+            .headers
+            .iter()
+            .find(|(name, _)| name == "deadletter_key")
+            .map(|(_, key)| key.clone())
+            .with_context(|| {
+                format!(
+                    "{} was sent without a key: it cannot be sent again",
+                    letter.key
+                )
+            })?;
+        let (kafka, topic) = (self.kafka.clone(), self.topics.commands().to_owned());
+        let count = tokio::task::spawn_blocking(move || partitions(&kafka, &topic)).await??;
+        let command = Record {
+            topic: self.topics.commands().to_owned(),
+            partition: partition_of(&key, count),
+            key: Some(key),
+            headers,
+            ..letter.record.clone()
+        };
+        let place = self.append(&command).await?;
+        let retry = ("deadletter_retry", operation.to_string());
+        self.mark(letter, "redriven", Some(retry)).await?;
+        let shown = json!({
+            "letter": letter.key, "state": "redriven", "operation": operation.to_string(), "place": place,
+        });
+        Ok((
+            shown,
+            vec![
+                letter.key.clone(),
+                format!("redriven as operation {operation}"),
+            ],
+        ))
+    }
+
+    /// Marks the letter as not to be sent again.
+    pub(super) async fn discard(&self, letter: &Letter, note: Option<&str>) -> Result<Row> {
+        let note = note.map(|note| ("deadletter_note", note.to_owned()));
+        self.mark(letter, "discarded", note).await?;
+        let shown = json!({"letter": letter.key, "state": "discarded"});
+        Ok((shown, vec![letter.key.clone(), "discarded".to_owned()]))
+    }
+
+    async fn mark(&self, letter: &Letter, what: &str, more: Option<(&str, String)>) -> Result<()> {
+        let mut marked = letter.record.clone();
+        let mark = [
+            ("deadletter_mark", what.to_owned()),
+            ("deadletter_markedby", self.actor.clone()),
+            ("deadletter_markedat", now()),
+        ];
+        marked
+            .headers
+            .extend(mark.into_iter().chain(more).map(bytes));
+        self.append(&marked).await?;
+        Ok(())
+    }
+
+    /// Appends a record where it says; answers its place.
+    async fn append(&self, record: &Record) -> Result<String> {
+        let headers = OwnedHeaders::new_with_capacity(record.headers.len());
+        let headers = record
+            .headers
+            .iter()
+            .fold(headers, |headers, (key, value)| {
+                let value = Some(value.as_slice());
+                headers.insert(Header { key, value })
+            });
+        let key = record.key.clone().unwrap_or_default();
+        let value = record.value.clone().unwrap_or_default();
+        let appended = FutureRecord::to(&record.topic)
+            .partition(record.partition)
+            .key(&key)
+            .payload(&value)
+            .headers(headers);
+        let delivered = self.producer.send(appended, TIMEOUT).await;
+        let delivery = delivered
+            .map_err(|(error, _)| error)
+            .with_context(|| format!("cannot append to {}", record.topic))?;
+        Ok(format!(
+            "{}/{}@{}",
+            record.topic, delivery.partition, delivery.offset
+        ))
+    }
+}
+
+fn bytes((name, value): (&str, String)) -> (String, Vec<u8>) {
+    (name.to_owned(), value.into_bytes())
+}
+
+fn now() -> String {
+    Utc::now().to_rfc3339_opts(SecondsFormat::Micros, true)
+}

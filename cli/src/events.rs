@@ -1,0 +1,118 @@
+//! `factline events`.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use clap::Args;
+use factline::Timestamp;
+use factline_kafka::reading::{Next, Range, Reader, partitions};
+use factline_kafka::topics::partition_of;
+use factline_kafka::{KafkaConfig, Record, Registry, Topics};
+use tokio::sync::mpsc::{self, Receiver, Sender};
+
+use crate::arguments::instant;
+use crate::output::Output;
+use crate::progress::Progress;
+use crate::shown;
+
+/// Shows events, decoded by the schemas that wrote them, in order within each partition
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  factline events ordering.order --since 15m\n  \
+                        factline events ordering.order --key 7d9c7a2e-5a52-4c0e-9d5c-2d1a3c9d1e11\n  \
+                        factline events ordering.order --since 2026-03-01 --until 2026-03-02 --format json | jq .data\n  \
+                        factline events ordering.order --follow"
+)]
+pub(crate) struct Options {
+    /// Aggregate type, such as ordering.order
+    aggregate: String,
+    /// Those of one aggregate only
+    #[arg(long, value_name = "ID")]
+    key: Option<String>,
+    /// Not those before this time: an instant, a day, or 90s, 15m, 2h, 7d for so long ago
+    #[arg(long, value_name = "T", value_parser = instant)]
+    since: Option<Timestamp>,
+    /// Not those after this time
+    #[arg(long, value_name = "T", value_parser = instant)]
+    until: Option<Timestamp>,
+    /// Go on with those that come, until interrupted
+    #[arg(long, conflicts_with = "until")]
+    follow: bool,
+    #[command(flatten)]
+    kafka: KafkaConfig,
+}
+
+pub(crate) async fn run(options: Options, output: &Output) -> Result<()> {
+    let registry = Registry::new(&options.kafka.registry_url);
+    let (sender, mut records) = mpsc::channel(256);
+    let reading = tokio::task::spawn_blocking(move || read(&options, &sender));
+    print(&registry, &mut records, output).await?;
+    // If nobody listens any more, printing has failed and said so.
+    drop(records);
+    reading.await?
+}
+
+enum Read {
+    Total(u64),
+    Record(Box<Record>),
+    Passed,
+}
+
+async fn print(registry: &Registry, records: &mut Receiver<Read>, output: &Output) -> Result<()> {
+    let mut progress = Progress::new("events", 0);
+    while let Some(read) = records.recv().await {
+        match read {
+            Read::Total(total) => progress = Progress::new("events", total),
+            Read::Passed => progress.step(),
+            Read::Record(record) => {
+                let place = record.place();
+                let shown = shown::record(registry, &record).await.context(place)?;
+                progress.step();
+                progress.beside(|| output.line(&shown::row(shown)))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn read(options: &Options, sender: &Sender<Read>) -> Result<()> {
+    let topics = Topics::new(&options.kafka.topic_prefix, &options.aggregate);
+    let topic = topics.events();
+    let partition = match &options.key {
+        Some(key) => Some(partition_of(
+            key.as_bytes(),
+            partitions(&options.kafka, topic)?,
+        )),
+        None => None,
+    };
+    let range = Range {
+        partition,
+        since: options.since,
+        until: options.until,
+        follow: options.follow,
+    };
+    let mut reader = Reader::open(&options.kafka, topic, &range)?;
+    let tell = |read| sender.blocking_send(read).is_ok();
+    if !options.follow && !tell(Read::Total(reader.total())) {
+        return Ok(());
+    }
+    loop {
+        let read = match reader.next(Duration::from_millis(200))? {
+            Next::End => return Ok(()),
+            Next::Nothing if sender.is_closed() => return Ok(()),
+            Next::Nothing => continue,
+            Next::Record(record) if is_wanted(options, &record) => Read::Record(record),
+            Next::Record(_) => Read::Passed,
+        };
+        if !tell(read) {
+            return Ok(());
+        }
+    }
+}
+
+fn is_wanted(options: &Options, record: &Record) -> bool {
+    match &options.key {
+        Some(key) => record.key.as_deref() == Some(key.as_bytes()),
+        None => true,
+    }
+}

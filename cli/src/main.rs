@@ -1,0 +1,76 @@
+//! `factline`: looks at what happened, and mends what failed.
+//!
+//! A command is a module with its options and its `run`, and a line in [`Command`]. The tool writes what services must
+//! not (marks on dead letters, configuration of topics) and never what only they may: no event, no row.
+
+mod arguments;
+mod completions;
+mod contexts;
+mod dead_letters;
+mod events;
+mod history;
+mod new_context;
+mod operation;
+mod output;
+mod progress;
+mod shown;
+mod state;
+mod topics;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::output::Output;
+
+/// Looks at what happened, and mends what failed
+#[derive(Debug, Parser)]
+#[command(
+    name = "factline",
+    version,
+    after_help = "Examples:\n  factline events ordering.order --since 1h --follow\n  \
+                  factline --format json history 7d9c7a2e-5a52-4c0e-9d5c-2d1a3c9d1e11 | jq .data\n  \
+                  factline topics plan\n\nEach command has examples of its own: factline events --help"
+)]
+struct Cli {
+    #[command(flatten)]
+    output: Output,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Events(events::Options),
+    History(history::Options),
+    State(state::Options),
+    Operation(operation::Options),
+    Topics(topics::Options),
+    DeadLetters(dead_letters::Options),
+    New(new_context::Options),
+    Completions(completions::Options),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let Cli { output, command } = Cli::parse();
+    let done = match command {
+        Command::Events(options) => events::run(options, &output).await,
+        Command::History(options) => history::run(options, &output).await,
+        Command::State(options) => state::run(options, &output).await,
+        Command::Operation(options) => operation::run(options, &output).await,
+        Command::Topics(options) => topics::run(options, &output).await,
+        Command::DeadLetters(options) => dead_letters::run(options, &output).await,
+        Command::New(options) => new_context::run(&options),
+        Command::Completions(options) => completions::run(&options),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever reads us has enough, as `head` does.
+        Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("factline: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

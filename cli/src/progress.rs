@@ -1,0 +1,86 @@
+//! Progress on standard error, of what takes longer than a second, for people at a terminal.
+
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// What is quicker shows nothing.
+const QUIET: Duration = Duration::from_secs(1);
+
+/// Does work of unknown length, with a sign of life when it takes longer.
+pub(crate) async fn during<T>(what: &'static str, work: impl Future<Output = T>) -> T {
+    let mut work = std::pin::pin!(work);
+    if let Ok(done) = tokio::time::timeout(QUIET, &mut work).await {
+        return done;
+    }
+    let spinner = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    let spinner = spinner.with_message(what);
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed}") {
+        spinner.set_style(style);
+    }
+    spinner.enable_steady_tick(Duration::from_millis(100));
+    let done = work.await;
+    spinner.finish_and_clear();
+    done
+}
+
+/// A count that may become a bar.
+pub(crate) struct Progress {
+    began: Instant,
+    what: String,
+    done: u64,
+    total: u64,
+    bar: Option<ProgressBar>,
+}
+
+impl Progress {
+    pub(crate) fn new(what: &str, total: u64) -> Self {
+        Self {
+            began: Instant::now(),
+            what: what.to_owned(),
+            done: 0,
+            total,
+            bar: None,
+        }
+    }
+
+    /// One more is done.
+    pub(crate) fn step(&mut self) {
+        self.done += 1;
+        self.show();
+    }
+
+    /// Looks at the clock.
+    pub(crate) fn show(&mut self) {
+        if self.began.elapsed() < QUIET {
+            return;
+        }
+        let bar = self.bar.get_or_insert_with(|| {
+            let target = ProgressDrawTarget::stderr();
+            let bar = ProgressBar::with_draw_target(Some(self.total), target);
+            let style = "{msg} {bar:30.cyan/dim} {human_pos} of {human_len} {per_sec} {elapsed}";
+            match ProgressStyle::with_template(style) {
+                Ok(style) => bar.with_style(style),
+                Err(_) => bar,
+            }
+            .with_message(self.what.clone())
+        });
+        bar.set_position(self.done);
+    }
+
+    /// Prints past the bar.
+    pub(crate) fn beside<T>(&self, print: impl FnOnce() -> T) -> T {
+        match &self.bar {
+            Some(bar) => bar.suspend(print),
+            None => print(),
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! The rules, one by one, and what must hold of all of them together.
+
+use factline::testing::given;
+use {context}_schemas::Create{Aggregate};
+use proptest::prelude::*;
+use uuid::Uuid;
+
+use super::*;
+
+const ID: Uuid = Uuid::from_u128(1);
+
+fn create(name: &str) -> Create{Aggregate} {
+    Create{Aggregate} {
+        {aggregate}_id: ID,
+        name: name.into(),
+    }
+}
+
+fn created(name: &str) -> Event {
+    {Aggregate}Created {
+        {aggregate}_id: ID,
+        name: name.into(),
+    }
+    .into()
+}
+
+#[test]
+fn what_nobody_has_created_is_created() {
+    given::<{Aggregate}>([])
+        .when(create("one"))
+        .then([created("one")]);
+}
+
+#[test]
+fn created_again_it_is_already_so() {
+    given::<{Aggregate}>([created("one")])
+        .when(create("one"))
+        .then_nothing();
+}
+
+#[test]
+fn another_under_the_same_id_is_refused() {
+    given::<{Aggregate}>([created("one")])
+        .when(create("two"))
+        .then_rejected(&Rejection::{Aggregate}Exists);
+}
+
+#[test]
+fn a_pair_that_no_rule_makes_changes_nothing() {
+    let state = given::<{Aggregate}>([created("one"), created("two")]).state();
+    assert_eq!(state, given([created("one")]).state());
+}
+
+fn command() -> impl Strategy<Value = Command> {
+    "[ab]{0,2}".prop_map(|name| create(&name).into())
+}
+
+proptest! {
+    /// Every event changes the state, and a command that was accepted is already so when it comes again.
+    #[test]
+    fn events_change_something_and_commands_can_be_repeated(commands in prop::collection::vec(command(), 1..8)) {
+        let mut state = {Aggregate}::default();
+        for command in commands {
+            let Ok(decision) = state.decide(command.clone(), Timestamp::UNIX_EPOCH) else {
+                continue;
+            };
+            for event in decision.into_events() {
+                let next = state.clone().evolve(&event);
+                prop_assert_ne!(&state, &next);
+                state = next;
+            }
+            let again = state.decide(command, Timestamp::UNIX_EPOCH);
+            prop_assert_eq!(again, Ok(Decision::nothing()));
+        }
+    }
+}

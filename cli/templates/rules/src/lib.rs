@@ -1,0 +1,8 @@
+#![doc = include_str!("../README.md")]
+
+mod {aggregate};
+mod rejection;
+
+pub use {aggregate}::{Aggregate};
+pub use rejection::Rejection;
+pub use {context}_schemas::{AGGREGATE};

@@ -1,0 +1,57 @@
+//! Help and completions.
+
+use std::process::Command;
+
+fn out(arguments: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_factline"))
+        .args(arguments)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{arguments:?}: {output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The commands that a help lists.
+fn commands(help: &str) -> Vec<String> {
+    let Some((_, list)) = help.split_once("Commands:") else {
+        return Vec::new();
+    };
+    let lines = list.lines().skip(1).take_while(|line| !line.is_empty());
+    let names = lines.filter_map(|line| line.split_whitespace().next());
+    names
+        .filter(|name| *name != "help")
+        .map(ToOwned::to_owned)
+        .collect()
+}
+
+#[test]
+fn every_command_explains_itself_by_examples() {
+    let mut open: Vec<Vec<String>> = vec![Vec::new()];
+    let mut seen = 0;
+    while let Some(command) = open.pop() {
+        let words: Vec<&str> = command.iter().map(String::as_str).collect();
+        let help = out(&[&words[..], &["--help"]].concat());
+        let example = format!("\n  factline {}", words.join(" "));
+        assert!(
+            help.contains("\nExample") && help.contains(&example),
+            "{help}"
+        );
+        open.extend(
+            commands(&help)
+                .into_iter()
+                .map(|name| [command.clone(), vec![name]].concat()),
+        );
+        seen += 1;
+    }
+    assert_eq!(seen, 1 + 8 + 7, "the tool, its commands, and theirs");
+}
+
+#[test]
+fn shells_learn_the_commands() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        assert!(
+            out(&["completions", shell]).contains("dead-letters"),
+            "{shell}"
+        );
+    }
+}

@@ -1,0 +1,101 @@
+//! Reading a request's body: bounded in size and time, JSON or nothing.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use axum::http::{HeaderMap, StatusCode};
+use factline_http::Problem;
+use http_body_util::BodyExt as _;
+use serde_json::{Map, Value};
+
+use crate::json::{self, Document};
+
+/// Bytes that a body may have.
+pub const MOST_BYTES: usize = 256 * 1024;
+
+/// Bytes that are read of a body that is too large. Who is still sending when the connection closes may never see
+/// the answer, so a body of a reasonable size is read to its end and thrown away.
+const MOST_BYTES_READ: usize = 8 * 1024 * 1024;
+
+/// Time that a client has to send its body.
+const TIME: Duration = Duration::from_secs(10);
+
+/// An object with the pointers of keys that stand twice.
+pub type Object = (Map<String, Value>, Vec<String>);
+
+/// Reads a body to its end, and gives it back unless it is too large, broken off or too slow.
+pub async fn read(body: Body) -> Result<Vec<u8>, Problem> {
+    tokio::time::timeout(TIME, read_all(body))
+        .await
+        .unwrap_or_else(|_| {
+            Err(Problem::new(
+                StatusCode::REQUEST_TIMEOUT,
+                "request-timeout",
+                "The request took too long to arrive",
+            ))
+        })
+}
+
+async fn read_all(mut body: Body) -> Result<Vec<u8>, Problem> {
+    let (mut bytes, mut length) = (Vec::new(), 0);
+    while let Some(frame) = body.frame().await {
+        let broken = |_| Problem::invalid_request().detail("the body broke off");
+        let Ok(data) = frame.map_err(broken)?.into_data() else {
+            continue; // trailers say nothing here
+        };
+        length += data.len();
+        if length <= MOST_BYTES {
+            bytes.extend_from_slice(&data);
+        } else if length > MOST_BYTES_READ {
+            break;
+        }
+    }
+    if length > MOST_BYTES {
+        return Err(Problem::too_large(MOST_BYTES));
+    }
+    Ok(bytes)
+}
+
+/// Reads a body as a JSON object. An empty one is an empty object, whatever its media type.
+pub fn parse(headers: &HeaderMap, bytes: &[u8]) -> Result<Object, Problem> {
+    if bytes.is_empty() {
+        return Ok((Map::new(), Vec::new()));
+    }
+    check_media_type(headers)?;
+    match json::parse(bytes) {
+        Ok(Document {
+            value: Value::Object(object),
+            duplicates,
+        }) => Ok((object, duplicates)),
+        Ok(_) => Err(Problem::invalid_request().field("", "must be an object")),
+        Err(error) => Err(Problem::invalid_request().field("", format!("is not JSON: {error}"))),
+    }
+}
+
+fn check_media_type(headers: &HeaderMap) -> Result<(), Problem> {
+    if headers
+        .get(CONTENT_ENCODING)
+        .is_some_and(|coding| coding != "identity")
+    {
+        return Err(Problem::unsupported_media_type(
+            "a body must not be compressed",
+        ));
+    }
+    let media_type = headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split(';').next())
+        .map(|value| value.trim().to_ascii_lowercase());
+    match media_type {
+        Some(media_type) if is_json(&media_type) => Ok(()),
+        _ => Err(Problem::unsupported_media_type(
+            "a body must be application/json",
+        )),
+    }
+}
+
+fn is_json(media_type: &str) -> bool {
+    media_type == "application/json"
+        || (media_type.starts_with("application/") && media_type.ends_with("+json"))
+}

@@ -1,0 +1,204 @@
+//! One request from its first byte to its answer: read, address, validate, append, answer.
+
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, Request};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::on;
+use chrono::Utc;
+use factline::{Contract, Envelope};
+use factline_http::{Problem, fallback};
+use factline_kafka::registry::SchemaIds;
+use factline_kafka::topics::partition_of;
+use factline_kafka::{KafkaConfig, frame};
+use uuid::Uuid;
+
+use crate::address::address;
+use crate::answer::{self, Accepted};
+use crate::append::{Append, Appender};
+use crate::routes::{self, Route};
+use crate::{body, trace, validate};
+
+/// How this process calls itself in the records that it writes.
+const SOURCE: &str = "/command-api";
+
+/// An aggregate whose commands come in here.
+pub struct Target {
+    /// Its contract.
+    pub contract: &'static Contract,
+    /// The topic of its commands.
+    pub topic: String,
+    /// Ids of its schemas, once the registry has given them.
+    pub schemas: OnceLock<SchemaIds>,
+    /// Its routes.
+    pub routes: Vec<Arc<Route>>,
+}
+
+/// Everything that a request needs.
+pub struct Edge {
+    /// The aggregates.
+    pub targets: Vec<Arc<Target>>,
+    /// Where commands go.
+    pub appender: Appender,
+}
+
+impl Edge {
+    /// Reads the contracts' routes; opens no connection.
+    pub fn new(
+        contracts: &[&'static Contract],
+        kafka: &KafkaConfig,
+        append_timeout: Duration,
+    ) -> anyhow::Result<Self> {
+        let target = |contract: &&'static Contract| {
+            Ok(Arc::new(Target {
+                contract,
+                topic: kafka.topics(contract).commands().to_owned(),
+                schemas: OnceLock::new(),
+                routes: routes::read(contract)?,
+            }))
+        };
+        Ok(Self {
+            targets: contracts
+                .iter()
+                .map(target)
+                .collect::<Result<_, routes::Error>>()?,
+            appender: Appender::new(kafka, append_timeout)?,
+        })
+    }
+}
+
+/// The routes of all contracts.
+pub fn router(edge: &Arc<Edge>) -> Router {
+    let mut router = Router::new();
+    for target in &edge.targets {
+        for route in &target.routes {
+            let (edge, target) = (Arc::clone(edge), Arc::clone(target));
+            let (route, filter) = (Arc::clone(route), route.method);
+            let path = route.path.clone();
+            let handler = move |id: Result<Path<String>, PathRejection>, request: Request| {
+                let (edge, target, route) =
+                    (Arc::clone(&edge), Arc::clone(&target), Arc::clone(&route));
+                async move {
+                    accept(&edge, &target, &route, id, request)
+                        .await
+                        .unwrap_or_else(|problem| refused(&route, problem))
+                }
+            };
+            router = router.route(&path, on(filter, handler));
+        }
+    }
+    router
+        .fallback(fallback::not_found)
+        .method_not_allowed_fallback(fallback::method_not_allowed)
+}
+
+fn refused(route: &Route, problem: Problem) -> Response {
+    let status = problem.status().as_u16().to_string();
+    metrics::counter!("factline_commands_refused_total", "command" => route.record, "status" => status)
+        .increment(1);
+    problem.into_response()
+}
+
+/// A request that is a valid command.
+struct Command {
+    aggregate_id: String,
+    datum: Vec<u8>,
+    traceparent: Option<String>,
+}
+
+async fn accept(
+    edge: &Edge,
+    target: &Target,
+    route: &Route,
+    id: Result<Path<String>, PathRejection>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let command = read(target, route, id, request).await?;
+    let id = &command.aggregate_id;
+    let accepted = Accepted {
+        operation: Uuid::now_v7(),
+        resource: route.resource.replace("{id}", id),
+    };
+    let schemas = target.schemas.get();
+    let Some((schema_id, _)) = schemas.and_then(|schemas| schemas.get(route.record)) else {
+        return Err(accepted.not_accepted("the service is starting"));
+    };
+    let operation = accepted.operation;
+    let mut envelope = Envelope::of_command(operation, route.record, SOURCE, id, Utc::now());
+    envelope.traceparent = command.traceparent;
+    tracing::trace!(%operation, command = route.record, aggregate_id = id, "appends a command");
+    let started = Instant::now();
+    let appended = edge
+        .appender
+        .append(Append {
+            topic: &target.topic,
+            partition: partition_of(id.as_bytes(), target.contract.partitions),
+            key: id,
+            headers: &envelope.to_headers(),
+            value: &frame::write(schema_id, &command.datum),
+        })
+        .await;
+    let seconds = started.elapsed().as_secs_f64();
+    metrics::histogram!("factline_append_seconds", "command" => route.record).record(seconds);
+    let place = appended.map_err(|failure| accepted.failed(route.record, &failure))?;
+    let place = format!("{}/{}@{}", target.topic, place.partition, place.offset);
+    tracing::debug!(
+        %operation, command = route.record, aggregate_id = id, place, "accepted a command"
+    );
+    metrics::counter!("factline_commands_accepted_total", "command" => route.record).increment(1);
+    Ok(accepted.answer(&place))
+}
+
+/// Reads a request as the route's command, or names everything that is wrong with it.
+async fn read(
+    target: &Target,
+    route: &Route,
+    id: Result<Path<String>, PathRejection>,
+    request: Request,
+) -> Result<Command, Problem> {
+    let (head, body) = request.into_parts();
+    // First of all, since an answer may be lost on a client that is still sending.
+    let bytes = body::read(body).await?;
+    if head.headers.contains_key("idempotency-key") {
+        // Passing it over would promise a protection that is not there.
+        let why = "is not supported yet; an id of your own in the body makes a retry safe";
+        return Err(Problem::invalid_request().parameter("Idempotency-Key", why));
+    }
+    let path_id = path_id(route, id)?;
+    let (mut object, duplicates) = body::parse(&head.headers, &bytes)?;
+    let mut errors: Vec<_> = duplicates
+        .into_iter()
+        .map(|pointer| answer::field_error(pointer, "stands twice"))
+        .collect();
+    let aggregate = target.contract.aggregate;
+    let id = address(&route.id, aggregate, path_id, &mut object, &mut errors);
+    match (validate::record(&route.shape, &object), id) {
+        (Ok(value), Some(id)) if errors.is_empty() => Ok(Command {
+            aggregate_id: id.to_string(),
+            datum: route
+                .encode(value)
+                .map_err(|error| Problem::internal(&error))?,
+            traceparent: trace::parent(&head.headers),
+        }),
+        (read, _) => {
+            errors.extend(read.err().unwrap_or_default());
+            Err(answer::invalid(errors))
+        }
+    }
+}
+
+fn path_id(
+    route: &Route,
+    id: Result<Path<String>, PathRejection>,
+) -> Result<Option<Uuid>, Problem> {
+    if !route.has_path_id() {
+        return Ok(None);
+    }
+    id.ok()
+        .and_then(|Path(text)| validate::uuid(&text))
+        .map(Some)
+        .ok_or_else(|| Problem::invalid_request().parameter("id", "must be a UUID"))
+}

@@ -1,0 +1,270 @@
+use std::sync::Arc;
+
+use apache_avro::Schema;
+use factline::avro::Codec;
+use ordering_schemas::{ORDER, PlaceOrder, RecordPastOrder};
+use proptest::prelude::*;
+use serde_json::{Value as Json, json};
+
+use super::*;
+use crate::routes::{self, Route};
+
+const ID: &str = "0190a6d2-7c4e-7f3a-8b1d-5e2f9c0a4b67";
+
+fn route(record: &str) -> Arc<Route> {
+    let mut routes = routes::read(&ORDER).unwrap().into_iter();
+    routes.find(|route| route.record == record).unwrap()
+}
+
+fn read(shape: &Shape, body: &Json) -> Result<Avro, Vec<String>> {
+    let object = body.as_object().expect("an object");
+    record(shape, object).map_err(|errors| {
+        let pointers = errors.into_iter().filter_map(|error| error.pointer);
+        pointers.collect()
+    })
+}
+
+fn decode<T: serde::de::DeserializeOwned>(route: &Route, value: Avro) -> T {
+    let schema = ORDER.commands.iter().find(|it| it.name == route.record);
+    let codec = Codec::parse(schema.unwrap().json).unwrap();
+    codec.decode(&route.encode(value).unwrap()).unwrap()
+}
+
+fn purchase() -> Json {
+    json!({
+        "order_id": ID, "customer_id": "c-1", "source": "list:1", "ordered_on": "1997-01-31",
+        "quantity": 2, "total": {"amount": 2933, "currency": "USD"},
+    })
+}
+
+#[test]
+fn a_valid_body_is_the_command() {
+    let route = route("ordering.RecordPastOrder");
+    let value = read(&route.shape, &purchase()).unwrap();
+    let command: RecordPastOrder = decode(&route, value);
+    assert_eq!(command.order_id.to_string(), ID);
+    // 27 years of 365 days, 7 leap days, 30 days.
+    assert_eq!(command.ordered_on, 27 * 365 + 7 + 30);
+    assert_eq!((command.quantity, command.total.amount), (2, 2933));
+}
+
+#[test]
+fn every_bad_field_is_named_at_once() {
+    let place = route("ordering.PlaceOrder");
+    let body = json!({
+        "order_id": "7", "customer_id": 7, "colour": "red", "~/": 1,
+        "lines": [
+            {"product_id": "p", "name": "n", "unit_price": {"amount": 1.5}, "quantity": 2_147_483_648_u32},
+            "a line",
+            {"product_id": "p", "name": "n", "unit_price": null, "quantity": 1, "size": "L"},
+        ],
+    });
+    assert_eq!(
+        read(&place.shape, &body).unwrap_err(),
+        [
+            "/order_id",
+            "/customer_id",
+            "/lines/0/unit_price/amount",
+            "/lines/0/unit_price/currency",
+            "/lines/0/quantity",
+            "/lines/1",
+            "/lines/2/unit_price",
+            "/lines/2/size",
+            "/colour",
+            "/~0~1",
+        ]
+    );
+}
+
+#[test]
+fn one_bad_value_is_one_error() {
+    let record = route("ordering.RecordPastOrder");
+    let long = "é".repeat(MOST_CHARACTERS + 1);
+    let cases = [
+        ("/order_id", json!(ID.replace('-', ""))),
+        ("/order_id", json!(format!("{{{ID}}}"))),
+        ("/order_id", json!(null)),
+        ("/customer_id", json!(long)),
+        ("/customer_id", json!("$enc:v1:abc")),
+        ("/source", json!("a\u{0}b")),
+        ("/source", json!("a\u{1f}b")),
+        ("/source", json!(["list:1"])),
+        ("/ordered_on", json!("1997-02-29")),
+        ("/ordered_on", json!("1997-1-31")),
+        ("/ordered_on", json!("+1997-01-31")),
+        ("/ordered_on", json!("19970131")),
+        ("/ordered_on", json!("1997-01-31T00:00:00Z")),
+        ("/ordered_on", json!(9892)),
+        ("/quantity", json!("2")),
+        ("/quantity", json!(2.0)),
+        ("/quantity", json!(-2_147_483_649_i64)),
+        ("/total", json!(29.33)),
+    ];
+    for (pointer, bad) in cases {
+        let mut body = purchase();
+        *body.pointer_mut(pointer).unwrap() = bad.clone();
+        assert_eq!(
+            read(&record.shape, &body),
+            Err(vec![pointer.to_owned()]),
+            "{bad}"
+        );
+    }
+}
+
+#[test]
+fn what_only_the_domain_can_judge_is_let_through() {
+    let record = route("ordering.RecordPastOrder");
+    let cases = [
+        ("/customer_id", json!("")),
+        ("/customer_id", json!("é".repeat(MOST_CHARACTERS))),
+        // The source is not personal: no encrypted form is kept free there.
+        ("/source", json!("$enc:")),
+        ("/quantity", json!(-1)),
+        ("/total/amount", json!(i64::MIN)),
+        ("/total/currency", json!("dollars\n")),
+        ("/ordered_on", json!("0000-01-01")),
+        ("/ordered_on", json!("9999-12-31")),
+    ];
+    for (pointer, odd) in cases {
+        let mut body = purchase();
+        *body.pointer_mut(pointer).unwrap() = odd.clone();
+        assert!(read(&record.shape, &body).is_ok(), "{pointer} {odd}");
+    }
+}
+
+/// A field of every supported type.
+const EVERYTHING: &str = r#"{"type": "record", "name": "a.Everything", "fields": [
+    {"name": "boolean", "type": "boolean"},
+    {"name": "int", "type": "int", "default": 7},
+    {"name": "long", "type": "long"},
+    {"name": "float", "type": "float"},
+    {"name": "double", "type": "double"},
+    {"name": "text", "type": "string", "personal": true},
+    {"name": "uuid", "type": {"type": "string", "logicalType": "uuid"}},
+    {"name": "date", "type": {"type": "int", "logicalType": "date"}},
+    {"name": "millis", "type": {"type": "long", "logicalType": "timestamp-millis"}},
+    {"name": "micros", "type": {"type": "long", "logicalType": "timestamp-micros"}},
+    {"name": "kind", "type": {"type": "enum", "name": "a.Kind", "symbols": ["one", "two"]}},
+    {"name": "list", "type": {"type": "array", "items": "a.Kind"}},
+    {"name": "map", "type": {"type": "map", "values": "long"}},
+    {"name": "maybe", "type": ["null", "string"], "default": null},
+    {"name": "either", "type": ["int", "null"]}
+]}"#;
+
+fn everything() -> Json {
+    json!({
+        "boolean": true, "int": 1, "long": 2, "float": 1.5, "double": 2, "text": "t", "uuid": ID,
+        "date": "2026-01-01", "millis": "2026-01-01T01:00:00.5+01:00", "micros": "2026-01-01T00:00:00.000001Z",
+        "kind": "two", "list": ["one"], "map": {"k": 1}, "maybe": "m", "either": null,
+    })
+}
+
+#[test]
+fn every_supported_type_is_read_and_written() {
+    let schema = Schema::parse_str(EVERYTHING).unwrap();
+    let shape = Shape::of(&schema).unwrap();
+    let mut body = everything();
+    let full = read(&shape, &body).unwrap();
+    assert!(full.validate(&schema));
+    let object = body.as_object_mut().unwrap();
+    object.remove("int");
+    object.remove("maybe");
+    let value = read(&shape, &body).unwrap();
+    assert!(value.validate(&schema));
+    let Avro::Record(fields) = value else {
+        panic!("not a record")
+    };
+    let field = |name: &str| {
+        let found = fields.iter().find(|(known, _)| known == name);
+        found.unwrap().1.clone()
+    };
+    assert_eq!(field("int"), Avro::Int(7));
+    assert_eq!(field("maybe"), Avro::Union(0, Box::new(Avro::Null)));
+    assert_eq!(field("either"), Avro::Union(1, Box::new(Avro::Null)));
+    assert_eq!(field("millis"), Avro::TimestampMillis(1_767_225_600_500));
+    assert_eq!(
+        field("micros"),
+        Avro::TimestampMicros(1_767_225_600_000_001)
+    );
+}
+
+#[test]
+fn a_wrong_value_of_every_type_is_named() {
+    let shape = Shape::of(&Schema::parse_str(EVERYTHING).unwrap()).unwrap();
+    let mut body = everything();
+    for (_, value) in body.as_object_mut().unwrap() {
+        *value = json!({"": []});
+    }
+    body["float"] = json!(1e300);
+    let pointers = read(&shape, &body).unwrap_err();
+    assert_eq!(pointers.len(), 15, "{pointers:?}");
+    assert!(pointers.contains(&"/map/".to_owned()));
+}
+
+fn any_json() -> impl Strategy<Value = Json> {
+    let leaf = prop_oneof![
+        Just(Json::Null),
+        any::<bool>().prop_map(Json::from),
+        any::<i64>().prop_map(Json::from),
+        any::<u64>().prop_map(Json::from),
+        any::<f64>().prop_map(Json::from),
+        any::<String>().prop_map(Json::from),
+        "[0-9]{4}-[0-9]{2}-[0-9]{2}".prop_map(Json::from),
+        "[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\\.[0-9]{1,12})?(Z|[+-][0-9]{2}:[0-9]{2})"
+            .prop_map(Json::from),
+        any::<u128>().prop_map(|bits| Uuid::from_u128(bits).to_string().into()),
+        Just(json!("one")),
+    ];
+    leaf.prop_recursive(3, 24, 6, |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..6).prop_map(Json::from),
+            proptest::collection::hash_map("[a-z]{0,3}", inner, 0..6)
+                .prop_map(|members| members.into_iter().collect()),
+        ]
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+
+    /// Any value in any field: no panic, and what is let through fits the schema.
+    #[test]
+    fn what_is_accepted_fits_the_schema(replaced in 0_usize..15, value in any_json()) {
+        let schema = Schema::parse_str(EVERYTHING).unwrap();
+        let shape = Shape::of(&schema).unwrap();
+        let mut body = everything();
+        let slot = body.as_object_mut().unwrap().values_mut().nth(replaced);
+        *slot.unwrap() = value;
+        if let Ok(value) = read(&shape, &body) {
+            prop_assert!(value.validate(&schema), "{value:?}");
+        }
+    }
+
+    /// Any text as a body: no panic, from the bytes to the record.
+    #[test]
+    fn any_document_is_accepted_or_refused(document in any_json()) {
+        let text = document.to_string();
+        let parsed = crate::json::parse(text.as_bytes()).unwrap();
+        prop_assert_eq!(&parsed.value, &serde_json::from_str::<Json>(&text).unwrap());
+        if let Json::Object(object) = parsed.value {
+            prop_assert!(record(&route("ordering.PlaceOrder").shape, &object).is_err());
+        }
+    }
+
+    /// A valid body survives the wire.
+    #[test]
+    fn accepted_commands_read_back(
+        customer in "[a-z0-9-]{0,12}",
+        lines in proptest::collection::vec(("[^\\p{C}]{0,8}", any::<i64>(), any::<i32>()), 0..5),
+    ) {
+        let place = route("ordering.PlaceOrder");
+        let json_lines: Vec<Json> = lines.iter().map(|(name, amount, quantity)| json!({
+            "product_id": "p", "name": name, "quantity": quantity,
+            "unit_price": {"amount": amount, "currency": "EUR"},
+        })).collect();
+        let body = json!({"order_id": ID, "customer_id": customer, "lines": json_lines});
+        let value = read(&place.shape, &body).unwrap();
+        let command: PlaceOrder = decode(&place, value);
+        prop_assert_eq!(serde_json::to_value(&command).unwrap(), body);
+    }
+}

@@ -1,0 +1,151 @@
+//! What the edge answers without any server behind it: everything up to the append, and an append that fails.
+
+#![expect(clippy::unwrap_used, reason = "a test")]
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use clap::Parser as _;
+use command_api::{Config, edge};
+use reqwest::header::HeaderMap;
+use reqwest::{Client, Method, RequestBuilder, StatusCode};
+use serde_json::{Value, json};
+
+const ID: &str = "0190a6d2-7c4e-7f3a-8b1d-5e2f9c0a4b67";
+
+/// The edge on a free port, with brokers that are not there.
+async fn edge() -> String {
+    // Port 9 (discard) is closed wherever tests run.
+    let args = ["command-api", "--kafka-brokers", "127.0.0.1:9"];
+    let config = Config::try_parse_from(args).unwrap();
+    let edge = edge::Edge::new(contracts::ALL, &config.kafka, Duration::from_millis(300)).unwrap();
+    let router = edge::router(&Arc::new(edge));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let origin = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    origin
+}
+
+struct Problem {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Value,
+}
+
+async fn problem(request: RequestBuilder) -> Problem {
+    let response = request.send().await.unwrap();
+    let (status, headers) = (response.status(), response.headers().clone());
+    assert_eq!(headers["content-type"], "application/problem+json");
+    let body: Value = response.json().await.unwrap();
+    assert_eq!(body["status"], status.as_u16());
+    Problem {
+        status,
+        headers,
+        body,
+    }
+}
+
+async fn pointers(request: RequestBuilder) -> Vec<String> {
+    let problem = problem(request).await;
+    assert_eq!(problem.status, StatusCode::BAD_REQUEST, "{}", problem.body);
+    let errors = problem.body["errors"].as_array().unwrap();
+    let of = |error: &Value| {
+        let place = error.get("pointer").or_else(|| error.get("parameter"));
+        place.unwrap().as_str().unwrap().to_owned()
+    };
+    errors.iter().map(of).collect()
+}
+
+#[tokio::test]
+async fn what_no_route_takes() {
+    let (origin, client) = (edge().await, Client::new());
+    let nothing = problem(client.post(format!("{origin}/nothing"))).await;
+    assert_eq!(nothing.status, StatusCode::NOT_FOUND);
+    for path in ["/orders".to_owned(), format!("/orders/{ID}/cancel")] {
+        for method in [Method::GET, Method::PUT, Method::DELETE] {
+            let request = client.request(method, format!("{origin}{path}"));
+            let refused = problem(request).await;
+            assert_eq!(refused.status, StatusCode::METHOD_NOT_ALLOWED);
+            assert_eq!(refused.headers["allow"], "POST");
+        }
+    }
+}
+
+#[tokio::test]
+async fn bodies_that_are_no_command() {
+    let (origin, client) = (edge().await, Client::new());
+    let post = |path: &str| client.post(format!("{origin}{path}"));
+
+    let text = || {
+        post("/orders")
+            .body("{}")
+            .header("content-type", "text/plain")
+    };
+    assert_eq!(
+        problem(text()).await.status,
+        StatusCode::UNSUPPORTED_MEDIA_TYPE
+    );
+    let packed = post("/orders")
+        .json(&json!({}))
+        .header("content-encoding", "gzip");
+    assert_eq!(
+        problem(packed).await.status,
+        StatusCode::UNSUPPORTED_MEDIA_TYPE
+    );
+    let large = post("/orders").json(&json!({"customer_id": "x".repeat(300 * 1024)}));
+    assert_eq!(problem(large).await.status, StatusCode::PAYLOAD_TOO_LARGE);
+
+    let suffixed = post("/orders")
+        .body("{}")
+        .header("content-type", "Application/Vnd.shop+JSON; charset=utf-8");
+    assert_eq!(pointers(suffixed).await, ["/customer_id", "/lines"]);
+    assert_eq!(
+        pointers(post("/orders")).await,
+        ["/customer_id", "/lines"],
+        "no body"
+    );
+    let broken = post("/orders")
+        .body("{")
+        .header("content-type", "application/json");
+    assert_eq!(pointers(broken).await, [""]);
+    assert_eq!(pointers(post("/orders").json(&json!([]))).await, [""]);
+    let twice = post("/orders")
+        .body(r#"{"customer_id": "a", "lines": [], "customer_id": "b"}"#)
+        .header("content-type", "application/json");
+    assert_eq!(pointers(twice).await, ["/customer_id"]);
+    let many: Vec<u8> = vec![0; 5_000];
+    let body = json!({"customer_id": "c", "lines": many});
+    assert_eq!(pointers(post("/orders").json(&body)).await.len(), 100);
+}
+
+#[tokio::test]
+async fn ids_that_cannot_be() {
+    let (origin, client) = (edge().await, Client::new());
+    let post = |path: String| client.post(format!("{origin}{path}"));
+    assert_eq!(pointers(post("/orders/7/ship".to_owned())).await, ["id"]);
+    assert_eq!(pointers(post("/orders/%ff/ship".to_owned())).await, ["id"]);
+    let other = json!({"order_id": "00000000-0000-0000-0000-000000000000"});
+    assert_eq!(
+        pointers(post(format!("/orders/{ID}/ship")).json(&other)).await,
+        ["/order_id"]
+    );
+    let keyed = post(format!("/orders/{ID}/ship")).header("idempotency-key", "k");
+    assert_eq!(pointers(keyed).await, ["Idempotency-Key"]);
+}
+
+#[tokio::test]
+async fn a_valid_command_before_the_registry_answered_is_not_accepted() {
+    let (origin, client) = (edge().await, Client::new());
+    let started = Instant::now();
+    let request = client.post(format!("{origin}/orders/{ID}/ship"));
+    let problem = problem(request).await;
+    assert_eq!(problem.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(problem.body["outcome"], "not_accepted");
+    assert_eq!(problem.body["resource"], format!("orders/{ID}"));
+    assert_eq!(
+        problem.body["operation"],
+        problem.headers["x-operation"].to_str().unwrap()
+    );
+    assert_eq!(problem.headers["retry-after"], "1");
+    assert!(started.elapsed() < Duration::from_secs(5));
+}

@@ -1,0 +1,9 @@
+#![doc = include_str!("../README.md")]
+
+mod order;
+mod purchase;
+mod rejection;
+
+pub use order::{Bought, Order};
+pub use ordering_schemas::ORDER;
+pub use rejection::Rejection;

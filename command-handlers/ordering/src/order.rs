@@ -1,0 +1,191 @@
+//! An order, from nothing to its end.
+
+use factline::{Aggregate, Decision, Timestamp};
+use ordering_schemas::order::{Command, Event};
+use ordering_schemas::{
+    CancelOrder, Line, Money, OrderCancelled, OrderPlaced, OrderShipped, PastOrderRecorded,
+    ShipOrder,
+};
+use serde::Serialize;
+
+use crate::Rejection;
+use crate::purchase::{place, reason, record};
+
+#[cfg(test)]
+mod tests;
+
+/// An order's stage of life. Contents are kept only as far as a later command is compared with them or takes
+/// them back.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub enum Order {
+    /// Nobody has ordered anything under this id.
+    #[default]
+    Unplaced,
+    /// Taken here, and not yet on its way.
+    Placed {
+        /// What a cancellation takes back.
+        bought: Bought,
+        /// Compared when the order is placed again.
+        lines: Vec<Line>,
+    },
+    /// On its way: nothing more can happen to it.
+    Shipped {
+        /// Compared when the order is placed again.
+        customer_id: String,
+        /// Compared when the order is placed again.
+        lines: Vec<Line>,
+    },
+    /// Called off.
+    Cancelled,
+    /// Taken and completed elsewhere.
+    Recorded {
+        /// What a cancellation takes back.
+        bought: Bought,
+        /// Compared when the order is recorded again.
+        source: String,
+        /// Days since 1970; compared when the order is recorded again.
+        ordered_on: i32,
+    },
+}
+
+/// Who bought how much for how much.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Bought {
+    /// Who.
+    pub customer_id: String,
+    /// Pieces.
+    pub units: i64,
+    /// What they cost together.
+    pub total: Money,
+}
+
+impl Aggregate for Order {
+    const TYPE: &'static str = "ordering.order";
+
+    type Command = Command;
+    type Event = Event;
+    type Rejection = Rejection;
+
+    fn decide(&self, command: Command, _now: Timestamp) -> Result<Decision<Event>, Rejection> {
+        use Command::{
+            CancelOrder as Cancel, PlaceOrder as Place, RecordPastOrder as Record,
+            ShipOrder as Ship,
+        };
+        use Order::{Cancelled, Placed, Recorded, Shipped, Unplaced};
+
+        match (self, command) {
+            (Unplaced, Place(command)) => place(command).map(Decision::event),
+            (Unplaced, Record(command)) => record(command).map(Decision::event),
+            (Unplaced, Cancel(_) | Ship(_)) => Err(Rejection::OrderNotFound),
+
+            // Placed or recorded before: the same again is already so, anything else is another order.
+            (
+                Placed {
+                    bought: Bought { customer_id, .. },
+                    lines,
+                }
+                | Shipped { customer_id, lines },
+                Place(command),
+            ) if command.customer_id == *customer_id && command.lines == *lines => {
+                Ok(Decision::nothing())
+            }
+            (
+                Recorded {
+                    bought,
+                    source,
+                    ordered_on,
+                },
+                Record(command),
+            ) if command.customer_id == bought.customer_id
+                && i64::from(command.quantity) == bought.units
+                && command.total == bought.total
+                && command.source == *source
+                && command.ordered_on == *ordered_on =>
+            {
+                Ok(Decision::nothing())
+            }
+            (Placed { .. } | Shipped { .. } | Recorded { .. }, Place(_) | Record(_)) => {
+                Err(Rejection::OrderExists)
+            }
+
+            // A past order can be cancelled, since that is how a wrong migration is taken back.
+            (Placed { bought, .. } | Recorded { bought, .. }, Cancel(command)) => {
+                reason(&command.reason)?;
+                Ok(Decision::event(cancelled(bought, command)))
+            }
+            (Shipped { .. }, Cancel(_)) => Err(Rejection::OrderShipped),
+
+            (Placed { bought, .. }, Ship(command)) => {
+                Ok(Decision::event(shipped(bought, &command)))
+            }
+            (Recorded { .. }, Ship(_)) => Err(Rejection::OrderRecorded),
+
+            (Shipped { .. }, Ship(_)) | (Cancelled, Cancel(_)) => Ok(Decision::nothing()),
+            (Cancelled, Place(_) | Record(_) | Ship(_)) => Err(Rejection::OrderCancelled),
+        }
+    }
+
+    fn evolve(self, event: &Event) -> Self {
+        match (self, event) {
+            (Self::Unplaced, Event::OrderPlaced(event)) => Self::after_placing(event),
+            (Self::Unplaced, Event::PastOrderRecorded(event)) => Self::after_recording(event),
+            (Self::Placed { bought, lines }, Event::OrderShipped(_)) => Self::Shipped {
+                customer_id: bought.customer_id,
+                lines,
+            },
+            (Self::Placed { .. } | Self::Recorded { .. }, Event::OrderCancelled(_)) => {
+                Self::Cancelled
+            }
+            // No rule makes such a pair. A fact may look odd, but it never stops a replay.
+            (
+                order,
+                Event::OrderPlaced(_)
+                | Event::PastOrderRecorded(_)
+                | Event::OrderShipped(_)
+                | Event::OrderCancelled(_),
+            ) => order,
+        }
+    }
+}
+
+impl Order {
+    fn after_placing(event: &OrderPlaced) -> Self {
+        Self::Placed {
+            bought: Bought {
+                customer_id: event.customer_id.clone(),
+                units: event.units,
+                total: event.total.clone(),
+            },
+            lines: event.lines.clone(),
+        }
+    }
+
+    fn after_recording(event: &PastOrderRecorded) -> Self {
+        Self::Recorded {
+            bought: Bought {
+                customer_id: event.customer_id.clone(),
+                units: event.units,
+                total: event.total.clone(),
+            },
+            source: event.source.clone(),
+            ordered_on: event.ordered_on,
+        }
+    }
+}
+
+fn cancelled(bought: &Bought, command: CancelOrder) -> OrderCancelled {
+    OrderCancelled {
+        order_id: command.order_id,
+        customer_id: bought.customer_id.clone(),
+        reason: command.reason,
+        units: bought.units,
+        total: bought.total.clone(),
+    }
+}
+
+fn shipped(bought: &Bought, command: &ShipOrder) -> OrderShipped {
+    OrderShipped {
+        order_id: command.order_id,
+        customer_id: bought.customer_id.clone(),
+    }
+}

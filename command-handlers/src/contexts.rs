@@ -1,0 +1,116 @@
+//! The contexts that this process hosts: the one list.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use anyhow::Context as _;
+use factline::Contract;
+use factline_kafka::handler::{self, Options, Report, Wire};
+use factline_kafka::history::{self, Fact};
+use factline_kafka::{KafkaConfig, Registry, provision as topics};
+use factline_service::Service;
+use serde::Serialize;
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+/// A context's aggregate: its contract, and what is done with its rules.
+pub struct Hosted {
+    /// What others may know of it.
+    pub contract: &'static Contract,
+    /// The state after these events, as JSON, for tools.
+    pub state: State,
+    handle: Handle,
+}
+
+/// Folds events.
+pub type State = fn(Registry, Vec<Fact>) -> Folding;
+type Folding = Pin<Box<dyn Future<Output = anyhow::Result<Value>> + Send>>;
+
+type Handle = fn(&'static Contract, KafkaConfig, Options, Report, CancellationToken) -> Running;
+type Running = Pin<Box<dyn Future<Output = Result<(), handler::Error>> + Send>>;
+
+/// To host one more aggregate, add its line.
+pub fn contexts() -> Vec<Hosted> {
+    vec![
+        hosted::<catalog::Product>(&catalog::PRODUCT),
+        hosted::<ordering::Order>(&ordering::ORDER),
+    ]
+}
+
+fn hosted<A: factline::Aggregate + Serialize>(contract: &'static Contract) -> Hosted {
+    Hosted {
+        contract,
+        state: |registry, facts| {
+            Box::pin(async move {
+                let state: A = history::fold(&registry, &facts).await?;
+                Ok(serde_json::to_value(&state)?)
+            })
+        },
+        handle: |contract, kafka, options, report, stop| {
+            Box::pin(handler::run::<A>(contract, kafka, options, report, stop))
+        },
+    }
+}
+
+impl Hosted {
+    /// Its name for `--only`.
+    fn context(&self) -> &'static str {
+        let aggregate = self.contract.aggregate;
+        aggregate
+            .split_once('.')
+            .map_or(aggregate, |(context, _)| context)
+    }
+}
+
+/// The names that `--only` takes.
+pub fn names() -> Vec<&'static str> {
+    let mut names: Vec<_> = contexts().iter().map(Hosted::context).collect();
+    names.dedup();
+    names
+}
+
+fn chosen(only: &[String]) -> impl Iterator<Item = Hosted> {
+    contexts()
+        .into_iter()
+        .filter(move |hosted| only.is_empty() || only.iter().any(|name| name == hosted.context()))
+}
+
+/// Makes what the contexts need in Kafka and the registry.
+pub async fn provision(
+    kafka: &KafkaConfig,
+    only: &[String],
+    replication: Option<i32>,
+) -> anyhow::Result<()> {
+    for hosted in chosen(only) {
+        let aggregate = hosted.contract.aggregate;
+        topics::provision(kafka, hosted.contract, replication)
+            .await
+            .with_context(|| format!("cannot provision {aggregate}"))?;
+        Wire::connect(kafka, hosted.contract)
+            .await
+            .with_context(|| format!("cannot register schemas of {aggregate}"))?;
+        tracing::info!(aggregate, "provisioned");
+    }
+    Ok(())
+}
+
+/// Starts the handlers; each ends when the process is told to.
+pub fn spawn(
+    kafka: &KafkaConfig,
+    options: &Options,
+    only: &[String],
+    report: &Report,
+    service: &Service,
+) {
+    for hosted in chosen(only) {
+        let stop = service.shutdown.clone();
+        let running = (hosted.handle)(
+            hosted.contract,
+            kafka.clone(),
+            options.clone(),
+            report.clone(),
+            stop,
+        );
+        service.spawn(hosted.contract.aggregate, async move { Ok(running.await?) });
+    }
+}

@@ -1,0 +1,70 @@
+//! The write process: reads commands, decides them by the contexts' rules, writes events and outcomes.
+//!
+//! It holds no rules (those are the crates below this folder) and no machinery (that is `factline-kafka`). To add
+//! a context: one line in [`contexts`].
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use command_handlers::contexts;
+use factline_kafka::{KafkaConfig, handler};
+use factline_service::{Service, ServiceConfig};
+
+/// Decides commands: reads X.commands, writes X.events and X.outcomes, exactly once
+#[derive(Debug, clap::Parser)]
+#[command(
+    version,
+    after_help = "Example:\n  command-handlers provision\n  command-handlers --only ordering --instance a"
+)]
+struct Config {
+    #[command(subcommand)]
+    job: Option<Job>,
+
+    /// Handle this context only; may be given several times
+    #[arg(long, env = "FACTLINE_ONLY", value_delimiter = ',', value_parser = contexts::names())]
+    only: Vec<String>,
+
+    #[command(flatten)]
+    service: ServiceConfig,
+
+    #[command(flatten)]
+    kafka: KafkaConfig,
+
+    #[command(flatten)]
+    handler: handler::Options,
+}
+
+/// Jobs that run once and end
+#[derive(Debug, clap::Subcommand)]
+enum Job {
+    /// Make the topics, commit first offsets and register schemas; what is there already is checked and left alone
+    Provision {
+        /// Replicas of each topic; without it the cluster's default
+        #[arg(long, env = "FACTLINE_REPLICATION_FACTOR")]
+        replication_factor: Option<i32>,
+    },
+}
+
+fn main() -> ExitCode {
+    factline_service::main::<Config, _, _>(
+        "command-handlers",
+        |config: &Config| &config.service,
+        run,
+    )
+}
+
+async fn run(config: Config, service: Service) -> anyhow::Result<()> {
+    if let Some(Job::Provision { replication_factor }) = config.job {
+        return contexts::provision(&config.kafka, &config.only, replication_factor).await;
+    }
+    let health = service.health.clone();
+    let report: handler::Report = Arc::new(move |component, state| health.set(component, state));
+    contexts::spawn(
+        &config.kafka,
+        &config.handler,
+        &config.only,
+        &report,
+        &service,
+    );
+    service.serve(axum::Router::new()).await
+}

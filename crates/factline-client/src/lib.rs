@@ -1,0 +1,36 @@
+//! A client of Factline's HTTP interface: send a command, wait for its operation, read what it wrote.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), factline_client::Error> {
+//! use std::time::Duration;
+//!
+//! let client = factline_client::Client::new("http://127.0.0.1:8080", Duration::from_secs(30))?;
+//! let body = serde_json::json!({"name": "Ada"});
+//! let accepted = client.send("/people", &body).await?;
+//! let operation = client.wait(&accepted.location).await?;
+//! let position = operation.position.as_deref();
+//! let person: Option<serde_json::Value> = client.read(&accepted.resource, position).await?;
+//! # Ok(()) }
+//! ```
+//!
+//! What may pass is tried again, with longer and uneven waits, until the client's patience is over. What may have
+//! happened is never done twice in silence: a command whose acknowledgement was lost is [`Error::Unknown`], unless its
+//! sender says that a repetition changes nothing ([`Client::send_repeatable`]).
+//!
+//! It knows no command and no resource: paths and bodies are its caller's.
+
+mod backoff;
+mod client;
+mod error;
+mod exchange;
+mod operation;
+mod problem;
+
+pub use backoff::Backoff;
+pub use client::Client;
+pub use error::{Error, Trouble};
+pub use operation::{Accepted, Operation};
+pub use problem::{FieldError, Problem};
+
+/// States of an operation; one that this client does not know yet is `Unknown`.
+pub use factline::outcome::State;

@@ -1,0 +1,80 @@
+//! A command on its way: accepted, then an operation, then ended.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use factline::outcome::State;
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// A command that was taken. Addresses are relative to the origin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accepted {
+    /// The operation, such as `operations/7`.
+    pub operation: String,
+    /// What the command is about, such as `people/9`.
+    pub resource: String,
+    /// Where to ask what became of the command: to be used as it is.
+    pub location: String,
+    /// After how long the service suggests to ask.
+    pub retry_after: Option<Duration>,
+}
+
+/// What is known of an operation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Operation {
+    /// Its id, opaque.
+    pub id: String,
+    /// The command's type.
+    pub name: String,
+    /// Where it stands.
+    #[serde(deserialize_with = "state")]
+    pub state: State,
+    /// None until the end, then whether it is completed.
+    pub success: Option<bool>,
+    /// Stable code of a refusal or failure.
+    pub code: Option<String>,
+    /// The same for people.
+    pub reason: Option<String>,
+    /// What the command is about, such as `people/9`.
+    pub resource: Option<String>,
+    /// Who asked.
+    pub user_id: String,
+    /// The resource's version after the command.
+    pub version: Option<u64>,
+    /// What a read has to wait for to see the end.
+    pub position: Option<String>,
+    /// When it was accepted, by the clock of the edge.
+    pub created_at: DateTime<Utc>,
+    /// When its newest state was written, by the clock of the broker.
+    pub updated_at: DateTime<Utc>,
+}
+
+impl Operation {
+    /// Whether it has ended, well or not.
+    pub fn has_ended(&self) -> bool {
+        self.success.is_some()
+    }
+
+    /// From accepted to the newest state, by the clocks of the services.
+    pub fn took(&self) -> Duration {
+        (self.updated_at - self.created_at)
+            .to_std()
+            .unwrap_or_default()
+    }
+}
+
+/// A state that came up after this client was built is no reason to fail: `success` says what matters.
+fn state<'de, D: Deserializer<'de>>(deserializer: D) -> Result<State, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    let known = [
+        State::Pending,
+        State::Running,
+        State::Completed,
+        State::Rejected,
+        State::Failed,
+        State::TimedOut,
+        State::Cancelled,
+    ];
+    let found = known.into_iter().find(|state| state.as_str() == name);
+    Ok(found.unwrap_or(State::Unknown))
+}

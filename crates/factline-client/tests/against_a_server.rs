@@ -1,0 +1,331 @@
+//! The client against a server that misbehaves as servers do.
+
+#![expect(clippy::unwrap_used, reason = "a test says what it finds by panicking")]
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
+use factline_client::{Client, Error, State as OperationState};
+use serde_json::{Value, json};
+
+/// Answers each request with the next of a list, the last one again and again, and remembers what it was asked.
+#[derive(Clone, Default)]
+struct Server {
+    answers: Arc<Mutex<VecDeque<Answer>>>,
+    asked: Arc<Mutex<Vec<(Instant, String)>>>,
+}
+
+#[derive(Clone)]
+struct Answer {
+    status: u16,
+    headers: Vec<(&'static str, String)>,
+    body: Value,
+}
+
+fn answer(status: u16, body: Value) -> Answer {
+    Answer {
+        status,
+        headers: Vec::new(),
+        body,
+    }
+}
+
+fn with(answer: Answer, name: &'static str, value: &str) -> Answer {
+    let mut answer = answer;
+    answer.headers.push((name, value.to_owned()));
+    answer
+}
+
+fn accepted() -> Answer {
+    let answer = answer(202, json!({}));
+    let answer = with(answer, "x-operation", "operations/7");
+    let answer = with(answer, "x-resource", "people/9");
+    with(
+        with(answer, "location", "/operations/7?at=x"),
+        "retry-after",
+        "1",
+    )
+}
+
+fn operation(state: &str, success: Option<bool>) -> Answer {
+    let body = json!({
+        "id": "7", "name": "people.Greet", "state": state, "success": success, "code": null, "reason": null,
+        "resource": "people/9", "user_id": "anonymous", "version": 3, "position": "1abc",
+        "created_at": "2026-01-01T00:00:00.000000Z", "updated_at": "2026-01-01T00:00:00.250000Z", "later": true,
+    });
+    with(answer(200, body), "retry-after", "1")
+}
+
+fn problem(status: u16, outcome: Option<&str>) -> Answer {
+    let mut body = json!({"type": "https://factline.dev/problems/unavailable", "title": "Away", "status": status});
+    if let Some(outcome) = outcome {
+        body["outcome"] = json!(outcome);
+        body["operation"] = json!("operations/7");
+        body["resource"] = json!("people/9");
+    }
+    answer(status, body)
+}
+
+impl Server {
+    async fn start(answers: impl IntoIterator<Item = Answer>) -> (Self, String) {
+        let server = Self::default();
+        server.answers.lock().unwrap().extend(answers);
+        let router = Router::new().fallback(respond).with_state(server.clone());
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        (server, url)
+    }
+
+    fn asked(&self) -> Vec<String> {
+        let asked = self.asked.lock().unwrap();
+        asked.iter().map(|(_, request)| request.clone()).collect()
+    }
+
+    /// Time between each request and the next.
+    fn pauses(&self) -> Vec<Duration> {
+        let asked = self.asked.lock().unwrap();
+        asked.windows(2).map(|pair| pair[1].0 - pair[0].0).collect()
+    }
+}
+
+async fn respond(State(server): State<Server>, request: Request) -> Response {
+    let position = request.headers().get("factline-position");
+    let position = position.map_or("", |position| position.to_str().unwrap());
+    let text = format!("{} {} {position}", request.method(), request.uri());
+    server.asked.lock().unwrap().push((Instant::now(), text));
+    let mut answers = server.answers.lock().unwrap();
+    let answer = if answers.len() > 1 {
+        answers.pop_front().unwrap()
+    } else {
+        answers[0].clone()
+    };
+    let status = StatusCode::from_u16(answer.status).unwrap();
+    let mut response = (status, answer.body.to_string()).into_response();
+    for (name, value) in answer.headers {
+        response.headers_mut().insert(name, value.parse().unwrap());
+    }
+    response
+}
+
+fn client(url: &str, patience: Duration) -> Client {
+    Client::new(url, patience).unwrap()
+}
+
+const LONG: Duration = Duration::from_secs(30);
+
+#[tokio::test]
+async fn a_command_is_followed_to_its_end_and_read() {
+    let ended = operation("completed", Some(true));
+    let pending = operation("pending", None);
+    let found = answer(200, json!({"name": "Ada"}));
+    let (server, url) = Server::start([accepted(), pending.clone(), pending, ended, found]).await;
+    let client = client(&url, LONG);
+    let accepted = client.send("/people", &json!({})).await.unwrap();
+    assert_eq!(accepted.operation, "operations/7");
+    assert_eq!(accepted.retry_after, Some(Duration::from_secs(1)));
+    let operation = client.wait(&accepted.location).await.unwrap();
+    assert_eq!(operation.state, OperationState::Completed);
+    assert_eq!(operation.version, Some(3));
+    assert_eq!(operation.took(), Duration::from_millis(250));
+    let person: Option<Value> = client
+        .read(&accepted.resource, operation.position.as_deref())
+        .await
+        .unwrap();
+    assert_eq!(person.unwrap()["name"], "Ada");
+    let poll = "GET /operations/7?at=x ";
+    let expected = ["POST /people ", poll, poll, poll, "GET /people/9 1abc"];
+    assert_eq!(server.asked(), expected);
+    // The suggested second is for those who poll for long.
+    assert!(server.pauses()[1] < Duration::from_millis(500));
+}
+
+#[tokio::test]
+async fn an_end_that_is_no_success_is_typed_and_a_state_of_tomorrow_is_no_error() {
+    let (_, url) = Server::start([
+        operation("rejected", Some(false)),
+        operation("postponed", Some(false)),
+    ])
+    .await;
+    let client = client(&url, LONG);
+    let first = client.wait("operations/7").await.unwrap();
+    assert_eq!(
+        (first.state, first.success),
+        (OperationState::Rejected, Some(false))
+    );
+    let second = client.wait("operations/7").await.unwrap();
+    assert_eq!(second.state, OperationState::Unknown);
+}
+
+#[tokio::test]
+async fn what_may_pass_is_tried_again() {
+    let answers = [
+        problem(503, Some("not_accepted")),
+        problem(429, None),
+        accepted(),
+    ];
+    let (server, url) = Server::start(answers).await;
+    client(&url, LONG)
+        .send("/people", &json!({}))
+        .await
+        .unwrap();
+    assert_eq!(server.asked().len(), 3);
+}
+
+#[tokio::test]
+async fn a_service_that_asks_for_time_gets_it() {
+    let asks = with(problem(503, None), "retry-after", "1");
+    let (server, url) = Server::start([asks, answer(200, json!(1))]).await;
+    let read: Option<u8> = client(&url, LONG).read("/people/9", None).await.unwrap();
+    assert_eq!(read, Some(1));
+    assert!(server.pauses()[0] >= Duration::from_secs(1));
+}
+
+#[tokio::test]
+async fn patience_ends_and_says_what_was_in_the_way() {
+    let (server, url) = Server::start([problem(503, None)]).await;
+    let began = Instant::now();
+    let error = client(&url, Duration::from_millis(400))
+        .read::<Value>("/people/9", None)
+        .await
+        .unwrap_err();
+    assert!(began.elapsed() < Duration::from_secs(2));
+    assert!(matches!(error, Error::Away { .. }), "{error:?}");
+    assert_eq!(error.problem().unwrap().title, "Away");
+    let tries = server.asked().len();
+    assert!((2..20).contains(&tries), "{tries} tries");
+
+    // No use to wait for somebody who comes back after we are gone.
+    let asks = with(problem(503, None), "retry-after", "3600");
+    let (server, url) = Server::start([asks]).await;
+    let error = client(&url, LONG).read::<Value>("/people/9", None).await;
+    assert!(matches!(error, Err(Error::Away { .. })), "{error:?}");
+    assert_eq!(server.asked().len(), 1);
+
+    let error = client("http://127.0.0.1:9", Duration::from_millis(100))
+        .send("/people", &json!({}))
+        .await
+        .unwrap_err();
+    assert!(matches!(error, Error::Away { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn an_operation_that_does_not_end_is_shown_as_it_was_last() {
+    let (_, url) = Server::start([operation("running", None)]).await;
+    let error = client(&url, Duration::from_millis(200))
+        .wait("operations/7")
+        .await
+        .unwrap_err();
+    let Error::StillOpen { operation, .. } = &error else {
+        panic!("{error:?}")
+    };
+    assert_eq!(operation.state, OperationState::Running);
+    assert!(
+        error
+            .to_string()
+            .starts_with("operation 7 is still running")
+    );
+}
+
+#[tokio::test]
+async fn a_command_that_may_have_been_taken_is_not_sent_again() {
+    let (server, url) = Server::start([problem(503, Some("unknown")), accepted()]).await;
+    let client = client(&url, LONG);
+    let error = client.send("/people", &json!({})).await.unwrap_err();
+    let Error::Unknown {
+        operation,
+        resource,
+        ..
+    } = &error
+    else {
+        panic!("{error:?}")
+    };
+    assert_eq!(operation.as_deref(), Some("operations/7"));
+    assert_eq!(resource.as_deref(), Some("people/9"));
+    assert!(error.to_string().ends_with("as operations/7"), "{error}");
+    assert_eq!(server.asked().len(), 1);
+
+    // A gateway that lost its service says nothing of operations.
+    let (_, url) = Server::start([problem(504, None)]).await;
+    let lost = Client::new(&url, LONG)
+        .unwrap()
+        .send("/people", &json!({}))
+        .await;
+    assert!(
+        matches!(
+            lost,
+            Err(Error::Unknown {
+                operation: None,
+                ..
+            })
+        ),
+        "{lost:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_repeatable_command_is_sent_again_and_its_doubt_is_kept() {
+    let unknown = problem(503, Some("unknown"));
+    let (server, url) = Server::start([unknown.clone(), accepted()]).await;
+    client(&url, LONG)
+        .send_repeatable("/people", &json!({}))
+        .await
+        .unwrap();
+    assert_eq!(server.asked().len(), 2);
+
+    let (_, url) = Server::start([unknown, problem(503, Some("not_accepted"))]).await;
+    let error = client(&url, Duration::from_millis(100))
+        .send_repeatable("/people", &json!({}))
+        .await
+        .unwrap_err();
+    assert!(matches!(error, Error::Unknown { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn refusals_are_problems() {
+    let body = json!({
+        "type": "https://factline.dev/problems/invalid-request", "title": "The request is not valid", "status": 400,
+        "errors": [{"pointer": "/name", "detail": "is missing"}],
+    });
+    let (server, url) = Server::start([answer(400, body)]).await;
+    let error = client(&url, LONG)
+        .send("/people", &json!({}))
+        .await
+        .unwrap_err();
+    assert!(matches!(error, Error::Refused { .. }), "{error:?}");
+    let problem = error.problem().unwrap();
+    assert_eq!(problem.slug(), "invalid-request");
+    assert_eq!(problem.errors[0].pointer.as_deref(), Some("/name"));
+    assert_eq!(server.asked().len(), 1);
+
+    let (_, url) = Server::start([answer(404, json!({"title": "No"}))]).await;
+    let client = client(&url, LONG);
+    let nothing: Option<Value> = client.read("/people/9", None).await.unwrap();
+    assert_eq!(nothing, None);
+    let unknown = client.wait("operations/7").await.unwrap_err();
+    assert_eq!(unknown.problem().unwrap().status, 404);
+}
+
+#[tokio::test]
+async fn answers_that_are_not_as_expected_are_errors() {
+    let (_, url) = Server::start([answer(202, json!({})), answer(200, json!("x"))]).await;
+    let client = client(&url, LONG);
+    let error = client.send("/people", &json!({})).await.unwrap_err();
+    assert!(
+        matches!(
+            error,
+            Error::NoHeader {
+                header: "x-operation",
+                ..
+            }
+        ),
+        "{error:?}"
+    );
+    let error = client.wait("operations/7").await.unwrap_err();
+    assert!(matches!(error, Error::Unexpected { .. }), "{error:?}");
+}

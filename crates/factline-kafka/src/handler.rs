@@ -1,0 +1,312 @@
+//! The command handler: exactly-once decisions over a commands topic.
+//!
+//! > poll → dedupe → decide → evolve an overlay → send events and outcomes → flush → offsets → commit → adopt
+//!
+//! A worker is one thread and one member of the aggregate's consumer group. For each batch it opens one
+//! transaction in which the events, the outcomes and the offsets of the commands become visible together or not at
+//! all. The fence against a worker that is taken for dead and lives is the group's generation, which Kafka checks
+//! when the offsets are sent (KIP-447). What state the worker holds is a cache of what is committed, see
+//! [`partition`](self) and the restore.
+//!
+//! - `worker`: the loop and the transaction
+//! - `ownership`, `restore`: which partitions, and how their state comes to be
+//! - `batch`, `command`, `outgoing`: from commands' records to what they lead to
+//! - `partition`: state and overlay
+//! - `transaction`, `membership`: the producer, librdkafka's errors, and who we are in the group
+//!
+//! It is not a place for business: rules are an [`Aggregate`]'s.
+
+mod batch;
+mod command;
+mod membership;
+mod outgoing;
+mod ownership;
+mod partition;
+mod restore;
+mod transaction;
+mod worker;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use factline::{Aggregate, Contract};
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::config::KafkaConfig;
+use crate::provision;
+use crate::retention;
+use ownership::Ownership;
+use transaction::Transactions;
+use worker::{Ended, Worker};
+
+pub use outgoing::{Wire, WireError};
+
+/// Options of a command handler.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Options {
+    /// Commands in one transaction at most
+    #[arg(long, env = "FACTLINE_MAX_BATCH", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub max_batch: u32,
+
+    /// Milliseconds without a heartbeat after which the group gives a process's partitions to others
+    #[arg(long, env = "FACTLINE_SESSION_TIMEOUT_MS", default_value_t = 10_000)]
+    pub session_timeout_ms: u32,
+
+    /// Milliseconds after which Kafka aborts the transaction of a process that has gone: for so long, and some
+    /// seconds more, its partitions cannot be taken over by another slot
+    #[arg(
+        long,
+        env = "FACTLINE_TRANSACTION_TIMEOUT_MS",
+        default_value_t = 10_000
+    )]
+    pub transaction_timeout_ms: u32,
+
+    /// Hours for which the id of a decided command is remembered; must be less than the outcomes topic is kept
+    #[arg(long, env = "FACTLINE_DEDUPE_HOURS", default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=168))]
+    pub dedupe_hours: u32,
+}
+
+/// Tells a component's state: why it is not ready, or that it is.
+pub type Report = Arc<dyn Fn(&str, Result<(), String>) + Send + Sync>;
+
+/// Another process runs in the same slot.
+#[derive(Debug, thiserror::Error)]
+#[error("another process runs as instance {instance:?}; give each its own")]
+pub struct Fenced {
+    instance: String,
+}
+
+/// Why a handler cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Registry or topic.
+    #[error("cannot start handling {aggregate}")]
+    Wire {
+        /// The aggregate type.
+        aggregate: &'static str,
+        /// Why.
+        #[source]
+        source: WireError,
+    },
+    /// A topic is not as the contract says.
+    #[error(transparent)]
+    Topics(#[from] provision::Error),
+    /// The slot is taken.
+    #[error(transparent)]
+    Fenced(#[from] Fenced),
+    /// The worker's thread cannot be started, or has died.
+    #[error("the worker thread is gone: {0}")]
+    Thread(String),
+}
+
+/// Handles the commands of an aggregate until `stop` is cancelled; a transaction in flight is finished first.
+///
+/// Broker and registry being away is waited for; what returns early is a contract that cannot be kept.
+pub async fn run<A: Aggregate>(
+    contract: &'static Contract,
+    kafka: KafkaConfig,
+    options: Options,
+    report: Report,
+    stop: CancellationToken,
+) -> Result<(), Error> {
+    let component = format!("handler of {}", contract.aggregate);
+    report(&component, Err("connecting".to_owned()));
+    let Some(wire) = connect(contract, &kafka, (&component, &report), &stop).await? else {
+        return Ok(());
+    };
+    retention::check(&kafka).await?;
+    let wire = Arc::new(wire);
+    let name = format!("handler-{}", contract.aggregate);
+    let runtime = tokio::runtime::Handle::current();
+    let (done, ended) = tokio::sync::oneshot::channel();
+    let thread = std::thread::Builder::new().name(name).spawn(move || {
+        let _guard = runtime.enter();
+        let _ = done.send(supervise::<A>(
+            &kafka,
+            &wire,
+            &options,
+            (&component, &report),
+            &stop,
+        ));
+    });
+    thread.map_err(|error| Error::Thread(error.to_string()))?;
+    ended
+        .await
+        .map_err(|_| Error::Thread("it panicked".to_owned()))?
+}
+
+/// Waits for registry and broker. None if stopped while waiting.
+async fn connect(
+    contract: &'static Contract,
+    kafka: &KafkaConfig,
+    (component, report): (&str, &Report),
+    stop: &CancellationToken,
+) -> Result<Option<Wire>, Error> {
+    let mut pause = Duration::from_millis(100);
+    loop {
+        match Wire::connect(kafka, contract).await {
+            Ok(wire) => return Ok(Some(wire)),
+            Err(error) if error.is_transient() => {
+                let error = chain(&error);
+                tracing::warn!(
+                    aggregate = contract.aggregate,
+                    error,
+                    "handler waits to start"
+                );
+                report(component, Err(error));
+            }
+            Err(source) => {
+                return Err(Error::Wire {
+                    aggregate: contract.aggregate,
+                    source,
+                });
+            }
+        }
+        tokio::select! {
+            () = stop.cancelled() => return Ok(None),
+            () = tokio::time::sleep(pause) => pause = (pause * 2).min(Duration::from_secs(2)),
+        }
+    }
+}
+
+/// Runs one worker after another: what a worker cannot get over, its successor starts anew from what is committed.
+fn supervise<A: Aggregate>(
+    kafka: &KafkaConfig,
+    wire: &Arc<Wire>,
+    options: &Options,
+    (component, report): (&str, &Report),
+    stop: &CancellationToken,
+) -> Result<(), Error> {
+    // A slot of its own for a process that was given none; the same for all its workers, so that each aborts at once
+    // what the one before has left open.
+    let slot = if kafka.instance.is_empty() {
+        Uuid::new_v4().to_string()
+    } else {
+        kafka.instance.clone()
+    };
+    let mut limit = options.max_batch as usize;
+    let mut pause = Duration::from_millis(50);
+    while !stop.is_cancelled() {
+        let started = std::time::Instant::now();
+        match work::<A>(
+            kafka,
+            wire,
+            options,
+            (&slot, &mut limit),
+            (component, report),
+            stop,
+        ) {
+            Ok(()) => break,
+            Err(Ended::Fenced(fenced)) => return Err(fenced.into()),
+            Err(ended) => {
+                let reason = chain(&ended);
+                tracing::warn!(
+                    aggregate = wire.contract.aggregate,
+                    reason,
+                    "worker starts anew from what is committed"
+                );
+                metrics::counter!("factline_workers_restarted_total", "aggregate" => wire.contract.aggregate).increment(1);
+                report(component, Err(reason));
+            }
+        }
+        if started.elapsed() > Duration::from_secs(30) {
+            pause = Duration::from_millis(50);
+        }
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(Duration::from_secs(2));
+    }
+    report(component, Err("stopped".to_owned()));
+    Ok(())
+}
+
+fn work<A: Aggregate>(
+    kafka: &KafkaConfig,
+    wire: &Arc<Wire>,
+    options: &Options,
+    (slot, limit): (&str, &mut usize),
+    (component, report): (&str, &Report),
+    stop: &CancellationToken,
+) -> Result<(), Ended> {
+    // First the producer: it aborts what its predecessor of this slot left open, which the restore would wait for.
+    let transactions = Transactions::begin_life(
+        kafka
+            .client_config()
+            .set(
+                "transactional.id",
+                format!("{}.{slot}", wire.topics.handler_group()),
+            )
+            .set(
+                "transaction.timeout.ms",
+                options.transaction_timeout_ms.to_string(),
+            )
+            .set("message.max.bytes", "2097152")
+            .set("compression.type", "lz4")
+            .set("linger.ms", "5"),
+        Duration::from_millis(options.transaction_timeout_ms.into()),
+    )
+    .map_err(|source| transaction::Failure::Unknown {
+        what: "init",
+        source,
+    })?;
+
+    let context = Ownership::<A>::new(
+        kafka,
+        wire,
+        TimeDelta::hours(options.dedupe_hours.into()),
+        (component, report),
+        stop,
+    );
+    let mut config = kafka.client_config();
+    config
+        .set("group.id", wire.topics.handler_group())
+        .set("partition.assignment.strategy", "cooperative-sticky")
+        .set("session.timeout.ms", options.session_timeout_ms.to_string())
+        .set(
+            "heartbeat.interval.ms",
+            (options.session_timeout_ms / 4).to_string(),
+        )
+        // A restore happens inside of a poll.
+        .set("max.poll.interval.ms", "600000")
+        .set("isolation.level", "read_committed")
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        .set("auto.offset.reset", "error")
+        // With queues full of small records the default would let the loop stand still for a second.
+        .set("fetch.queue.backoff.ms", "5")
+        .set("queued.max.messages.kbytes", "16384");
+    if !kafka.instance.is_empty() {
+        config.set("group.instance.id", &kafka.instance);
+    }
+    let consumer: BaseConsumer<Ownership<A>> = config
+        .create_with_context(context)
+        .map_err(Ended::Consume)?;
+    consumer
+        .subscribe(&[wire.topics.commands()])
+        .map_err(Ended::Consume)?;
+    consumer.context().tell();
+    let mut worker = Worker::new(
+        consumer,
+        transactions,
+        Arc::clone(wire),
+        options.max_batch as usize,
+        limit,
+    );
+    while !stop.is_cancelled() {
+        worker.turn()?;
+    }
+    Ok(())
+}
+
+/// An error with its sources in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text
+}

@@ -1,0 +1,254 @@
+//! One transactional producer and the calls of one transaction, with librdkafka's errors sorted by what to do.
+//!
+//! Raw librdkafka is needed for one thing: the crate's `flush` waits in steps of 100 ms, and its `commit` calls
+//! it. The native flush returns as soon as the last acknowledgement is in, and leaves the commit nothing to wait for.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::ConsumerGroupMetadata;
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
+use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer};
+use rdkafka::{ClientConfig, ClientContext, TopicPartitionList};
+
+use super::outgoing::Outgoing;
+
+/// What became of a step of a transaction that did not succeed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    /// Nothing of the transaction is visible, nor will be, once it is aborted; the batch can be tried again.
+    #[error("transaction must be aborted: {what}")]
+    Abort {
+        /// The step.
+        what: &'static str,
+        /// Why.
+        #[source]
+        source: KafkaError,
+    },
+    /// A record is larger than the broker takes. Nothing is visible, as with [`Failure::Abort`].
+    #[error("broker refuses a record of the transaction as too large")]
+    TooLarge,
+    /// It may have been committed or not. Whoever thought so must forget its state.
+    #[error("outcome of the transaction is unknown: {what}")]
+    Unknown {
+        /// The step.
+        what: &'static str,
+        /// Why.
+        #[source]
+        source: KafkaError,
+    },
+}
+
+/// How long one call may take before it is made again.
+const CALL: Duration = Duration::from_secs(5);
+
+/// A transactional call that took longer may have been retried inside librdkafka, and a straggler of it could
+/// hit a later transaction of the same producer epoch (transactions v1; KAFKA-17754): such a producer is retired.
+const SLOW: Duration = Duration::from_secs(3);
+
+/// A transactional producer.
+pub(super) struct Transactions {
+    producer: ThreadedProducer<Deliveries>,
+    deliveries: Deliveries,
+    /// How long a transaction's calls are made again before its outcome is called unknown.
+    patience: Duration,
+    /// Set when a call was slow.
+    retired: bool,
+}
+
+impl Transactions {
+    /// Makes the producer and aborts what its predecessor of the same `transactional.id` left open.
+    pub(super) fn begin_life(config: &ClientConfig, patience: Duration) -> KafkaResult<Self> {
+        let deliveries = Deliveries::default();
+        let producer: ThreadedProducer<Deliveries> =
+            config.create_with_context(deliveries.clone())?;
+        let deadline = Instant::now() + patience;
+        loop {
+            match producer.init_transactions(CALL) {
+                Ok(()) => {
+                    return Ok(Self {
+                        producer,
+                        deliveries,
+                        patience,
+                        retired: false,
+                    });
+                }
+                Err(KafkaError::Transaction(error))
+                    if error.is_retriable() && Instant::now() < deadline => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Whether a new producer must take over before the next transaction.
+    pub(super) fn is_retired(&self) -> bool {
+        self.retired
+    }
+
+    pub(super) fn begin(&self) -> Result<(), Failure> {
+        self.deliveries.forget();
+        self.producer
+            .begin_transaction()
+            .map_err(|source| unknown("begin", source))
+    }
+
+    /// Queues a record; only waits while the queue is full.
+    pub(super) fn send(&self, record: &Outgoing) -> Result<(), Failure> {
+        let headers = record.headers.iter().fold(
+            OwnedHeaders::new_with_capacity(record.headers.len()),
+            |headers, header| {
+                headers.insert(Header {
+                    key: &header.0,
+                    value: Some(&header.1),
+                })
+            },
+        );
+        let mut message = BaseRecord::to(&record.topic)
+            .partition(record.partition)
+            .key(&record.key)
+            .payload(&record.value)
+            .timestamp(record.time.timestamp_millis())
+            .headers(headers);
+        loop {
+            match self.producer.send(message) {
+                Ok(()) => return Ok(()),
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), again)) => {
+                    message = again;
+                    self.producer.flush_natively(Duration::from_millis(100));
+                }
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::MessageSizeTooLarge), _)) => {
+                    return Err(Failure::TooLarge);
+                }
+                Err((source, _)) => return Err(abort("send", source)),
+            }
+        }
+    }
+
+    /// Waits until every record is acknowledged: what a successor must see is in the log before the offsets are sent.
+    pub(super) fn flush(&self) -> Result<(), Failure> {
+        let flushed = self.producer.flush_natively(self.patience);
+        if self.deliveries.too_large() {
+            return Err(Failure::TooLarge);
+        }
+        if flushed {
+            Ok(())
+        } else {
+            Err(abort(
+                "flush",
+                KafkaError::Flush(RDKafkaErrorCode::OperationTimedOut),
+            ))
+        }
+    }
+
+    pub(super) fn send_offsets(
+        &mut self,
+        next: &TopicPartitionList,
+        group: &ConsumerGroupMetadata,
+    ) -> Result<(), Failure> {
+        self.call("send offsets", |producer| {
+            producer.send_offsets_to_transaction(next, group, CALL)
+        })
+    }
+
+    /// Once asked to commit, librdkafka may want an abort and the broker have committed all the same.
+    pub(super) fn commit(&mut self) -> Result<(), Failure> {
+        match self.call("commit", |producer| producer.commit_transaction(CALL)) {
+            Err(Failure::Abort { what, source }) => Err(unknown(what, source)),
+            Err(Failure::TooLarge) => Err(unknown("commit", KafkaError::Canceled)),
+            other => other,
+        }
+    }
+
+    /// Waits first for what is under way: an abort that overtakes the transaction's first records can make the
+    /// producer unusable (librdkafka#4849).
+    pub(super) fn abort(&mut self) -> Result<(), Failure> {
+        self.producer.flush_natively(CALL);
+        match self.call("abort", |producer| producer.abort_transaction(CALL)) {
+            Err(Failure::Abort { what, source }) => Err(unknown(what, source)),
+            Err(Failure::TooLarge) => Err(unknown("abort", KafkaError::Canceled)),
+            other => other,
+        }
+    }
+
+    /// Makes a call until it succeeds, fails for good or has used up the patience.
+    fn call(
+        &mut self,
+        what: &'static str,
+        call: impl Fn(&ThreadedProducer<Deliveries>) -> KafkaResult<()>,
+    ) -> Result<(), Failure> {
+        let start = Instant::now();
+        let result = loop {
+            match call(&self.producer) {
+                Ok(()) => break Ok(()),
+                Err(KafkaError::Transaction(error)) if error.txn_requires_abort() => {
+                    break if self.deliveries.too_large() {
+                        Err(Failure::TooLarge)
+                    } else {
+                        Err(abort(what, KafkaError::Transaction(error)))
+                    };
+                }
+                Err(KafkaError::Transaction(error))
+                    if error.is_retriable() && start.elapsed() < self.patience => {}
+                Err(source) => break Err(unknown(what, source)),
+            }
+        };
+        self.retired |= start.elapsed() > SLOW;
+        result
+    }
+}
+
+fn abort(what: &'static str, source: KafkaError) -> Failure {
+    Failure::Abort { what, source }
+}
+
+fn unknown(what: &'static str, source: KafkaError) -> Failure {
+    Failure::Unknown { what, source }
+}
+
+/// Notes, from the producer's own thread, whether the broker found a record too large.
+#[derive(Clone, Default)]
+struct Deliveries {
+    too_large: Arc<AtomicBool>,
+}
+
+impl Deliveries {
+    fn forget(&self) {
+        self.too_large.store(false, Ordering::Release);
+    }
+
+    fn too_large(&self) -> bool {
+        self.too_large.load(Ordering::Acquire)
+    }
+}
+
+impl ClientContext for Deliveries {}
+
+impl ProducerContext for Deliveries {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        if let Err((KafkaError::MessageProduction(RDKafkaErrorCode::MessageSizeTooLarge), _)) =
+            result
+        {
+            self.too_large.store(true, Ordering::Release);
+        }
+    }
+}
+
+trait FlushNatively {
+    /// Whether everything was acknowledged, or given up, within the time.
+    fn flush_natively(&self, timeout: Duration) -> bool;
+}
+
+impl FlushNatively for ThreadedProducer<Deliveries> {
+    fn flush_natively(&self, timeout: Duration) -> bool {
+        let milliseconds = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
+        // SAFETY: the handle lives as long as the producer, and its reports are served by the producer's own thread.
+        #[expect(unsafe_code, reason = "the crate's flush waits in steps of 100 ms")]
+        let error =
+            unsafe { rdkafka_sys::rd_kafka_flush(self.client().native_ptr(), milliseconds) };
+        error == rdkafka_sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR
+    }
+}

@@ -1,0 +1,263 @@
+//! The worker: one thread, one member of the group, one transaction at a time over all its partitions.
+//!
+//! Its loop is the guarantee, and fits on one screen: [`Worker::turn`].
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use factline::Aggregate;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+
+use super::batch::Batch;
+use super::command::Fault;
+use super::membership::membership;
+use super::outgoing::Wire;
+use super::ownership::Ownership;
+use super::restore::is_passing;
+use super::transaction::{Failure, Transactions};
+use super::{Fenced, chain};
+use crate::record::Record;
+
+/// Bytes of commands that are gathered for one transaction before it is begun, beside their number.
+const GATHERED_BYTES: usize = 16 << 20;
+
+/// Tries of a batch after which the worker says that it is in trouble.
+const TROUBLE: u32 = 5;
+
+pub(super) struct Worker<'l, A: Aggregate> {
+    consumer: BaseConsumer<Ownership<A>>,
+    transactions: Transactions,
+    wire: Arc<Wire>,
+    /// Commands in a transaction at most.
+    max_batch: usize,
+    /// Commands in the next transaction. Halved when one fails: so a command whose records the broker finds too
+    /// large is found, and a batch that cannot be written in time becomes one that can. It outlives the worker,
+    /// whose end may be the failure.
+    limit: &'l mut usize,
+    /// Tries of the present batch that failed.
+    failures: u32,
+}
+
+/// Why a worker cannot go on. Its successor starts from what Kafka has committed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Ended {
+    #[error(transparent)]
+    Transaction(#[from] Failure),
+    #[error("cannot consume commands")]
+    Consume(#[source] KafkaError),
+    #[error("{0}")]
+    Broken(String),
+    #[error("a producer is retired after a slow transactional call")]
+    Retired,
+    #[error(transparent)]
+    Fenced(#[from] Fenced),
+}
+
+impl<'l, A: Aggregate> Worker<'l, A> {
+    pub(super) fn new(
+        consumer: BaseConsumer<Ownership<A>>,
+        transactions: Transactions,
+        wire: Arc<Wire>,
+        max_batch: usize,
+        limit: &'l mut usize,
+    ) -> Self {
+        Self {
+            consumer,
+            transactions,
+            wire,
+            max_batch,
+            limit,
+            failures: 0,
+        }
+    }
+
+    /// One turn of the loop.
+    pub(super) fn turn(&mut self) -> Result<(), Ended> {
+        self.gather()?; // rebalances happen in here, and nowhere else
+        let start = Instant::now();
+        let mut batch = self.decide(None);
+        if let Some(error) = batch.waiting.take() {
+            self.put_off(&chain(&error));
+        }
+        if batch.is_empty() {
+            return Ok(());
+        }
+        match self.write(&batch) {
+            Ok(()) => self.adopt(batch, start), // committed: only now does the worker believe it
+            Err(failure) => self.recover(failure, &batch)?,
+        }
+        if self.transactions.is_retired() {
+            Err(Ended::Retired)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn decide(&self, fault: Option<Fault>) -> Batch<A> {
+        let context = self.consumer.context();
+        Batch::decide(
+            &self.wire,
+            context.runtime(),
+            &context.owned(),
+            *self.limit,
+            fault,
+        )
+    }
+
+    /// Writes a batch in one transaction. A crash between any two lines leaves nothing visible: whoever takes over
+    /// finds the offsets as they were and decides the same commands again.
+    fn write(&mut self, batch: &Batch<A>) -> Result<(), Failure> {
+        self.transactions.begin()?;
+        for record in &batch.outgoing {
+            self.transactions.send(record)?;
+        }
+        // Everything a successor must see is in the log before the offsets are: the generation is checked only there.
+        self.transactions.flush()?;
+        // Fetched now: metadata of an older generation would be refused, and of none would not be checked at all.
+        let not_member = || Failure::Abort {
+            what: "the worker is no member of its group",
+            source: KafkaError::ConsumerCommit(RDKafkaErrorCode::UnknownMemberId),
+        };
+        let before = membership(&self.consumer).ok_or_else(not_member)?;
+        let group = self.consumer.group_metadata().ok_or_else(not_member)?;
+        if membership(&self.consumer) != Some(before.clone())
+            || !self.consumer.context().is_member(&before)
+        {
+            return Err(not_member());
+        }
+        self.transactions
+            .send_offsets(&batch.offsets(self.wire.topics.commands()), &group)?;
+        self.transactions.commit()
+    }
+
+    fn adopt(&mut self, batch: Batch<A>, start: Instant) {
+        let aggregate = self.wire.contract.aggregate;
+        metrics::histogram!("factline_transaction_seconds", "aggregate" => aggregate)
+            .record(start.elapsed());
+        metrics::histogram!("factline_transaction_commands", "aggregate" => aggregate)
+            .record(f64::from(u32::try_from(batch.len()).unwrap_or(u32::MAX)));
+        batch.adopt(&mut self.consumer.context().owned(), aggregate);
+        *self.limit = (*self.limit * 2).min(self.max_batch);
+        if self.failures >= TROUBLE {
+            self.consumer.context().trouble(None);
+        }
+        self.failures = 0;
+    }
+
+    /// Nothing of the batch is visible; or nobody knows, and then this worker has to go.
+    fn recover(&mut self, failure: Failure, batch: &Batch<A>) -> Result<(), Ended> {
+        // Only then is the batch surely the first pending command: of a larger one, others may have been left out.
+        let alone = *self.limit == 1;
+        // Before the abort, which may fail and end the worker: its successor begins with the smaller batch.
+        *self.limit = usize::try_from(batch.len() / 2).unwrap_or(1).max(1);
+        match failure {
+            failure @ Failure::Unknown { .. } => Err(failure.into()),
+            Failure::TooLarge if alone => {
+                self.transactions.abort()?;
+                self.fail_too_large()
+            }
+            failure => {
+                self.transactions.abort()?;
+                self.put_off(&chain(&failure));
+                Ok(())
+            }
+        }
+    }
+
+    /// The first pending command leads to more than the broker takes: it fails, alone.
+    fn fail_too_large(&mut self) -> Result<(), Ended> {
+        let start = Instant::now();
+        let batch = self.decide(Some(Fault::TooLarge));
+        match self.write(&batch) {
+            Ok(()) => self.adopt(batch, start),
+            Err(failure @ Failure::Unknown { .. }) => return Err(failure.into()),
+            Err(failure) => {
+                self.transactions.abort()?;
+                self.put_off(&chain(&failure));
+            }
+        }
+        Ok(())
+    }
+
+    /// Nothing happened; the same commands are tried again after a pause, after which rebalances are served.
+    fn put_off(&mut self, reason: &str) {
+        self.failures = self.failures.saturating_add(1);
+        tracing::warn!(
+            topic = self.wire.topics.commands(),
+            reason,
+            tries = self.failures,
+            "a batch is tried again"
+        );
+        metrics::counter!("factline_transactions_aborted_total", "aggregate" => self.wire.contract.aggregate).increment(1);
+        if self.failures >= TROUBLE {
+            self.consumer.context().trouble(Some(reason.to_owned()));
+        }
+        let pause = Duration::from_millis(10) * 2_u32.saturating_pow(self.failures.min(10));
+        std::thread::sleep(pause.min(Duration::from_secs(2)));
+    }
+
+    /// Polls until there is something to do and nothing more at hand, or enough.
+    fn gather(&mut self) -> Result<(), Ended> {
+        let (mut count, mut bytes) = {
+            let owned = self.consumer.context().owned();
+            (
+                owned.pending.len(),
+                owned.pending.iter().map(Record::size).sum::<usize>(),
+            )
+        };
+        let mut wait = if count == 0 {
+            Duration::from_millis(100)
+        } else {
+            Duration::ZERO
+        };
+        loop {
+            match self.consumer.poll(wait) {
+                Some(Ok(message)) => {
+                    let record = Record::from(&message);
+                    let mut owned = self.consumer.context().owned();
+                    // Of a partition that is stopped, see `Ownership`, nothing is handled.
+                    if owned.partitions.contains_key(&record.partition) {
+                        bytes += record.size();
+                        owned.pending.push(record);
+                    }
+                    count = owned.pending.len();
+                }
+                Some(Err(error)) => self.consumer_error(error)?,
+                None => break,
+            }
+            if count >= self.max_batch || bytes >= GATHERED_BYTES {
+                break;
+            }
+            wait = Duration::ZERO;
+        }
+        match self.consumer.context().broken() {
+            Some(reason) => Err(Ended::Broken(reason)),
+            None => Ok(()),
+        }
+    }
+
+    fn consumer_error(&self, error: KafkaError) -> Result<(), Ended> {
+        // A fatal error comes as just that; what it is, the client knows.
+        match self.consumer.client().fatal_error() {
+            Some((RDKafkaErrorCode::FencedInstanceId, _))
+                if membership(&self.consumer).is_some() =>
+            {
+                Err(Fenced {
+                    instance: self.consumer.context().instance().to_owned(),
+                }
+                .into())
+            }
+            // Without a member id it has fenced itself, by trying to come back after its session had timed out.
+            Some(_) => Err(Ended::Consume(error)),
+            None if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AutoOffsetReset) => {
+                Err(Ended::Consume(error))
+            }
+            None if is_passing(&error) => Ok(()),
+            None => {
+                tracing::warn!(%error, "kafka consumer");
+                Ok(())
+            }
+        }
+    }
+}

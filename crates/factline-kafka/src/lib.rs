@@ -1,0 +1,30 @@
+//! Apache Kafka as an event store: topics, schemas on the wire, and the host that handles commands exactly once.
+//!
+//! - [`config`], [`security`]: how a process finds Kafka and is let in
+//! - [`topics`], [`provision`], [`plan`]: what exists, under which names, with which settings
+//! - [`registry`], [`frame`], [`decode`], [`record`]: from bytes to messages and back
+//! - [`handler`]: the command handler
+//! - [`reading`], [`history`]: what stands on a topic, and what happened to one aggregate, for tools
+//!
+//! This crate knows no business: an aggregate comes in as a [`factline::Aggregate`] and a [`factline::Contract`].
+
+pub mod config;
+pub mod decode;
+pub mod frame;
+pub mod handler;
+pub mod history;
+pub mod identity;
+pub mod plan;
+pub mod provision;
+pub mod reading;
+pub mod record;
+pub mod registry;
+pub mod retention;
+pub mod security;
+pub mod topics;
+
+pub use config::KafkaConfig;
+pub use record::Record;
+pub use registry::Registry;
+pub use security::KafkaSecurity;
+pub use topics::Topics;

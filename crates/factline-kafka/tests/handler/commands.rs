@@ -1,0 +1,291 @@
+//! What becomes of a command, good or bad.
+
+use factline::outcome::State;
+use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, ResourceSpecifier};
+use rdkafka::client::DefaultClientContext;
+use uuid::Uuid;
+
+use crate::account::{self, ACCOUNT, Deposit, Withdraw};
+use crate::rig::Rig;
+use factline::{Envelope, Position};
+use factline_kafka::topics::partition_of;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn accepted_refused_and_already_so() {
+    let rig = Rig::new("outcomes").await;
+    let handler = rig.start("a").await;
+    let accepted = rig.deposit("ada", 70).await;
+    let nothing = rig.deposit("ada", 0).await;
+    let refused = rig
+        .send(Uuid::now_v7(), "ada", &Withdraw { amount: 71 }.into())
+        .await;
+    let unborn = rig.deposit("bob", 0).await;
+    let outcomes = rig.outcomes_of(&[accepted, nothing, refused, unborn]).await;
+
+    let outcome = &outcomes[&accepted];
+    assert_eq!(
+        (outcome.state, outcome.version, outcome.code.as_deref()),
+        (State::Completed, Some(1), None)
+    );
+    assert_eq!(outcome.name, "ledger.Deposit");
+    assert_eq!(outcome.resource.as_deref(), Some("ada"));
+    let position: Position = outcome.position.as_deref().unwrap().parse().unwrap();
+    assert_eq!(position.points()[0].topic, rig.topics.events());
+    assert_eq!(position.points()[0].sequence, 1);
+
+    assert_eq!(
+        (outcomes[&nothing].state, outcomes[&nothing].version),
+        (State::Completed, Some(1))
+    );
+    assert_eq!(outcomes[&nothing].position, outcome.position);
+
+    let outcome = &outcomes[&refused];
+    assert_eq!(
+        (outcome.state, outcome.code.as_deref()),
+        (State::Rejected, Some("overdrawn"))
+    );
+    assert_eq!(outcome.reason.as_deref(), Some("the balance is 70"));
+    assert_eq!(outcome.position, outcomes[&accepted].position);
+
+    assert_eq!(
+        (outcomes[&unborn].version, &outcomes[&unborn].position),
+        (None, &None)
+    );
+    assert_eq!(
+        rig.check(&[accepted, nothing, refused, unborn]).await["ada"],
+        70
+    );
+    handler.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operation_is_decided_once_in_a_batch_and_after_a_restart() {
+    let rig = Rig::new("dedupe").await;
+    let operation = Uuid::now_v7();
+    rig.send(operation, "ada", &Deposit { amount: 5 }.into())
+        .await;
+    rig.send(operation, "ada", &Deposit { amount: 5 }.into())
+        .await;
+    let handler = rig.start("a").await;
+    rig.outcomes_of(&[operation]).await;
+    handler.stop().await;
+
+    let handler = rig.start("b").await;
+    rig.send(operation, "ada", &Deposit { amount: 5 }.into())
+        .await;
+    let last = rig.deposit("ada", 1).await;
+    assert_eq!(rig.check(&[operation, last]).await["ada"], 6);
+    handler.stop().await;
+}
+
+/// Every kind of bad command ends as failed with its code and a dead letter, and the good ones around it go on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bad_command_fails_alone_and_is_kept() {
+    let rig = Rig::new("bad").await;
+    let handler = rig.start("a").await;
+    let home = partition_of(b"ada", ACCOUNT.partitions);
+    let elsewhere = (home + 1) % ACCOUNT.partitions;
+    let headers = |operation: Uuid, record: &str| {
+        Envelope::of_command(operation, record, "/test", "ada", chrono::Utc::now()).to_headers()
+    };
+    let [undecodable, stray, other_key, unknown, untimed] = [(); 5].map(|()| Uuid::now_v7());
+    let first = rig.deposit("ada", 1).await;
+    rig.append(
+        home,
+        "ada",
+        &headers(undecodable, "ledger.Deposit"),
+        b"not a frame",
+    )
+    .await;
+    rig.append(elsewhere, "ada", &headers(stray, "ledger.Deposit"), b"")
+        .await;
+    rig.append(home, "eve", &headers(other_key, "ledger.Deposit"), b"")
+        .await;
+    rig.append(
+        home,
+        "ada",
+        &headers(unknown, "ledger.Steal"),
+        &[0, 0, 0, 0, 1, 2],
+    )
+    .await;
+    rig.append(home, "ada", &[("ce_id", untimed.to_string())], b"")
+        .await;
+    rig.append(home, "ada", &[], b"nameless").await;
+    let panicking = rig.deposit("ada", account::PANICS).await;
+    let too_large = rig.deposit("ada", account::TOO_LARGE_FOR_US).await;
+    let last = rig.deposit("ada", 2).await;
+
+    let sent = [
+        first,
+        undecodable,
+        stray,
+        other_key,
+        unknown,
+        untimed,
+        panicking,
+        too_large,
+        last,
+    ];
+    let outcomes = rig.outcomes_of(&sent).await;
+    assert_eq!(
+        outcomes.len(),
+        sent.len() + 1,
+        "the nameless command has an outcome, too"
+    );
+    let code = |operation: Uuid| {
+        (
+            outcomes[&operation].state,
+            outcomes[&operation].code.as_deref(),
+        )
+    };
+    for operation in [undecodable, stray, other_key, unknown, untimed] {
+        assert_eq!(
+            code(operation),
+            (State::Failed, Some("unreadable")),
+            "{:?}",
+            outcomes[&operation]
+        );
+    }
+    assert_eq!(code(panicking), (State::Failed, Some("panic")));
+    assert_eq!(code(too_large), (State::Failed, Some("too_large")));
+    assert_eq!(code(first).0, State::Completed);
+    assert_eq!(
+        (code(last).0, outcomes[&last].version),
+        (State::Completed, Some(2))
+    );
+
+    let letters = rig.read(rig.topics.dead_letters()).await;
+    assert_eq!(letters.len(), 8);
+    let letter = letters
+        .iter()
+        .find(|letter| letter.operation() == undecodable)
+        .unwrap();
+    assert_eq!(letter.value.as_deref(), Some(&b"not a frame"[..]));
+    let header = |name: &str| {
+        letter
+            .headers
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.clone())
+    };
+    assert_eq!(
+        header("deadletter_code").as_deref(),
+        Some(&b"unreadable"[..])
+    );
+    handler.stop().await;
+}
+
+/// A readable command on another partition than its key's: two partitions would have two histories of one account.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stray_command_fails_where_it_was_read() {
+    let rig = Rig::new("stray").await;
+    let handler = rig.start("a").await;
+    let home = partition_of(b"ada", ACCOUNT.partitions);
+    let elsewhere = (home + 1) % ACCOUNT.partitions;
+    let first = rig.deposit("ada", 1).await;
+    rig.outcomes_of(&[first]).await;
+    let good = rig.read(rig.topics.commands()).await.remove(0);
+    let stray = Uuid::now_v7();
+    let mut headers =
+        Envelope::of_command(stray, "ledger.Deposit", "/test", "ada", chrono::Utc::now())
+            .to_headers();
+    rig.append(elsewhere, "ada", &headers, good.value.as_deref().unwrap())
+        .await;
+    let misnamed = Uuid::now_v7();
+    headers = Envelope::of_command(
+        misnamed,
+        "ledger.Deposit",
+        "/test",
+        "bob",
+        chrono::Utc::now(),
+    )
+    .to_headers();
+    rig.append(home, "ada", &headers, good.value.as_deref().unwrap())
+        .await;
+
+    let outcomes = rig.outcomes_of(&[stray, misnamed]).await;
+    assert_eq!(outcomes[&stray].code.as_deref(), Some("wrong_partition"));
+    assert_eq!(outcomes[&misnamed].code.as_deref(), Some("wrong_key"));
+    let records = rig.read(rig.topics.outcomes()).await;
+    let record = records
+        .iter()
+        .find(|record| record.operation() == stray)
+        .unwrap();
+    assert_eq!(record.partition, elsewhere);
+    rig.check(&[first, stray, misnamed]).await;
+    handler.stop().await;
+}
+
+/// What only the broker finds too large is found by halving the batch, and fails alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_broker_refuses_fails_alone() {
+    let rig = Rig::new("large").await;
+    let admin: AdminClient<DefaultClientContext> = rig.kafka.client_config().create().unwrap();
+    let smaller = AlterConfig::new(ResourceSpecifier::Topic(rig.topics.events()))
+        .set("max.message.bytes", "100000");
+    admin
+        .alter_configs(&[smaller], &AdminOptions::new())
+        .await
+        .unwrap()
+        .remove(0)
+        .unwrap();
+    let mut operations = Vec::new();
+    for number in 0..20 {
+        let amount = if number == 13 {
+            account::TOO_LARGE_FOR_THE_BROKER
+        } else {
+            1
+        };
+        operations.push(rig.deposit("ada", amount).await);
+    }
+    let handler = rig.start("a").await;
+    let outcomes = rig.outcomes_of(&operations).await;
+    assert_eq!(outcomes[&operations[13]].code.as_deref(), Some("too_large"));
+    assert_eq!(rig.check(&operations).await["ada"], 19);
+    handler.stop().await;
+}
+
+/// What it says of itself is larger than what may be said of it: it ends all the same, under its place.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_too_large_to_be_reported_ends_too() {
+    let rig = Rig::new("bloated").await;
+    let handler = rig.start("a").await;
+    let bloated = Uuid::now_v7();
+    let subject = "x".repeat(900_000);
+    let envelope = Envelope::of_command(
+        bloated,
+        "ledger.Deposit",
+        "/test",
+        &subject,
+        chrono::Utc::now(),
+    );
+    rig.append(0, "ada", &envelope.to_headers(), b"").await;
+    let good = rig.deposit("ada", 1).await;
+    let outcomes = rig.outcomes_of(&[bloated, good]).await;
+    assert_eq!(outcomes[&bloated].state, State::Failed);
+    assert_eq!(outcomes[&bloated].resource, None);
+    assert_eq!(outcomes[&good].state, State::Completed);
+    assert_eq!(rig.read(rig.topics.dead_letters()).await.len(), 1);
+    handler.stop().await;
+}
+
+/// The registry answers that there is no such schema: no waiting helps.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unknown_schema_id_is_the_commands_fault() {
+    let rig = Rig::new("unknown-id").await;
+    let handler = rig.start("a").await;
+    let unknown = Uuid::now_v7();
+    let envelope = Envelope::of_command(
+        unknown,
+        "ledger.Deposit",
+        "/test",
+        "ada",
+        chrono::Utc::now(),
+    );
+    let home = partition_of(b"ada", ACCOUNT.partitions);
+    rig.append(home, "ada", &envelope.to_headers(), &[0, 0, 99, 99, 99, 2])
+        .await;
+    let outcomes = rig.outcomes_of(&[unknown]).await;
+    assert_eq!(outcomes[&unknown].code.as_deref(), Some("unreadable"));
+    handler.stop().await;
+}

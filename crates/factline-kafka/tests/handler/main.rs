@@ -1,0 +1,9 @@
+//! The command handler against a real Kafka: what it promises, and each rule that holds the promise up.
+
+#![expect(clippy::unwrap_used, reason = "a test says what it finds by panicking")]
+
+mod account;
+mod commands;
+mod contract;
+mod rig;
+mod rules;

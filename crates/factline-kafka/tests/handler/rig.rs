@@ -1,0 +1,335 @@
+//! A commands topic with handlers on it, and what they wrote.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use clap::Parser as _;
+use factline::{Envelope, Messages, Outcome};
+use factline_kafka::handler::{self, Options};
+use factline_kafka::record::Record;
+use factline_kafka::registry::SchemaIds;
+use factline_kafka::topics::partition_of;
+use factline_kafka::{KafkaConfig, Registry, Topics, decode, frame, provision};
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::KafkaError;
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::{FutureProducer, FutureRecord};
+use rdkafka::{Offset, TopicPartitionList};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::account::{ACCOUNT, Account, Command, Deposit, Event};
+
+#[derive(clap::Parser)]
+struct Flags {
+    #[command(flatten)]
+    kafka: KafkaConfig,
+    #[command(flatten)]
+    handler: Options,
+}
+
+/// How long anything here may take.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
+
+pub(crate) struct Rig {
+    pub kafka: KafkaConfig,
+    pub topics: Topics,
+    registry: Registry,
+    commands: SchemaIds,
+    producer: FutureProducer,
+    options: Options,
+}
+
+/// A handler that runs in this process.
+pub(crate) struct Running {
+    pub reports: Arc<Mutex<HashMap<String, Result<(), String>>>>,
+    stop: CancellationToken,
+    task: JoinHandle<Result<(), handler::Error>>,
+}
+
+impl Rig {
+    /// Topics of its own, on the shared servers.
+    pub(crate) async fn new(name: &str) -> Self {
+        let servers = tokio::task::spawn_blocking(infra::Servers::shared)
+            .await
+            .unwrap();
+        let prefix = format!("{name}-{}.", Uuid::new_v4().simple());
+        let brokers = servers.kafka.brokers();
+        let url = servers.registry.url();
+        let flags = [
+            "test",
+            "--kafka-brokers",
+            &brokers,
+            "--registry-url",
+            &url,
+            "--topic-prefix",
+            &prefix,
+        ];
+        let Flags { kafka, handler } = Flags::parse_from(flags);
+        let options = Options {
+            session_timeout_ms: 6000,
+            ..handler
+        };
+        provision::provision(&kafka, &ACCOUNT, None).await.unwrap();
+        let topics = kafka.topics(&ACCOUNT);
+        let registry = Registry::new(&kafka.registry_url);
+        let commands = registry
+            .register_all(topics.commands(), ACCOUNT.commands)
+            .await
+            .unwrap();
+        let producer = kafka.client_config().set("acks", "all").create().unwrap();
+        Self {
+            kafka,
+            topics,
+            registry,
+            commands,
+            producer,
+            options,
+        }
+    }
+
+    /// Starts a handler in a slot and waits until it is ready.
+    pub(crate) async fn start(&self, instance: &str) -> Running {
+        let running = self.launch(instance);
+        eventually("the handler is ready", async || {
+            running.state() == Some(Ok(()))
+        })
+        .await;
+        running
+    }
+
+    /// Starts a handler in a slot.
+    pub(crate) fn launch(&self, instance: &str) -> Running {
+        let reports = Arc::new(Mutex::new(HashMap::new()));
+        let told = Arc::clone(&reports);
+        let report: handler::Report = Arc::new(move |component, state| {
+            told.lock().unwrap().insert(component.to_owned(), state);
+        });
+        let stop = CancellationToken::new();
+        let kafka = KafkaConfig {
+            instance: instance.to_owned(),
+            ..self.kafka.clone()
+        };
+        let task = tokio::spawn(handler::run::<Account>(
+            &ACCOUNT,
+            kafka,
+            self.options.clone(),
+            report,
+            stop.clone(),
+        ));
+        Running {
+            reports,
+            stop,
+            task,
+        }
+    }
+
+    /// Appends a deposit; answers its operation.
+    pub(crate) async fn deposit(&self, account: &str, amount: i64) -> Uuid {
+        self.send(Uuid::now_v7(), account, &Deposit { amount }.into())
+            .await
+    }
+
+    pub(crate) async fn send(&self, operation: Uuid, account: &str, command: &Command) -> Uuid {
+        let envelope = Envelope::of_command(
+            operation,
+            command.record(),
+            "/test",
+            account,
+            chrono::Utc::now(),
+        );
+        let (id, codec) = self.commands.get(command.record()).unwrap();
+        let value = frame::write(id, &command.encode(codec).unwrap());
+        self.append(
+            partition_of(account.as_bytes(), ACCOUNT.partitions),
+            account,
+            &envelope.to_headers(),
+            &value,
+        )
+        .await;
+        operation
+    }
+
+    /// Appends whatever it is told to.
+    pub(crate) async fn append(
+        &self,
+        partition: i32,
+        key: &str,
+        headers: &[(&str, String)],
+        value: &[u8],
+    ) {
+        let headers = headers
+            .iter()
+            .fold(OwnedHeaders::new(), |headers, (key, value)| {
+                headers.insert(Header {
+                    key,
+                    value: Some(value),
+                })
+            });
+        let record = FutureRecord::to(self.topics.commands())
+            .partition(partition)
+            .key(key)
+            .payload(value)
+            .headers(headers);
+        self.producer.send(record, PATIENCE).await.unwrap();
+    }
+
+    /// Waits until every operation has an outcome, and answers them.
+    pub(crate) async fn outcomes_of(&self, operations: &[Uuid]) -> BTreeMap<Uuid, Outcome> {
+        let wanted: HashSet<Uuid> = operations.iter().copied().collect();
+        let mut found = BTreeMap::new();
+        eventually("every operation has an outcome", async || {
+            found = self
+                .outcomes()
+                .await
+                .into_iter()
+                .map(|outcome| (outcome.operation_id, outcome))
+                .collect();
+            wanted.iter().all(|operation| found.contains_key(operation))
+        })
+        .await;
+        found
+    }
+
+    /// Every outcome there is.
+    pub(crate) async fn outcomes(&self) -> Vec<Outcome> {
+        let mut outcomes = Vec::new();
+        for record in self.read(self.topics.outcomes()).await {
+            let (id, datum) = frame::read(record.value.as_deref().unwrap()).unwrap();
+            outcomes.push(
+                self.registry
+                    .codec(id)
+                    .await
+                    .unwrap()
+                    .decode(datum)
+                    .unwrap(),
+            );
+        }
+        outcomes
+    }
+
+    /// Every event there is.
+    pub(crate) async fn events(&self) -> Vec<(Record, Envelope, Event)> {
+        let mut events = Vec::new();
+        for record in self.read(self.topics.events()).await {
+            let (envelope, event) = decode::message(&self.registry, &record).await.unwrap();
+            events.push((record, envelope, event));
+        }
+        events
+    }
+
+    /// Everything committed on a topic, in order within each partition.
+    pub(crate) async fn read(&self, topic: &str) -> Vec<Record> {
+        let (kafka, topic) = (self.kafka.clone(), topic.to_owned());
+        tokio::task::spawn_blocking(move || read(&kafka, &topic))
+            .await
+            .unwrap()
+    }
+
+    /// Checks what must be true of any log: one outcome for each of these operations and for no other, versions and
+    /// partition sequences without hole or repetition. Answers the balance of each account.
+    pub(crate) async fn check(&self, operations: &[Uuid]) -> HashMap<String, i64> {
+        self.outcomes_of(operations).await;
+        let mut outcomes: Vec<Uuid> = self
+            .outcomes()
+            .await
+            .iter()
+            .map(|outcome| outcome.operation_id)
+            .collect();
+        let mut expected = operations.to_vec();
+        outcomes.sort_unstable();
+        expected.sort_unstable();
+        expected.dedup();
+        assert_eq!(
+            outcomes.len(),
+            expected.len(),
+            "one outcome for each operation"
+        );
+        assert_eq!(outcomes, expected);
+        let mut sequences: HashMap<i32, u64> = HashMap::new();
+        let mut versions: HashMap<String, u64> = HashMap::new();
+        let mut balances: HashMap<String, i64> = HashMap::new();
+        for (record, envelope, Event::Deposited(deposited)) in self.events().await {
+            let sequence = sequences.entry(record.partition).or_default();
+            *sequence += 1;
+            assert_eq!(
+                envelope.partition_sequence,
+                Some(*sequence),
+                "partition sequence at {}",
+                record.place()
+            );
+            let version = versions.entry(envelope.subject.clone()).or_default();
+            *version += 1;
+            assert_eq!(
+                envelope.sequence,
+                Some(*version),
+                "version at {}",
+                record.place()
+            );
+            *balances.entry(envelope.subject).or_default() += deposited.amount;
+        }
+        balances
+    }
+}
+
+impl Running {
+    pub(crate) fn state(&self) -> Option<Result<(), String>> {
+        self.reports
+            .lock()
+            .unwrap()
+            .get("handler of ledger.account")
+            .cloned()
+    }
+
+    /// Waits until the handler ends by itself.
+    pub(crate) async fn ended(self) -> Result<(), handler::Error> {
+        self.task.await.unwrap()
+    }
+
+    pub(crate) async fn stop(self) {
+        self.stop.cancel();
+        self.task.await.unwrap().unwrap();
+    }
+}
+
+/// Waits for a condition; the test fails when it does not come true.
+pub(crate) async fn eventually(what: &str, mut condition: impl AsyncFnMut() -> bool) {
+    let start = Instant::now();
+    while !condition().await {
+        assert!(start.elapsed() < PATIENCE, "gave up waiting: {what}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+fn read(kafka: &KafkaConfig, topic: &str) -> Vec<Record> {
+    let consumer: BaseConsumer = kafka
+        .client_config()
+        .set("group.id", "test-reader")
+        .set("isolation.level", "read_committed")
+        .set("enable.partition.eof", "true")
+        .set("enable.auto.commit", "false")
+        .create()
+        .unwrap();
+    let mut from = TopicPartitionList::new();
+    let mut open = HashSet::new();
+    for partition in 0..ACCOUNT.partitions {
+        from.add_partition_offset(topic, partition, Offset::Offset(0))
+            .unwrap();
+        open.insert(partition);
+    }
+    consumer.assign(&from).unwrap();
+    let mut records = Vec::new();
+    while !open.is_empty() {
+        match consumer.poll(Duration::from_millis(100)) {
+            Some(Ok(message)) => records.push(Record::from(&message)),
+            Some(Err(KafkaError::PartitionEOF(partition))) => {
+                open.remove(&partition);
+            }
+            Some(Err(error)) => panic!("{error}"),
+            None => {}
+        }
+    }
+    records
+}

@@ -1,0 +1,112 @@
+//! What Kafka must refuse, whatever our code does.
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use factline_kafka::KafkaConfig;
+use rdkafka::ClientContext;
+use rdkafka::error::KafkaError;
+use rdkafka::message::DeliveryResult;
+use rdkafka::producer::{BaseProducer, Producer as _, ProducerContext};
+use rdkafka::types::RDKafkaErrorCode::{self, Authentication, TopicAuthorizationFailed};
+use tokio::task::spawn_blocking;
+
+use crate::stage::{PATIENCE, append, refusal_to_read, stage};
+
+async fn refusal_to_write(config: &KafkaConfig, topic: &str) -> Option<RDKafkaErrorCode> {
+    let sent = append(config, false, topic, &[], b"forged").await;
+    sent.unwrap_err().rdkafka_error_code()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_but_a_handler_writes_events_and_outcomes() {
+    let stage = stage().await;
+    for user in [
+        "projectors",
+        "command-api",
+        "operations-tracker",
+        "factline",
+        "provision",
+    ] {
+        for topic in [stage.topics.events(), stage.topics.outcomes()] {
+            assert_eq!(
+                refusal_to_write(&stage.user(user), topic).await,
+                Some(TopicAuthorizationFailed),
+                "{user} writes {topic}"
+            );
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_are_written_by_the_edge_only() {
+    let stage = stage().await;
+    for user in ["projectors", "command-handlers", "operations-tracker"] {
+        let refusal = refusal_to_write(&stage.user(user), stage.topics.commands()).await;
+        assert_eq!(refusal, Some(TopicAuthorizationFailed), "{user}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_ones_work_cannot_be_read() {
+    let stage = stage().await;
+    let forbidden = [
+        ("command-api", stage.topics.commands()),
+        ("command-api", stage.topics.events()),
+        ("projectors", stage.topics.commands()),
+        ("operations-tracker", stage.topics.events()),
+        ("provision", stage.topics.events()),
+    ];
+    for (user, topic) in forbidden {
+        let (config, name) = (stage.user(user), topic.to_owned());
+        let refusal = spawn_blocking(move || refusal_to_read(&config, &name)).await;
+        assert_eq!(
+            refusal.unwrap(),
+            TopicAuthorizationFailed,
+            "{user} reads {topic}"
+        );
+    }
+}
+
+/// Keeps what librdkafka complains of.
+#[derive(Clone, Default)]
+struct Complaints(Arc<Mutex<Vec<KafkaError>>>);
+
+impl ClientContext for Complaints {
+    fn error(&self, error: KafkaError, _reason: &str) {
+        self.0.lock().unwrap().push(error);
+    }
+}
+
+impl ProducerContext for Complaints {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, _: &DeliveryResult<'_>, (): ()) {}
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_password_lets_nobody_in() {
+    let config = stage().await.login("command-api", "a guess");
+    let refused = spawn_blocking(move || {
+        let complaints = Complaints::default();
+        let producer: BaseProducer<Complaints> = config
+            .client_config()
+            .create_with_context(complaints.clone())
+            .unwrap();
+        let start = Instant::now();
+        let refused = || {
+            let complaints = complaints.0.lock().unwrap();
+            complaints
+                .iter()
+                .any(|error| error.rdkafka_error_code() == Some(Authentication))
+        };
+        while !refused() && start.elapsed() < PATIENCE {
+            producer.poll(Duration::from_millis(100));
+        }
+        let metadata = producer
+            .client()
+            .fetch_metadata(None, Duration::from_secs(1));
+        refused() && metadata.is_err()
+    });
+    assert!(refused.await.unwrap());
+}

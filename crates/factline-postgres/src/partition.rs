@@ -1,0 +1,269 @@
+//! The partitions that this process was assigned: where each stands, and which records come next.
+//!
+//! Pure bookkeeping: it knows neither Kafka nor PostgreSQL, so that every rule about order, gaps and repeats can be tested
+//! by itself.
+
+use std::collections::{BTreeMap, HashMap};
+
+use factline_kafka::Record;
+
+use crate::checkpoint::{Cursor, Move};
+use crate::consumer::Key;
+use crate::sink::Poison;
+
+/// What a topic holds, and with it what must be true of its records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Contents {
+    /// Facts, kept for ever: numbered without a gap within a partition, followed from the first one on.
+    Events,
+    /// Records that are deleted in time and bear no number: followed from the oldest that there is.
+    Records,
+}
+
+/// Why a partition is followed no further.
+#[derive(Debug, thiserror::Error)]
+pub enum Stop {
+    /// A record that cannot be handled.
+    #[error(transparent)]
+    Poison(#[from] Poison),
+    /// An event is missing.
+    #[error(
+        "event {found} at offset {offset} comes after event {last}: events between them are missing"
+    )]
+    Gap {
+        /// Sequence of the last event applied.
+        last: u64,
+        /// Sequence of the event that came.
+        found: u64,
+        /// Its offset.
+        offset: i64,
+    },
+    /// An event without a number.
+    #[error("event at offset {offset} has no header ce_partitionsequence that is a whole number")]
+    NoSequence {
+        /// Its offset.
+        offset: i64,
+    },
+    /// The topic is another one than the checkpoint was made for.
+    #[error("topic was made anew: its identity is {found}, the checkpoint's is {expected}")]
+    Recreated {
+        /// Identity in the checkpoint.
+        expected: String,
+        /// Identity of the topic.
+        found: String,
+    },
+    /// Records that were not read yet are gone.
+    #[error("log begins at offset {begins}, but record {next} was not read yet")]
+    Deleted {
+        /// First offset of the log.
+        begins: i64,
+        /// Offset to be read next.
+        next: i64,
+    },
+    /// Records that were read are gone: brokers lost some, and others may have taken their place.
+    #[error("log ends at offset {ends}, but records up to {next} were read")]
+    Truncated {
+        /// End of the log.
+        ends: i64,
+        /// Offset to be read next.
+        next: i64,
+    },
+}
+
+/// One assigned partition.
+#[derive(Debug)]
+struct Partition {
+    contents: Contents,
+    /// As in the checkpoint.
+    applied: Cursor,
+    /// As it will be when the batch under way is committed.
+    ahead: Cursor,
+    stopped: bool,
+}
+
+/// All assigned partitions.
+#[derive(Debug, Default)]
+pub(crate) struct Partitions(HashMap<String, BTreeMap<i32, Partition>>);
+
+/// Records that may be applied, and where each takes its partition.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    pub(crate) records: Vec<Record>,
+    after: Vec<Cursor>,
+}
+
+impl Partitions {
+    /// Takes a partition in, at its checkpoint.
+    pub(crate) fn insert(&mut self, key: &Key, contents: Contents, cursor: Cursor, stopped: bool) {
+        let partition = Partition {
+            contents,
+            applied: cursor.clone(),
+            ahead: cursor,
+            stopped,
+        };
+        let topic = self.0.entry(key.0.clone()).or_default();
+        topic.insert(key.1, partition);
+    }
+
+    /// Takes in all of another set.
+    pub(crate) fn extend(&mut self, others: Self) {
+        for (topic, partitions) in others.0 {
+            self.0.entry(topic).or_default().extend(partitions);
+        }
+    }
+
+    pub(crate) fn remove(&mut self, key: &Key) {
+        if let Some(topic) = self.0.get_mut(&key.0) {
+            topic.remove(&key.1);
+        }
+    }
+
+    pub(crate) fn stop(&mut self, key: &Key) {
+        if let Some(partition) = self.get_mut(&key.0, key.1) {
+            partition.stopped = true;
+        }
+    }
+
+    /// Every assigned partition and its checkpoint.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Key, &Cursor)> {
+        self.0.iter().flat_map(|(topic, partitions)| {
+            partitions
+                .iter()
+                .map(move |(number, partition)| ((topic.clone(), *number), &partition.applied))
+        })
+    }
+
+    /// Sorts out what was polled: records of partitions that are not ours (any more), or stopped, or that were applied
+    /// before, are dropped; a partition whose next event is not the one that must come is to be stopped.
+    pub(crate) fn admit(&mut self, polled: Vec<Record>) -> (Batch, Vec<(Key, Stop)>) {
+        for partition in self.0.values_mut().flat_map(BTreeMap::values_mut) {
+            partition.ahead = partition.applied.clone();
+        }
+        let (mut batch, mut stops) = (Batch::default(), Vec::new());
+        for record in polled {
+            let Some(partition) = self.get_mut(&record.topic, record.partition) else {
+                continue;
+            };
+            match partition.admit(&record) {
+                Ok(true) => {
+                    batch.after.push(partition.ahead.clone());
+                    batch.records.push(record);
+                }
+                Ok(false) => {}
+                Err(stop) => {
+                    partition.stopped = true;
+                    stops.push(((record.topic, record.partition), stop));
+                }
+            }
+        }
+        (batch, stops)
+    }
+
+    /// The checkpoints' moves that belong to a batch.
+    pub(crate) fn moves(&self, batch: &Batch) -> Vec<Move> {
+        let mut last: BTreeMap<(&str, i32), &Cursor> = BTreeMap::new();
+        for (record, after) in batch.records.iter().zip(&batch.after) {
+            last.insert((&record.topic, record.partition), after);
+        }
+        let known = last.into_iter().filter_map(|((topic, number), to)| {
+            let partition = self.0.get(topic)?.get(&number)?;
+            Some(Move {
+                topic: topic.to_owned(),
+                partition: number,
+                expected_offset: partition.applied.next_offset,
+                to: to.clone(),
+            })
+        });
+        known.collect()
+    }
+
+    /// The moves are committed.
+    pub(crate) fn advance(&mut self, moves: Vec<Move>) {
+        for step in moves {
+            if let Some(partition) = self.get_mut(&step.topic, step.partition) {
+                partition.applied = step.to;
+            }
+        }
+    }
+
+    fn get_mut(&mut self, topic: &str, partition: i32) -> Option<&mut Partition> {
+        self.0.get_mut(topic)?.get_mut(&partition)
+    }
+}
+
+impl Partition {
+    fn admit(&mut self, record: &Record) -> Result<bool, Stop> {
+        let offset = record.offset;
+        if self.stopped || offset < self.ahead.next_offset {
+            return Ok(false);
+        }
+        let sequence = match self.contents {
+            Contents::Records => 0,
+            Contents::Events => {
+                let last = self.ahead.sequence;
+                match sequence(record).ok_or(Stop::NoSequence { offset })? {
+                    found if found <= last => {
+                        tracing::warn!(
+                            record = record.place(),
+                            found,
+                            last,
+                            "event is there twice"
+                        );
+                        return Ok(false);
+                    }
+                    found if found == last + 1 => found,
+                    found => {
+                        return Err(Stop::Gap {
+                            last,
+                            found,
+                            offset,
+                        });
+                    }
+                }
+            }
+        };
+        self.ahead = Cursor {
+            next_offset: offset + 1,
+            sequence,
+            event_time: Some(record.timestamp),
+        };
+        Ok(true)
+    }
+}
+
+impl Batch {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+
+    /// Takes the second half out.
+    pub(crate) fn split(&mut self) -> Self {
+        let half = self.records.len().div_ceil(2);
+        Self {
+            records: self.records.split_off(half),
+            after: self.after.split_off(half),
+        }
+    }
+
+    /// Drops a partition's records from an offset on.
+    pub(crate) fn cut(&mut self, key: &Key, offset: i64) {
+        let kept = std::mem::take(self);
+        for (record, after) in kept.records.into_iter().zip(kept.after) {
+            let same = record.topic == key.0 && record.partition == key.1;
+            if !(same && record.offset >= offset) {
+                self.records.push(record);
+                self.after.push(after);
+            }
+        }
+    }
+}
+
+/// The event's number in its partition, read without the rest of the envelope, which is the sink's matter.
+fn sequence(record: &Record) -> Option<u64> {
+    let header = |(name, _): &&(String, Vec<u8>)| name == "ce_partitionsequence";
+    let (_, value) = record.headers.iter().rev().find(header)?;
+    std::str::from_utf8(value).ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,133 @@
+use super::*;
+
+fn record(partition: i32, offset: i64, sequence: u64) -> Record {
+    Record {
+        topic: "a.b.events".to_owned(),
+        partition,
+        offset,
+        timestamp: factline::Timestamp::default(),
+        key: None,
+        headers: vec![(
+            "ce_partitionsequence".to_owned(),
+            sequence.to_string().into_bytes(),
+        )],
+        value: None,
+    }
+}
+
+fn key(partition: i32) -> Key {
+    ("a.b.events".to_owned(), partition)
+}
+
+/// Partitions 0 and 1 with two events applied, the second at offset 3.
+fn assigned() -> Partitions {
+    let mut partitions = Partitions::default();
+    for partition in [0, 1] {
+        let cursor = Cursor {
+            next_offset: 4,
+            sequence: 2,
+            event_time: None,
+        };
+        partitions.insert(&key(partition), Contents::Events, cursor, false);
+    }
+    partitions
+}
+
+fn places(batch: &Batch) -> Vec<(i32, i64)> {
+    let place = |record: &Record| (record.partition, record.offset);
+    batch.records.iter().map(place).collect()
+}
+
+#[test]
+fn offsets_may_have_gaps_sequences_may_not() {
+    let mut partitions = assigned();
+    let (batch, stops) = partitions.admit(vec![
+        record(0, 6, 3),
+        record(0, 9, 5),
+        record(1, 4, 3),
+        record(0, 10, 6),
+    ]);
+    assert_eq!(places(&batch), [(0, 6), (1, 4)]);
+    assert!(
+        matches!(
+            stops[..],
+            [(
+                _,
+                Stop::Gap {
+                    last: 3,
+                    found: 5,
+                    offset: 9
+                }
+            )]
+        ),
+        "{stops:?}"
+    );
+    let (batch, stops) = partitions.admit(vec![record(0, 7, 4), record(1, 5, 4)]);
+    assert_eq!(
+        places(&batch),
+        [],
+        "partition 0 is stopped, 1 was not committed"
+    );
+    assert_eq!(stops.len(), 1, "so its event 4 now comes after 2");
+}
+
+#[test]
+fn what_was_applied_is_skipped() {
+    let (batch, stops) = assigned().admit(vec![
+        record(0, 3, 2),
+        record(0, 4, 3),
+        record(0, 4, 3),
+        record(0, 5, 3),
+        record(0, 6, 4),
+    ]);
+    assert_eq!(places(&batch), [(0, 4), (0, 6)]);
+    assert!(stops.is_empty());
+}
+
+#[test]
+fn foreign_partitions_are_dropped() {
+    let mut partitions = assigned();
+    partitions.remove(&key(0));
+    let (batch, _) = partitions.admit(vec![record(0, 4, 3), record(7, 0, 1), record(1, 4, 3)]);
+    assert_eq!(places(&batch), [(1, 4)]);
+}
+
+#[test]
+fn an_event_without_number_stops_its_partition() {
+    let mut unnumbered = record(0, 4, 3);
+    unnumbered.headers.clear();
+    let (batch, stops) = assigned().admit(vec![unnumbered]);
+    assert!(batch.is_empty());
+    assert!(matches!(stops[..], [(_, Stop::NoSequence { offset: 4 })]));
+}
+
+#[test]
+fn plain_records_need_no_number() {
+    let mut partitions = Partitions::default();
+    let cursor = Cursor {
+        next_offset: 0,
+        sequence: 0,
+        event_time: None,
+    };
+    partitions.insert(&key(0), Contents::Records, cursor, false);
+    let mut first = record(0, 5, 1);
+    first.headers.clear();
+    let (batch, stops) = partitions.admit(vec![first, record(0, 6, 77)]);
+    assert_eq!(places(&batch), [(0, 5), (0, 6)]);
+    assert!(stops.is_empty());
+}
+
+#[test]
+fn moves_go_from_the_checkpoint_to_the_last_record() {
+    let mut partitions = assigned();
+    let (mut batch, _) = partitions.admit(vec![record(0, 4, 3), record(1, 4, 3), record(0, 8, 4)]);
+    batch.cut(&key(1), 4);
+    let rest = batch.split();
+    let moves = partitions.moves(&batch);
+    assert_eq!((moves[0].expected_offset, moves[0].to.next_offset), (4, 5));
+    partitions.advance(moves);
+    let moves = partitions.moves(&rest);
+    assert_eq!(moves.len(), 1);
+    assert_eq!((moves[0].expected_offset, moves[0].to.next_offset), (5, 9));
+    assert_eq!(moves[0].to.sequence, 4);
+}

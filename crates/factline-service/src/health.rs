@@ -1,0 +1,85 @@
+//! Liveness and readiness.
+//!
+//! *Live* means that the process answers at all; nothing it depends on counts, since a restart would not mend
+//! that. *Ready* means that every component says it can work. A process declares its components with
+//! [`Health::expect`] before it listens, so that it is never ready by forgetting one.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// The state of each component. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub struct Health {
+    components: Arc<Mutex<BTreeMap<String, Result<(), String>>>>,
+}
+
+impl Health {
+    /// Declares a component that has yet to say how it is; until then the process is not ready.
+    pub fn expect(&self, component: &str) {
+        self.lock()
+            .entry(component.to_owned())
+            .or_insert_with(|| Err("starting".to_owned()));
+    }
+
+    /// Says how a component is; the error is the reason that `/health/ready` gives, as short and as true as
+    /// possible. A change is logged; saying the same again is not.
+    pub fn set(&self, component: &str, state: Result<(), String>) {
+        let before = self.lock().insert(component.to_owned(), state.clone());
+        if before.as_ref() == Some(&state) {
+            return;
+        }
+        match state {
+            Ok(()) => tracing::info!(component, "component is ready"),
+            Err(reason) => tracing::warn!(component, reason, "component is not ready"),
+        }
+    }
+
+    /// Takes a component out, such as a partition that another instance took over.
+    pub fn forget(&self, component: &str) {
+        self.lock().remove(component);
+    }
+
+    /// Why the process is not ready, one `component: reason` each; empty if it is.
+    pub fn reasons(&self) -> Vec<String> {
+        self.lock()
+            .iter()
+            .filter_map(|(component, state)| {
+                let reason = state.as_ref().err()?;
+                Some(format!("{component}: {reason}"))
+            })
+            .collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Result<(), String>>> {
+        self.components
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ready_means_every_component() {
+        let health = Health::default();
+        assert!(health.reasons().is_empty());
+        health.expect("kafka");
+        health.expect("registry");
+        assert_eq!(health.reasons(), ["kafka: starting", "registry: starting"]);
+        health.set("kafka", Ok(()));
+        health.set("registry", Err("refused".into()));
+        assert_eq!(health.reasons(), ["registry: refused"]);
+        health.forget("registry");
+        assert!(health.reasons().is_empty());
+    }
+
+    #[test]
+    fn expecting_again_keeps_what_was_said() {
+        let health = Health::default();
+        health.set("kafka", Ok(()));
+        health.expect("kafka");
+        assert!(health.reasons().is_empty());
+    }
+}

@@ -1,0 +1,161 @@
+//! What every process needs and no process is about: configuration from flags and environment, logs, metrics,
+//! health, and an end in two steps.
+//!
+//! It is no framework: it knows neither Kafka nor a database, and a process that needs more says so in its own
+//! `main`. A process looks like this:
+//!
+//! ```no_run
+//! #[derive(clap::Parser)]
+//! struct Config {
+//!     #[command(flatten)]
+//!     service: factline_service::ServiceConfig,
+//! }
+//!
+//! async fn run(_config: Config, service: factline_service::Service) -> anyhow::Result<()> {
+//!     service.health.expect("greeting");
+//!     service.health.set("greeting", Ok(()));
+//!     service.serve(axum::Router::new()).await
+//! }
+//!
+//! fn main() -> std::process::ExitCode {
+//!     factline_service::main::<Config, _, _>("greeter", |config: &Config| &config.service, run)
+//! }
+//! ```
+//!
+//! `serve` adds `GET /health/live`, `/health/ready` and `/metrics` to the router. A job that runs once and ends
+//! (a migration) uses the same `main` and never calls `serve`.
+//!
+//! To add something that every process must have: a module here, started from [`main`].
+
+pub mod config;
+pub mod health;
+pub mod metering;
+mod serving;
+mod shutdown;
+mod telemetry;
+
+use std::future::Future;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub use config::{LogFormat, ServiceConfig};
+pub use health::Health;
+
+/// What a running process shares with all its parts. Cheap to clone.
+#[derive(Clone)]
+pub struct Service {
+    /// The process's name, as it stands in logs and metrics.
+    pub name: &'static str,
+    /// Whether the process can do its work; one entry per component.
+    pub health: Health,
+    /// Cancelled by the first signal, or when a part failed: take no new work, finish what is under way.
+    pub shutdown: CancellationToken,
+    /// Tasks that must have ended before the process does.
+    pub tasks: TaskTracker,
+    config: ServiceConfig,
+    metrics: PrometheusHandle,
+    failure: shutdown::Failure,
+}
+
+/// Reads the configuration, sets up logs and metrics, runs the process and ends it in two steps.
+///
+/// `service` finds the shared part of the configuration. Wrong flags end the process with code 2 before anything is
+/// opened; an error of `run` or of a spawned part is logged once and gives code 1. The first SIGINT or SIGTERM
+/// cancels [`Service::shutdown`]; a second one, or the drain time-out, ends the process at once with code 1.
+pub fn main<C, R, F>(
+    name: &'static str,
+    service: for<'a> fn(&'a C) -> &'a ServiceConfig,
+    run: R,
+) -> ExitCode
+where
+    C: clap::Parser,
+    R: FnOnce(C, Service) -> F,
+    F: Future<Output = anyhow::Result<()>>,
+{
+    let config = C::parse();
+    let shared = service(&config).clone();
+    telemetry::logs(shared.log_format);
+    match start(name, config, shared, run) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(
+                service = name,
+                error = format!("{error:#}"),
+                "ends with an error"
+            );
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start<C, R, F>(
+    name: &'static str,
+    config: C,
+    shared: ServiceConfig,
+    run: R,
+) -> anyhow::Result<()>
+where
+    R: FnOnce(C, Service) -> F,
+    F: Future<Output = anyhow::Result<()>>,
+{
+    let metrics = telemetry::metrics(name)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the async runtime")?;
+    let outcome = runtime.block_on(async {
+        let service = Service::new(name, shared, metrics);
+        shutdown::watch(&service)?;
+        let outcome = run(config, service.clone()).await;
+        service.finish(outcome).await
+    });
+    // Blocking threads (a poll that has not returned) must not hold the process up.
+    runtime.shutdown_background();
+    outcome
+}
+
+impl Service {
+    fn new(name: &'static str, config: ServiceConfig, metrics: PrometheusHandle) -> Self {
+        Self {
+            name,
+            health: Health::default(),
+            shutdown: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            config,
+            metrics,
+            failure: shutdown::Failure::default(),
+        }
+    }
+
+    /// Runs a part of the process beside the others. If it ends with an error or a panic, the whole process drains
+    /// and ends with that error: a process with a dead part must not look alive.
+    pub fn spawn<F>(&self, part: &'static str, future: F)
+    where
+        F: Future<Output = anyhow::Result<()>> + Send + 'static,
+    {
+        let service = self.clone();
+        self.tasks.spawn(async move {
+            let ended = tokio::spawn(future).await;
+            let error = match ended {
+                Ok(Ok(())) => return,
+                Ok(Err(error)) => error.context(part),
+                Err(join) => anyhow::Error::new(join).context(part),
+            };
+            service.health.set(part, Err(format!("{error:#}")));
+            service.failure.keep(error);
+            service.shutdown.cancel();
+        });
+    }
+
+    /// Ends the parts after `run` has returned.
+    async fn finish(&self, outcome: anyhow::Result<()>) -> anyhow::Result<()> {
+        self.shutdown.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+        outcome.and(self.failure.take().map_or(Ok(()), Err))
+    }
+}

@@ -1,0 +1,182 @@
+//! A real process, from its first log line to its exit code.
+//!
+//! The process is the example `greeter`; `cargo test -p factline-service` builds both, `--test lifecycle` alone would not.
+
+#![expect(clippy::unwrap_used, reason = "a test")]
+
+use std::io::{BufRead as _, BufReader};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStderr, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use reqwest::StatusCode;
+
+struct Greeter {
+    process: Child,
+    address: String,
+    log: BufReader<ChildStderr>,
+}
+
+/// Cargo builds examples beside the tests.
+fn program() -> PathBuf {
+    let tests = std::env::current_exe().unwrap();
+    let target = tests.parent().and_then(Path::parent).unwrap();
+    target.join("examples/greeter")
+}
+
+impl Drop for Greeter {
+    fn drop(&mut self) {
+        // Fails if it has ended, which is as well.
+        let _ = self.process.kill();
+    }
+}
+
+impl Greeter {
+    fn start(args: &[&str]) -> Self {
+        let mut process = Command::new(program())
+            .args(["--log-format", "json"])
+            .args(args)
+            .env("RUST_LOG", "info")
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut log = BufReader::new(process.stderr.take().unwrap());
+        let line = line_with(&mut log, "listening");
+        let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+        Self {
+            process,
+            address: line["address"].as_str().unwrap().to_owned(),
+            log,
+        }
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    fn signal(&self, signal: &str) {
+        let pid = self.process.id().to_string();
+        let sent = Command::new("kill").args([signal, &pid]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// The exit code, and how long it took to come.
+    fn end(mut self) -> (Option<i32>, Duration) {
+        let started = Instant::now();
+        let code = self.process.wait().unwrap().code();
+        (code, started.elapsed())
+    }
+}
+
+fn line_with(log: &mut BufReader<ChildStderr>, text: &str) -> String {
+    let mut line = String::new();
+    while log.read_line(&mut line).unwrap() > 0 {
+        if line.contains(text) {
+            return line;
+        }
+        line.clear();
+    }
+    panic!("the log ended without {text:?}");
+}
+
+async fn status(url: String) -> StatusCode {
+    reqwest::get(url).await.unwrap().status()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ready_once_every_component_is_and_metered() {
+    let greeter = Greeter::start(&[]);
+    assert_eq!(status(greeter.url("/health/live")).await, StatusCode::OK);
+    let not_ready = reqwest::get(greeter.url("/health/ready")).await.unwrap();
+    assert_eq!(not_ready.status(), StatusCode::SERVICE_UNAVAILABLE);
+    let body: serde_json::Value = not_ready.json().await.unwrap();
+    assert_eq!(
+        body,
+        serde_json::json!({"ready": false, "reasons": ["voice: starting"]})
+    );
+    let client = reqwest::Client::new();
+    client.post(greeter.url("/voice")).send().await.unwrap();
+    assert_eq!(status(greeter.url("/health/ready")).await, StatusCode::OK);
+    status(greeter.url("/greeting/0")).await;
+    status(greeter.url("/greeting/1")).await;
+    let text = reqwest::get(greeter.url("/metrics")).await.unwrap();
+    let text = text.text().await.unwrap();
+    let counted = r#"factline_http_requests_total{service="greeter",method="GET",route="/greeting/{milliseconds}",status="200"} 2"#;
+    assert!(text.contains(counted), "{text}");
+    assert!(
+        text.contains(r#"factline_ready{service="greeter"} 1"#),
+        "{text}"
+    );
+    greeter.signal("-TERM");
+    assert_eq!(greeter.end().0, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_signal_lets_requests_finish() {
+    let mut greeter = Greeter::start(&[]);
+    // Connections that say nothing do not hold the end up.
+    let _silent = TcpStream::connect(&greeter.address).unwrap();
+    let slow = tokio::spawn(reqwest::get(greeter.url("/greeting/700")));
+    line_with(&mut greeter.log, "takes a breath");
+    greeter.signal("-TERM");
+    line_with(&mut greeter.log, "draining");
+    let greeting = slow.await.unwrap().unwrap().text().await.unwrap();
+    assert_eq!(greeting, "hello");
+    let (code, took) = greeter.end();
+    assert_eq!(code, Some(0));
+    assert!(took < Duration::from_secs(5), "{took:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_second_signal_ends_at_once() {
+    let mut greeter = Greeter::start(&[]);
+    let slow = tokio::spawn(reqwest::get(greeter.url("/greeting/60000")));
+    line_with(&mut greeter.log, "takes a breath");
+    greeter.signal("-INT");
+    line_with(&mut greeter.log, "draining");
+    greeter.signal("-INT");
+    let (code, took) = greeter.end();
+    assert_eq!(code, Some(1));
+    assert!(took < Duration::from_secs(5), "{took:?}");
+    assert!(slow.await.unwrap().is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_drain_that_takes_too_long_is_cut_off() {
+    let mut greeter = Greeter::start(&["--drain-timeout", "0.5"]);
+    let slow = tokio::spawn(reqwest::get(greeter.url("/greeting/60000")));
+    line_with(&mut greeter.log, "takes a breath");
+    greeter.signal("-TERM");
+    let (code, took) = greeter.end();
+    assert_eq!(code, Some(1));
+    assert!(took < Duration::from_secs(5), "{took:?}");
+    assert!(slow.await.unwrap().is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_part_ends_the_process_with_its_error() {
+    let mut greeter = Greeter::start(&[]);
+    let client = reqwest::Client::new();
+    client.post(greeter.url("/failure")).send().await.unwrap();
+    line_with(&mut greeter.log, "throat: is sore");
+    assert_eq!(greeter.end().0, Some(1));
+}
+
+#[test]
+fn an_address_in_use_is_named() {
+    let greeter = Greeter::start(&[]);
+    let address = greeter.address.clone();
+    let second = Command::new(program())
+        .args(["--listen", &address])
+        .output()
+        .unwrap();
+    assert_eq!(second.status.code(), Some(1));
+    let log = String::from_utf8(second.stderr).unwrap();
+    assert!(
+        log.contains(&format!("cannot listen on {}", greeter.address)),
+        "{log}"
+    );
+    greeter.signal("-KILL");
+    assert_eq!(greeter.end().0, None);
+}

@@ -1,0 +1,145 @@
+//! Avro datums by compiled schema.
+//!
+//! A [`Codec`] is one schema, parsed and resolved once, since resolving it for each record would cost more than
+//! decoding. It writes and reads the bare datum; the frame around it (the Confluent wire format's schema id) and
+//! the registry belong to the machinery that talks to them.
+
+use apache_avro::Schema;
+use apache_avro::reader::datum::GenericDatumReader;
+use apache_avro::writer::datum::GenericDatumWriter;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// Why a datum or a schema cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The schema itself is wrong.
+    #[error("schema cannot be parsed")]
+    Schema(#[source] Box<apache_avro::Error>),
+    /// The value does not fit the schema.
+    #[error("cannot encode a {record}")]
+    Encode {
+        /// Full name of the schema's record.
+        record: String,
+        /// What the library says.
+        #[source]
+        source: Box<apache_avro::Error>,
+    },
+    /// The bytes do not fit the schema, or the schema does not fit the Rust type.
+    #[error("cannot decode a {record}")]
+    Decode {
+        /// Full name of the schema's record.
+        record: String,
+        /// What the library says.
+        #[source]
+        source: Box<apache_avro::Error>,
+    },
+    /// The datum ends before the bytes do.
+    #[error("{surplus} bytes follow the {record}")]
+    Surplus {
+        /// Full name of the schema's record.
+        record: String,
+        /// How many bytes are left.
+        surplus: usize,
+    },
+    /// The record is none of the set's.
+    #[error("unknown record {record}")]
+    UnknownRecord {
+        /// The name that was read.
+        record: String,
+    },
+}
+
+/// A schema, ready to write and read datums of its record.
+pub struct Codec {
+    record: String,
+    schema: &'static Schema,
+    writer: GenericDatumWriter<'static>,
+    reader: GenericDatumReader<'static>,
+}
+
+impl Codec {
+    /// Parses a self-contained schema. The parsed form is kept for the life of the process, so parse each text
+    /// once.
+    pub fn parse(json: &str) -> Result<Self, Error> {
+        let schema = Schema::parse_str(json).map_err(|error| Error::Schema(Box::new(error)))?;
+        let schema: &'static Schema = Box::leak(Box::new(schema));
+        let resolved = |error| Error::Schema(Box::new(error));
+        Ok(Self {
+            record: schema
+                .name()
+                .map_or_else(|| "datum".to_owned(), ToString::to_string),
+            schema,
+            writer: GenericDatumWriter::builder(schema)
+                .human_readable(true)
+                .build()
+                .map_err(resolved)?,
+            reader: GenericDatumReader::builder(schema)
+                .human_readable(true)
+                .build()
+                .map_err(resolved)?,
+        })
+    }
+
+    /// Full name of the record.
+    pub fn record(&self) -> &str {
+        &self.record
+    }
+
+    /// The parsed schema.
+    pub fn schema(&self) -> &'static Schema {
+        self.schema
+    }
+
+    /// Writes a value as a datum.
+    pub fn encode<T: Serialize>(&self, value: &T) -> Result<Vec<u8>, Error> {
+        self.writer
+            .write_ser_to_vec(value)
+            .map_err(|source| Error::Encode {
+                record: self.record.clone(),
+                source: Box::new(source),
+            })
+    }
+
+    /// Reads a value from a datum that this schema wrote. Fields that the type has and the schema lacks take the
+    /// type's defaults; fields that the type lacks are passed over.
+    pub fn decode<T: DeserializeOwned>(&self, mut datum: &[u8]) -> Result<T, Error> {
+        let value = self
+            .reader
+            .read_deser(&mut datum)
+            .map_err(|source| Error::Decode {
+                record: self.record.clone(),
+                source: Box::new(source),
+            })?;
+        self.all_read(datum).map(|()| value)
+    }
+
+    /// Reads a datum as JSON, for tools that know no type for it.
+    pub fn decode_json(&self, mut datum: &[u8]) -> Result<serde_json::Value, Error> {
+        let value = self
+            .reader
+            .read_value(&mut datum)
+            .and_then(serde_json::Value::try_from)
+            .map_err(|source| Error::Decode {
+                record: self.record.clone(),
+                source: Box::new(source),
+            })?;
+        self.all_read(datum).map(|()| value)
+    }
+
+    fn all_read(&self, rest: &[u8]) -> Result<(), Error> {
+        if rest.is_empty() {
+            return Ok(());
+        }
+        Err(Error::Surplus {
+            record: self.record.clone(),
+            surplus: rest.len(),
+        })
+    }
+}
+
+impl std::fmt::Debug for Codec {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_tuple("Codec").field(&self.record).finish()
+    }
+}

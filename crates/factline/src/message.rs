@@ -1,0 +1,27 @@
+//! The messages of an aggregate: a closed set of Avro records.
+
+use crate::avro::{Codec, Error};
+
+/// One Avro record of a contract, with its schema written out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecordSchema {
+    /// Name with namespace, such as `catalog.RenameProduct`: the `ce_type` of the message, for ever.
+    pub name: &'static str,
+    /// The schema, self-contained.
+    pub json: &'static str,
+}
+
+/// The commands, or the events, of one aggregate. The impl is made from the schemas by `factline-codegen`.
+pub trait Messages: Sized + Clone + std::fmt::Debug + PartialEq + Send + Sync + 'static {
+    /// Every record of the set.
+    const RECORDS: &'static [RecordSchema];
+
+    /// Name of this message's record.
+    fn record(&self) -> &'static str;
+
+    /// Writes the datum with the codec of [`Self::record`].
+    fn encode(&self, codec: &Codec) -> Result<Vec<u8>, Error>;
+
+    /// Reads a datum of the named record with the codec of the schema that wrote it.
+    fn decode(record: &str, codec: &Codec, datum: &[u8]) -> Result<Self, Error>;
+}

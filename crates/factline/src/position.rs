@@ -1,0 +1,153 @@
+//! Positions: how far a reader must have come to see what a writer saw.
+//!
+//! A position is a set of points, each a topic with its identity, a partition and that partition's *event
+//! sequence* (not its offset: offsets have gaps, and a copied topic would have others). The text form is opaque to
+//! clients: base64url of `topic/partition@sequence#identity`, joined by commas, behind a `1` for this format.
+
+use std::fmt;
+use std::str::FromStr;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+/// One partition's event sequence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Point {
+    /// Topic name, with its prefix.
+    pub topic: String,
+    /// First eight hex digits of Kafka's id of the topic, so that a topic made anew is noticed.
+    pub identity: String,
+    /// Partition number.
+    pub partition: i32,
+    /// Number of the event within its partition; the first is 1.
+    pub sequence: u64,
+}
+
+/// A set of points, at most one for each partition.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Position {
+    points: Vec<Point>,
+}
+
+/// A text that is no position.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not a position: {why}")]
+pub struct InvalidPosition {
+    why: &'static str,
+}
+
+impl Position {
+    /// The position of one point.
+    pub fn at(point: Point) -> Self {
+        Self {
+            points: vec![point],
+        }
+    }
+
+    /// The points.
+    pub fn points(&self) -> &[Point] {
+        &self.points
+    }
+
+    /// Takes in another position: of each partition the higher sequence stays.
+    pub fn merge(&mut self, other: &Self) {
+        for point in &other.points {
+            let known = self.points.iter_mut().find(|known| {
+                known.topic == point.topic
+                    && known.partition == point.partition
+                    && known.identity == point.identity
+            });
+            match known {
+                Some(known) => known.sequence = known.sequence.max(point.sequence),
+                None => self.points.push(point.clone()),
+            }
+        }
+    }
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let points: Vec<String> = self
+            .points
+            .iter()
+            .map(|point| {
+                format!(
+                    "{}/{}@{}#{}",
+                    point.topic, point.partition, point.sequence, point.identity
+                )
+            })
+            .collect();
+        write!(formatter, "1{}", URL_SAFE_NO_PAD.encode(points.join(",")))
+    }
+}
+
+impl FromStr for Position {
+    type Err = InvalidPosition;
+
+    fn from_str(text: &str) -> Result<Self, InvalidPosition> {
+        let bad = |why| InvalidPosition { why };
+        let encoded = text.strip_prefix('1').ok_or(bad("unknown format"))?;
+        let bytes = URL_SAFE_NO_PAD
+            .decode(encoded)
+            .map_err(|_| bad("not base64url"))?;
+        let list = String::from_utf8(bytes).map_err(|_| bad("not UTF-8"))?;
+        let mut position = Self::default();
+        for part in list.split(',').filter(|part| !part.is_empty()) {
+            let (rest, identity) = part
+                .split_once('#')
+                .ok_or(bad("a point without identity"))?;
+            let (rest, sequence) = rest
+                .rsplit_once('@')
+                .ok_or(bad("a point without sequence"))?;
+            let (topic, partition) = rest
+                .rsplit_once('/')
+                .ok_or(bad("a point without partition"))?;
+            position.merge(&Self::at(Point {
+                topic: topic.to_owned(),
+                identity: identity.to_owned(),
+                partition: partition
+                    .parse()
+                    .map_err(|_| bad("a partition that is no number"))?,
+                sequence: sequence
+                    .parse()
+                    .map_err(|_| bad("a sequence that is no number"))?,
+            }));
+        }
+        Ok(position)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn point(topic: &str, partition: i32, sequence: u64) -> Position {
+        Position::at(Point {
+            topic: topic.into(),
+            identity: "0a1b2c3d".into(),
+            partition,
+            sequence,
+        })
+    }
+
+    #[test]
+    fn text_form_reads_back() {
+        let mut position = point("a.b.events", 3, 57);
+        position.merge(&point("c.d.events", 0, 1));
+        assert_eq!(position.to_string().parse(), Ok(position));
+    }
+
+    #[test]
+    fn merging_keeps_the_higher_sequence() {
+        let mut position = point("a.b.events", 3, 57);
+        position.merge(&point("a.b.events", 3, 12));
+        assert_eq!(position, point("a.b.events", 3, 57));
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        for text in ["", "2abc", "1*", "1YWJj"] {
+            assert!(text.parse::<Position>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Tells Kafka what acls.txt says, for a prefix (may be empty) and the aggregates named after it. Can be run again.
+# KAFKA_ACLS is Kafka's own tool with its connection, as an administrator:
+#
+#   KAFKA_ACLS='kafka-acls.sh --bootstrap-server kafka:9092 --command-config admin.properties' \
+#     deploy/kafka/acls.sh '' ordering.order catalog.product
+set -euo pipefail
+
+if [[ $# -lt 2 || -z ${KAFKA_ACLS:-} ]]; then
+  echo "usage: KAFKA_ACLS='kafka-acls.sh --bootstrap-server ..' $0 PREFIX AGGREGATE..." >&2
+  exit 2
+fi
+prefix=$1
+shift
+read -ra tool <<<"$KAFKA_ACLS"
+
+while read -r user resource name pattern operations; do
+  [[ -z $user || $user == '#'* ]] && continue
+  name=${name//'{prefix}'/$prefix}
+  aggregates=("$@")
+  # Said once, whatever aggregates there are.
+  [[ $name == *'{aggregate}'* ]] || aggregates=('')
+  for aggregate in "${aggregates[@]}"; do
+    # There is one cluster: the tool takes no name for it.
+    named=("${name//'{aggregate}'/$aggregate}")
+    [[ $resource != cluster ]] || named=()
+    # shellcheck disable=SC2086 # one option for each operation
+    "${tool[@]}" --add --allow-principal "User:$user" --"$resource" ${named[@]+"${named[@]}"} \
+      --resource-pattern-type "$pattern" $(printf -- '--operation %s ' ${operations//,/ }) </dev/null
+  done
+done <"$(dirname "${BASH_SOURCE[0]}")/acls.txt"

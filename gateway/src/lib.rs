@@ -1,0 +1,132 @@
+//! One origin for clients, in front of the services that do the work.
+//!
+//! It forwards and does nothing else: no business, no storage, no rewriting. Which service a request is for follows
+//! from its path and method alone:
+//!
+//! | request | service |
+//! |---|---|
+//! | `/operations`, `/operations/…` | operations-tracker |
+//! | other `GET`, `HEAD` | read-api |
+//! | other `POST`, `PUT`, `PATCH`, `DELETE` | command-api |
+//! | `/health/…`, `/metrics` | the gateway itself |
+//!
+//! To add a service: an option in [`Config`], a field in [`Upstreams`], a line in [`Upstreams::of`].
+
+pub mod readiness;
+pub mod upstream;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{Method, Uri};
+use axum::response::{IntoResponse as _, Response};
+use factline_http::Problem;
+use factline_service::{Service, ServiceConfig};
+
+use crate::upstream::Upstream;
+
+/// The one origin for clients: forwards each request to the service that it is for
+#[derive(Debug, clap::Parser)]
+#[command(after_help = EXAMPLE)]
+pub struct Config {
+    /// What every process has.
+    #[command(flatten)]
+    pub service: ServiceConfig,
+    /// Where commands go
+    #[arg(long, env = "FACTLINE_COMMAND_API_URL", value_parser = upstream::origin)]
+    pub command_api_url: Uri,
+    /// Where questions about operations go
+    #[arg(long, env = "FACTLINE_OPERATIONS_TRACKER_URL", value_parser = upstream::origin)]
+    pub operations_tracker_url: Uri,
+    /// Where all other reads go
+    #[arg(long, env = "FACTLINE_READ_API_URL", value_parser = upstream::origin)]
+    pub read_api_url: Uri,
+    /// Seconds that a service has to begin its answer, more than it gives itself; then the client gets 504
+    #[arg(
+        long,
+        env = "FACTLINE_UPSTREAM_TIMEOUT",
+        default_value = "30",
+        value_parser = factline_service::config::seconds
+    )]
+    pub upstream_timeout: Duration,
+}
+
+const EXAMPLE: &str = "\
+Example:
+  gateway --listen 127.0.0.1:8080 --command-api-url http://127.0.0.1:8101 \\
+    --operations-tracker-url http://127.0.0.1:8103 --read-api-url http://127.0.0.1:8105";
+
+/// The services behind the gateway.
+#[derive(Clone)]
+pub struct Upstreams {
+    /// Takes commands.
+    pub command_api: Upstream,
+    /// Knows operations.
+    pub operations_tracker: Upstream,
+    /// Answers from read models.
+    pub read_api: Upstream,
+}
+
+impl Upstreams {
+    /// The services that the configuration names; opens no connection.
+    pub fn new(config: &Config) -> Self {
+        let upstream = |name, origin| Upstream::new(name, origin, config.upstream_timeout);
+        Self {
+            command_api: upstream("command-api", &config.command_api_url),
+            operations_tracker: upstream("operations-tracker", &config.operations_tracker_url),
+            read_api: upstream("read-api", &config.read_api_url),
+        }
+    }
+
+    /// The service that a request is for; `None` for a method that none has.
+    pub fn of(&self, method: &Method, path: &str) -> Option<&Upstream> {
+        let is_operation = path == "/operations" || path.starts_with("/operations/");
+        match *method {
+            Method::GET
+            | Method::HEAD
+            | Method::POST
+            | Method::PUT
+            | Method::PATCH
+            | Method::DELETE
+                if is_operation =>
+            {
+                Some(&self.operations_tracker)
+            }
+            Method::GET | Method::HEAD => Some(&self.read_api),
+            Method::POST | Method::PUT | Method::PATCH | Method::DELETE => Some(&self.command_api),
+            _ => None,
+        }
+    }
+
+    /// All of them.
+    pub fn all(&self) -> [&Upstream; 3] {
+        [&self.command_api, &self.operations_tracker, &self.read_api]
+    }
+}
+
+/// Forwards everything.
+pub fn router(upstreams: Upstreams) -> Router {
+    Router::new()
+        .fallback(forward)
+        .with_state(Arc::new(upstreams))
+}
+
+async fn forward(State(upstreams): State<Arc<Upstreams>>, request: Request) -> Response {
+    match upstreams.of(request.method(), request.uri().path()) {
+        Some(upstream) => upstream.forward(request).await,
+        None => {
+            Problem::method_not_allowed(Some("GET, HEAD, POST, PUT, PATCH, DELETE")).into_response()
+        }
+    }
+}
+
+/// Runs until the process drains.
+pub async fn run(config: Config, service: Service) -> anyhow::Result<()> {
+    let upstreams = Upstreams::new(&config);
+    for upstream in upstreams.all() {
+        readiness::watch(&service, upstream);
+    }
+    service.serve(router(upstreams)).await
+}

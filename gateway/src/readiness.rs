@@ -1,0 +1,72 @@
+//! The gateway is ready when every service behind it is, and passes their reasons on when one is not.
+
+use std::time::Duration;
+
+use axum::body::{Body, to_bytes};
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::response::Response;
+use factline_service::Service;
+use serde::Deserialize;
+
+use crate::upstream::Upstream;
+
+const EVERY: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_secs(2);
+const MOST_BYTES: usize = 64 * 1024;
+
+#[derive(Deserialize)]
+struct Readiness {
+    reasons: Vec<String>,
+}
+
+/// Asks a service again and again until the process drains.
+pub fn watch(service: &Service, upstream: &Upstream) {
+    service.health.expect(upstream.name());
+    let (service, upstream) = (service.clone(), upstream.clone());
+    let asking = service.clone();
+    service.tasks.spawn(async move {
+        let ask = async {
+            loop {
+                asking
+                    .health
+                    .set(upstream.name(), readiness(&upstream).await);
+                tokio::time::sleep(EVERY).await;
+            }
+        };
+        asking.shutdown.run_until_cancelled(ask).await
+    });
+}
+
+/// What a service says of itself; an error is the reason why it is not ready.
+pub async fn readiness(upstream: &Upstream) -> Result<(), String> {
+    let mut question = Request::new(Body::empty());
+    *question.uri_mut() = axum::http::Uri::from_static("/health/ready");
+    let answer = tokio::time::timeout(PATIENCE, async {
+        reason(upstream.send(question).await).await
+    });
+    match answer.await {
+        Ok(None) => Ok(()),
+        Ok(Some(reason)) => Err(reason),
+        Err(_) => Err(format!("no answer in {} s", PATIENCE.as_secs())),
+    }
+}
+
+async fn reason(answer: Response) -> Option<String> {
+    let status = answer.status();
+    if status == StatusCode::OK {
+        return None;
+    }
+    if let Some(error) = answer.extensions().get::<axum_reverse_proxy::ProxyError>() {
+        return Some(error.message().to_owned());
+    }
+    let body = to_bytes(answer.into_body(), MOST_BYTES).await.ok()?;
+    let said = serde_json::from_slice::<Readiness>(&body)
+        .map(|readiness| readiness.reasons.join("; "))
+        .unwrap_or_default();
+    Some(if said.is_empty() {
+        format!("answers {status}")
+    } else {
+        said
+    })
+}

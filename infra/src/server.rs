@@ -1,0 +1,78 @@
+//! What the three throw-away servers have in common: one guarded process that can be broken and started again.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use rustix::process::Signal;
+
+use crate::process::{Guarded, Launch, await_ready};
+
+/// Patience for a start: far more than needed, because tests run on loaded machines.
+const START: Duration = Duration::from_mins(2);
+/// Patience for an orderly stop.
+const STOP: Duration = Duration::from_mins(1);
+
+/// A server that can be started and stopped any number of times with the same port and data.
+#[derive(Debug)]
+pub(crate) struct Server {
+    launch: Launch,
+    /// The signal for an orderly stop.
+    stop: Signal,
+    /// The name of the signal that ends it at once, children included.
+    end: &'static str,
+    process: Mutex<Option<Guarded>>,
+}
+
+impl Server {
+    pub(crate) fn new(launch: Launch, stop: Signal, end: &'static str) -> Self {
+        Self {
+            launch,
+            stop,
+            end,
+            process: Mutex::new(None),
+        }
+    }
+
+    fn process(&self) -> MutexGuard<'_, Option<Guarded>> {
+        self.process.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Starts the process and waits until `probe` succeeds.
+    pub(crate) fn start(&self, probe: impl FnMut() -> Result<()>) -> Result<()> {
+        let mut process = self.process();
+        if process.as_ref().is_some_and(Guarded::is_running) {
+            bail!("{} runs already", self.launch.name);
+        }
+        // Drops the remains of the previous one first, which frees its pid.
+        *process = None;
+        let started = Guarded::spawn(&self.launch, self.end)?;
+        let ready = await_ready(&self.launch, START, || started.is_running(), probe);
+        if ready.is_ok() {
+            *process = Some(started);
+        }
+        ready
+    }
+
+    /// Ends the process at once, as a crash does, and waits until it is gone.
+    pub(crate) fn kill(&self, signal: Signal) -> Result<()> {
+        let process = self
+            .process()
+            .take()
+            .with_context(|| format!("{} does not run", self.launch.name))?;
+        process.stop(signal, STOP)
+    }
+
+    /// Ends the process in order.
+    pub(crate) fn stop(&self) -> Result<()> {
+        self.kill(self.stop)
+    }
+
+    /// Sends a signal and leaves the process be.
+    pub(crate) fn signal(&self, signal: Signal) -> Result<()> {
+        match self.process().as_ref() {
+            Some(process) => process.signal(signal),
+            None => bail!("{} does not run", self.launch.name),
+        }
+    }
+}

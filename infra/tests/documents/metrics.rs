@@ -1,0 +1,34 @@
+//! Every metric that a process gives is explained, and nothing else is.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use crate::{files, literals, sources};
+
+#[test]
+fn every_metric_is_in_the_list_and_the_list_has_no_other() {
+    let sources = sources();
+    let code: BTreeSet<&str> = sources
+        .values()
+        .flat_map(|text| {
+            ["counter!(", "gauge!(", "histogram!("]
+                .into_iter()
+                .flat_map(move |call| literals(text, call))
+        })
+        .filter_map(|literals| literals.first().copied())
+        .filter(|name| name.starts_with("factline_"))
+        .collect();
+    let documents = files("md");
+    let document = &documents[Path::new("docs/operations.md")];
+    let list = document.split_once("## Metrics\n").unwrap().1;
+    let list = list.split_once("\n## ").unwrap().0;
+    let rows: Vec<&str> = list
+        .lines()
+        .filter_map(|line| Some(line.strip_prefix("| `")?.split_once('`')?.0))
+        .collect();
+    let listed: BTreeSet<&str> = rows.into_iter().collect();
+    assert_eq!(
+        listed, code,
+        "the metrics in docs/operations.md (left) and in the code (right)"
+    );
+}

@@ -1,0 +1,142 @@
+//! Operations in PostgreSQL: one upsert for a batch, one look-up by id.
+
+use std::collections::BTreeMap;
+
+use factline::Timestamp;
+use sqlx::{FromRow, PgConnection, PgPool, Row as _};
+use uuid::Uuid;
+
+use crate::fold::Folded;
+use crate::sighting::{Place, Sighting};
+use crate::{anomaly, transition};
+
+/// The schema that this service owns.
+pub const SCHEMA: &str = "operations";
+
+/// An operation, as it is shown.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct Operation {
+    /// Its id.
+    pub id: Uuid,
+    /// The command's type.
+    pub name: String,
+    /// `pending`, `running`, or one of the terminal states.
+    pub state: String,
+    /// Type of the aggregate that the command is addressed to.
+    pub aggregate: String,
+    /// Id of that aggregate.
+    pub resource_id: Option<String>,
+    /// Stable code of a refusal or failure.
+    pub code: Option<String>,
+    /// The same for people.
+    pub reason: Option<String>,
+    /// Whose it is.
+    pub user_id: String,
+    /// The aggregate's version after the decision.
+    pub version: Option<i64>,
+    /// What a read has to wait for to see what the decision saw.
+    pub position: Option<String>,
+    /// The operation whose workflow sent this one.
+    pub parent: Option<Uuid>,
+    /// The operation that began the workflow.
+    pub root: Option<Uuid>,
+    /// The operation that this one repeats.
+    pub retry_of: Option<Uuid>,
+    /// When the edge accepted the command.
+    pub created_at: Timestamp,
+    /// When the record was written that says so.
+    pub updated_at: Timestamp,
+}
+
+/// The operation's row.
+pub async fn find(pool: &PgPool, id: Uuid) -> Result<Option<Operation>, sqlx::Error> {
+    sqlx::query_as(
+        "select id, name, state, aggregate, resource_id, code, reason, user_id, version, position, parent, root, \
+         retry_of, created_at, updated_at from operations.operation where id = $1",
+    )
+    .bind(id)
+    .fetch_optional(pool)
+    .await
+}
+
+/// Writes a folded batch.
+pub async fn write(transaction: &mut PgConnection, batch: &Folded) -> Result<(), sqlx::Error> {
+    let changed = upsert(transaction, batch).await?;
+    let mut winners = BTreeMap::new();
+    let mut lost: Vec<anomaly::Anomaly> = batch.anomalies.iter().map(Into::into).collect();
+    for row in &changed {
+        let change = transition::Change::from_row(row)?;
+        if change.displaced() {
+            lost.push(anomaly::Anomaly::from_row(row)?);
+        }
+        transition::count(&change);
+        winners.insert(change.id, change.place);
+    }
+    // A terminal outcome that its row does not show: it lost, or it was written before.
+    let unseen = batch.operations.values().filter(|sighting| {
+        sighting.state.is_terminal() && winners.get(&sighting.id) != Some(&sighting.place)
+    });
+    lost.extend(unseen.map(Into::into));
+    anomaly::keep(transaction, &lost).await
+}
+
+async fn upsert(
+    transaction: &mut PgConnection,
+    batch: &Folded,
+) -> Result<Vec<sqlx::postgres::PgRow>, sqlx::Error> {
+    sqlx::query(include_str!("upsert.sql"))
+        .bind(column(batch, |said| said.id))
+        .bind(column(batch, |said| said.state.as_str()))
+        .bind(column(batch, Sighting::rank))
+        .bind(column(batch, |said| said.place.topic.as_str()))
+        .bind(column(batch, |said| said.place.partition))
+        .bind(column(batch, |said| said.place.offset))
+        .bind(column(batch, |said| said.name.as_str()))
+        .bind(column(batch, |said| said.aggregate.as_str()))
+        .bind(column(batch, |said| said.resource_id.as_deref()))
+        .bind(column(batch, |said| said.code.as_deref()))
+        .bind(column(batch, |said| said.reason.as_deref()))
+        .bind(column(batch, |said| said.user_id.as_str()))
+        .bind(column(batch, |said| said.version))
+        .bind(column(batch, |said| said.position.as_deref()))
+        .bind(column(batch, |said| said.parent))
+        .bind(column(batch, |said| said.root))
+        .bind(column(batch, |said| said.retry_of))
+        .bind(column(batch, |said| said.created_at))
+        .bind(column(batch, |said| said.updated_at))
+        .fetch_all(transaction)
+        .await
+}
+
+fn column<'a, T>(batch: &'a Folded, value: impl Fn(&'a Sighting) -> T) -> Vec<T> {
+    batch.operations.values().map(value).collect()
+}
+
+impl FromRow<'_, sqlx::postgres::PgRow> for transition::Change {
+    fn from_row(row: &sqlx::postgres::PgRow) -> Result<Self, sqlx::Error> {
+        let place = |topic: Option<String>, partition: Option<i32>, offset: Option<i64>| {
+            Some(Place {
+                topic: topic?,
+                partition: partition?,
+                offset: offset?,
+            })
+        };
+        Ok(Self {
+            id: row.try_get("id")?,
+            state: row.try_get("state")?,
+            place: Place {
+                topic: row.try_get("topic")?,
+                partition: row.try_get("partition")?,
+                offset: row.try_get("offset")?,
+            },
+            old_state: row.try_get("old_state")?,
+            old_place: place(
+                row.try_get("old_topic")?,
+                row.try_get("old_partition")?,
+                row.try_get("old_offset")?,
+            ),
+            created_at: row.try_get("created_at")?,
+            updated_at: row.try_get("updated_at")?,
+        })
+    }
+}

@@ -1,0 +1,223 @@
+//! What clients are told, above all: never 404 after a 202.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use factline::Outcome;
+use factline::outcome::State;
+use operations_tracker::sighting::Place;
+use reqwest::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, RETRY_AFTER};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::system::{LONG, System, outcome_of};
+
+fn with_hint(operation: Uuid, place: &Place) -> String {
+    let place = format!("{}/{}@{}", place.topic, place.partition, place.offset);
+    format!(
+        "/operations/{operation}?at={}",
+        URL_SAFE_NO_PAD.encode(place)
+    )
+}
+
+fn without_hint(operation: Uuid) -> String {
+    format!("/operations/{operation}")
+}
+
+async fn json_of(response: reqwest::Response) -> Value {
+    serde_json::from_slice(&response.bytes().await.unwrap()).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_accepted_command_is_never_404() {
+    let system = std::sync::Arc::new(System::start(LONG).await);
+    let following = system.follow();
+    let mut clients = Vec::new();
+    for number in 0..200_i32 {
+        let system = std::sync::Arc::clone(&system);
+        clients.push(tokio::spawn(async move {
+            let operation = Uuid::now_v7();
+            let place = system.command(operation, number % 8).await;
+            let path = if number % 2 == 0 {
+                without_hint(operation)
+            } else {
+                with_hint(operation, &place)
+            };
+            let response = system.get(&path).await;
+            assert_eq!(response.status(), 200, "{path}");
+            assert_eq!(json_of(response).await["state"], "pending");
+        }));
+    }
+    for client in clients {
+        client.await.unwrap();
+    }
+    following.stop().await;
+}
+
+#[tokio::test]
+async fn what_was_never_accepted_is_404_once_that_is_certain() {
+    let system = System::start(LONG).await;
+    let following = system.follow();
+    let first = Uuid::now_v7();
+    let place = system.command(first, 3).await;
+    for path in [
+        without_hint(Uuid::now_v7()),
+        with_hint(Uuid::now_v7(), &place),
+    ] {
+        let response = system.get(&path).await;
+        assert_eq!(response.status(), 404);
+        assert_eq!(response.headers()[CONTENT_TYPE], "application/problem+json");
+    }
+    following.stop().await;
+}
+
+#[tokio::test]
+async fn while_nobody_knows_it_is_503_and_one_partition_behind_does_not_hide_another() {
+    let system = System::start(Duration::from_millis(700)).await;
+    let (known, unknown) = (Uuid::now_v7(), Uuid::now_v7());
+    let known_place = system.command(known, 0).await;
+    let following = system.follow();
+    assert_eq!(
+        eventually(&system, &without_hint(known), 200).await,
+        "pending"
+    );
+    following.stop().await;
+
+    let unknown_place = system.command(unknown, 1).await;
+    for path in [without_hint(unknown), with_hint(unknown, &unknown_place)] {
+        let response = system.get(&path).await;
+        assert_eq!(response.status(), 503);
+        assert_eq!(response.headers()[RETRY_AFTER], "1");
+    }
+    // The hint says where to look, and there everything was seen.
+    let path = with_hint(Uuid::now_v7(), &known_place);
+    assert_eq!(system.get(&path).await.status(), 404);
+}
+
+/// Asks until the status is as expected; what the state is then.
+async fn eventually(system: &System, path: &str, status: u16) -> Value {
+    let ask = async {
+        loop {
+            let response = system.get(path).await;
+            if response.status() == status {
+                return json_of(response).await["state"].clone();
+            }
+            assert_eq!(response.status(), 503, "neither known nor unknown");
+        }
+    };
+    tokio::time::timeout(LONG, ask).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_waiting_request_is_woken_by_whoever_commits() {
+    let system = std::sync::Arc::new(System::start(LONG).await);
+    let operation = Uuid::now_v7();
+    system.command(operation, 5).await;
+    let asked = {
+        let system = std::sync::Arc::clone(&system);
+        tokio::spawn(async move { system.get(&without_hint(operation)).await.status() })
+    };
+    // Begins to follow after the request has begun to wait, or before: both must do.
+    let following = system.follow();
+    assert_eq!(asked.await.unwrap(), 200);
+    following.stop().await;
+}
+
+#[tokio::test]
+async fn an_operation_is_shown_from_its_beginning_to_its_end() {
+    let system = System::start(LONG).await;
+    let following = system.follow();
+    let operation = Uuid::now_v7();
+    system.command(operation, 2).await;
+
+    let pending = system.get(&without_hint(operation)).await;
+    assert_eq!(pending.status(), 200);
+    assert_eq!(pending.headers()[RETRY_AFTER], "1");
+    assert_eq!(pending.headers()[CACHE_CONTROL], "no-cache");
+    let resource = format!("orders/{}", Uuid::from_u128(17));
+    assert_eq!(pending.headers()["x-resource"], resource.as_str());
+    let tag = pending.headers()[ETAG].clone();
+    let shown = json_of(pending).await;
+    let updated_at = shown["updated_at"].clone();
+    assert_eq!(
+        shown,
+        json!({
+            "id": operation, "name": "ordering.ShipOrder", "state": "pending", "success": null,
+            "code": null, "reason": null, "resource": resource, "user_id": "anonymous",
+            "version": null, "position": null,
+            "created_at": "2023-11-14T22:13:20.123456Z", "updated_at": updated_at,
+        })
+    );
+    let client = reqwest::Client::new();
+    let ask_again = || {
+        let url = system.at(&without_hint(operation));
+        client.get(url).header(IF_NONE_MATCH, tag.clone()).send()
+    };
+    let unchanged = ask_again().await.unwrap();
+    assert_eq!(unchanged.status(), 304);
+    assert_eq!(unchanged.headers()[RETRY_AFTER], "1");
+
+    let end = Outcome {
+        version: Some(2),
+        position: Some("1abc".to_owned()),
+        ..outcome_of(operation, State::Completed)
+    };
+    system.outcome(&end, 2).await;
+    let changed = tokio::time::timeout(LONG, async {
+        loop {
+            let response = ask_again().await.unwrap();
+            if response.status() == 200 {
+                return response;
+            }
+        }
+    });
+    let ended = changed.await.unwrap();
+    assert!(ended.headers().get(RETRY_AFTER).is_none());
+    let shown = json_of(ended).await;
+    for (field, value) in [
+        ("state", json!("completed")),
+        ("success", json!(true)),
+        ("version", json!(2)),
+        ("position", json!("1abc")),
+        ("resource", json!(resource)),
+    ] {
+        assert_eq!(shown[field], value, "{field}");
+    }
+    following.stop().await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_meant_is_refused() {
+    let system = System::start(LONG).await;
+    let id = Uuid::now_v7();
+    let foreign = Place {
+        topic: "somebody.elses".to_owned(),
+        partition: 0,
+        offset: 0,
+    };
+    let foreign_hint = with_hint(id, &foreign);
+    for (path, parameter) in [
+        ("/operations/17", "id"),
+        (&format!("/operations/{id}?at=17"), "at"),
+        (&foreign_hint, "at"),
+    ] {
+        let response = system.get(path).await;
+        assert_eq!(response.status(), 400, "{path}");
+        assert_eq!(json_of(response).await["errors"][0]["parameter"], parameter);
+    }
+    assert_eq!(
+        system
+            .get(&format!("/operations/{id}?wait=5"))
+            .await
+            .status(),
+        400
+    );
+    assert_eq!(system.get("/operations").await.status(), 404);
+    let posted = reqwest::Client::new()
+        .post(system.at(&without_hint(id)))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(posted.status(), 405);
+}

@@ -1,0 +1,177 @@
+//! Records in any order, in any batches, any often: always the same row.
+
+use chrono::TimeDelta;
+use factline::Timestamp;
+use factline::outcome::State;
+use operations_tracker::fold::fold;
+use operations_tracker::sighting::{Place, Sighting};
+use operations_tracker::store::{self, Operation};
+use sqlx::{PgPool, Row as _};
+use uuid::Uuid;
+
+use crate::system::database;
+
+/// A command, what its handler says while it runs, and two ends, of which the lower counts.
+fn sightings(id: Uuid) -> [Sighting; 4] {
+    let began = Timestamp::UNIX_EPOCH + TimeDelta::days(20_000);
+    let sighting = |topic: &str, offset, state, seconds| Sighting {
+        id,
+        place: Place {
+            topic: format!("catalog.product.{topic}"),
+            partition: 0,
+            // Places are of records, which belong to one operation each.
+            offset: i64::try_from(id.as_u128()).unwrap() * 100 + offset,
+        },
+        state,
+        name: "catalog.RenameProduct".to_owned(),
+        aggregate: "catalog.product".to_owned(),
+        resource_id: Some("p-1".to_owned()),
+        code: None,
+        reason: None,
+        user_id: "anonymous".to_owned(),
+        version: None,
+        position: None,
+        parent: None,
+        root: None,
+        retry_of: None,
+        created_at: began + TimeDelta::seconds(5),
+        updated_at: began + TimeDelta::seconds(seconds),
+    };
+    let command = Sighting {
+        created_at: began,
+        ..sighting("commands", 40, State::Pending, 6)
+    };
+    let running = sighting("outcomes", 7, State::Running, 7);
+    let completed = Sighting {
+        version: Some(3),
+        position: Some("1abc".to_owned()),
+        ..sighting("outcomes", 8, State::Completed, 8)
+    };
+    let rejected = Sighting {
+        code: Some("name_taken".to_owned()),
+        reason: Some("the name is taken".to_owned()),
+        ..sighting("outcomes", 9, State::Rejected, 9)
+    };
+    [command, running, completed, rejected]
+}
+
+/// Every order of every non-empty selection of four things.
+fn arrangements() -> Vec<Vec<usize>> {
+    let mut all: Vec<Vec<usize>> = vec![vec![]];
+    let mut from = 0;
+    while from < all.len() {
+        for next in 0..4 {
+            if !all[from].contains(&next) {
+                let mut longer = all[from].clone();
+                longer.push(next);
+                all.push(longer);
+            }
+        }
+        from += 1;
+    }
+    all.split_off(1)
+}
+
+async fn write(pool: &PgPool, batch: Vec<Sighting>) {
+    let mut transaction = pool.begin().await.unwrap();
+    store::write(&mut transaction, &fold(batch)).await.unwrap();
+    transaction.commit().await.unwrap();
+}
+
+async fn anomalies(pool: &PgPool, id: Uuid) -> Vec<(i64, String)> {
+    let query =
+        r#"select "offset", state from operations.anomaly where operation_id = $1 order by 1"#;
+    let rows = sqlx::query(query).bind(id).fetch_all(pool).await.unwrap();
+    rows.iter().map(|row| (row.get(0), row.get(1))).collect()
+}
+
+/// What the row must be, said without the code under test.
+fn expected(id: Uuid, seen: &[usize]) -> Operation {
+    let all = sightings(id);
+    let shown = [2, 3, 1, 0]
+        .into_iter()
+        .find(|one| seen.contains(one))
+        .unwrap();
+    let shown = &all[shown];
+    Operation {
+        id,
+        name: shown.name.clone(),
+        state: shown.state.as_str().to_owned(),
+        aggregate: shown.aggregate.clone(),
+        resource_id: shown.resource_id.clone(),
+        code: shown.code.clone(),
+        reason: shown.reason.clone(),
+        user_id: shown.user_id.clone(),
+        version: shown.version,
+        position: shown.position.clone(),
+        parent: None,
+        root: None,
+        retry_of: None,
+        created_at: seen.iter().map(|one| all[*one].created_at).min().unwrap(),
+        updated_at: shown.updated_at,
+    }
+}
+
+async fn check(pool: &PgPool, id: Uuid, order: &[usize], how: &str) {
+    let found = store::find(pool, id).await.unwrap().unwrap();
+    assert_eq!(found, expected(id, order), "{order:?} {how}");
+    let both_ends = order.contains(&2) && order.contains(&3);
+    let lost = sightings(id)[3].place.offset;
+    let anomaly = both_ends.then(|| (lost, "rejected".to_owned()));
+    assert_eq!(
+        anomalies(pool, id).await,
+        Vec::from_iter(anomaly),
+        "{order:?} {how}"
+    );
+}
+
+#[tokio::test]
+async fn every_order_every_cut_into_batches_and_every_repetition_gives_the_same_row() {
+    let pool = database().await;
+    let mut next = 0;
+    for order in arrangements() {
+        // Bit n of `cuts` is set if a batch ends behind the n-th record.
+        for cuts in 0..1_u32 << (order.len() - 1) {
+            for twice in [false, true] {
+                next += 1;
+                let id = Uuid::from_u128(next);
+                let all = sightings(id);
+                let mut batch = Vec::new();
+                for (index, one) in order.iter().enumerate() {
+                    batch.push(all[*one].clone());
+                    if twice {
+                        batch.push(all[*one].clone());
+                    }
+                    if cuts & (1 << index) != 0 {
+                        write(&pool, std::mem::take(&mut batch)).await;
+                    }
+                }
+                write(&pool, batch).await;
+                if twice {
+                    for one in &order {
+                        write(&pool, vec![all[*one].clone()]).await;
+                    }
+                }
+                check(&pool, id, &order, &format!("cuts {cuts:b} twice {twice}")).await;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn instances_that_write_the_same_operations_at_once_neither_block_nor_differ() {
+    let pool = database().await;
+    let ids: Vec<Uuid> = (1..200).map(Uuid::from_u128).collect();
+    let mut writers = Vec::new();
+    for one in 0..4 {
+        let batch: Vec<Sighting> = ids.iter().map(|id| sightings(*id)[one].clone()).collect();
+        let pool = pool.clone();
+        writers.push(tokio::spawn(async move { write(&pool, batch).await }));
+    }
+    for writer in writers {
+        writer.await.unwrap();
+    }
+    for id in ids {
+        check(&pool, id, &[0, 1, 2, 3], "at once").await;
+    }
+}

@@ -1,0 +1,52 @@
+//! Tracker and projectors share a database and touch nothing of each other's.
+
+use infra::Servers;
+use sqlx::PgPool;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tracker_and_projectors_cannot_write_each_others_schemas() {
+    let postgres = tokio::task::spawn_blocking(|| {
+        let postgres = &Servers::shared().postgres;
+        postgres.create_database("rights").unwrap();
+        postgres
+    });
+    let postgres = postgres.await.unwrap();
+    let connect = async |role| {
+        PgPool::connect(&postgres.url("rights", role))
+            .await
+            .unwrap()
+    };
+    let tracker = connect("factline_tracker").await;
+    let projector = connect("factline_projector").await;
+    operations_tracker::service::migrate(&tracker)
+        .await
+        .unwrap();
+    projectors::migrate::run(&projector).await.unwrap();
+
+    let forbidden = [
+        (&projector, "delete from operations.operation"),
+        (
+            &projector,
+            "update operations.checkpoint set next_offset = 0",
+        ),
+        (&projector, "create table operations.mine ()"),
+        (&projector, "drop schema operations cascade"),
+        (&tracker, "delete from orders_v1.orders"),
+        (&tracker, "update factline.checkpoint set next_offset = 0"),
+        (&tracker, "create table factline.mine ()"),
+        (&tracker, "drop schema orders_v1 cascade"),
+    ];
+    for (role, statement) in forbidden {
+        let refused = sqlx::raw_sql(statement).execute(role).await.unwrap_err();
+        let error = refused.as_database_error().unwrap();
+        let code = error.code();
+        assert_eq!(code.as_deref(), Some("42501"), "{statement}: {refused}");
+    }
+    // Of one's own, the same is allowed.
+    for (role, statement) in [
+        (&tracker, "delete from operations.operation"),
+        (&projector, "delete from orders_v1.orders"),
+    ] {
+        sqlx::raw_sql(statement).execute(role).await.unwrap();
+    }
+}

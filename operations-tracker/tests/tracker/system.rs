@@ -1,0 +1,257 @@
+//! A tracker on throw-away servers: its own database and topics for each test.
+
+use std::time::Duration;
+
+use factline::envelope::Envelope;
+use factline::outcome::{self, Outcome, State};
+use factline::{Contract, Timestamp, avro};
+use factline_kafka::config::KafkaConfig;
+use factline_kafka::{Registry, frame, provision};
+use infra::Servers;
+use operations_tracker::barrier::Barrier;
+use operations_tracker::contracts::{Resources, Source, sources};
+use operations_tracker::ends::Watermarks;
+use operations_tracker::http::{self, Answers};
+use operations_tracker::service::{commands, follower, migrate, owner};
+use operations_tracker::sink::OperationSink;
+use operations_tracker::{sighting::Place, wake};
+use ordering_schemas::ORDER;
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::{FutureProducer, FutureRecord};
+use sqlx::PgPool;
+use sqlx::postgres::PgPoolOptions;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+/// Longer than anything takes; a test that gets there has failed.
+pub(crate) const LONG: Duration = Duration::from_secs(30);
+
+/// Headers as they are written.
+pub(crate) type Headers = Vec<(&'static str, Vec<u8>)>;
+
+/// The one aggregate that is made here.
+const CONTRACTS: &[&Contract] = &[&ORDER];
+
+/// A fresh database with the tracker's schema, migrated twice, since a migration must be repeatable.
+pub(crate) async fn database() -> PgPool {
+    let name = format!("tracker_{}", Uuid::now_v7().simple());
+    let url = {
+        let name = name.clone();
+        // The servers' own calls block on a runtime of theirs.
+        let started = tokio::task::spawn_blocking(move || {
+            let postgres = &Servers::shared().postgres;
+            postgres.create_database(&name).unwrap();
+            postgres.url(&name, "factline_tracker")
+        });
+        started.await.unwrap()
+    };
+    let pool = PgPoolOptions::new()
+        .max_connections(16)
+        .connect(&url)
+        .await
+        .unwrap();
+    migrate(&pool).await.unwrap();
+    migrate(&pool).await.unwrap();
+    pool
+}
+
+/// A tracker that answers, and follows when told to.
+pub(crate) struct System {
+    pub(crate) pool: PgPool,
+    pub(crate) kafka: KafkaConfig,
+    url: String,
+    sources: Vec<Source>,
+    producer: FutureProducer,
+    outcome_schema: i32,
+    end: CancellationToken,
+}
+
+/// A follower that runs.
+pub(crate) struct Following {
+    task: JoinHandle<()>,
+    end: CancellationToken,
+    /// What the follower says of its readiness.
+    pub(crate) condition: watch::Receiver<Result<(), String>>,
+}
+
+impl Following {
+    pub(crate) async fn stop(self) {
+        self.end.cancel();
+        self.task.await.unwrap();
+    }
+}
+
+impl Drop for System {
+    fn drop(&mut self) {
+        self.end.cancel();
+    }
+}
+
+impl System {
+    /// Topics, a database and the HTTP side; `bound` is how long a request waits.
+    pub(crate) async fn start(bound: Duration) -> Self {
+        let pool = database().await;
+        let servers = Servers::shared();
+        let kafka = KafkaConfig {
+            brokers: servers.kafka.brokers(),
+            registry_url: servers.registry.url(),
+            topic_prefix: format!("t{}.", Uuid::now_v7().simple()),
+            ..KafkaConfig::default()
+        };
+        provision::provision(&kafka, &ORDER, None).await.unwrap();
+        let topics = kafka.topics(&ORDER);
+        let outcome_schema = Registry::new(&kafka.registry_url)
+            .register(topics.outcomes(), &outcome::SCHEMA)
+            .await
+            .unwrap();
+        let end = CancellationToken::new();
+        let sources = sources(&kafka, CONTRACTS);
+        let (sender, moved) = watch::channel(0);
+        let barrier = Barrier::new(
+            pool.clone(),
+            owner(),
+            Watermarks::new(&kafka, commands(&sources)).unwrap(),
+            moved,
+            bound,
+        );
+        let resources = Resources::read(CONTRACTS).unwrap();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(wake::listen(
+            pool.clone(),
+            owner().view,
+            sender,
+            end.clone(),
+        ));
+        let router = http::router(Answers { barrier, resources });
+        let ended = end.clone().cancelled_owned();
+        tokio::spawn(
+            axum::serve(listener, router)
+                .with_graceful_shutdown(ended)
+                .into_future(),
+        );
+        Self {
+            pool,
+            url,
+            sources,
+            producer: kafka.client_config().create().unwrap(),
+            kafka,
+            outcome_schema,
+            end,
+        }
+    }
+
+    /// Follows the topics until the end or [`Following::stop`].
+    pub(crate) fn follow(&self) -> Following {
+        let registry = Registry::new(&self.kafka.registry_url);
+        let sink = OperationSink::new(self.sources.clone(), registry);
+        let end = self.end.child_token();
+        let (sender, condition) = watch::channel(Err("not begun".to_owned()));
+        let run = follower(&self.kafka, &self.sources).run(
+            sink,
+            self.kafka.clone(),
+            self.pool.clone(),
+            move |condition| drop(sender.send(condition)),
+            end.clone(),
+        );
+        Following {
+            task: tokio::spawn(async move { run.await.unwrap() }),
+            end,
+            condition,
+        }
+    }
+
+    /// Appends a readable command; answers once it is acknowledged.
+    pub(crate) async fn command(&self, operation: Uuid, partition: i32) -> Place {
+        let headers = command_headers(operation);
+        self.append_command(headers, Some(b"not looked at"), partition)
+            .await
+    }
+
+    pub(crate) async fn append_command(
+        &self,
+        headers: Headers,
+        value: Option<&[u8]>,
+        partition: i32,
+    ) -> Place {
+        let topic = self.kafka.topics(&ORDER).commands().to_owned();
+        self.append(&topic, headers, value, partition).await
+    }
+
+    /// Appends an outcome as a handler does.
+    pub(crate) async fn outcome(&self, outcome: &Outcome, partition: i32) -> Place {
+        let codec = avro::Codec::parse(outcome::SCHEMA.json).unwrap();
+        let value = frame::write(self.outcome_schema, &codec.encode(outcome).unwrap());
+        let headers = command_headers(outcome.operation_id);
+        self.append_outcome(headers, Some(&value), partition).await
+    }
+
+    pub(crate) async fn append_outcome(
+        &self,
+        headers: Headers,
+        value: Option<&[u8]>,
+        partition: i32,
+    ) -> Place {
+        let topic = self.kafka.topics(&ORDER).outcomes().to_owned();
+        self.append(&topic, headers, value, partition).await
+    }
+
+    async fn append(
+        &self,
+        topic: &str,
+        headers: Headers,
+        value: Option<&[u8]>,
+        partition: i32,
+    ) -> Place {
+        let mut owned = OwnedHeaders::new();
+        for (key, value) in &headers {
+            owned = owned.insert(Header {
+                key,
+                value: Some(value),
+            });
+        }
+        let record = FutureRecord {
+            partition: Some(partition),
+            payload: value,
+            headers: Some(owned),
+            ..FutureRecord::<[u8], [u8]>::to(topic)
+        };
+        let delivery = self.producer.send(record, LONG).await.unwrap();
+        Place {
+            topic: topic.to_owned(),
+            partition: delivery.partition,
+            offset: delivery.offset,
+        }
+    }
+
+    /// Asks for a path.
+    pub(crate) async fn get(&self, path: &str) -> reqwest::Response {
+        reqwest::get(format!("{}{path}", self.url)).await.unwrap()
+    }
+
+    pub(crate) fn at(&self, path: &str) -> String {
+        format!("{}{path}", self.url)
+    }
+}
+
+/// The headers that an edge writes.
+pub(crate) fn command_headers(operation: Uuid) -> Headers {
+    let now = Timestamp::from_timestamp_micros(1_700_000_000_123_456).unwrap();
+    let subject = Uuid::from_u128(17).to_string();
+    Envelope::of_command(operation, "ordering.ShipOrder", "/test", &subject, now)
+        .to_headers()
+        .into_iter()
+        .map(|(name, value)| (name, value.into_bytes()))
+        .collect()
+}
+
+/// An outcome of that command.
+pub(crate) fn outcome_of(operation: Uuid, state: State) -> Outcome {
+    let now = Timestamp::from_timestamp_micros(1_700_000_000_123_456).unwrap();
+    Outcome {
+        resource: Some(Uuid::from_u128(17).to_string()),
+        ..Outcome::of_command(operation, "ordering.ShipOrder", state, now)
+    }
+}

@@ -1,0 +1,73 @@
+//! What each event does to a customer's spending, and that partitions add up.
+
+use factline::Recorded;
+use ordering_schemas::order::Event;
+use projectors::customer_spending::{CustomerSpending, Spending};
+
+use crate::histories::{cancelled, history, money, placed, recorded, rows, shipped};
+
+/// What a reader sees: the rows of all partitions added up.
+fn spending(
+    history: &[Recorded<Event>],
+    customer: &str,
+    currency: &str,
+) -> Option<(i64, i128, i128)> {
+    let rows = rows::<CustomerSpending>(history);
+    let of_purse = rows
+        .iter()
+        .filter(|((_, purse), _)| purse.customer_id == customer && purse.currency == currency);
+    of_purse
+        .map(|(_, row): (_, &Spending)| (row.orders, row.units, row.total))
+        .reduce(|one, other| (one.0 + other.0, one.1 + other.1, one.2 + other.2))
+}
+
+#[test]
+fn orders_add_up_by_customer_and_currency() {
+    let history = history([
+        placed(1, "ann", 250, "EUR"),
+        recorded(2, "ann", 2, money(100, "EUR")),
+        placed(3, "ann", 10, "USD"),
+        placed(4, "bob", 1, "EUR"),
+    ]);
+    assert_eq!(spending(&history, "ann", "EUR"), Some((2, 6, 850)));
+    assert_eq!(spending(&history, "ann", "USD"), Some((1, 4, 30)));
+    assert_eq!(spending(&history, "bob", "EUR"), Some((1, 4, 3)));
+    assert_eq!(spending(&history, "bob", "USD"), None);
+}
+
+#[test]
+fn cancelled_orders_do_not_count() {
+    let history = history([
+        placed(1, "ann", 250, "EUR"),
+        placed(2, "ann", 5, "EUR"),
+        cancelled(1, "ann", 250, "EUR"),
+    ]);
+    assert_eq!(spending(&history, "ann", "EUR"), Some((1, 4, 15)));
+}
+
+#[test]
+fn a_customer_who_cancelled_everything_is_known_with_nothing() {
+    let history = history([
+        placed(1, "ann", 250, "EUR"),
+        cancelled(1, "ann", 250, "EUR"),
+    ]);
+    assert_eq!(spending(&history, "ann", "EUR"), Some((0, 0, 0)));
+}
+
+#[test]
+fn shipping_changes_nothing() {
+    let before = history([placed(1, "ann", 250, "EUR")]);
+    let after = history([placed(1, "ann", 250, "EUR"), shipped(1, "ann")]);
+    assert_eq!(
+        rows::<CustomerSpending>(&before),
+        rows::<CustomerSpending>(&after)
+    );
+}
+
+#[test]
+fn sums_of_the_largest_orders_do_not_run_over() {
+    let history =
+        history((0..8).map(|number| recorded(number, "ann", i64::MAX, money(i64::MAX, "JPY"))));
+    let most = i128::from(i64::MAX) * 8;
+    assert_eq!(spending(&history, "ann", "JPY"), Some((8, most, most)));
+}

@@ -1,0 +1,83 @@
+//! What each event does to an order's row.
+
+use projectors::orders::{Order, Orders, State};
+
+use crate::histories::{
+    at, cancelled, history, money, order_id, partition, placed, recorded, rows, shipped,
+};
+
+fn only(events: impl IntoIterator<Item = ordering_schemas::order::Event>) -> Order {
+    let mut rows = rows::<Orders>(&history(events));
+    assert_eq!(rows.len(), 1);
+    rows.pop_first().unwrap().1
+}
+
+#[test]
+fn a_placed_order_is_there_with_its_lines() {
+    let order = only([placed(1, "ann", 250, "EUR")]);
+    assert_eq!(order.customer_id, "ann");
+    assert_eq!(order.state, State::Placed);
+    assert_eq!(order.lines.len(), 2);
+    assert_eq!((order.units, order.total), (4, money(750, "EUR")));
+    assert_eq!(order.ordered_on.to_string(), "2026-03-01");
+    assert_eq!((order.ordered_at, order.updated_at), (at(0), at(0)));
+    assert_eq!(
+        (order.source, order.cancel_reason, order.version),
+        (None, None, 1)
+    );
+}
+
+#[test]
+fn shipping_changes_the_state() {
+    let order = only([placed(1, "ann", 250, "EUR"), shipped(1, "ann")]);
+    assert_eq!((order.state, order.version), (State::Shipped, 2));
+    assert_eq!((order.ordered_at, order.updated_at), (at(0), at(1)));
+    assert_eq!(order.total, money(750, "EUR"));
+}
+
+#[test]
+fn cancelling_keeps_the_reason() {
+    let order = only([
+        placed(1, "ann", 250, "EUR"),
+        cancelled(1, "ann", 250, "EUR"),
+    ]);
+    assert_eq!((order.state, order.version), (State::Cancelled, 2));
+    assert_eq!(order.cancel_reason.as_deref(), Some("changed my mind"));
+}
+
+#[test]
+fn an_order_taken_elsewhere_has_its_own_day() {
+    let order = only([recorded(1, "ann", 2, money(0, "USD"))]);
+    assert_eq!(order.state, State::Recorded);
+    assert_eq!(order.source.as_deref(), Some("old.csv:1"));
+    assert_eq!(order.ordered_on.to_string(), "1997-01-01");
+    assert_eq!(order.ordered_at.to_rfc3339(), "1997-01-01T00:00:00+00:00");
+    assert_eq!(order.updated_at, at(0));
+    assert!(order.lines.is_empty());
+    assert_eq!((order.units, order.total), (2, money(0, "USD")));
+}
+
+#[test]
+fn a_day_beyond_the_calendar_stops_nothing() {
+    for day in [i32::MIN, i32::MAX] {
+        let mut event = recorded(1, "ann", 1, money(1, "USD"));
+        if let ordering_schemas::order::Event::PastOrderRecorded(recorded) = &mut event {
+            recorded.ordered_on = day;
+        }
+        only([event]);
+    }
+}
+
+#[test]
+fn each_order_has_its_own_row() {
+    let rows = rows::<Orders>(&history([
+        placed(1, "ann", 250, "EUR"),
+        placed(2, "ann", 100, "EUR"),
+        shipped(1, "ann"),
+    ]));
+    let state = |number: u32| {
+        let place = partition(&shipped(number, "ann"));
+        rows[&(place, order_id(number))].state
+    };
+    assert_eq!((state(1), state(2)), (State::Shipped, State::Placed));
+}

@@ -1,0 +1,43 @@
+//! What each event does to a product's prices, in memory and in the table.
+
+use projectors::price_history::{Key, Price, PriceHistory};
+
+use crate::catalog::{created, discontinued, euro, lives, product_id, renamed, repriced};
+use crate::histories::{at, history, partition, rows};
+use crate::tables::holds_what_is_projected;
+
+#[test]
+fn every_price_is_kept_with_its_instant() {
+    let rows = rows::<PriceHistory>(&history([
+        created(1, "Tea", "Acme", 250),
+        created(2, "Cup", "Acme", 900),
+        repriced(1, 199),
+        renamed(1, "Green tea"),
+        repriced(1, 250),
+        discontinued(1),
+    ]));
+    let expected = [
+        (1, 1, 250, 0),
+        (1, 2, 199, 2),
+        (1, 4, 250, 4),
+        (2, 1, 900, 1),
+    ];
+    assert_eq!(rows.len(), expected.len());
+    for (product, version, amount, second) in expected {
+        let key = Key {
+            product_id: product_id(product),
+            version,
+        };
+        let price = Price {
+            price: euro(amount),
+            since: at(second),
+        };
+        let place = partition(&discontinued(product));
+        assert_eq!(rows.get(&(place, key)), Some(&price), "{product} {version}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_table_holds_what_is_projected() {
+    holds_what_is_projected::<PriceHistory>("prices.events", &lives()).await;
+}

@@ -1,0 +1,55 @@
+//! Events of different orders may arrive in any order; the rows must come out the same.
+
+use std::collections::VecDeque;
+
+use factline::Recorded;
+use ordering_schemas::order::Event;
+use projectors::customer_spending::CustomerSpending;
+use projectors::orders::Orders;
+use proptest::prelude::*;
+
+use crate::histories::{cancelled, history, money, placed, recorded, rows, shipped};
+
+/// One order's events, of a few customers and currencies, so that rows are shared.
+fn one_order(number: u32) -> impl Strategy<Value = Vec<Recorded<Event>>> {
+    let customer = prop::sample::select(vec!["ann", "bob"]);
+    let currency = prop::sample::select(vec!["EUR", "USD"]);
+    (customer, currency, 0..1000_i64, 0..4).prop_map(move |(customer, currency, price, life)| {
+        let placed = placed(number, customer, price, currency);
+        history(match life {
+            0 => vec![placed],
+            1 => vec![placed, shipped(number, customer)],
+            2 => vec![placed, cancelled(number, customer, price, currency)],
+            _ => vec![recorded(number, customer, 1, money(price, currency))],
+        })
+    })
+}
+
+/// Some orders' events one order after the other, and the same interleaved.
+fn two_arrivals() -> impl Strategy<Value = (Vec<Recorded<Event>>, Vec<Recorded<Event>>)> {
+    let orders: Vec<_> = (0..12).map(one_order).collect();
+    let interleaved = orders.prop_flat_map(|orders| {
+        let turns: Vec<usize> = orders
+            .iter()
+            .enumerate()
+            .flat_map(|(order, events)| vec![order; events.len()])
+            .collect();
+        (Just(orders), Just(turns).prop_shuffle())
+    });
+    interleaved.prop_map(|(orders, turns)| {
+        let straight = orders.concat();
+        let mut waiting: Vec<VecDeque<_>> = orders.into_iter().map(VecDeque::from).collect();
+        let mixed = turns
+            .into_iter()
+            .filter_map(|order| waiting[order].pop_front());
+        (straight, mixed.collect())
+    })
+}
+
+proptest! {
+    #[test]
+    fn any_interleaving_makes_the_same_rows((straight, mixed) in two_arrivals()) {
+        prop_assert_eq!(rows::<Orders>(&straight), rows::<Orders>(&mixed));
+        prop_assert_eq!(rows::<CustomerSpending>(&straight), rows::<CustomerSpending>(&mixed));
+    }
+}

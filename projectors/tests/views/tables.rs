@@ -1,0 +1,212 @@
+//! The tables hold what the pure projections say, however the events are cut into batches.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use factline::Recorded;
+use factline_kafka::{Record, Registry, frame};
+use factline_postgres::{RowId, Sink as _, SinkError, View, ViewSink};
+use infra::Servers;
+use ordering_schemas::order::Event;
+use projectors::customer_spending::CustomerSpending;
+use projectors::migrate;
+use projectors::orders::Orders;
+use sqlx::PgPool;
+
+use crate::histories::{
+    Happened, cancelled, history, money, partition, placed, recorded, rows, shipped,
+};
+
+pub(crate) async fn servers() -> &'static Servers {
+    tokio::task::spawn_blocking(Servers::shared).await.unwrap()
+}
+
+pub(crate) async fn database() -> PgPool {
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    let name = format!("views_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+    let postgres = &servers().await.postgres;
+    postgres.create_database(&name).unwrap();
+    PgPool::connect(&postgres.url(&name, "factline_projector"))
+        .await
+        .unwrap()
+}
+
+/// Forty orders of three customers, every kind of life.
+fn lives() -> Vec<Recorded<Event>> {
+    let mut events = Vec::new();
+    for number in 0..40 {
+        let customer = ["ann", "bob", "eve"][number as usize % 3];
+        match number % 5 {
+            0 => events.push(recorded(number, customer, 3, money(99, "USD"))),
+            _ => events.push(placed(number, customer, i64::from(number), "EUR")),
+        }
+    }
+    for number in 0..40 {
+        let customer = ["ann", "bob", "eve"][number as usize % 3];
+        match number % 5 {
+            1 => events.push(shipped(number, customer)),
+            2 => events.push(cancelled(number, customer, i64::from(number), "EUR")),
+            _ => {}
+        }
+    }
+    history(events)
+}
+
+/// The records of a topic of the test's own, so that tests do not register the same subjects at once.
+pub(crate) async fn records<E: Happened>(
+    registry: &Registry,
+    topic: &str,
+    history: &[Recorded<E>],
+) -> Vec<Record> {
+    let ids = registry.register_all(topic, E::RECORDS).await.unwrap();
+    let mut records = Vec::new();
+    for (offset, Recorded { envelope, event }) in history.iter().enumerate() {
+        let (id, codec) = ids.get(event.record()).unwrap();
+        let headers = envelope.to_headers().into_iter();
+        records.push(Record {
+            topic: topic.to_owned(),
+            partition: partition(event),
+            offset: i64::try_from(offset).unwrap(),
+            timestamp: envelope.time,
+            key: Some(event.subject().to_string().into_bytes()),
+            headers: headers
+                .map(|(name, value)| (name.to_owned(), value.into_bytes()))
+                .collect(),
+            value: Some(frame::write(id, &event.encode(codec).unwrap())),
+        });
+    }
+    records
+}
+
+/// Writes all records in batches of a size and reads the expected rows back.
+async fn written<V: View>(
+    pool: &PgPool,
+    registry: &Registry,
+    records: &[Record],
+    size: usize,
+    expected: &BTreeMap<(i32, V::Key), V::Row>,
+) -> BTreeMap<(i32, V::Key), V::Row> {
+    let mut sink = ViewSink::<V>::new(registry.clone());
+    let mut transaction = pool.begin().await.unwrap();
+    for batch in records.chunks(size) {
+        sink.write(&mut transaction, batch).await.unwrap();
+    }
+    let ids: Vec<_> = expected
+        .keys()
+        .cloned()
+        .map(|(source_partition, key)| RowId {
+            key,
+            source_partition,
+        })
+        .collect();
+    let rows = V::load(&mut transaction, &ids).await.unwrap();
+    transaction.rollback().await.unwrap();
+    rows.into_iter()
+        .map(|(id, row)| ((id.source_partition, id.key), row))
+        .collect()
+}
+
+/// Checks that the view's table, written in batches of several sizes, holds the rows that its projection makes.
+pub(crate) async fn holds_what_is_projected<V>(topic: &str, history: &[Recorded<V::Event>])
+where
+    V: View<Event: Happened, Key: Debug, Row: Debug>,
+{
+    let pool = database().await;
+    migrate::run(&pool).await.unwrap();
+    let registry = Registry::new(&servers().await.registry.url());
+    let records = records(&registry, topic, history).await;
+    let expected = rows::<V>(history);
+    for size in [1, 7, 33, records.len()] {
+        let written = written::<V>(&pool, &registry, &records, size, &expected).await;
+        assert_eq!(written, expected, "{} in batches of {size}", V::NAME);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn batches_of_any_size_write_the_same_rows() {
+    holds_what_is_projected::<Orders>("orders.events", &lives()).await;
+    holds_what_is_projected::<CustomerSpending>("spending.events", &lives()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn deleted_rows_are_gone_and_no_others() {
+    let pool = database().await;
+    migrate::run(&pool).await.unwrap();
+    let mut connection = pool.acquire().await.unwrap();
+    let all: Vec<_> = rows::<CustomerSpending>(&lives())
+        .into_iter()
+        .map(|((source_partition, key), row)| {
+            (
+                RowId {
+                    key,
+                    source_partition,
+                },
+                row,
+            )
+        })
+        .collect();
+    CustomerSpending::upsert(&mut connection, &all)
+        .await
+        .unwrap();
+    CustomerSpending::delete(&mut connection, &[all[0].0.clone()])
+        .await
+        .unwrap();
+    let ids: Vec<_> = all.iter().map(|(id, _)| id.clone()).collect();
+    let mut left = CustomerSpending::load(&mut connection, &ids).await.unwrap();
+    left.sort_by(|one, other| one.0.cmp(&other.0));
+    let mut expected = all[1..].to_vec();
+    expected.sort_by(|one, other| one.0.cmp(&other.0));
+    assert_eq!(left, expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn undecodable_events_are_poison_at_their_place() {
+    let pool = database().await;
+    migrate::run(&pool).await.unwrap();
+    let registry = Registry::new(&servers().await.registry.url());
+    let good = records(&registry, "broken.events", &lives()).await;
+    let broken: [fn(&mut Record); 4] = [
+        |record| record.value = Some(b"no frame".to_vec()),
+        |record| record.value = None,
+        |record| record.headers.clear(),
+        |record| record.value = Some(frame::write(987_654, b"no schema")),
+    ];
+    for breaks in broken {
+        let mut records = good.clone();
+        breaks(&mut records[5]);
+        let mut transaction = pool.begin().await.unwrap();
+        let mut sink = ViewSink::<Orders>::new(registry.clone());
+        let error = sink.write(&mut transaction, &records).await.unwrap_err();
+        assert!(
+            matches!(&error, SinkError::Poison(poison) if poison.offset == 5),
+            "{error:?}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registry_that_is_away_is_nobodys_fault() {
+    let pool = database().await;
+    migrate::run(&pool).await.unwrap();
+    let known = Registry::new(&servers().await.registry.url());
+    let records = records(&known, "away.events", &lives()).await;
+    let away = Registry::new("http://127.0.0.1:1");
+    let mut transaction = pool.begin().await.unwrap();
+    let written = ViewSink::<Orders>::new(away)
+        .write(&mut transaction, &records)
+        .await;
+    assert!(
+        matches!(written, Err(SinkError::Unavailable(_))),
+        "{written:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn migrating_at_once_and_again_changes_nothing() {
+    let pool = database().await;
+    let (one, other) = tokio::join!(migrate::run(&pool), migrate::run(&pool));
+    one.unwrap();
+    other.unwrap();
+    migrate::run(&pool).await.unwrap();
+}

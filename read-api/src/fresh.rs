@@ -1,0 +1,60 @@
+//! Snapshots for requests: what can go wrong with the database or the position, as problems.
+
+use axum::http::{HeaderMap, StatusCode, header};
+use factline_http::{Problem, freshness};
+use factline_postgres::{Snapshots, snapshot};
+use sqlx::{Postgres, Transaction};
+
+/// A snapshot in which the view behind `checkpoints` has passed the request's `Factline-Position`, if it has one.
+pub(crate) async fn snapshot(
+    snapshots: &Snapshots,
+    checkpoints: &'static str,
+    request: &HeaderMap,
+) -> Result<Transaction<'static, Postgres>, Problem> {
+    let position = freshness::position(request)?;
+    let begun = snapshots.begin(checkpoints, position.as_ref()).await;
+    begun.map_err(|error| match error {
+        snapshot::Error::Database(error) => database(error),
+        error @ snapshot::Error::Behind { .. } => behind(&error),
+        error @ snapshot::Error::OtherTopic { .. } => other_topic(&error),
+    })
+}
+
+/// 503 if the database is away, else 500.
+#[expect(clippy::needless_pass_by_value, reason = "to be used with map_err")]
+pub(crate) fn database(error: sqlx::Error) -> Problem {
+    let away = match &error {
+        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => true,
+        // Connection failure, no resources, shutting down.
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| {
+            code.starts_with("08") || code.starts_with("53") || code.starts_with("57P")
+        }),
+        _ => false,
+    };
+    if away {
+        tracing::warn!(%error, "database is away");
+        Problem::unavailable("the database does not answer", 1)
+    } else {
+        Problem::internal(&error)
+    }
+}
+
+fn behind(error: &snapshot::Error) -> Problem {
+    Problem::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "read-behind",
+        "The read model has not come so far yet",
+    )
+    .detail(error.to_string())
+    .header(header::RETRY_AFTER, "1")
+}
+
+fn other_topic(error: &snapshot::Error) -> Problem {
+    Problem::new(
+        StatusCode::CONFLICT,
+        "position-of-another-topic",
+        "The position is of a topic that is no more",
+    )
+    .detail(error.to_string())
+    .parameter("Factline-Position", "will never be reached; leave it out")
+}

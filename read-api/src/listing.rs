@@ -1,0 +1,29 @@
+//! A page of rows from a snapshot.
+
+use factline_http::{Page, Problem};
+use serde::Serialize;
+use sqlx::postgres::PgRow;
+use sqlx::{Postgres, QueryBuilder, Transaction};
+
+use crate::fresh::database;
+
+/// The rows of a query that ends with its order. It is asked for one more than `limit`, which only says that there is a
+/// next page; `cursor` is the row's sort key.
+pub(crate) async fn page<T, C: Serialize>(
+    snapshot: &mut Transaction<'static, Postgres>,
+    query: &mut QueryBuilder<Postgres>,
+    limit: usize,
+    row: fn(&PgRow) -> Result<T, sqlx::Error>,
+    cursor: impl Fn(&T) -> C,
+) -> Result<Page<T>, Problem> {
+    query
+        .push(" limit ")
+        .push_bind(i64::try_from(limit + 1).unwrap_or(i64::MAX));
+    let rows = query
+        .build()
+        .fetch_all(&mut **snapshot)
+        .await
+        .map_err(database)?;
+    let rows: Result<Vec<T>, sqlx::Error> = rows.iter().map(row).collect();
+    Ok(Page::cut(rows.map_err(database)?, limit, cursor))
+}

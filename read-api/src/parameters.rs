@@ -1,0 +1,64 @@
+//! Query parameters, each refused by its name.
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use factline_http::{Problem, Query};
+
+/// The parameters of a request as they came.
+pub(crate) struct Parameters(Vec<(String, String)>);
+
+impl<S: Send + Sync> FromRequestParts<S> for Parameters {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Query(pairs) = Query::from_request_parts(parts, state).await?;
+        Ok(Self(pairs))
+    }
+}
+
+impl Parameters {
+    /// The values of the known parameters. Unknown ones are refused, so that a misspelt filter does not pass for none; one
+    /// that comes twice is refused, so that nobody has to guess which counts.
+    pub(crate) fn read<const N: usize>(
+        self,
+        known: [&str; N],
+    ) -> Result<[Option<String>; N], Problem> {
+        let mut values = [const { None }; N];
+        let mut problem = Problem::invalid_request();
+        for (name, value) in self.0 {
+            problem = match known.iter().position(|known| *known == name) {
+                None => {
+                    let hint = format!("is unknown; there are {}", known.join(", "));
+                    problem.parameter(name, hint)
+                }
+                Some(place) if values[place].is_some() => {
+                    problem.parameter(name, "comes more than once")
+                }
+                Some(place) => {
+                    values[place] = Some(value);
+                    continue;
+                }
+            };
+        }
+        if problem.errors().is_empty() {
+            Ok(values)
+        } else {
+            Err(problem)
+        }
+    }
+}
+
+/// Refuses a request that names no parameter at all.
+pub(crate) fn none(parameters: Parameters) -> Result<(), Problem> {
+    match parameters.0.into_iter().next() {
+        None => Ok(()),
+        Some((name, _)) => {
+            Err(Problem::invalid_request().parameter(name, "is unknown; there are none"))
+        }
+    }
+}
+
+/// Rows of a page if the request does not say.
+pub(crate) const LIMIT: usize = 50;
+/// Rows of a page at most.
+pub(crate) const MOST: usize = 500;

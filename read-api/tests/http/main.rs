@@ -1,0 +1,11 @@
+//! Questions over HTTP, answered from a real database.
+
+#![expect(clippy::unwrap_used, reason = "a test says what it finds by panicking")]
+
+mod customers;
+mod freshness;
+mod orders;
+mod products;
+mod refusals;
+mod rights;
+mod stage;

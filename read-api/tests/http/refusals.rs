@@ -1,0 +1,74 @@
+//! What is refused, and what is said while the database is away.
+
+use reqwest::header::HeaderMap;
+use reqwest::{Client, StatusCode};
+use sqlx::PgPool;
+
+use crate::stage::{Stage, ask, serve};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bad_parameters_are_refused_by_name() {
+    let stage = Stage::set().await;
+    let cases = [
+        ("/orders?limit=0", "limit"),
+        ("/orders?limit=501", "limit"),
+        ("/orders?limit=ten", "limit"),
+        ("/orders?after=last", "after"),
+        ("/orders?state=lost", "state"),
+        ("/orders?costumer=ann", "costumer"),
+        ("/orders?state=placed&state=shipped", "state"),
+        (
+            "/orders/00000000-0000-0000-0000-000000000001?full=1",
+            "full",
+        ),
+        ("/customers", "currency"),
+        ("/customers?currency=USD&sort=total", "sort"),
+        ("/customers?currency=USD&limit=0", "limit"),
+        ("/customers?currency=USD&after=W10", "after"),
+        ("/customers/ann/spending?currency=USD", "currency"),
+        ("/products?name=tea", "name"),
+        ("/products?limit=0", "limit"),
+        ("/products?after=W10", "after"),
+        (
+            "/products/00000000-0000-0000-0000-000000000001?full=1",
+            "full",
+        ),
+        (
+            "/products/00000000-0000-0000-0000-000000000001/prices?after=x",
+            "after",
+        ),
+    ];
+    for (path, name) in cases {
+        let answer = stage.get(path).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{path}");
+        assert_eq!(
+            answer.body["errors"][0]["parameter"], name,
+            "{path}: {}",
+            answer.body
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_no_route_takes() {
+    let stage = Stage::set().await;
+    assert_eq!(stage.get("/order").await.status, StatusCode::NOT_FOUND);
+    assert_eq!(
+        stage.get("/customers/ann").await.status,
+        StatusCode::NOT_FOUND
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_is_away_is_said_in_time() {
+    // Port 9 (discard) is closed wherever tests run.
+    let options =
+        sqlx::postgres::PgPoolOptions::new().acquire_timeout(std::time::Duration::from_millis(300));
+    let away: PgPool = options
+        .connect_lazy("postgres://nobody@127.0.0.1:9/none")
+        .unwrap();
+    let origin = serve(away).await;
+    let answer = ask(&Client::new(), &origin, "/orders", HeaderMap::new()).await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(answer.headers["retry-after"], "1");
+}

@@ -1,0 +1,42 @@
+//! The service's role may select what is meant for it, and nothing else.
+
+use crate::stage::Stage;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_reader_cannot_write_nor_look_behind_the_stable_names() {
+    let stage = Stage::set().await;
+    let forbidden = [
+        "insert into read.orders (order_id) values (gen_random_uuid())",
+        "delete from read.orders",
+        "update read.orders set units = 0",
+        "select * from orders_v1.orders",
+        "select * from customer_spending_v1.customer_spending",
+        "select * from products_v1.products",
+        "select * from price_history_v1.price_history",
+        "update factline.checkpoint set next_offset = 0",
+        "create table read.mine ()",
+    ];
+    for statement in forbidden {
+        let refused = sqlx::raw_sql(statement)
+            .execute(&stage.reader)
+            .await
+            .unwrap_err();
+        let code = refused
+            .as_database_error()
+            .unwrap()
+            .code()
+            .unwrap()
+            .into_owned();
+        assert_eq!(code, "42501", "{statement}: {refused}");
+    }
+    for allowed in [
+        "read.orders",
+        "read.orders_checkpoint",
+        "read.customer_spending",
+        "read.products",
+        "read.price_history_checkpoint",
+    ] {
+        let select = sqlx::AssertSqlSafe(format!("select count(*) from {allowed}"));
+        sqlx::query(select).fetch_one(&stage.reader).await.unwrap();
+    }
+}

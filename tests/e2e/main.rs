@@ -1,0 +1,8 @@
+//! The store from outside: HTTP in, HTTP out, as a client sees it.
+
+#![expect(clippy::unwrap_used, reason = "a test says what it finds by panicking")]
+
+mod client;
+mod life_of_a_product;
+mod life_of_an_order;
+mod refusals;
