@@ -5,7 +5,7 @@ use catalog_schemas::{
     CreateProduct, Money, PriceChanged, ProductCreated, ProductDiscontinued, ProductRenamed,
 };
 use factline::{Aggregate, Decision, Timestamp};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::Rejection;
 use crate::description::{create, not_negative, text};
@@ -14,7 +14,7 @@ use crate::description::{create, not_negative, text};
 mod tests;
 
 /// A product's stage of life. Contents are kept only as far as a later command is compared with them.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Product {
     /// Nobody has created a product under this id.
     #[default]
@@ -33,7 +33,7 @@ pub enum Product {
 }
 
 /// What a product was when it was created.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Created {
     /// What it was called.
     pub name: String,

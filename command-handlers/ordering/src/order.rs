@@ -6,7 +6,7 @@ use ordering_schemas::{
     CancelOrder, Line, Money, OrderCancelled, OrderPlaced, OrderShipped, PastOrderRecorded,
     ShipOrder,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::Rejection;
 use crate::purchase::{place, reason, record};
@@ -16,7 +16,7 @@ mod tests;
 
 /// An order's stage of life. Contents are kept only as far as a later command is compared with them or takes
 /// them back.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Order {
     /// Nobody has ordered anything under this id.
     #[default]
@@ -49,7 +49,7 @@ pub enum Order {
 }
 
 /// Who bought how much for how much.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bought {
     /// Who.
     pub customer_id: String,

@@ -2,7 +2,6 @@
 //!
 //! On the wire an envelope is a set of record headers in the binary mode of the CloudEvents 1.0 Kafka binding:
 //! the attributes of the specification and, as extensions, ours. All values are text. `docs/wire-format.md` holds the table.
-//! Fields that are *reserved* are read and handed on, and nothing is decided by them yet.
 //! To add a header: a field here, a line in [`Envelope::to_headers`] and one in [`Envelope::from_headers`]; a
 //! reader that does not know it passes it over.
 
@@ -35,12 +34,19 @@ pub struct Envelope {
     pub partition_sequence: Option<u64>,
     /// `ce_operation`: the operation that this record belongs to.
     pub operation: Uuid,
-    /// `ce_rootoperation`, reserved: the operation that began the workflow.
+    /// `ce_rootoperation`: the operation that everything began with; none on what belongs to that one itself.
     pub root_operation: Option<Uuid>,
-    /// `ce_processtype`, reserved: aggregate type of the workflow's process.
+    /// `ce_parentoperation`: the operation to whose fact a policy reacted with this one.
+    pub parent_operation: Option<Uuid>,
+    /// `ce_processtype`: aggregate type of the process that sent the command, on it and what follows from it.
     pub process_type: Option<String>,
-    /// `ce_processid`, reserved: id of the workflow's process.
+    /// `ce_processid`: id of that process.
     pub process_id: Option<String>,
+    /// `ce_opens`: on the event with which a process begins a workflow, the type of the command whose operation stays
+    /// open.
+    pub opens: Option<String>,
+    /// `ce_concludes`: on the event with which a process ends a workflow, the operation that it ends.
+    pub concludes: Option<Uuid>,
     /// `ce_correlationid`: common to everything that one request led to.
     pub correlation: Uuid,
     /// `ce_causationid`: the record that led to this one.
@@ -49,17 +55,17 @@ pub struct Envelope {
     pub actor: String,
     /// `ce_origintime`: when the edge accepted the command, or when the fact happened that a policy reacted to.
     pub origin_time: Timestamp,
-    /// `ce_timetolive`, reserved: milliseconds after the origin time at which the command is no longer wanted.
+    /// `ce_timetolive`: milliseconds after the origin time at which the command is no longer wanted.
     pub time_to_live_ms: Option<u64>,
-    /// `ce_expectedversion`, reserved: version that the aggregate must have.
+    /// `ce_expectedversion`: version that the aggregate must have.
     pub expected_version: Option<u64>,
-    /// `ce_idempotencyscope`, reserved: caller, route and resource of an idempotency key, and the key.
+    /// `ce_idempotencyscope`: caller, route and resource of an idempotency key, and the key.
     pub idempotency_scope: Option<String>,
-    /// `ce_idempotencyprint`, reserved: fingerprint of the body that came with the key.
+    /// `ce_idempotencyprint`: fingerprint of the body that came with the key.
     pub idempotency_fingerprint: Option<String>,
     /// `ce_commandposition`: on events and outcomes the command's record, `topic/partition@offset`.
     pub command_position: Option<String>,
-    /// `ce_position`, reserved: a [`crate::Position`] accumulated so far.
+    /// `ce_position`: the [`crate::Position`] that the workflow has come to so far.
     pub position: Option<String>,
     /// `ce_traceparent`: W3C trace context.
     pub traceparent: Option<String>,
@@ -105,8 +111,11 @@ impl Envelope {
             partition_sequence: None,
             operation,
             root_operation: None,
+            parent_operation: None,
             process_type: None,
             process_id: None,
+            opens: None,
+            concludes: None,
             correlation: operation,
             causation: operation,
             actor: ANONYMOUS.to_owned(),
@@ -148,8 +157,17 @@ impl Envelope {
                 "ce_rootoperation",
                 self.root_operation.map(|value| value.to_string()),
             ),
+            (
+                "ce_parentoperation",
+                self.parent_operation.map(|value| value.to_string()),
+            ),
             ("ce_processtype", self.process_type.clone()),
             ("ce_processid", self.process_id.clone()),
+            ("ce_opens", self.opens.clone()),
+            (
+                "ce_concludes",
+                self.concludes.map(|value| value.to_string()),
+            ),
             (
                 "ce_timetolive",
                 self.time_to_live_ms.map(|value| value.to_string()),
@@ -194,8 +212,11 @@ impl Envelope {
             partition_sequence: headers.parsed("ce_partitionsequence", "a whole number")?,
             operation,
             root_operation: headers.parsed("ce_rootoperation", "a UUID")?,
+            parent_operation: headers.parsed("ce_parentoperation", "a UUID")?,
             process_type: headers.parsed("ce_processtype", "text")?,
             process_id: headers.parsed("ce_processid", "text")?,
+            opens: headers.parsed("ce_opens", "text")?,
+            concludes: headers.parsed("ce_concludes", "a UUID")?,
             correlation: headers
                 .parsed("ce_correlationid", "a UUID")?
                 .unwrap_or(operation),
@@ -278,6 +299,9 @@ mod tests {
         envelope.sequence = Some(4);
         envelope.partition_sequence = Some(90);
         envelope.root_operation = Some(Uuid::from_u128(2));
+        envelope.parent_operation = Some(Uuid::from_u128(4));
+        envelope.opens = Some("sales.Begin".into());
+        envelope.concludes = Some(Uuid::from_u128(5));
         envelope.process_type = Some("sales.sale".into());
         envelope.process_id = Some("s-9".into());
         envelope.time_to_live_ms = Some(1500);

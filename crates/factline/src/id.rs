@@ -28,6 +28,32 @@ pub fn retry(operation: Uuid, letter: &str) -> Uuid {
     derive(&["retry", &operation.to_string(), letter])
 }
 
+/// The operation of a command that a policy emits: `number` counts from 0 within what it emits for the fact.
+pub fn emitted(policy: &str, fact: Uuid, number: usize) -> Uuid {
+    derive(&["emitted", policy, &fact.to_string(), &number.to_string()])
+}
+
+/// The operation of a deadline: one state sets it once, and `version` is the one at which it did.
+pub fn deadline(aggregate_type: &str, aggregate_id: &str, version: u64) -> Uuid {
+    derive(&[
+        "deadline",
+        aggregate_type,
+        aggregate_id,
+        &version.to_string(),
+    ])
+}
+
+/// The operation of a request with an idempotency key: the same request is the same operation.
+pub fn keyed(scope: &str, fingerprint: &str) -> Uuid {
+    derive(&["keyed", scope, fingerprint])
+}
+
+/// The aggregate that a request with an idempotency key creates: both tries of a create meet in it, whatever their
+/// bodies.
+pub fn keyed_aggregate(aggregate_type: &str, scope: &str) -> Uuid {
+    derive(&["keyed_aggregate", aggregate_type, scope])
+}
+
 /// The operation of a command record that says nothing about itself that can be read: where it stands names it.
 pub fn unreadable_command(topic: &str, partition: i32, offset: i64) -> Uuid {
     derive(&[

@@ -4,6 +4,7 @@
 //! live in `factline-kafka` (command handlers) and `factline-postgres` (projections).
 //!
 //! - [`Aggregate`], [`Decision`], [`Rejection`]: the write side, tested with [`testing::given`]
+//! - [`Policy`], [`Fact`], [`Emit`]: from facts to commands, the links of a workflow
 //! - [`Projection`], [`Recorded`]: the read side
 //! - [`Envelope`], [`Outcome`], [`Position`], [`id`]: what history holds us to; `docs/wire-format.md` is its prose
 //! - [`Contract`], [`Messages`], [`avro`]: schemas and the types made from them
@@ -15,17 +16,19 @@ pub mod envelope;
 pub mod id;
 pub mod message;
 pub mod outcome;
+pub mod policy;
 pub mod position;
 pub mod projection;
 #[expect(clippy::pedantic, missing_docs, reason = "made from the schemas")]
 mod records;
 pub mod testing;
 
-pub use aggregate::{Aggregate, Decision, Rejection};
+pub use aggregate::{Aggregate, Conclusion, Deadline, Decision, Rejection};
 pub use contract::Contract;
 pub use envelope::Envelope;
 pub use message::{Messages, RecordSchema};
 pub use outcome::Outcome;
+pub use policy::{Emit, Fact, Policy};
 pub use position::{Point, Position};
 pub use projection::{Projection, Recorded};
 

@@ -6,7 +6,7 @@ pub use guest::{Command, Event};
 include!(concat!(env!("OUT_DIR"), "/records.rs"));
 
 /// What the guest said last.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, serde::Serialize, serde::Deserialize)]
 pub struct Guest(Option<String>);
 
 #[derive(Debug, PartialEq, thiserror::Error)]

@@ -1,7 +1,7 @@
 //! A {aggregate}, from its creation on.
 
 use factline::{Aggregate, Decision, Timestamp};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use {context}_schemas::{aggregate}::{Command, Event};
 use {context}_schemas::{Aggregate}Created;
 
@@ -11,7 +11,7 @@ use crate::Rejection;
 mod tests;
 
 /// A {aggregate}'s stage of life. Contents are kept only as far as a later command is compared with them.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum {Aggregate} {
     /// Nobody has created a {aggregate} under this id.
     #[default]

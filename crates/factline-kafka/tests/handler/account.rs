@@ -105,7 +105,7 @@ impl Messages for Event {
     }
 }
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Account {
     balance: i64,
 }

@@ -1,0 +1,105 @@
+//! What a policy's host relies on: ids that derive from the fact, and envelopes that say where a command comes from.
+
+use chrono::TimeDelta;
+use factline::avro::{Codec, Error};
+use factline::testing::happened;
+use factline::{Contract, Emit, Fact, Messages, RecordSchema, id};
+use uuid::Uuid;
+
+#[derive(Debug, Clone, PartialEq)]
+struct Ping(u32);
+
+impl Messages for Ping {
+    const RECORDS: &'static [RecordSchema] = &[];
+
+    fn record(&self) -> &'static str {
+        "sport.Ping"
+    }
+
+    fn encode(&self, _: &Codec) -> Result<Vec<u8>, Error> {
+        Ok(Vec::new())
+    }
+
+    fn decode(_: &str, _: &Codec, _: &[u8]) -> Result<Self, Error> {
+        Ok(Self(0))
+    }
+}
+
+const TABLE: Contract = Contract {
+    aggregate: "sport.table",
+    partitions: 1,
+    commands: &[],
+    events: &[],
+    routes: "",
+};
+
+fn ping(number: u32) -> Emit {
+    Emit::to::<Ping>(&TABLE, "t-1", Ping(number))
+}
+
+#[test]
+fn a_command_of_a_process_leads_back_to_it() {
+    let mut fact: Fact<Ping> = happened("match-7", Ping(1));
+    fact.envelope.position = Some("1abc".into());
+    let envelope = fact.emitted("serve", "sport.match", 0, &ping(1).of_process());
+    let begun = fact.envelope.operation;
+    assert_eq!(
+        envelope.operation,
+        id::emitted("serve", fact.envelope.id, 0)
+    );
+    assert_eq!(envelope.id, envelope.operation);
+    assert_eq!(envelope.root_operation, Some(begun));
+    assert_eq!(envelope.parent_operation, Some(begun));
+    assert_eq!(envelope.process_type.as_deref(), Some("sport.match"));
+    assert_eq!(envelope.process_id.as_deref(), Some("match-7"));
+    assert_eq!(
+        (envelope.subject.as_str(), envelope.record.as_str()),
+        ("t-1", "sport.Ping")
+    );
+    assert_eq!(envelope.position.as_deref(), Some("1abc"));
+    assert_eq!(envelope.origin_time, fact.envelope.time);
+}
+
+#[test]
+fn what_others_do_for_a_process_stays_its_own() {
+    let mut fact: Fact<Pong> = happened("t-1", Pong).of_process("sport.match", "match-7");
+    fact.envelope.root_operation = Some(Uuid::from_u128(9));
+    let emit = ping(1).expecting(4).within(TimeDelta::seconds(3));
+    let envelope = fact.emitted("answer", "sport.table", 1, &emit);
+    assert_eq!(fact.process("sport.match"), Some("match-7"));
+    assert_eq!(fact.process("sport.other"), None);
+    assert_eq!(envelope.process_id.as_deref(), Some("match-7"));
+    assert_eq!(envelope.root_operation, Some(Uuid::from_u128(9)));
+    assert_eq!(envelope.parent_operation, Some(fact.envelope.operation));
+    assert_eq!(
+        (envelope.expected_version, envelope.time_to_live_ms),
+        (Some(4), Some(3000))
+    );
+}
+
+#[test]
+fn what_is_asked_for_is_compared_with_its_contents() {
+    assert_eq!(ping(1), ping(1));
+    assert_ne!(ping(1), ping(2));
+    assert_ne!(ping(1), ping(1).of_process());
+}
+
+/// Another set of messages.
+#[derive(Debug, Clone, PartialEq)]
+struct Pong;
+
+impl Messages for Pong {
+    const RECORDS: &'static [RecordSchema] = &[];
+
+    fn record(&self) -> &'static str {
+        "sport.Pong"
+    }
+
+    fn encode(&self, _: &Codec) -> Result<Vec<u8>, Error> {
+        Ok(Vec::new())
+    }
+
+    fn decode(_: &str, _: &Codec, _: &[u8]) -> Result<Self, Error> {
+        Ok(Self)
+    }
+}
