@@ -1,6 +1,6 @@
 //! The command handler: exactly-once decisions over a commands topic.
 //!
-//! > poll → dedupe → decide → evolve an overlay → send events and outcomes → flush → offsets → commit → adopt
+//! > poll → dedupe → expected version → decide → evolve an overlay → send events and outcomes → flush → offsets → commit → adopt
 //!
 //! A worker is one thread and one member of the aggregate's consumer group. For each batch it opens one
 //! transaction in which the events, the outcomes and the offsets of the commands become visible together or not at
@@ -10,19 +10,27 @@
 //!
 //! - `worker`: the loop and the transaction
 //! - `ownership`, `restore`: which partitions, and how their state comes to be
-//! - `batch`, `command`, `outgoing`: from commands' records to what they lead to
-//! - `partition`: state and overlay
+//! - `batch`, `idle`: what is decided in one transaction, and when deadlines are that no command brings
+//! - `command`, `deadline`, `decision`, `outgoing`: from what is asked to what it leads to
+//! - `partition`, `stored`, `dedupe`: state and overlay
 //! - `transaction`, `membership`: the producer, librdkafka's errors, and who we are in the group
+//! - `meters`: what it tells of itself
 //!
 //! It is not a place for business: rules are an [`Aggregate`]'s.
 
 mod batch;
 mod command;
+mod deadline;
+mod decision;
+mod dedupe;
+mod idle;
 mod membership;
+mod meters;
 mod outgoing;
 mod ownership;
 mod partition;
 mod restore;
+mod stored;
 mod transaction;
 mod worker;
 
@@ -274,6 +282,7 @@ fn work<A: Aggregate>(
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false")
         .set("auto.offset.reset", "error")
+        .set("statistics.interval.ms", "5000")
         // With queues full of small records the default would let the loop stand still for a second.
         .set("fetch.queue.backoff.ms", "5")
         .set("queued.max.messages.kbytes", "16384");

@@ -49,6 +49,12 @@ impl Position {
         &self.points
     }
 
+    /// Keeps this many points at most: those that were taken in last.
+    pub fn keep_last(&mut self, most: usize) {
+        let surplus = self.points.len().saturating_sub(most);
+        self.points.drain(..surplus);
+    }
+
     /// Takes in another position: of each partition the higher sequence stays.
     pub fn merge(&mut self, other: &Self) {
         for point in &other.points {

@@ -2,21 +2,36 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use factline::Aggregate;
 use factline::outcome::State;
+use factline::{Aggregate, Timestamp};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::command::{self, Fault, Handled};
+use super::deadline;
 use super::outgoing::{Outgoing, Wire};
 use super::ownership::Owned;
 use super::partition::{Changes, Overlay};
 use crate::decode;
 
+/// How much may still be decided, and what is known of the first.
+struct Left {
+    count: usize,
+    fault: Option<Fault>,
+}
+
+impl Left {
+    /// One more is decided.
+    fn take(&mut self) -> Option<Fault> {
+        self.count -= 1;
+        self.fault.take()
+    }
+}
+
 /// Nothing of it is visible or adopted yet.
 pub(super) struct Batch<A> {
     /// The records to write, in order within each partition.
     pub(super) outgoing: Vec<Outgoing>,
-    /// Of each partition, the offset after the last command that was decided.
+    /// Of each partition, the offset of the next command to be handled.
     next: HashMap<i32, i64>,
     changes: HashMap<i32, Changes<A>>,
     /// How many commands came to which end.
@@ -26,13 +41,15 @@ pub(super) struct Batch<A> {
 }
 
 impl<A: Aggregate> Batch<A> {
-    /// Decides the first `count` pending records. `fault` is one that the broker has found in the first.
+    /// Decides the first `count` of what there is to decide: pending records, before each of them the deadlines that are
+    /// due at its time, and at last those that are due in `idle` partitions. `fault` is one that the broker has found in
+    /// the first.
     pub(super) fn decide(
         wire: &Wire,
         runtime: &tokio::runtime::Handle,
         owned: &Owned<A>,
-        count: usize,
-        mut fault: Option<Fault>,
+        idle: &HashMap<i32, Timestamp>,
+        (count, fault): (usize, Option<Fault>),
     ) -> Self {
         let mut overlays: HashMap<i32, Overlay<'_, A>> = HashMap::new();
         let mut batch = Self {
@@ -42,8 +59,12 @@ impl<A: Aggregate> Batch<A> {
             states: BTreeMap::new(),
             waiting: None,
         };
+        let mut left = Left { count, fault };
         let mut waiting = HashSet::new();
-        for record in owned.pending.iter().take(count) {
+        for record in &owned.pending {
+            if left.count == 0 {
+                break;
+            }
             let partition = record.partition;
             let Some(state) = owned.partitions.get(&partition) else {
                 continue;
@@ -54,18 +75,32 @@ impl<A: Aggregate> Batch<A> {
             let overlay = overlays
                 .entry(partition)
                 .or_insert_with(|| Overlay::over(state));
-            match command::handle(wire, runtime, overlay, record, fault.take()) {
-                Ok(Handled { state, outgoing }) => {
-                    batch.outgoing.extend(outgoing);
-                    batch.next.insert(partition, record.offset + 1);
-                    *batch
-                        .states
-                        .entry(state.map_or("duplicate", State::as_str))
-                        .or_default() += 1;
-                }
-                // Order within a partition is kept: what follows waits, too. Other partitions go on.
-                Err(error) => {
-                    waiting.insert(partition);
+            let now = overlay.time().max(record.timestamp);
+            let handled = batch
+                .fire(wire, overlay, partition, now, &mut left)
+                .and_then(|done| {
+                    if !done {
+                        return Ok(());
+                    }
+                    let fault = left.take();
+                    let handled = command::handle(wire, runtime, overlay, record, fault)?;
+                    batch.handled(partition, overlay.next(), handled);
+                    Ok(())
+                });
+            // Order within a partition is kept: what follows waits, too. Other partitions go on.
+            if let Err(error) = handled {
+                waiting.insert(partition);
+                batch.waiting = Some(error);
+            }
+        }
+        for (partition, now) in idle {
+            if let Some(state) = owned.partitions.get(partition)
+                && !waiting.contains(partition)
+            {
+                let overlay = overlays
+                    .entry(*partition)
+                    .or_insert_with(|| Overlay::over(state));
+                if let Err(error) = batch.fire(wire, overlay, *partition, *now, &mut left) {
                     batch.waiting = Some(error);
                 }
             }
@@ -77,12 +112,46 @@ impl<A: Aggregate> Batch<A> {
         batch
     }
 
-    /// Whether no command was decided.
+    /// Decides what is due in a partition at a time. Answers whether that was all.
+    fn fire(
+        &mut self,
+        wire: &Wire,
+        overlay: &mut Overlay<'_, A>,
+        partition: i32,
+        now: Timestamp,
+        left: &mut Left,
+    ) -> Result<bool, decode::Error> {
+        while let Some(subject) = overlay.first_due(now) {
+            if left.count == 0 {
+                return Ok(false);
+            }
+            let fault = left.take();
+            let outgoing = deadline::fire(wire, overlay, partition, &subject, fault)
+                .map_err(decode::Error::Avro)?;
+            self.outgoing.extend(outgoing);
+            // Also where no command was handled: only offsets make Kafka check that the partition is still ours.
+            self.next.insert(partition, overlay.next());
+            *self.states.entry("deadline").or_default() += 1;
+        }
+        Ok(left.count > 0)
+    }
+
+    fn handled(&mut self, partition: i32, next: i64, handled: Handled) {
+        let Handled { state, outgoing } = handled;
+        self.outgoing.extend(outgoing);
+        self.next.insert(partition, next);
+        *self
+            .states
+            .entry(state.map_or("duplicate", State::as_str))
+            .or_default() += 1;
+    }
+
+    /// Whether nothing was decided.
     pub(super) fn is_empty(&self) -> bool {
         self.next.is_empty()
     }
 
-    /// How many commands were decided.
+    /// How many commands and deadlines were decided.
     pub(super) fn len(&self) -> u64 {
         self.states.values().sum()
     }

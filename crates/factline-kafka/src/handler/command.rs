@@ -2,18 +2,18 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use factline::outcome::State;
-use factline::{Aggregate, Envelope, Outcome, Rejection as _, Timestamp, avro};
+use chrono::TimeDelta;
+use factline::outcome::{OutcomeKind, State};
+use factline::{Aggregate, Envelope, Outcome, Timestamp, avro};
+use uuid::Uuid;
 
 use super::chain;
-use super::outgoing::{Outgoing, Wire, outcome_of};
-use super::partition::{Overlay, Stored};
+use super::decision::{self, Decided, Impossible, fits};
+use super::outgoing::{Asked, Outgoing, Wire, outcome_of, unreadable_outcome};
+use super::partition::Overlay;
 use crate::decode;
 use crate::record::Record;
 use crate::topics::partition_of;
-
-/// Records above this are failed here; what the broker refuses below it is found when it refuses.
-const LARGEST: usize = 2_000_000;
 
 /// A command's own fault: it fails, alone, with a dead letter.
 #[derive(Debug, thiserror::Error)]
@@ -28,23 +28,36 @@ pub(super) enum Fault {
     Partition { subject: String, expected: i32 },
     #[error("deciding the command panicked: {0}")]
     Panic(String),
-    #[error("result cannot be written: {}", chain(.0))]
-    Unwritable(avro::Error),
-    #[error("a record that the command leads to is too large")]
+    #[error(
+        "command was appended {} h after its origin, more than the dedupe window of {} h: whether it was decided \
+         before is no longer known",
+        .age.num_hours(), .window.num_hours()
+    )]
+    TooOld { age: TimeDelta, window: TimeDelta },
+    #[error(transparent)]
+    Impossible(#[from] Impossible),
+    #[error("a record that the command leads to is too large for the broker")]
     TooLarge,
 }
 
 impl Fault {
     /// The outcome's code.
-    fn code(&self) -> &'static str {
+    pub(super) fn code(&self) -> &'static str {
         match self {
             Self::Unreadable(_) => "unreadable",
             Self::Key { .. } => "wrong_key",
             Self::Partition { .. } => "wrong_partition",
             Self::Panic(_) => "panic",
-            Self::Unwritable(_) => "unwritable",
-            Self::TooLarge => "too_large",
+            Self::TooOld { .. } => "too_old",
+            Self::Impossible(Impossible::Unwritable(_)) => "unwritable",
+            Self::Impossible(Impossible::TooLarge) | Self::TooLarge => "too_large",
+            Self::Impossible(_) => "workflow",
         }
+    }
+
+    /// The outcome's reason: bounded, whatever a panic has to say.
+    pub(super) fn reason(&self) -> String {
+        self.to_string().chars().take(1000).collect()
     }
 }
 
@@ -67,6 +80,7 @@ pub(super) fn handle<A: Aggregate>(
     let now = overlay.advance(record.timestamp);
     let operation = record.operation();
     if overlay.is_decided(operation) {
+        overlay.handled(record.offset);
         return Ok(Handled {
             state: None,
             outgoing: Vec::new(),
@@ -83,7 +97,14 @@ pub(super) fn handle<A: Aggregate>(
         };
         Ok(read.and_then(|(envelope, command)| {
             addressed(wire, record, &envelope)?;
-            decide(wire, overlay, (record, &envelope), command, now)
+            young(overlay, record, &envelope)?;
+            let asked = Asked {
+                partition: record.partition,
+                place: Some(record.place()),
+                envelope: &envelope,
+                kind: OutcomeKind::Command,
+            };
+            Ok(ask(wire, overlay, &asked, command, now)?)
         }))
     });
     let decided = match catch_unwind(attempt) {
@@ -91,11 +112,22 @@ pub(super) fn handle<A: Aggregate>(
         Err(panic) => Err(Fault::Panic(message(&*panic))),
     };
     // The outcome's schema is the kit's, so its encoding does not fail on data.
-    let handled = decided
-        .or_else(|fault| failed(wire, record, &fault, now))
-        .map_err(decode::Error::Avro)?;
+    let Decided { state, outgoing } = match decided {
+        Ok(decided) => decided,
+        Err(fault) => {
+            // As its outcome will tell whoever restores it.
+            if let Some(scope) = record.envelope().ok().as_ref().and_then(scope) {
+                overlay.scoped(scope, operation);
+            }
+            failed(wire, record, &fault, now).map_err(decode::Error::Avro)?
+        }
+    };
     overlay.decided(operation);
-    Ok(handled)
+    overlay.handled(record.offset);
+    Ok(Handled {
+        state: Some(state),
+        outgoing,
+    })
 }
 
 /// A command sits on the partition of its key, and its key is the aggregate: else its order would mean nothing.
@@ -110,82 +142,81 @@ fn addressed(wire: &Wire, record: &Record, envelope: &Envelope) -> Result<(), Fa
     }
 }
 
-fn decide<A: Aggregate>(
-    wire: &Wire,
-    overlay: &mut Overlay<'_, A>,
-    (record, envelope): (&Record, &Envelope),
-    command: A::Command,
-    now: Timestamp,
-) -> Result<Handled, Fault> {
-    let before = overlay.load(&envelope.subject);
-    let (after, events, rejection) = evolved(&before, overlay.sequence(), command, now);
-    let mut outgoing = Vec::with_capacity(events.len() + 1);
-    for (number, event) in (1..).zip(&events) {
-        let (version, sequence) = (before.version + number, overlay.sequence() + number);
-        let event = wire
-            .event((record, envelope), event, version, sequence, now)
-            .map_err(Fault::Unwritable)?;
-        outgoing.push(event);
+/// What came about longer ago than is remembered may have been decided before, so it is not decided now.
+fn young<A: Aggregate>(
+    overlay: &Overlay<'_, A>,
+    record: &Record,
+    envelope: &Envelope,
+) -> Result<(), Fault> {
+    let (age, window) = (record.timestamp - envelope.origin_time, overlay.window());
+    if age > window {
+        return Err(Fault::TooOld { age, window });
     }
-    let state = if rejection.is_some() {
-        State::Rejected
-    } else {
-        State::Completed
-    };
-    let (code, reason) = rejection.unzip();
-    let outcome = Outcome {
-        code,
-        reason,
-        version: (after.version > 0).then_some(after.version.cast_signed()),
-        position: (after.sequence > 0)
-            .then(|| wire.position(record.partition, after.sequence).to_string()),
-        ..outcome_of(record, Some(envelope), state, now)
-    };
-    outgoing.push(
-        wire.outcome((record, Some(envelope)), &outcome, now)
-            .map_err(Fault::Unwritable)?,
-    );
-    if !outgoing.iter().all(fits) {
-        return Err(Fault::TooLarge);
-    }
-    if !events.is_empty() {
-        overlay.store(&envelope.subject, after);
-    }
-    Ok(Handled {
-        state: Some(state),
-        outgoing,
-    })
+    Ok(())
 }
 
-/// The state after the decision, the events, and the code and reason of a rejection.
-type Evolved<A> = (
-    Stored<A>,
-    Vec<<A as Aggregate>::Event>,
-    Option<(String, String)>,
-);
-
-fn evolved<A: Aggregate>(
-    before: &Stored<A>,
-    sequence: u64,
+/// Decides the command, unless something about the command itself stands against it.
+fn ask<A: Aggregate>(
+    wire: &Wire,
+    overlay: &mut Overlay<'_, A>,
+    asked: &Asked<'_>,
     command: A::Command,
     now: Timestamp,
-) -> Evolved<A> {
-    let mut after = before.clone();
-    match before.state.decide(command, now) {
-        Ok(decision) => {
-            let events = decision.into_events();
-            for (number, event) in (1..).zip(&events) {
-                after.state = after.state.evolve(event);
-                after.version += 1;
-                after.sequence = sequence + number;
-            }
-            (after, events, None)
+) -> Result<Decided, Impossible> {
+    let envelope = asked.envelope;
+    if let Some(scope) = scope(envelope) {
+        if overlay
+            .under(scope)
+            .is_some_and(|known| known != envelope.operation)
+        {
+            let reason = "another request came with the same idempotency key before".to_owned();
+            let refusal = ("idempotency_key_reused".to_owned(), reason);
+            // Without the scope, which stays the first one's.
+            let bare = Envelope {
+                idempotency_scope: None,
+                idempotency_fingerprint: None,
+                ..envelope.clone()
+            };
+            let asked = Asked {
+                envelope: &bare,
+                place: asked.place.clone(),
+                ..*asked
+            };
+            return decision::refused(wire, overlay, &asked, refusal, now);
         }
-        Err(rejection) => {
-            let refusal = (rejection.code().to_owned(), rejection.to_string());
-            (after, Vec::new(), Some(refusal))
+        overlay.scoped(scope, envelope.operation);
+    }
+    if let Some(late) = late(envelope) {
+        let end = (State::TimedOut, "timed_out".to_owned(), late);
+        return decision::ended(wire, overlay, asked, end, now);
+    }
+    if let Some(expected) = envelope.expected_version {
+        let actual = overlay.load(&envelope.subject).version;
+        if actual != expected {
+            let reason = format!("version is {actual}, expected was {expected}");
+            let refusal = ("version_conflict".to_owned(), reason);
+            return decision::refused(wire, overlay, asked, refusal, now);
         }
     }
+    decision::decide(wire, overlay, asked, command, now)
+}
+
+/// An idempotency scope in the short form in which it is remembered.
+pub(super) fn scope(envelope: &Envelope) -> Option<Uuid> {
+    let scope = envelope.idempotency_scope.as_deref()?;
+    Some(Uuid::new_v5(&Uuid::NAMESPACE_OID, scope.as_bytes()))
+}
+
+/// Why a command is no longer wanted, by the worker's clock.
+fn late(envelope: &Envelope) -> Option<String> {
+    let limit = TimeDelta::try_milliseconds(envelope.time_to_live_ms?.try_into().ok()?)?;
+    let end = envelope.origin_time.checked_add_signed(limit)?;
+    (chrono::Utc::now() > end).then(|| {
+        format!(
+            "not decided within {} ms of its origin",
+            limit.num_milliseconds()
+        )
+    })
 }
 
 /// A failed outcome and a dead letter, on the partition where the command was read.
@@ -194,25 +225,37 @@ fn failed(
     record: &Record,
     fault: &Fault,
     now: Timestamp,
-) -> Result<Handled, avro::Error> {
-    let (operation, code) = (record.operation(), fault.code());
-    let reason: String = fault.to_string().chars().take(1000).collect();
+) -> Result<Decided, avro::Error> {
+    let (operation, code, reason) = (record.operation(), fault.code(), fault.reason());
     let position = record.place();
-    tracing::error!(%operation, position, code, reason, "command failed by its own fault; it is kept as a dead letter");
+    let envelope = record.envelope().ok();
+    let (command, subject) = envelope.as_ref().map_or(("unknown", "unknown"), |known| {
+        (known.record.as_str(), known.subject.as_str())
+    });
+    tracing::error!(%operation, position, command, subject, code, reason, "command failed by its own fault; it is kept as a dead letter");
     let ending = |record: &Record, envelope: Option<&Envelope>| {
-        let outcome = Outcome {
+        let letter = wire.dead_letter(record, operation, code, &reason, now);
+        let told = |outcome: Outcome| Outcome {
             code: Some(code.to_owned()),
             reason: Some(reason.clone()),
             operation_id: operation,
-            ..outcome_of(record, envelope, State::Failed, now)
+            ..outcome
         };
-        let letter = wire.dead_letter(record, operation, code, &reason, now);
-        Ok(vec![
-            letter,
-            wire.outcome((record, envelope), &outcome, now)?,
-        ])
+        let outcome = if let Some(envelope) = envelope {
+            let asked = Asked {
+                partition: record.partition,
+                place: Some(record.place()),
+                envelope,
+                kind: OutcomeKind::Command,
+            };
+            wire.outcome(&asked, &told(outcome_of(&asked, State::Failed, now)), now)?
+        } else {
+            let outcome = told(unreadable_outcome(record, now));
+            wire.outcome_of_unreadable(record, &outcome, now)?
+        };
+        Ok::<_, avro::Error>(vec![letter, outcome])
     };
-    let mut outgoing = ending(record, record.envelope().ok().as_ref())?;
+    let mut outgoing = ending(record, envelope.as_ref())?;
     if !outgoing.iter().all(fits) {
         // Then without anything of the command's own: the letter says where it stands.
         let bare = Record {
@@ -223,22 +266,14 @@ fn failed(
         };
         outgoing = ending(&bare, None)?;
     }
-    Ok(Handled {
-        state: Some(State::Failed),
+    Ok(Decided {
+        state: State::Failed,
         outgoing,
     })
 }
 
-fn fits(record: &Outgoing) -> bool {
-    let headers: usize = record
-        .headers
-        .iter()
-        .map(|(name, value)| name.len() + value.len())
-        .sum();
-    record.key.len() + headers + record.value.len() <= LARGEST
-}
-
-fn message(panic: &(dyn std::any::Any + Send)) -> String {
+/// What a panic has to say.
+pub(super) fn message(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| panic.downcast_ref::<&str>().copied())
         .unwrap_or("no message")

@@ -1,7 +1,7 @@
 //! What a decided command leads to on the wire: events, its outcome, a dead letter.
 
 use factline::envelope::ANONYMOUS;
-use factline::outcome::{self, State};
+use factline::outcome::{self, OutcomeKind, State};
 use factline::{Contract, Envelope, Messages, Outcome, Point, Position, Timestamp, avro, id};
 use uuid::Uuid;
 
@@ -20,6 +20,16 @@ pub(super) struct Outgoing {
     pub(super) headers: Vec<(String, Vec<u8>)>,
     pub(super) time: Timestamp,
     pub(super) value: Vec<u8>,
+}
+
+/// A command as it is decided: a record of the log, or a deadline.
+#[derive(Debug)]
+pub(super) struct Asked<'e> {
+    pub(super) partition: i32,
+    /// Where its record stands; a deadline has none.
+    pub(super) place: Option<String>,
+    pub(super) envelope: &'e Envelope,
+    pub(super) kind: OutcomeKind,
 }
 
 /// Everything needed to write an aggregate's records.
@@ -59,7 +69,7 @@ impl WireError {
 }
 
 /// Events and outcomes say that they come from here.
-fn source(aggregate: &str) -> String {
+pub(super) fn source(aggregate: &str) -> String {
     format!("/command-handlers/{aggregate}")
 }
 
@@ -104,20 +114,19 @@ impl Wire {
         })
     }
 
-    /// An event as the next of its aggregate and partition, with its new envelope.
-    pub(super) fn event<E: Messages>(
+    /// The envelope of an event, as the next of its aggregate and partition.
+    pub(super) fn event_envelope(
         &self,
-        command: (&Record, &Envelope),
-        event: &E,
+        asked: &Asked<'_>,
+        record: &str,
         version: u64,
         sequence: u64,
         now: Timestamp,
-    ) -> Result<Outgoing, avro::Error> {
-        let (record, envelope) = command;
-        let (schema, codec) = known(&self.events, event.record())?;
-        let envelope = Envelope {
+    ) -> Envelope {
+        let envelope = asked.envelope;
+        Envelope {
             id: id::event(self.contract.aggregate, &envelope.subject, version),
-            record: event.record().to_owned(),
+            record: record.to_owned(),
             source: source(self.contract.aggregate),
             time: now,
             sequence: Some(version),
@@ -125,53 +134,81 @@ impl Wire {
             causation: envelope.id,
             time_to_live_ms: None,
             expected_version: None,
-            command_position: Some(record.place()),
+            command_position: asked.place.clone(),
             ..envelope.clone()
-        };
+        }
+    }
+
+    /// An event under its envelope.
+    pub(super) fn event<E: Messages>(
+        &self,
+        asked: &Asked<'_>,
+        envelope: &Envelope,
+        event: &E,
+        now: Timestamp,
+    ) -> Result<Outgoing, avro::Error> {
+        let (schema, codec) = known(&self.events, event.record())?;
         Ok(Outgoing {
             topic: self.topics.events().to_owned(),
-            partition: record.partition,
+            partition: asked.partition,
             key: envelope.subject.as_bytes().to_vec(),
-            headers: headers(&envelope),
+            headers: headers(envelope),
             time: now,
             value: frame::write(schema, &event.encode(codec)?),
         })
     }
 
-    /// The record that ends an operation. `envelope` is the command's, if it could be read.
+    /// The record that tells what became of an operation.
     pub(super) fn outcome(
         &self,
-        command: (&Record, Option<&Envelope>),
+        asked: &Asked<'_>,
         outcome: &Outcome,
         now: Timestamp,
     ) -> Result<Outgoing, avro::Error> {
-        let (record, envelope) = command;
         let (schema, codec) = known(&self.outcomes, outcome::SCHEMA.name)?;
-        let subject = outcome.resource.clone().unwrap_or_else(|| record.place());
-        let command = envelope.cloned().unwrap_or_else(|| {
-            let source = source(self.contract.aggregate);
-            Envelope::of_command(outcome.operation_id, &outcome.name, &source, &subject, now)
-        });
+        let command = asked.envelope;
         let envelope = Envelope {
             id: id::outcome(outcome.operation_id, outcome.state.as_str()),
             record: outcome::SCHEMA.name.to_owned(),
             source: source(self.contract.aggregate),
-            subject,
             time: now,
+            sequence: None,
+            partition_sequence: None,
+            opens: None,
+            concludes: None,
             causation: command.id,
             time_to_live_ms: None,
             expected_version: None,
-            command_position: Some(record.place()),
-            ..command
+            command_position: asked.place.clone(),
+            ..command.clone()
         };
         Ok(Outgoing {
             topic: self.topics.outcomes().to_owned(),
-            partition: record.partition,
+            partition: asked.partition,
             key: envelope.subject.as_bytes().to_vec(),
             headers: headers(&envelope),
             time: now,
             value: frame::write(schema, &codec.encode(outcome)?),
         })
+    }
+
+    /// The outcome of a command that says nothing of itself: its subject is the place of its record.
+    pub(super) fn outcome_of_unreadable(
+        &self,
+        record: &Record,
+        outcome: &Outcome,
+        now: Timestamp,
+    ) -> Result<Outgoing, avro::Error> {
+        let (source, place) = (source(self.contract.aggregate), record.place());
+        let envelope =
+            Envelope::of_command(outcome.operation_id, &outcome.name, &source, &place, now);
+        let asked = Asked {
+            partition: record.partition,
+            place: Some(place.clone()),
+            envelope: &envelope,
+            kind: OutcomeKind::Command,
+        };
+        self.outcome(&asked, outcome, now)
     }
 
     /// The command as it came, with the cause: its own headers, and ours behind them.
@@ -216,31 +253,27 @@ impl Wire {
     }
 }
 
-/// An outcome as far as the command's envelope fills it.
-pub(super) fn outcome_of(
-    record: &Record,
-    envelope: Option<&Envelope>,
-    state: State,
-    now: Timestamp,
-) -> Outcome {
-    let outcome = Outcome::of_command(record.operation(), "unknown", state, now);
-    let Some(envelope) = envelope else {
-        return Outcome {
-            actor: ANONYMOUS.to_owned(),
-            created_at: record.timestamp.timestamp_micros(),
-            ..outcome
-        };
-    };
+/// The outcome of a command as far as its envelope fills it.
+pub(super) fn outcome_of(asked: &Asked<'_>, state: State, now: Timestamp) -> Outcome {
+    let envelope = asked.envelope;
+    let above = envelope.parent_operation.or(envelope.root_operation);
     Outcome {
-        name: envelope.record.clone(),
+        kind: asked.kind,
         resource: Some(envelope.subject.clone()),
         actor: envelope.actor.clone(),
-        parent: envelope
-            .root_operation
-            .filter(|root| *root != envelope.operation),
+        parent: above.filter(|above| *above != envelope.operation),
         retry_of: envelope.retry_of,
         created_at: envelope.origin_time.timestamp_micros(),
-        ..outcome
+        ..Outcome::of_command(envelope.operation, &envelope.record, state, now)
+    }
+}
+
+/// The outcome of a command that says nothing of itself.
+pub(super) fn unreadable_outcome(record: &Record, now: Timestamp) -> Outcome {
+    Outcome {
+        actor: ANONYMOUS.to_owned(),
+        created_at: record.timestamp.timestamp_micros(),
+        ..Outcome::of_command(record.operation(), "unknown", State::Failed, now)
     }
 }
 

@@ -14,14 +14,14 @@ use factline::Aggregate;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaRespErr;
-use rdkafka::{ClientContext, Offset, TopicPartitionList};
+use rdkafka::{ClientContext, Offset, Statistics, TopicPartitionList};
 use tokio_util::sync::CancellationToken;
 
 use super::membership::{Membership, membership};
 use super::outgoing::Wire;
 use super::partition::Partition;
 use super::restore::{self, restore};
-use super::{Report, chain};
+use super::{Report, chain, meters};
 use crate::config::KafkaConfig;
 use crate::record::Record;
 
@@ -241,7 +241,8 @@ impl<A: Aggregate> Ownership<A> {
             let (low, high) = ends.get(&partition).copied().unwrap_or((0, 0));
             match (restored, committed.map(|place| place.offset())) {
                 (Err(poison), _) => owned.block(topic, partition, chain(&poison)),
-                (Ok(state), Some(Offset::Offset(offset))) if (low..=high).contains(&offset) => {
+                (Ok(mut state), Some(Offset::Offset(offset))) if (low..=high).contains(&offset) => {
+                    state.ready(offset);
                     starts.insert(partition, offset);
                     owned.blocked.remove(&partition);
                     owned.partitions.insert(partition, state);
@@ -327,6 +328,10 @@ impl<A> Owned<A> {
 impl<A: Aggregate> ClientContext for Ownership<A> {
     fn error(&self, error: KafkaError, reason: &str) {
         tracing::warn!(%error, reason, "kafka consumer");
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        meters::tell_lag(&self.owned(), self.wire.topics.commands(), &statistics);
     }
 }
 

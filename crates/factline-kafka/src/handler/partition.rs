@@ -3,32 +3,31 @@
 //! The committed state is only ever what Kafka has committed. A batch is decided against an [`Overlay`]; when its
 //! transaction is committed the overlay is adopted, and when it is not the overlay is dropped.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use factline::{Aggregate, Envelope, Timestamp};
+use factline::{Aggregate, Envelope, Timestamp, id};
 use uuid::Uuid;
 
-/// An aggregate and what is kept beside its state.
-#[derive(Debug, Clone)]
-pub(super) struct Stored<A> {
-    pub(super) state: A,
-    /// Number of its events.
-    pub(super) version: u64,
-    /// Partition sequence of its last event: what a reader must have seen to see this state.
-    pub(super) sequence: u64,
-}
+use super::dedupe::Window;
+use super::stored::Stored;
 
 /// The committed state of one partition.
 #[derive(Debug)]
 pub(super) struct Partition<A> {
     aggregates: HashMap<Arc<str>, Stored<A>>,
+    /// The aggregates that want to be woken, by when.
+    deadlines: BTreeSet<(Timestamp, Arc<str>)>,
     /// Partition sequence of the last event.
     sequence: u64,
     /// The latest command time: times never run backwards within a partition.
     time: Timestamp,
-    decided: Decided,
+    /// Offset of the next command to be handled.
+    next: i64,
+    operations: Window<()>,
+    /// Which operation came under an idempotency scope.
+    scopes: Window<Uuid>,
 }
 
 /// A history that cannot be: two writers, or a hole. Nobody may decide on such a state.
@@ -60,17 +59,26 @@ pub(super) enum Corrupt {
     },
 }
 
+/// An operation that was decided, as its outcome's record tells.
+#[derive(Debug)]
+pub(super) struct Remembered<'r> {
+    pub(super) operation: Uuid,
+    pub(super) time: Timestamp,
+    /// The outcome's own id, and the aggregate.
+    pub(super) record: Option<(Uuid, &'r str)>,
+    pub(super) scope: Option<Uuid>,
+}
+
 impl<A: Aggregate> Partition<A> {
     pub(super) fn new(window: TimeDelta) -> Self {
         Self {
             aggregates: HashMap::new(),
+            deadlines: BTreeSet::new(),
             sequence: 0,
             time: Timestamp::UNIX_EPOCH,
-            decided: Decided {
-                window,
-                operations: HashMap::new(),
-                by_time: VecDeque::new(),
-            },
+            next: 0,
+            operations: Window::new(window),
+            scopes: Window::new(window),
         }
     }
 
@@ -89,49 +97,114 @@ impl<A: Aggregate> Partition<A> {
             });
         }
         let stored = self.aggregates.remove(envelope.subject.as_str());
-        let last = stored.as_ref().map_or(0, |stored| stored.version);
-        if version != last + 1 {
+        let stored = stored.unwrap_or_else(Stored::unborn);
+        if version != stored.version + 1 {
             return Err(Corrupt::Version {
                 subject: envelope.subject.clone(),
-                last,
+                last: stored.version,
                 found: version,
             });
         }
-        let state = stored
-            .map(|stored| stored.state)
-            .unwrap_or_default()
-            .evolve(event);
-        self.aggregates.insert(
-            envelope.subject.as_str().into(),
-            Stored {
-                state,
-                version,
-                sequence,
-            },
-        );
+        let stored = stored.take(event, envelope);
+        self.aggregates
+            .insert(envelope.subject.as_str().into(), stored);
         self.sequence = sequence;
         self.time = self.time.max(envelope.time);
         Ok(())
     }
 
     /// Takes in an outcome of the log: its command is decided.
-    pub(super) fn remember(&mut self, operation: Uuid, time: Timestamp) {
+    pub(super) fn remember(&mut self, outcome: &Remembered<'_>) {
+        let Remembered {
+            operation, time, ..
+        } = *outcome;
         self.time = self.time.max(time);
-        self.decided.add(operation, time);
+        self.operations.add(operation, (), time);
+        if let Some(scope) = outcome.scope
+            && self.scopes.get(&scope).is_none()
+        {
+            self.scopes.add(scope, operation, time);
+        }
+        // A workflow whose deadline could not be decided has ended without an event that says so.
+        if let Some((record, subject)) = outcome.record
+            && let Some(stored) = self.aggregates.get_mut(subject)
+            && stored
+                .open
+                .as_ref()
+                .is_some_and(|open| open.envelope.operation == operation)
+            && record == id::outcome(operation, factline::outcome::State::Failed.as_str())
+        {
+            stored.open = None;
+        }
+    }
+
+    /// Everything was read: commands are handled from this offset on.
+    pub(super) fn ready(&mut self, next: i64) {
+        self.next = next;
+        for (subject, stored) in &mut self.aggregates {
+            if let (Some(operation), Some(wake)) = (stored.deadline(subject), &stored.wake)
+                && self.operations.get(&operation).is_some()
+            {
+                let set = wake.set;
+                stored.spend(set);
+            }
+            if let Some(due) = stored.due() {
+                self.deadlines.insert((due, Arc::clone(subject)));
+            }
+        }
     }
 
     pub(super) fn adopt(&mut self, changes: Changes<A>) {
-        self.aggregates.extend(changes.aggregates);
+        for (subject, stored) in changes.aggregates {
+            let before = self.aggregates.get(&subject).and_then(Stored::due);
+            let after = stored.due();
+            if before != after {
+                if let Some(before) = before {
+                    self.deadlines.remove(&(before, Arc::clone(&subject)));
+                }
+                if let Some(after) = after {
+                    self.deadlines.insert((after, Arc::clone(&subject)));
+                }
+            }
+            self.aggregates.insert(subject, stored);
+        }
         self.sequence = changes.sequence;
         self.time = changes.time;
-        for (operation, time) in changes.decided {
-            self.decided.add(operation, time);
+        self.next = changes.next;
+        for (operation, time) in changes.operations {
+            self.operations.add(operation, (), time);
+        }
+        for (scope, operation) in changes.scopes {
+            self.scopes.add(scope, operation, self.time);
         }
     }
 
     /// The latest command time.
     pub(super) fn time(&self) -> Timestamp {
         self.time
+    }
+
+    /// Offset of the next command to be handled.
+    pub(super) fn next(&self) -> i64 {
+        self.next
+    }
+
+    /// When the first aggregate wants to be woken.
+    pub(super) fn due(&self) -> Option<Timestamp> {
+        self.deadlines.first().map(|(due, _)| *due)
+    }
+
+    /// How many deadlines are due at a time.
+    pub(super) fn overdue(&self, now: Timestamp) -> usize {
+        self.deadlines
+            .iter()
+            .take_while(|(due, _)| *due <= now)
+            .count()
+    }
+
+    /// Operations that are remembered.
+    pub(super) fn remembered(&self) -> usize {
+        self.operations.len()
     }
 
     /// Aggregates with at least one event.
@@ -145,6 +218,8 @@ impl<A: Aggregate> Partition<A> {
 pub(super) struct Overlay<'p, A> {
     base: &'p Partition<A>,
     changes: Changes<A>,
+    /// Deadlines of the changed aggregates; of the others the base has them.
+    deadlines: BTreeSet<(Timestamp, Arc<str>)>,
 }
 
 /// The changes alone, to be adopted after the commit.
@@ -153,7 +228,9 @@ pub(super) struct Changes<A> {
     aggregates: HashMap<Arc<str>, Stored<A>>,
     sequence: u64,
     time: Timestamp,
-    decided: HashMap<Uuid, Timestamp>,
+    next: i64,
+    operations: HashMap<Uuid, Timestamp>,
+    scopes: HashMap<Uuid, Uuid>,
 }
 
 impl<'p, A: Aggregate> Overlay<'p, A> {
@@ -162,9 +239,15 @@ impl<'p, A: Aggregate> Overlay<'p, A> {
             aggregates: HashMap::new(),
             sequence: base.sequence,
             time: base.time,
-            decided: HashMap::new(),
+            next: base.next,
+            operations: HashMap::new(),
+            scopes: HashMap::new(),
         };
-        Self { base, changes }
+        Self {
+            base,
+            changes,
+            deadlines: BTreeSet::new(),
+        }
     }
 
     /// The time of a command appended at this instant.
@@ -173,13 +256,45 @@ impl<'p, A: Aggregate> Overlay<'p, A> {
         self.changes.time
     }
 
+    /// The command at this offset is handled.
+    pub(super) fn handled(&mut self, offset: i64) {
+        self.changes.next = offset + 1;
+    }
+
+    /// The latest command time so far.
+    pub(super) fn time(&self) -> Timestamp {
+        self.changes.time
+    }
+
+    /// Offset of the next command to be handled.
+    pub(super) fn next(&self) -> i64 {
+        self.changes.next
+    }
+
+    pub(super) fn window(&self) -> TimeDelta {
+        self.base.operations.length()
+    }
+
     pub(super) fn is_decided(&self, operation: Uuid) -> bool {
-        self.changes.decided.contains_key(&operation)
-            || self.base.decided.operations.contains_key(&operation)
+        self.changes.operations.contains_key(&operation)
+            || self.base.operations.get(&operation).is_some()
     }
 
     pub(super) fn decided(&mut self, operation: Uuid) {
-        self.changes.decided.insert(operation, self.changes.time);
+        self.changes.operations.insert(operation, self.changes.time);
+    }
+
+    /// The operation that came under an idempotency scope.
+    pub(super) fn under(&self, scope: Uuid) -> Option<Uuid> {
+        let known = self.changes.scopes.get(&scope);
+        known.or_else(|| self.base.scopes.get(&scope)).copied()
+    }
+
+    /// The first operation under a scope is the one that counts.
+    pub(super) fn scoped(&mut self, scope: Uuid, operation: Uuid) {
+        if self.under(scope).is_none() {
+            self.changes.scopes.insert(scope, operation);
+        }
     }
 
     /// The aggregate as this batch has left it so far.
@@ -189,11 +304,22 @@ impl<'p, A: Aggregate> Overlay<'p, A> {
             .aggregates
             .get(id)
             .or_else(|| self.base.aggregates.get(id));
-        known.cloned().unwrap_or_else(|| Stored {
-            state: A::default(),
-            version: 0,
-            sequence: 0,
-        })
+        known.cloned().unwrap_or_else(Stored::unborn)
+    }
+
+    /// The aggregate that is to be woken first, if that is at this time or before it.
+    pub(super) fn first_due(&self, now: Timestamp) -> Option<Arc<str>> {
+        let base = self
+            .base
+            .deadlines
+            .iter()
+            .take_while(|(due, _)| *due <= now)
+            .find(|(_, subject)| !self.changes.aggregates.contains_key(subject));
+        let first = match (base, self.deadlines.first()) {
+            (Some(base), Some(own)) => base.min(own),
+            (base, own) => base.or(own)?,
+        };
+        (first.0 <= now).then(|| Arc::clone(&first.1))
     }
 
     /// The partition sequence of the last event so far.
@@ -203,35 +329,17 @@ impl<'p, A: Aggregate> Overlay<'p, A> {
 
     pub(super) fn store(&mut self, id: &str, stored: Stored<A>) {
         self.changes.sequence = self.changes.sequence.max(stored.sequence);
-        self.changes.aggregates.insert(id.into(), stored);
+        let subject: Arc<str> = id.into();
+        if let Some(before) = self.changes.aggregates.get(id).and_then(Stored::due) {
+            self.deadlines.remove(&(before, Arc::clone(&subject)));
+        }
+        if let Some(due) = stored.due() {
+            self.deadlines.insert((due, Arc::clone(&subject)));
+        }
+        self.changes.aggregates.insert(subject, stored);
     }
 
     pub(super) fn into_changes(self) -> Changes<A> {
         self.changes
-    }
-}
-
-/// Operations decided within a window that runs in the partition's own time, so that a backlog evicts nothing.
-#[derive(Debug)]
-struct Decided {
-    window: TimeDelta,
-    operations: HashMap<Uuid, Timestamp>,
-    by_time: VecDeque<(Timestamp, Uuid)>,
-}
-
-impl Decided {
-    fn add(&mut self, operation: Uuid, time: Timestamp) {
-        self.operations.insert(operation, time);
-        self.by_time.push_back((time, operation));
-        while let Some((oldest, operation)) = self.by_time.front().copied() {
-            if time - oldest <= self.window {
-                break;
-            }
-            self.by_time.pop_front();
-            // A later entry of the same operation has moved it on.
-            if self.operations.get(&operation) == Some(&oldest) {
-                self.operations.remove(&operation);
-            }
-        }
     }
 }

@@ -16,8 +16,9 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{ClientContext, Offset, TopicPartitionList};
 use tokio_util::sync::CancellationToken;
 
+use super::command;
 use super::outgoing::Wire;
-use super::partition::{Corrupt, Partition};
+use super::partition::{Corrupt, Partition, Remembered};
 use crate::config::KafkaConfig;
 use crate::decode;
 use crate::record::Record;
@@ -138,7 +139,15 @@ pub(super) fn restore<A: Aggregate>(
     let outcome_ends = within_window(kafka, outcomes, outcome_ends, &restored, window)?;
     read_to(kafka, outcomes, &outcome_ends, stop, |record| {
         if let Some(Ok(partition)) = restored.get_mut(&record.partition) {
-            partition.remember(record.operation(), record.timestamp);
+            let envelope = record.envelope().ok();
+            partition.remember(&Remembered {
+                operation: record.operation(),
+                time: record.timestamp,
+                record: envelope
+                    .as_ref()
+                    .map(|envelope| (envelope.id, envelope.subject.as_str())),
+                scope: envelope.as_ref().and_then(command::scope),
+            });
         }
         Ok(())
     })?;

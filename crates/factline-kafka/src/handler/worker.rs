@@ -2,16 +2,19 @@
 //!
 //! Its loop is the guarantee, and fits on one screen: [`Worker::turn`].
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use factline::Aggregate;
+use factline::{Aggregate, Timestamp};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::batch::Batch;
 use super::command::Fault;
+use super::idle::Idle;
 use super::membership::membership;
+use super::meters::Meters;
 use super::outgoing::Wire;
 use super::ownership::Ownership;
 use super::restore::is_passing;
@@ -21,6 +24,9 @@ use crate::record::Record;
 
 /// Bytes of commands that are gathered for one transaction before it is begun, beside their number.
 const GATHERED_BYTES: usize = 16 << 20;
+
+/// A flush that took so long has, as a rule, met the end of the transaction before: librdkafka asks again after 20 ms.
+const WAITED: Duration = Duration::from_millis(19);
 
 /// Tries of a batch after which the worker says that it is in trouble.
 const TROUBLE: u32 = 5;
@@ -37,6 +43,10 @@ pub(super) struct Worker<'l, A: Aggregate> {
     limit: &'l mut usize,
     /// Tries of the present batch that failed.
     failures: u32,
+    idle: Idle,
+    meters: Meters,
+    /// The partitions whose deadlines, up to a time each, are to be decided in this turn.
+    ripe: HashMap<i32, Timestamp>,
 }
 
 /// Why a worker cannot go on. Its successor starts from what Kafka has committed.
@@ -69,12 +79,20 @@ impl<'l, A: Aggregate> Worker<'l, A> {
             max_batch,
             limit,
             failures: 0,
+            idle: Idle::default(),
+            meters: Meters::new(),
+            ripe: HashMap::new(),
         }
     }
 
     /// One turn of the loop.
     pub(super) fn turn(&mut self) -> Result<(), Ended> {
         self.gather()?; // rebalances happen in here, and nowhere else
+        let aggregate = self.wire.contract.aggregate;
+        self.meters
+            .tell(&self.consumer.context().owned(), aggregate);
+        let topic = self.wire.topics.commands();
+        self.ripe = self.idle.ripe(&self.consumer, topic); // deadlines that no command brings the time for
         let start = Instant::now();
         let mut batch = self.decide(None);
         if let Some(error) = batch.waiting.take() {
@@ -100,8 +118,8 @@ impl<'l, A: Aggregate> Worker<'l, A> {
             &self.wire,
             context.runtime(),
             &context.owned(),
-            *self.limit,
-            fault,
+            &self.ripe,
+            (*self.limit, fault),
         )
     }
 
@@ -113,7 +131,12 @@ impl<'l, A: Aggregate> Worker<'l, A> {
             self.transactions.send(record)?;
         }
         // Everything a successor must see is in the log before the offsets are: the generation is checked only there.
+        let flushing = Instant::now();
         self.transactions.flush()?;
+        if flushing.elapsed() >= WAITED {
+            metrics::counter!("factline_transaction_flush_waits_total", "aggregate" => self.wire.contract.aggregate)
+                .increment(1);
+        }
         // Fetched now: metadata of an older generation would be refused, and of none would not be checked at all.
         let not_member = || Failure::Abort {
             what: "the worker is no member of its group",
@@ -206,10 +229,10 @@ impl<'l, A: Aggregate> Worker<'l, A> {
                 owned.pending.iter().map(Record::size).sum::<usize>(),
             )
         };
-        let mut wait = if count == 0 {
-            Duration::from_millis(100)
-        } else {
-            Duration::ZERO
+        let mut wait = match count {
+            0 if self.idle.is_waiting() => Duration::from_millis(5),
+            0 => Duration::from_millis(100),
+            _ => Duration::ZERO,
         };
         loop {
             match self.consumer.poll(wait) {

@@ -1,7 +1,11 @@
-//! An aggregate to test with: an account that takes deposits and refuses to be overdrawn.
+//! An aggregate to test with: an account that takes deposits, refuses to be overdrawn, and has standing orders: deposits
+//! that it makes by itself when their time has come.
 
+use chrono::TimeDelta;
 use factline::avro::{Codec, Error};
-use factline::{Aggregate, Contract, Decision, Messages, RecordSchema, Timestamp};
+use factline::{
+    Aggregate, Conclusion, Contract, Deadline, Decision, Messages, RecordSchema, Timestamp,
+};
 use serde::{Deserialize, Serialize};
 
 pub(crate) const ACCOUNT: Contract = Contract {
@@ -24,6 +28,28 @@ pub(crate) struct Withdraw {
     pub amount: i64,
 }
 
+/// A standing order; with `open`, its operation runs until the deposit is made.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename = "Schedule")]
+pub(crate) struct Schedule {
+    pub amount: i64,
+    pub after_ms: i64,
+    pub open: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename = "Collect")]
+pub(crate) struct Collect {}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename = "Scheduled")]
+pub(crate) struct Scheduled {
+    pub amount: i64,
+    /// Microseconds since 1970.
+    pub due: i64,
+    pub open: bool,
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename = "Deposited")]
 pub(crate) struct Deposited {
@@ -35,11 +61,14 @@ pub(crate) struct Deposited {
 pub(crate) enum Command {
     Deposit(Deposit),
     Withdraw(Withdraw),
+    Schedule(Schedule),
+    Collect(Collect),
 }
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Event {
     Deposited(Deposited),
+    Scheduled(Scheduled),
 }
 
 impl Messages for Command {
@@ -52,12 +81,23 @@ impl Messages for Command {
             name: "ledger.Withdraw",
             json: r#"{"type":"record","name":"Withdraw","namespace":"ledger","fields":[{"name":"amount","type":"long"}]}"#,
         },
+        RecordSchema {
+            name: "ledger.Schedule",
+            json: r#"{"type":"record","name":"Schedule","namespace":"ledger","fields":[{"name":"amount","type":"long"},
+                {"name":"after_ms","type":"long"},{"name":"open","type":"boolean"}]}"#,
+        },
+        RecordSchema {
+            name: "ledger.Collect",
+            json: r#"{"type":"record","name":"Collect","namespace":"ledger","fields":[]}"#,
+        },
     ];
 
     fn record(&self) -> &'static str {
         match self {
             Self::Deposit(_) => "ledger.Deposit",
             Self::Withdraw(_) => "ledger.Withdraw",
+            Self::Schedule(_) => "ledger.Schedule",
+            Self::Collect(_) => "ledger.Collect",
         }
     }
 
@@ -65,6 +105,8 @@ impl Messages for Command {
         match self {
             Self::Deposit(record) => codec.encode(record),
             Self::Withdraw(record) => codec.encode(record),
+            Self::Schedule(record) => codec.encode(record),
+            Self::Collect(record) => codec.encode(record),
         }
     }
 
@@ -72,6 +114,8 @@ impl Messages for Command {
         match record {
             "ledger.Deposit" => codec.decode(datum).map(Self::Deposit),
             "ledger.Withdraw" => codec.decode(datum).map(Self::Withdraw),
+            "ledger.Schedule" => codec.decode(datum).map(Self::Schedule),
+            "ledger.Collect" => codec.decode(datum).map(Self::Collect),
             _ => Err(Error::UnknownRecord {
                 record: record.to_owned(),
             }),
@@ -80,24 +124,37 @@ impl Messages for Command {
 }
 
 impl Messages for Event {
-    const RECORDS: &'static [RecordSchema] = &[RecordSchema {
-        name: "ledger.Deposited",
-        json: r#"{"type":"record","name":"Deposited","namespace":"ledger","fields":[
+    const RECORDS: &'static [RecordSchema] = &[
+        RecordSchema {
+            name: "ledger.Deposited",
+            json: r#"{"type":"record","name":"Deposited","namespace":"ledger","fields":[
             {"name":"amount","type":"long"},{"name":"note","type":"string","default":""}]}"#,
-    }];
+        },
+        RecordSchema {
+            name: "ledger.Scheduled",
+            json: r#"{"type":"record","name":"Scheduled","namespace":"ledger","fields":[
+            {"name":"amount","type":"long"},{"name":"due","type":"long"},{"name":"open","type":"boolean"}]}"#,
+        },
+    ];
 
     fn record(&self) -> &'static str {
-        "ledger.Deposited"
+        match self {
+            Self::Deposited(_) => "ledger.Deposited",
+            Self::Scheduled(_) => "ledger.Scheduled",
+        }
     }
 
     fn encode(&self, codec: &Codec) -> Result<Vec<u8>, Error> {
-        let Self::Deposited(record) = self;
-        codec.encode(record)
+        match self {
+            Self::Deposited(record) => codec.encode(record),
+            Self::Scheduled(record) => codec.encode(record),
+        }
     }
 
     fn decode(record: &str, codec: &Codec, datum: &[u8]) -> Result<Self, Error> {
         match record {
             "ledger.Deposited" => codec.decode(datum).map(Self::Deposited),
+            "ledger.Scheduled" => codec.decode(datum).map(Self::Scheduled),
             _ => Err(Error::UnknownRecord {
                 record: record.to_owned(),
             }),
@@ -108,6 +165,7 @@ impl Messages for Event {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Account {
     balance: i64,
+    scheduled: Option<Scheduled>,
 }
 
 #[derive(Debug, PartialEq, thiserror::Error)]
@@ -133,7 +191,7 @@ impl Aggregate for Account {
     type Event = Event;
     type Rejection = Overdrawn;
 
-    fn decide(&self, command: Command, _now: Timestamp) -> Result<Decision<Event>, Overdrawn> {
+    fn decide(&self, command: Command, now: Timestamp) -> Result<Decision<Event>, Overdrawn> {
         let noted = |amount, length: usize| {
             // Noise, so that compression does not make it small.
             let noise = std::iter::successors(Some(1_u32), |x| {
@@ -162,14 +220,56 @@ impl Aggregate for Account {
             Command::Withdraw(_) => Err(Overdrawn {
                 balance: self.balance,
             }),
+            Command::Schedule(_) if self.scheduled.is_some() => Ok(Decision::nothing()),
+            Command::Schedule(Schedule {
+                amount,
+                after_ms,
+                open,
+            }) => {
+                let due = (now + TimeDelta::milliseconds(after_ms)).timestamp_micros();
+                let scheduled = Decision::event(Event::Scheduled(Scheduled { amount, due, open }));
+                Ok(if open { scheduled.running() } else { scheduled })
+            }
+            Command::Collect(_) => match &self.scheduled {
+                None | Some(Scheduled { amount: 0, .. }) => Ok(Decision::nothing()),
+                Some(Scheduled { amount: PANICS, .. }) => panic!("told to"),
+                Some(Scheduled { amount, open, .. }) => {
+                    let collected = noted(*amount, 0)?;
+                    Ok(if *open {
+                        collected.concluding(Conclusion::rejected("collected", "as was to be"))
+                    } else {
+                        collected
+                    })
+                }
+            },
         }
     }
 
     fn evolve(self, event: &Event) -> Self {
-        let Event::Deposited(deposited) = event;
-        Self {
-            balance: self.balance + deposited.amount,
+        match event {
+            Event::Deposited(deposited) => Self {
+                balance: self.balance + deposited.amount,
+                scheduled: None,
+            },
+            Event::Scheduled(scheduled) => Self {
+                scheduled: Some(scheduled.clone()),
+                ..self
+            },
         }
+    }
+
+    fn deadline(&self) -> Option<Deadline<Command>> {
+        let due = self.scheduled.as_ref()?.due;
+        Some(Deadline::at(
+            Timestamp::from_timestamp_micros(due)?,
+            Command::Collect(Collect {}),
+        ))
+    }
+}
+
+impl From<Schedule> for Command {
+    fn from(command: Schedule) -> Self {
+        Self::Schedule(command)
     }
 }
 

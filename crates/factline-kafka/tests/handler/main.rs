@@ -4,6 +4,9 @@
 
 mod account;
 mod commands;
+mod conditions;
 mod contract;
+mod deadlines;
+mod killed;
 mod rig;
 mod rules;

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use clap::Parser as _;
+use factline::outcome::OutcomeKind;
 use factline::{Envelope, Messages, Outcome};
 use factline_kafka::handler::{self, Options};
 use factline_kafka::record::Record;
@@ -49,6 +50,37 @@ pub(crate) struct Running {
     task: JoinHandle<Result<(), handler::Error>>,
 }
 
+fn flags(brokers: &str, registry: &str, prefix: &str, instance: &str) -> String {
+    let mut flags = vec![
+        "--kafka-brokers",
+        brokers,
+        "--registry-url",
+        registry,
+        "--topic-prefix",
+        prefix,
+        "--session-timeout-ms=6000",
+    ];
+    if !instance.is_empty() {
+        flags.extend(["--instance", instance]);
+    }
+    flags.join("\n")
+}
+
+fn parse(flags: &str) -> (KafkaConfig, Options) {
+    let Flags { kafka, handler } = Flags::parse_from(["test"].into_iter().chain(flags.lines()));
+    (kafka, handler)
+}
+
+/// Handles commands until the process is killed.
+pub(crate) async fn handle_for_ever(flags: &str) {
+    let (kafka, options) = parse(flags);
+    let report: handler::Report = Arc::new(|_, _| {});
+    let stop = CancellationToken::new();
+    handler::run::<Account>(&ACCOUNT, kafka, options, report, stop)
+        .await
+        .unwrap();
+}
+
 impl Rig {
     /// Topics of its own, on the shared servers.
     pub(crate) async fn new(name: &str) -> Self {
@@ -58,20 +90,7 @@ impl Rig {
         let prefix = format!("{name}-{}.", Uuid::new_v4().simple());
         let brokers = servers.kafka.brokers();
         let url = servers.registry.url();
-        let flags = [
-            "test",
-            "--kafka-brokers",
-            &brokers,
-            "--registry-url",
-            &url,
-            "--topic-prefix",
-            &prefix,
-        ];
-        let Flags { kafka, handler } = Flags::parse_from(flags);
-        let options = Options {
-            session_timeout_ms: 6000,
-            ..handler
-        };
+        let (kafka, options) = parse(&flags(&brokers, &url, &prefix, ""));
         provision::provision(&kafka, &ACCOUNT, None).await.unwrap();
         let topics = kafka.topics(&ACCOUNT);
         let registry = Registry::new(&kafka.registry_url);
@@ -88,6 +107,17 @@ impl Rig {
             producer,
             options,
         }
+    }
+
+    /// What a handler in another process has to be told.
+    pub(crate) fn flags(&self, instance: &str) -> String {
+        let kafka = &self.kafka;
+        flags(
+            &kafka.brokers,
+            &kafka.registry_url,
+            &kafka.topic_prefix,
+            instance,
+        )
     }
 
     /// Starts a handler in a slot and waits until it is ready.
@@ -133,13 +163,21 @@ impl Rig {
     }
 
     pub(crate) async fn send(&self, operation: Uuid, account: &str, command: &Command) -> Uuid {
-        let envelope = Envelope::of_command(
-            operation,
-            command.record(),
-            "/test",
-            account,
-            chrono::Utc::now(),
-        );
+        self.send_with(operation, account, command, |envelope| envelope)
+            .await
+    }
+
+    /// Appends a command whose envelope says more.
+    pub(crate) async fn send_with(
+        &self,
+        operation: Uuid,
+        account: &str,
+        command: &Command,
+        more: impl FnOnce(Envelope) -> Envelope,
+    ) -> Uuid {
+        let now = chrono::Utc::now();
+        let envelope = Envelope::of_command(operation, command.record(), "/test", account, now);
+        let envelope = more(envelope);
         let (id, codec) = self.commands.get(command.record()).unwrap();
         let value = frame::write(id, &command.encode(codec).unwrap());
         self.append(
@@ -185,6 +223,7 @@ impl Rig {
                 .outcomes()
                 .await
                 .into_iter()
+                .filter(|outcome| outcome.state.is_terminal())
                 .map(|outcome| (outcome.operation_id, outcome))
                 .collect();
             wanted.iter().all(|operation| found.contains_key(operation))
@@ -236,6 +275,7 @@ impl Rig {
             .outcomes()
             .await
             .iter()
+            .filter(|outcome| outcome.kind == OutcomeKind::Command && outcome.state.is_terminal())
             .map(|outcome| outcome.operation_id)
             .collect();
         let mut expected = operations.to_vec();
@@ -251,7 +291,7 @@ impl Rig {
         let mut sequences: HashMap<i32, u64> = HashMap::new();
         let mut versions: HashMap<String, u64> = HashMap::new();
         let mut balances: HashMap<String, i64> = HashMap::new();
-        for (record, envelope, Event::Deposited(deposited)) in self.events().await {
+        for (record, envelope, event) in self.events().await {
             let sequence = sequences.entry(record.partition).or_default();
             *sequence += 1;
             assert_eq!(
@@ -268,7 +308,9 @@ impl Rig {
                 "version at {}",
                 record.place()
             );
-            *balances.entry(envelope.subject).or_default() += deposited.amount;
+            if let Event::Deposited(deposited) = event {
+                *balances.entry(envelope.subject).or_default() += deposited.amount;
+            }
         }
         balances
     }

@@ -1,0 +1,124 @@
+//! One aggregate as a worker holds it: its state, and what the kit keeps beside it.
+//!
+//! Everything here is a fold of the aggregate's events and their envelopes, by the one function [`Stored::take`], so
+//! that a worker that decided and one that replays hold the same.
+
+use std::sync::Arc;
+
+use factline::{Aggregate, Envelope, Position, Timestamp, id};
+use uuid::Uuid;
+
+/// An aggregate and what is kept beside its state.
+#[derive(Debug, Clone)]
+pub(super) struct Stored<A> {
+    pub(super) state: A,
+    /// Number of its events.
+    pub(super) version: u64,
+    /// Partition sequence of its last event: what a reader must have seen to see this state.
+    pub(super) sequence: u64,
+    /// The workflow that it is the process of, while that is open.
+    pub(super) open: Option<Arc<Open>>,
+    /// When it wants to be woken.
+    pub(super) wake: Option<Arc<Wake>>,
+}
+
+/// A workflow's operation that has not ended.
+#[derive(Debug)]
+pub(super) struct Open {
+    /// Of the event that began it, which has the context of the command that did.
+    pub(super) envelope: Envelope,
+    /// What everything done for the workflow so far takes to be seen.
+    pub(super) position: Position,
+}
+
+/// A deadline that was set.
+#[derive(Debug)]
+pub(super) struct Wake {
+    pub(super) due: Timestamp,
+    /// The aggregate's version that set it.
+    pub(super) set: u64,
+    /// Envelope of the event that set it: what follows from a deadline has its context.
+    pub(super) cause: Envelope,
+    /// It was decided, and nothing came of it.
+    pub(super) spent: bool,
+}
+
+impl<A: Aggregate> Stored<A> {
+    /// Before its first event.
+    pub(super) fn unborn() -> Self {
+        Self {
+            state: A::default(),
+            version: 0,
+            sequence: 0,
+            open: None,
+            wake: None,
+        }
+    }
+
+    /// Takes in its next event, whose numbers the envelope has.
+    pub(super) fn take(mut self, event: &A::Event, envelope: &Envelope) -> Self {
+        self.state = self.state.evolve(event);
+        self.version += 1;
+        self.sequence = envelope.partition_sequence.unwrap_or(self.sequence);
+        if envelope.opens.is_some() {
+            self.open = Some(Arc::new(Open {
+                envelope: envelope.clone(),
+                position: Position::default(),
+            }));
+        }
+        if let Some(open) = &self.open
+            && let Some(position) = position(envelope)
+        {
+            let envelope = open.envelope.clone();
+            self.open = Some(Arc::new(Open { envelope, position }));
+        }
+        if envelope.concludes.is_some() {
+            self.open = None;
+        }
+        let due = self.state.deadline().map(|deadline| deadline.due);
+        if due != self.wake.as_ref().map(|wake| wake.due) {
+            self.wake = due.map(|due| {
+                Arc::new(Wake {
+                    due,
+                    set: self.version,
+                    cause: envelope.clone(),
+                    spent: false,
+                })
+            });
+        }
+        self
+    }
+
+    /// When it is to be woken, unless that was in vain.
+    pub(super) fn due(&self) -> Option<Timestamp> {
+        self.wake
+            .as_ref()
+            .filter(|wake| !wake.spent)
+            .map(|wake| wake.due)
+    }
+
+    /// The deadline that has just been decided sets no other of itself.
+    pub(super) fn spend(&mut self, set: u64) {
+        if let Some(wake) = &self.wake
+            && wake.set == set
+        {
+            self.wake = Some(Arc::new(Wake {
+                due: wake.due,
+                set,
+                cause: wake.cause.clone(),
+                spent: true,
+            }));
+        }
+    }
+
+    /// The operation of its deadline.
+    pub(super) fn deadline(&self, subject: &str) -> Option<Uuid> {
+        let wake = self.wake.as_ref()?;
+        Some(id::deadline(A::TYPE, subject, wake.set))
+    }
+}
+
+/// The position that an envelope carries. One that cannot be read is none: it only bounds what a reader waits for.
+pub(super) fn position(envelope: &Envelope) -> Option<Position> {
+    envelope.position.as_deref()?.parse().ok()
+}

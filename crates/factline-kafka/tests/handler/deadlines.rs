@@ -1,0 +1,213 @@
+//! Deadlines: once each, in their place among the commands, late rather than never. And the workflows that they bound.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use factline::outcome::{OutcomeKind, State};
+use factline::{Outcome, Timestamp, id};
+use uuid::Uuid;
+
+use crate::account::{Account, Event, PANICS, Schedule, Withdraw};
+use crate::rig::{Rig, eventually};
+use factline::Aggregate as _;
+
+/// A standing order; answers its operation.
+pub(crate) async fn schedule(
+    rig: &Rig,
+    account: &str,
+    after_ms: i64,
+    amount: i64,
+    open: bool,
+) -> Uuid {
+    let command = Schedule {
+        amount,
+        after_ms,
+        open,
+    };
+    rig.send(Uuid::now_v7(), account, &command.into()).await
+}
+
+async fn withdraw(rig: &Rig, account: &str, amount: i64) -> Uuid {
+    let command = Withdraw { amount };
+    rig.send(Uuid::now_v7(), account, &command.into()).await
+}
+
+/// The outcome of the deadline that the account's first event has set.
+async fn first_deadline(rig: &Rig, account: &str) -> Outcome {
+    let operation = id::deadline(Account::TYPE, account, 1);
+    let mut outcomes = rig.outcomes_of(&[operation]).await;
+    outcomes.remove(&operation).unwrap()
+}
+
+async fn until(time: Timestamp) {
+    if let Ok(wait) = (time - chrono::Utc::now()).to_std() {
+        tokio::time::sleep(wait).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deadline_comes_due_without_any_command() {
+    let rig = Rig::new("idle").await;
+    let handler = rig.start("a").await;
+    let asked = schedule(&rig, "ada", 300, 5, false).await;
+    let outcome = first_deadline(&rig, "ada").await;
+    let events = rig.events().await;
+    let (_, set, Event::Scheduled(scheduled)) = &events[0] else {
+        panic!("{events:?}")
+    };
+    let (_, due, _) = &events[1];
+    assert_eq!(outcome.kind, OutcomeKind::Deadline);
+    assert_eq!(
+        (outcome.state, outcome.version),
+        (State::Completed, Some(2))
+    );
+    assert_eq!(outcome.parent, Some(asked));
+    assert_eq!(outcome.name, "ledger.Collect");
+    assert_eq!(due.time.timestamp_micros(), scheduled.due);
+    assert_eq!(
+        (due.operation, due.root_operation, due.correlation),
+        (outcome.operation_id, Some(asked), set.correlation)
+    );
+    assert_eq!(due.command_position, None);
+    handler.stop().await;
+}
+
+/// A command that was appended before a deadline is decided before it, one appended after it, after it: also when both
+/// are handled long after.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_late_deadline_has_its_place_among_the_commands() {
+    let rig = Rig::new("order").await;
+    let handler = rig.start("a").await;
+    let asked = schedule(&rig, "ada", 2_000, 5, false).await;
+    let seen = rig.outcomes_of(&[asked]).await[&asked].decided_at;
+    handler.stop().await;
+    let before = withdraw(&rig, "ada", 1).await;
+    until(Timestamp::from_timestamp_micros(seen).unwrap() + TimeDelta::milliseconds(2_100)).await;
+    let after = withdraw(&rig, "ada", 1).await;
+    let handler = rig.start("b").await;
+    let outcomes = rig.outcomes_of(&[before, after]).await;
+    assert_eq!(outcomes[&before].state, State::Rejected);
+    assert_eq!(outcomes[&after].state, State::Completed);
+    assert_eq!(rig.check(&[asked, before, after]).await["ada"], 4);
+    handler.stop().await;
+}
+
+/// What comes of nothing is over, and so is what cannot be decided: neither comes again, whoever takes over.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deadline_that_leads_to_nothing_is_spent() {
+    let rig = Rig::new("spent").await;
+    let first = rig.start("a").await;
+    let nothing = schedule(&rig, "ada", 50, 0, false).await;
+    let faulty = schedule(&rig, "bob", 50, PANICS, true).await;
+    let none = first_deadline(&rig, "ada").await;
+    assert_eq!((none.state, none.version), (State::Completed, Some(1)));
+    let failed = first_deadline(&rig, "bob").await;
+    assert_eq!(
+        (failed.state, failed.code.as_deref()),
+        (State::Failed, Some("panic"))
+    );
+    // The workflow that it was to bound is over as well.
+    let outcomes = rig.outcomes_of(&[faulty]).await;
+    assert_eq!(outcomes[&faulty].state, State::Failed);
+    first.stop().await;
+    let second = rig.start("b").await;
+    // The account can do something else, and its deadline is not in the way.
+    let mut operations = vec![nothing, faulty];
+    for account in ["ada", "bob"] {
+        operations.push(rig.deposit(account, 3).await);
+    }
+    let balances = rig.check(&operations).await;
+    assert_eq!((balances["ada"], balances["bob"]), (3, 3));
+    let deadlines = rig.outcomes().await;
+    let deadlines = deadlines
+        .iter()
+        .filter(|outcome| outcome.kind == OutcomeKind::Deadline);
+    assert_eq!(deadlines.count(), 2);
+    second.stop().await;
+}
+
+/// Commands without a pause do not keep a deadline from coming due.
+#[tokio::test(flavor = "multi_thread")]
+async fn load_does_not_starve_deadlines() {
+    let rig = Rig::new("load").await;
+    let handler = rig.start("a").await;
+    schedule(&rig, "ada", 200, 5, false).await;
+    let deadline = id::deadline(Account::TYPE, "ada", 1);
+    eventually("the deadline is decided under load", async || {
+        for _ in 0..20 {
+            rig.deposit("ada", 0).await;
+        }
+        let outcomes = rig.outcomes().await;
+        outcomes
+            .iter()
+            .any(|outcome| outcome.operation_id == deadline)
+    })
+    .await;
+    handler.stop().await;
+}
+
+/// A workflow's operation runs on when its command is decided, and ends once, with what the process concludes; also when
+/// somebody else has taken the process over in between.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_workflow_runs_until_its_process_concludes_it() {
+    let rig = Rig::new("workflow").await;
+    let first = rig.start("a").await;
+    let asked = schedule(&rig, "ada", 1_500, 5, true).await;
+    eventually("the operation runs", async || {
+        let outcomes = rig.outcomes().await;
+        outcomes
+            .iter()
+            .any(|outcome| outcome.operation_id == asked && outcome.state == State::Running)
+    })
+    .await;
+    first.stop().await;
+    let second = rig.start("b").await;
+    let outcomes = rig.outcomes_of(&[asked]).await;
+    let ended = &outcomes[&asked];
+    assert_eq!(
+        (ended.state, ended.code.as_deref(), ended.version),
+        (State::Rejected, Some("collected"), Some(2))
+    );
+    assert_eq!(
+        (ended.name.as_str(), ended.kind, ended.resource.as_deref()),
+        ("ledger.Schedule", OutcomeKind::Command, Some("ada"))
+    );
+    let events = rig.events().await;
+    let envelopes: Vec<_> = events
+        .iter()
+        .map(|(_, envelope, _)| (envelope.opens.as_deref(), envelope.concludes))
+        .collect();
+    assert_eq!(
+        envelopes,
+        [(Some("ledger.Schedule"), None), (None, Some(asked))]
+    );
+    let mut states: HashMap<Uuid, Vec<State>> = HashMap::new();
+    for outcome in rig.outcomes().await {
+        states
+            .entry(outcome.operation_id)
+            .or_default()
+            .push(outcome.state);
+    }
+    assert_eq!(states[&asked], [State::Running, State::Rejected]);
+    second.stop().await;
+}
+
+/// While its operation is open a process has to have a deadline, or it would run for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_workflow_without_an_end_is_refused() {
+    let rig = Rig::new("unbounded").await;
+    let handler = rig.start("a").await;
+    // The deposit takes the standing order away, and with it the deadline.
+    let asked = schedule(&rig, "ada", 3_600_000, 5, true).await;
+    let deposit = rig.deposit("ada", 1).await;
+    let outcomes = rig.outcomes_of(&[deposit]).await;
+    assert_eq!(
+        (outcomes[&deposit].state, outcomes[&deposit].code.as_deref()),
+        (State::Failed, Some("workflow"))
+    );
+    assert!(!outcomes.contains_key(&asked));
+    tokio::time::timeout(Duration::from_secs(30), handler.stop())
+        .await
+        .unwrap();
+}

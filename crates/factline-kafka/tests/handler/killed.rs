@@ -1,0 +1,109 @@
+//! Handlers as processes of their own, killed in the middle of what they do.
+//!
+//! The process is this test binary once more, told by its environment to be a handler.
+
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use factline::outcome::OutcomeKind;
+use rand::{RngExt as _, SeedableRng as _};
+
+use crate::deadlines::schedule;
+use crate::rig::{self, Rig, eventually};
+
+const ROLE: &str = "FACTLINE_TEST_HANDLER";
+
+/// Not a test: what a child process runs. Without the environment of one it does nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn handler_process() {
+    if let Ok(flags) = std::env::var(ROLE) {
+        rig::handle_for_ever(&flags).await;
+    }
+}
+
+struct Process(Child);
+
+impl Process {
+    fn start(rig: &Rig, instance: &str) -> Self {
+        let child = Command::new(std::env::current_exe().unwrap())
+            .args(["killed::handler_process", "--exact", "--nocapture"])
+            .env(ROLE, rig.flags(instance))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        Self(child)
+    }
+
+    /// Killed, and started again in the same slot.
+    fn restart(&mut self, rig: &Rig, instance: &str) {
+        self.kill();
+        *self = Self::start(rig, instance);
+    }
+
+    /// With SIGKILL.
+    fn kill(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Ten thousand deadlines over three processes that are killed again and again, and all of them are down while many
+/// come due: each is decided once, none early, none twice.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_deadline_comes_once_over_processes_that_are_killed() {
+    const DEADLINES: usize = 10_000;
+    let seed = rand::random();
+    println!("seed {seed}");
+    let mut random = rand::rngs::StdRng::seed_from_u64(seed);
+    let rig = Rig::new("killed").await;
+    let instances = ["0", "1", "2"];
+    let mut processes: Vec<_> = instances
+        .iter()
+        .map(|instance| Process::start(&rig, instance))
+        .collect();
+    let mut operations = Vec::with_capacity(DEADLINES);
+    for number in 0..DEADLINES {
+        let (account, after) = (format!("account-{number}"), random.random_range(0..20_000));
+        operations.push(schedule(&rig, &account, after, 1, number % 3 == 0).await);
+        if number % 1_000 == 999 {
+            let victim = random.random_range(0..instances.len());
+            processes[victim].restart(&rig, instances[victim]);
+        }
+    }
+    // All down, while deadlines go on to come due.
+    processes.clear();
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    processes.extend(instances.map(|instance| Process::start(&rig, instance)));
+    let decided = async || {
+        let outcomes = rig.outcomes().await;
+        outcomes
+            .iter()
+            .filter(|outcome| outcome.kind == OutcomeKind::Deadline)
+            .count()
+    };
+    eventually("most deadlines are decided", async || {
+        let victim = random.random_range(0..instances.len());
+        processes[victim].restart(&rig, instances[victim]);
+        decided().await > DEADLINES / 2
+    })
+    .await;
+    eventually("every deadline is decided", async || {
+        decided().await >= DEADLINES
+    })
+    .await;
+    let balances = rig.check(&operations).await;
+    assert_eq!(balances.len(), DEADLINES);
+    assert!(balances.values().all(|balance| *balance == 1));
+    assert_eq!(decided().await, DEADLINES);
+    for (record, envelope, _) in rig.events().await {
+        assert!(record.timestamp <= chrono::Utc::now());
+        assert!(envelope.sequence <= Some(2), "decided twice: {envelope:?}");
+    }
+}
