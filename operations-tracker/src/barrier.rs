@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::ends::{self, Ends, Watermarks};
 use crate::sighting::Place;
-use crate::store::{self, Operation};
+use crate::store::{self, Found};
 
 /// How often a waiting request looks by itself. Commits wake it long before, unless the listener has lost its
 /// connection.
@@ -24,7 +24,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(250);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
     /// It is there.
-    Found(Box<Operation>),
+    Found(Box<Found>),
     /// It was never accepted.
     NotThere,
     /// The time was up before either was certain.
@@ -77,8 +77,8 @@ impl Barrier {
 
     /// The operation; `hint` is where its command stands, if the request says so.
     pub async fn find(&self, id: Uuid, hint: Option<&Place>) -> Result<Answer, Error> {
-        if let Some(operation) = store::find(&self.pool, id).await? {
-            return Ok(Answer::Found(Box::new(operation)));
+        if let Some(found) = store::find(&self.pool, id).await? {
+            return Ok(Answer::Found(Box::new(found)));
         }
         let started = Instant::now();
         let waited = timeout(self.bound, self.wait(id, hint)).await;
@@ -104,8 +104,8 @@ impl Barrier {
             moved.mark_unchanged();
             // First whether everything was seen, then the row: what was seen has its row.
             ends = self.still_ahead(ends).await?;
-            if let Some(operation) = store::find(&self.pool, id).await? {
-                return Ok(Answer::Found(Box::new(operation)));
+            if let Some(found) = store::find(&self.pool, id).await? {
+                return Ok(Answer::Found(Box::new(found)));
             }
             if ends.is_empty() {
                 return Ok(Answer::NotThere);

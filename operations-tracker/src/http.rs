@@ -11,13 +11,15 @@ use axum::routing::get;
 use chrono::SecondsFormat;
 use factline::Timestamp;
 use factline_http::{Path, Problem, Query, etag, fallback};
+use factline_postgres::is_away;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::barrier::{self, Answer, Barrier};
 use crate::contracts::Resources;
 use crate::hint;
-use crate::store::Operation;
+use crate::store::Found;
+use crate::tree::{Tree, tree};
 
 /// Path of what the command is about, such as `orders/17`.
 const X_RESOURCE: HeaderName = HeaderName::from_static("x-resource");
@@ -50,18 +52,61 @@ struct Hint {
 #[derive(Debug, Serialize)]
 struct Shown<'a> {
     id: Uuid,
+    kind: &'a str,
     name: &'a str,
     state: &'a str,
     /// Null until the end is known.
     success: Option<bool>,
     code: Option<&'a str>,
     reason: Option<&'a str>,
-    resource: Option<&'a str>,
+    resource: Option<String>,
     user_id: &'a str,
     version: Option<i64>,
     position: Option<&'a str>,
+    parent: Option<Uuid>,
+    root: Option<Uuid>,
+    retry_of: Option<Uuid>,
     created_at: String,
     updated_at: String,
+    /// What it led to, the oldest first.
+    children: Vec<Self>,
+    /// On the operation that was asked for, if there is more below it than is shown.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    children_truncated: bool,
+}
+
+impl<'a> Shown<'a> {
+    fn of(tree: &Tree<'a>, resources: &Resources) -> Self {
+        let operation = tree.operation;
+        let resource_id = operation.resource_id.as_deref();
+        Self {
+            id: operation.id,
+            kind: &operation.kind,
+            name: &operation.name,
+            state: &operation.state,
+            success: operation
+                .has_ended()
+                .then_some(operation.state == "completed"),
+            code: operation.code.as_deref(),
+            reason: operation.reason.as_deref(),
+            resource: resource_id.and_then(|id| resources.of(&operation.aggregate, id)),
+            user_id: &operation.user_id,
+            version: operation.version,
+            position: operation.position.as_deref(),
+            parent: operation.parent,
+            root: operation.root,
+            retry_of: operation.retry_of,
+            created_at: instant(operation.created_at),
+            // Written by another clock than the creation time.
+            updated_at: instant(operation.updated_at.max(operation.created_at)),
+            children: tree
+                .children
+                .iter()
+                .map(|child| Self::of(child, resources))
+                .collect(),
+            children_truncated: false,
+        }
+    }
 }
 
 async fn operation(
@@ -83,7 +128,7 @@ async fn operation(
         })
         .transpose()?;
     match answers.barrier.find(id, hint.as_ref()).await {
-        Ok(Answer::Found(operation)) => show(&answers.resources, &headers, &operation),
+        Ok(Answer::Found(found)) => show(&answers.resources, &headers, &found),
         Ok(Answer::NotThere) => Err(Problem::not_found(format!("there is no operation {id}"))),
         Ok(Answer::NotCertain) => Err(Problem::unavailable(
             "operations are behind: it is not yet certain whether this one exists",
@@ -93,38 +138,20 @@ async fn operation(
     }
 }
 
-fn show(
-    resources: &Resources,
-    request: &HeaderMap,
-    operation: &Operation,
-) -> Result<Response, Problem> {
-    let terminal = !matches!(operation.state.as_str(), "pending" | "running");
-    let resource = operation
-        .resource_id
-        .as_deref()
-        .and_then(|id| resources.of(&operation.aggregate, id));
+fn show(resources: &Resources, request: &HeaderMap, found: &Found) -> Result<Response, Problem> {
+    let (tree, children_truncated) = tree(found);
     let shown = Shown {
-        id: operation.id,
-        name: &operation.name,
-        state: &operation.state,
-        success: terminal.then_some(operation.state == "completed"),
-        code: operation.code.as_deref(),
-        reason: operation.reason.as_deref(),
-        resource: resource.as_deref(),
-        user_id: &operation.user_id,
-        version: operation.version,
-        position: operation.position.as_deref(),
-        created_at: instant(operation.created_at),
-        // Written by another clock than the creation time.
-        updated_at: instant(operation.updated_at.max(operation.created_at)),
+        children_truncated,
+        ..Shown::of(&tree, resources)
     };
+    // The tag is made of the body, so it changes with each child.
     let mut response = etag::json(request, &shown)?;
     let headers = response.headers_mut();
-    if !terminal {
+    if !found.operation.has_ended() {
         headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
     }
     // An id that no header can hold is in the body alone.
-    if let Some(Ok(resource)) = resource.as_deref().map(HeaderValue::from_str) {
+    if let Some(Ok(resource)) = shown.resource.as_deref().map(HeaderValue::from_str) {
         headers.insert(X_RESOURCE, resource);
     }
     Ok(response)
@@ -136,11 +163,7 @@ fn instant(time: Timestamp) -> String {
 
 fn refusal(error: &barrier::Error) -> Problem {
     match error {
-        barrier::Error::Database(sqlx::Error::Database(refused))
-            if !is_passing(refused.code().as_deref()) =>
-        {
-            Problem::internal(error)
-        }
+        barrier::Error::Database(database) if !is_away(database) => Problem::internal(error),
         barrier::Error::Database(_) => {
             tracing::warn!(error = error as &dyn Error, "database does not answer");
             Problem::unavailable("the database does not answer", 1)
@@ -150,13 +173,4 @@ fn refusal(error: &barrier::Error) -> Problem {
             Problem::unavailable("the brokers do not answer", 1)
         }
     }
-}
-
-/// Connection lost, resources short, server stopping: SQLSTATE classes 08, 53 and 57.
-fn is_passing(code: Option<&str>) -> bool {
-    code.is_some_and(|code| {
-        ["08", "53", "57"]
-            .iter()
-            .any(|class| code.starts_with(class))
-    })
 }

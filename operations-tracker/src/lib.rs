@@ -6,7 +6,7 @@
 //! track one more aggregate, add it to the crate `contracts` (`schemas/src/lib.rs`).
 //!
 //! - [`sink`]: called by the host of `factline-postgres`, which moves the checkpoints in the same transaction
-//! - [`http`], [`barrier`], [`ends`], [`wake`]: answers, and how a 404 is made certain
+//! - [`http`], [`tree`]: answers; [`barrier`], [`ends`], [`wake`]: how a 404 is made certain
 //! - [`service`]: the parts put together
 
 pub mod anomaly;
@@ -21,4 +21,5 @@ pub mod sighting;
 pub mod sink;
 pub mod store;
 pub mod transition;
+pub mod tree;
 pub mod wake;

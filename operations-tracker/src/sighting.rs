@@ -9,11 +9,9 @@ use std::cmp::Reverse;
 
 use chrono::{DateTime, TimeDelta};
 use factline::Timestamp;
-use factline::avro;
-use factline::envelope::{ANONYMOUS, InvalidEnvelope};
-use factline::outcome::{Outcome, State};
-use factline_kafka::registry::{self, Registry};
-use factline_kafka::{Record, frame};
+use factline::envelope::ANONYMOUS;
+use factline::outcome::{OutcomeKind, State};
+use factline_kafka::{Record, Registry, decode};
 use uuid::Uuid;
 
 /// Where a record stands; the lower of two comes first in their order.
@@ -34,9 +32,11 @@ pub struct Sighting {
     pub id: Uuid,
     /// The record.
     pub place: Place,
+    /// What began the operation: `command`, or `deadline` for one that came due.
+    pub kind: &'static str,
     /// Where the operation stood then; never [`State::Unknown`].
     pub state: State,
-    /// The command's type.
+    /// The command's type, or the deadline's name.
     pub name: String,
     /// Type of the aggregate that it is addressed to.
     pub aggregate: String,
@@ -52,7 +52,7 @@ pub struct Sighting {
     pub version: Option<i64>,
     /// What a read has to wait for.
     pub position: Option<String>,
-    /// The operation whose workflow sent this one.
+    /// The operation whose fact led to this one.
     pub parent: Option<Uuid>,
     /// The operation that began the workflow.
     pub root: Option<Uuid>,
@@ -67,21 +67,9 @@ pub struct Sighting {
 /// Why a record is no outcome.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidOutcome {
-    /// The headers are no envelope.
+    /// It cannot be read, or not now.
     #[error(transparent)]
-    Envelope(#[from] InvalidEnvelope),
-    /// There is no value.
-    #[error("the value is missing")]
-    NoValue,
-    /// The value does not begin as it should.
-    #[error(transparent)]
-    Frame(#[from] frame::Error),
-    /// The registry cannot give the schema, or not now.
-    #[error(transparent)]
-    Registry(#[from] registry::Error),
-    /// The schema does not give an outcome.
-    #[error(transparent)]
-    Avro(#[from] avro::Error),
+    Decode(#[from] decode::Error),
     /// A state that a later version of Factline may know.
     #[error("operation {operation} has a state that is not known here")]
     UnknownState {
@@ -93,7 +81,7 @@ pub enum InvalidOutcome {
 impl InvalidOutcome {
     /// Whether the same record may be read later.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Registry(error) if error.is_transient())
+        matches!(self, Self::Decode(error) if error.is_transient())
     }
 }
 
@@ -108,7 +96,9 @@ impl Sighting {
             name: storable(&envelope.record),
             resource_id: Some(storable(&envelope.subject)),
             user_id: storable(&envelope.actor),
+            parent: envelope.parent_operation,
             root: envelope.root_operation,
+            retry_of: envelope.retry_of,
             created_at: in_range(envelope.origin_time),
             ..pending
         }
@@ -120,6 +110,7 @@ impl Sighting {
         Self {
             id: record.operation(),
             place: Place::of(record),
+            kind: COMMAND,
             state: State::Pending,
             name: UNKNOWN.to_owned(),
             aggregate: aggregate.to_owned(),
@@ -143,10 +134,7 @@ impl Sighting {
         aggregate: &str,
         record: &Record,
     ) -> Result<Self, InvalidOutcome> {
-        let envelope = record.envelope()?;
-        let value = record.value.as_deref().ok_or(InvalidOutcome::NoValue)?;
-        let (schema, datum) = frame::read(value)?;
-        let outcome: Outcome = registry.codec(schema).await?.decode(datum)?;
+        let (envelope, outcome) = decode::outcome(registry, record).await?;
         let operation = outcome.operation_id;
         if outcome.state == State::Unknown {
             return Err(InvalidOutcome::UnknownState { operation });
@@ -154,6 +142,10 @@ impl Sighting {
         Ok(Self {
             id: operation,
             place: Place::of(record),
+            kind: match outcome.kind {
+                OutcomeKind::Deadline => "deadline",
+                OutcomeKind::Command | OutcomeKind::Unknown => COMMAND,
+            },
             state: outcome.state,
             name: storable(&outcome.name),
             aggregate: aggregate.to_owned(),
@@ -163,9 +155,9 @@ impl Sighting {
             user_id: storable(&outcome.actor),
             version: outcome.version,
             position: outcome.position.as_deref().map(storable),
-            parent: outcome.parent,
+            parent: outcome.parent.or(envelope.parent_operation),
             root: envelope.root_operation,
-            retry_of: outcome.retry_of,
+            retry_of: outcome.retry_of.or(envelope.retry_of),
             created_at: in_range(
                 DateTime::from_timestamp_micros(outcome.created_at).unwrap_or(record.timestamp),
             ),
@@ -202,6 +194,9 @@ impl Place {
         }
     }
 }
+
+/// What nearly everything is.
+const COMMAND: &str = "command";
 
 /// The name of an operation whose command does not say its type; the handler's word too.
 const UNKNOWN: &str = "unknown";

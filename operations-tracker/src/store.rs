@@ -1,4 +1,4 @@
-//! Operations in PostgreSQL: one upsert for a batch, one look-up by id.
+//! Operations in PostgreSQL: one upsert for a batch, one look-up of an operation with what it led to.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,9 @@ pub const SCHEMA: &str = "operations";
 pub struct Operation {
     /// Its id.
     pub id: Uuid,
-    /// The command's type.
+    /// What began it: `command` or `deadline`.
+    pub kind: String,
+    /// The command's type, or the deadline's name.
     pub name: String,
     /// `pending`, `running`, or one of the terminal states.
     pub state: String,
@@ -36,7 +38,7 @@ pub struct Operation {
     pub version: Option<i64>,
     /// What a read has to wait for to see what the decision saw.
     pub position: Option<String>,
-    /// The operation whose workflow sent this one.
+    /// The operation whose fact led to this one.
     pub parent: Option<Uuid>,
     /// The operation that began the workflow.
     pub root: Option<Uuid>,
@@ -48,15 +50,48 @@ pub struct Operation {
     pub updated_at: Timestamp,
 }
 
-/// The operation's row.
-pub async fn find(pool: &PgPool, id: Uuid) -> Result<Option<Operation>, sqlx::Error> {
-    sqlx::query_as(
-        "select id, name, state, aggregate, resource_id, code, reason, user_id, version, position, parent, root, \
-         retry_of, created_at, updated_at from operations.operation where id = $1",
-    )
-    .bind(id)
-    .fetch_optional(pool)
-    .await
+impl Operation {
+    /// Whether its state is a terminal one.
+    pub fn has_ended(&self) -> bool {
+        !matches!(self.state.as_str(), "pending" | "running")
+    }
+}
+
+/// An operation, and what belongs to the same root, all as they were at one instant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// The operation.
+    pub operation: Operation,
+    /// What its root, or it itself if it has none, led to: the oldest first, at most [`MOST_RELATED`].
+    pub related: Vec<Operation>,
+    /// Whether there were more.
+    pub truncated: bool,
+}
+
+/// How many descendants are shown of one root.
+pub const MOST_RELATED: usize = 200;
+
+/// The operation, and what is related to it. One statement, so that an operation that has ended is never seen beside
+/// children that had not ended before it did.
+pub async fn find(pool: &PgPool, id: Uuid) -> Result<Option<Found>, sqlx::Error> {
+    // One more than are shown tells that there are more; the operation itself may be among them.
+    let limit = i64::try_from(MOST_RELATED + 1).unwrap_or(i64::MAX);
+    let mut rows: Vec<Operation> = sqlx::query_as(include_str!("find.sql"))
+        .bind(id)
+        .bind(limit)
+        .fetch_all(pool)
+        .await?;
+    if rows.is_empty() {
+        return Ok(None);
+    }
+    let operation = rows.remove(0);
+    let truncated = rows.len() > MOST_RELATED;
+    rows.truncate(MOST_RELATED);
+    Ok(Some(Found {
+        operation,
+        related: rows,
+        truncated,
+    }))
 }
 
 /// Writes a folded batch.
@@ -104,6 +139,7 @@ async fn upsert(
         .bind(column(batch, |said| said.retry_of))
         .bind(column(batch, |said| said.created_at))
         .bind(column(batch, |said| said.updated_at))
+        .bind(column(batch, |said| said.kind))
         .fetch_all(transaction)
         .await
 }

@@ -2,17 +2,17 @@
 -- `wins` is `Sighting::beats`.
 insert into operations.operation as known
     (id, state, rank, topic, partition, "offset", name, aggregate, resource_id, code, reason, user_id, version,
-     position, parent, root, retry_of, created_at, updated_at)
+     position, parent, root, retry_of, created_at, updated_at, kind)
 select * from unnest(
     $1::uuid[], $2::text[], $3::smallint[], $4::text[], $5::integer[], $6::bigint[], $7::text[], $8::text[],
     $9::text[], $10::text[], $11::text[], $12::text[], $13::bigint[], $14::text[], $15::uuid[], $16::uuid[],
-    $17::uuid[], $18::timestamptz[], $19::timestamptz[])
+    $17::uuid[], $18::timestamptz[], $19::timestamptz[], $20::text[])
 on conflict (id) do update set
     (state, rank, topic, partition, "offset", name, aggregate, resource_id, code, reason, user_id, version,
-     position, parent, root, retry_of, updated_at) = (
+     position, parent, root, retry_of, updated_at, kind) = (
         select said.state, said.rank, said.topic, said.partition, said."offset", said.name, said.aggregate,
                said.resource_id, said.code, said.reason, said.user_id, said.version, said.position, said.parent,
-               said.root, said.retry_of, said.updated_at
+               said.root, said.retry_of, said.updated_at, said.kind
         from (select (case when excluded.rank > known.rank
                              or (excluded.rank = known.rank
                                  and (excluded.topic, excluded.partition, excluded."offset")

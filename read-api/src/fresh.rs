@@ -2,7 +2,7 @@
 
 use axum::http::{HeaderMap, StatusCode, header};
 use factline_http::{Problem, freshness};
-use factline_postgres::{Snapshots, snapshot};
+use factline_postgres::{Snapshots, is_away, snapshot};
 use sqlx::{Postgres, Transaction};
 
 /// A snapshot in which the view behind `checkpoints` has passed the request's `Factline-Position`, if it has one.
@@ -23,15 +23,7 @@ pub(crate) async fn snapshot(
 /// 503 if the database is away, else 500.
 #[expect(clippy::needless_pass_by_value, reason = "to be used with map_err")]
 pub(crate) fn database(error: sqlx::Error) -> Problem {
-    let away = match &error {
-        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => true,
-        // Connection failure, no resources, shutting down.
-        sqlx::Error::Database(error) => error.code().is_some_and(|code| {
-            code.starts_with("08") || code.starts_with("53") || code.starts_with("57P")
-        }),
-        _ => false,
-    };
-    if away {
+    if is_away(&error) {
         tracing::warn!(%error, "database is away");
         Problem::unavailable("the database does not answer", 1)
     } else {

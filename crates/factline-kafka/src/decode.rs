@@ -1,8 +1,8 @@
 //! From a record's bytes to a message, the registry's schema in between.
 
-use factline::Messages;
 use factline::avro;
 use factline::envelope::{Envelope, InvalidEnvelope};
+use factline::{Messages, Outcome};
 
 use crate::frame;
 use crate::record::Record;
@@ -66,6 +66,14 @@ pub async fn value<M: Messages>(
         return Err(Error::OtherRecord { header, schema });
     }
     Ok(M::decode(&envelope.record, &codec, datum)?)
+}
+
+/// Decodes a record as an outcome.
+pub async fn outcome(registry: &Registry, record: &Record) -> Result<(Envelope, Outcome), Error> {
+    let envelope = record.envelope()?;
+    let (id, datum) = frame::read(record.value.as_deref().ok_or(Error::NoValue)?)?;
+    let outcome = registry.codec(id).await?.decode(datum)?;
+    Ok((envelope, outcome))
 }
 
 /// Decodes the value of a record as JSON by the schema that wrote it, whatever record it is. Answers the record's full

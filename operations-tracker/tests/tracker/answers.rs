@@ -143,10 +143,11 @@ async fn an_operation_is_shown_from_its_beginning_to_its_end() {
     assert_eq!(
         shown,
         json!({
-            "id": operation, "name": "ordering.ShipOrder", "state": "pending", "success": null,
+            "id": operation, "kind": "command", "name": "ordering.ShipOrder", "state": "pending", "success": null,
             "code": null, "reason": null, "resource": resource, "user_id": "anonymous",
-            "version": null, "position": null,
+            "version": null, "position": null, "parent": null, "root": null, "retry_of": null,
             "created_at": "2023-11-14T22:13:20.123456Z", "updated_at": updated_at,
+            "children": [],
         })
     );
     let client = reqwest::Client::new();

@@ -10,3 +10,4 @@ mod any_order;
 mod rights;
 mod system;
 mod undecodable;
+mod workflows;

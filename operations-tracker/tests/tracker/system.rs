@@ -182,10 +182,21 @@ impl System {
 
     /// Appends an outcome as a handler does.
     pub(crate) async fn outcome(&self, outcome: &Outcome, partition: i32) -> Place {
+        self.outcome_in(&envelope(outcome.operation_id), outcome, partition)
+            .await
+    }
+
+    /// The same in an envelope that says more.
+    pub(crate) async fn outcome_in(
+        &self,
+        envelope: &Envelope,
+        outcome: &Outcome,
+        partition: i32,
+    ) -> Place {
         let codec = avro::Codec::parse(outcome::SCHEMA.json).unwrap();
         let value = frame::write(self.outcome_schema, &codec.encode(outcome).unwrap());
-        let headers = command_headers(outcome.operation_id);
-        self.append_outcome(headers, Some(&value), partition).await
+        self.append_outcome(headers(envelope), Some(&value), partition)
+            .await
     }
 
     pub(crate) async fn append_outcome(
@@ -236,15 +247,25 @@ impl System {
     }
 }
 
-/// The headers that an edge writes.
-pub(crate) fn command_headers(operation: Uuid) -> Headers {
+/// The envelope that an edge writes.
+pub(crate) fn envelope(operation: Uuid) -> Envelope {
     let now = Timestamp::from_timestamp_micros(1_700_000_000_123_456).unwrap();
     let subject = Uuid::from_u128(17).to_string();
     Envelope::of_command(operation, "ordering.ShipOrder", "/test", &subject, now)
+}
+
+/// An envelope as headers.
+pub(crate) fn headers(envelope: &Envelope) -> Headers {
+    envelope
         .to_headers()
         .into_iter()
         .map(|(name, value)| (name, value.into_bytes()))
         .collect()
+}
+
+/// The headers that an edge writes.
+pub(crate) fn command_headers(operation: Uuid) -> Headers {
+    headers(&envelope(operation))
 }
 
 /// An outcome of that command.

@@ -73,7 +73,8 @@ async fn commands_that_cannot_be_read_are_pending_until_the_handler_says_failed(
 }
 
 async fn row(system: &System, operation: Uuid) -> Operation {
-    store::find(&system.pool, operation).await.unwrap().unwrap()
+    let found = store::find(&system.pool, operation).await.unwrap();
+    found.unwrap().operation
 }
 
 async fn until(system: &System, operation: Uuid, expected: &str) {

@@ -1,0 +1,91 @@
+use chrono::TimeDelta;
+use factline::Timestamp;
+
+use super::*;
+
+/// Operation `id`, the `id`-th to be made, of the root 1.
+fn operation(id: u128, parent: u128) -> Operation {
+    let created_at =
+        Timestamp::UNIX_EPOCH + TimeDelta::seconds(i64::try_from(id).unwrap_or_default());
+    Operation {
+        id: Uuid::from_u128(id),
+        kind: "command".to_owned(),
+        name: "people.Greet".to_owned(),
+        state: "pending".to_owned(),
+        aggregate: "people.person".to_owned(),
+        resource_id: None,
+        code: None,
+        reason: None,
+        user_id: "eve".to_owned(),
+        version: None,
+        position: None,
+        parent: Some(Uuid::from_u128(parent)),
+        root: Some(Uuid::from_u128(1)),
+        retry_of: None,
+        created_at,
+        updated_at: created_at,
+    }
+}
+
+fn root() -> Operation {
+    Operation {
+        parent: None,
+        root: None,
+        ..operation(1, 0)
+    }
+}
+
+fn found(operation: Operation, related: impl IntoIterator<Item = (u128, u128)>) -> Found {
+    let related = related
+        .into_iter()
+        .map(|(id, parent)| self::operation(id, parent));
+    Found {
+        operation,
+        related: related.collect(),
+        truncated: false,
+    }
+}
+
+/// Such as `1(2(4) 3)`.
+fn drawn(tree: &Tree<'_>) -> String {
+    let id = tree.operation.id.as_u128();
+    if tree.children.is_empty() {
+        return id.to_string();
+    }
+    let children: Vec<String> = tree.children.iter().map(drawn).collect();
+    format!("{id}({})", children.join(" "))
+}
+
+#[test]
+fn operations_hang_below_their_parents() {
+    let related = [(2, 1), (3, 1), (4, 2), (5, 4)];
+    assert_eq!(drawn(&tree(&found(root(), related)).0), "1(2(4(5)) 3)");
+    let (below, truncated) = (found(operation(2, 1), related), false);
+    assert_eq!(drawn(&tree(&below).0), "2(4(5))");
+    assert_eq!(tree(&below).1, truncated);
+}
+
+#[test]
+fn an_operation_whose_parent_is_not_there_hangs_below_the_root() {
+    let related = [(3, 1), (4, 2), (5, 4)];
+    assert_eq!(drawn(&tree(&found(root(), related)).0), "1(3 4(5))");
+}
+
+#[test]
+fn rings_are_opened_and_nothing_is_lost() {
+    let ring = [(2, 4), (3, 2), (4, 3), (5, 5), (1, 4)];
+    assert_eq!(drawn(&tree(&found(root(), ring)).0), "1(4(2(3)) 5)");
+    // In the ring itself, too, it ends.
+    assert_eq!(drawn(&tree(&found(operation(3, 2), ring)).0), "3");
+}
+
+#[test]
+fn a_tree_is_no_deeper_than_can_be_read() {
+    let chain = |length: u128| found(root(), (2..2 + length).map(|id| (id, id - 1)));
+    let deepest = DEEPEST as u128;
+    assert!(!tree(&chain(deepest)).1);
+    let longer = chain(deepest + 1);
+    let (shown, truncated) = tree(&longer);
+    assert!(truncated);
+    assert_eq!(drawn(&shown).matches('(').count(), DEEPEST);
+}
