@@ -34,6 +34,7 @@ pub fn contexts() -> Vec<Hosted> {
     vec![
         hosted::<catalog::Product>(&catalog::PRODUCT),
         hosted::<ordering::Order>(&ordering::ORDER),
+        hosted::<payment::Payment>(&payment::PAYMENT),
     ]
 }
 

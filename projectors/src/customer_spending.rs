@@ -95,6 +95,6 @@ fn change(event: &Event) -> Option<Change<'_>> {
             units: cancelled.units,
             total: &cancelled.total,
         }),
-        Event::OrderShipped(_) => None,
+        Event::OrderConfirmed(_) | Event::OrderShipped(_) => None,
     }
 }

@@ -50,8 +50,10 @@ pub struct Order {
 /// An order's stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
-    /// Placed here, not yet shipped.
+    /// Placed here, not yet paid or shipped.
     Placed,
+    /// Paid, not yet shipped.
+    Confirmed,
     /// Shipped.
     Shipped,
     /// Called off.
@@ -62,12 +64,19 @@ pub enum State {
 
 impl State {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Placed, Self::Shipped, Self::Cancelled, Self::Recorded];
+    pub const ALL: [Self; 5] = [
+        Self::Placed,
+        Self::Confirmed,
+        Self::Shipped,
+        Self::Cancelled,
+        Self::Recorded,
+    ];
 
     /// As it stands in the table.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Placed => "placed",
+            Self::Confirmed => "confirmed",
             Self::Shipped => "shipped",
             Self::Cancelled => "cancelled",
             Self::Recorded => "recorded",
@@ -84,6 +93,7 @@ impl Projection for Orders {
         vec![match &event.event {
             Event::OrderPlaced(placed) => placed.order_id,
             Event::PastOrderRecorded(recorded) => recorded.order_id,
+            Event::OrderConfirmed(confirmed) => confirmed.order_id,
             Event::OrderShipped(shipped) => shipped.order_id,
             Event::OrderCancelled(cancelled) => cancelled.order_id,
         }]
@@ -118,6 +128,16 @@ impl Projection for Orders {
                 updated_at: time,
                 cancel_reason: None,
                 version,
+            }),
+            Event::OrderConfirmed(_) => row.map(|order| Order {
+                // One that was shipped before it was paid is past this.
+                state: match order.state {
+                    State::Placed => State::Confirmed,
+                    later => later,
+                },
+                updated_at: time,
+                version,
+                ..order
             }),
             Event::OrderShipped(_) => row.map(|order| Order {
                 state: State::Shipped,

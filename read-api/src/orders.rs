@@ -29,7 +29,7 @@ pub(crate) const RESOURCE: Resource = Resource {
 };
 
 const CHECKPOINTS: &str = "read.orders_checkpoint";
-const STATES: [&str; 4] = ["placed", "shipped", "cancelled", "recorded"];
+const STATES: [&str; 5] = ["placed", "confirmed", "shipped", "cancelled", "recorded"];
 const SELECT: &str = "select order_id, customer_id, state, lines::text, units, total_amount, currency, source, \
      ordered_on, placed_at, updated_at, cancel_reason, version, ordered_at from read.orders ";
 

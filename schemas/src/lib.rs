@@ -6,7 +6,11 @@
 use factline::Contract;
 
 /// Every aggregate.
-pub const ALL: &[&Contract] = &[&catalog_schemas::PRODUCT, &ordering_schemas::ORDER];
+pub const ALL: &[&Contract] = &[
+    &catalog_schemas::PRODUCT,
+    &ordering_schemas::ORDER,
+    &payment_schemas::PAYMENT,
+];
 
 #[cfg(test)]
 mod tests {

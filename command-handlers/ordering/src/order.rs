@@ -3,8 +3,8 @@
 use factline::{Aggregate, Decision, Timestamp};
 use ordering_schemas::order::{Command, Event};
 use ordering_schemas::{
-    CancelOrder, Line, Money, OrderCancelled, OrderPlaced, OrderShipped, PastOrderRecorded,
-    ShipOrder,
+    CancelOrder, ConfirmOrder, Line, Money, OrderCancelled, OrderConfirmed, OrderPlaced,
+    OrderShipped, PastOrderRecorded, ShipOrder,
 };
 use serde::{Deserialize, Serialize};
 
@@ -28,12 +28,21 @@ pub enum Order {
         /// Compared when the order is placed again.
         lines: Vec<Line>,
     },
-    /// On its way: nothing more can happen to it.
-    Shipped {
-        /// Compared when the order is placed again.
-        customer_id: String,
+    /// Paid, and not yet on its way: it cannot be called off any more.
+    Confirmed {
+        /// Who bought what.
+        bought: Bought,
         /// Compared when the order is placed again.
         lines: Vec<Line>,
+    },
+    /// On its way. It cannot be called off; if it was not paid before, it can still be confirmed.
+    Shipped {
+        /// Who bought what.
+        bought: Bought,
+        /// Compared when the order is placed again.
+        lines: Vec<Line>,
+        /// Whether it is paid.
+        confirmed: bool,
     },
     /// Called off.
     Cancelled,
@@ -68,25 +77,23 @@ impl Aggregate for Order {
 
     fn decide(&self, command: Command, _now: Timestamp) -> Result<Decision<Event>, Rejection> {
         use Command::{
-            CancelOrder as Cancel, PlaceOrder as Place, RecordPastOrder as Record,
-            ShipOrder as Ship,
+            CancelOrder as Cancel, ConfirmOrder as Confirm, PlaceOrder as Place,
+            RecordPastOrder as Record, ShipOrder as Ship,
         };
-        use Order::{Cancelled, Placed, Recorded, Shipped, Unplaced};
+        use Order::{Cancelled, Confirmed, Placed, Recorded, Shipped, Unplaced};
 
         match (self, command) {
             (Unplaced, Place(command)) => place(command).map(Decision::event),
             (Unplaced, Record(command)) => record(command).map(Decision::event),
-            (Unplaced, Cancel(_) | Ship(_)) => Err(Rejection::OrderNotFound),
+            (Unplaced, Cancel(_) | Confirm(_) | Ship(_)) => Err(Rejection::OrderNotFound),
 
             // Placed or recorded before: the same again is already so, anything else is another order.
             (
-                Placed {
-                    bought: Bought { customer_id, .. },
-                    lines,
-                }
-                | Shipped { customer_id, lines },
+                Placed { bought, lines }
+                | Confirmed { bought, lines }
+                | Shipped { bought, lines, .. },
                 Place(command),
-            ) if command.customer_id == *customer_id && command.lines == *lines => {
+            ) if command.customer_id == bought.customer_id && command.lines == *lines => {
                 Ok(Decision::nothing())
             }
             (
@@ -104,24 +111,47 @@ impl Aggregate for Order {
             {
                 Ok(Decision::nothing())
             }
-            (Placed { .. } | Shipped { .. } | Recorded { .. }, Place(_) | Record(_)) => {
-                Err(Rejection::OrderExists)
-            }
+            (
+                Placed { .. } | Confirmed { .. } | Shipped { .. } | Recorded { .. },
+                Place(_) | Record(_),
+            ) => Err(Rejection::OrderExists),
 
             // A past order can be cancelled, since that is how a wrong migration is taken back.
             (Placed { bought, .. } | Recorded { bought, .. }, Cancel(command)) => {
                 reason(&command.reason)?;
                 Ok(Decision::event(cancelled(bought, command)))
             }
+            (Confirmed { .. }, Cancel(_)) => Err(Rejection::OrderConfirmed),
             (Shipped { .. }, Cancel(_)) => Err(Rejection::OrderShipped),
 
-            (Placed { bought, .. }, Ship(command)) => {
+            // The money of an order that was shipped before it was paid is as welcome as any.
+            (
+                Placed { bought, .. }
+                | Shipped {
+                    bought,
+                    confirmed: false,
+                    ..
+                },
+                Confirm(command),
+            ) => Ok(Decision::event(confirmed(bought, &command))),
+
+            (Placed { bought, .. } | Confirmed { bought, .. }, Ship(command)) => {
                 Ok(Decision::event(shipped(bought, &command)))
             }
-            (Recorded { .. }, Ship(_)) => Err(Rejection::OrderRecorded),
+            (Recorded { .. }, Confirm(_) | Ship(_)) => Err(Rejection::OrderRecorded),
 
-            (Shipped { .. }, Ship(_)) | (Cancelled, Cancel(_)) => Ok(Decision::nothing()),
-            (Cancelled, Place(_) | Record(_) | Ship(_)) => Err(Rejection::OrderCancelled),
+            (
+                Confirmed { .. }
+                | Shipped {
+                    confirmed: true, ..
+                },
+                Confirm(_),
+            )
+            | (Shipped { .. }, Ship(_))
+            | (Cancelled, Cancel(_)) => Ok(Decision::nothing()),
+            (Cancelled, Place(_) | Record(_) | Confirm(_) | Ship(_)) => {
+                Err(Rejection::OrderCancelled)
+            }
         }
     }
 
@@ -129,9 +159,19 @@ impl Aggregate for Order {
         match (self, event) {
             (Self::Unplaced, Event::OrderPlaced(event)) => Self::after_placing(event),
             (Self::Unplaced, Event::PastOrderRecorded(event)) => Self::after_recording(event),
+            (Self::Placed { bought, lines }, Event::OrderConfirmed(_)) => {
+                Self::Confirmed { bought, lines }
+            }
             (Self::Placed { bought, lines }, Event::OrderShipped(_)) => Self::Shipped {
-                customer_id: bought.customer_id,
+                bought,
                 lines,
+                confirmed: false,
+            },
+            (Self::Confirmed { bought, lines }, Event::OrderShipped(_))
+            | (Self::Shipped { bought, lines, .. }, Event::OrderConfirmed(_)) => Self::Shipped {
+                bought,
+                lines,
+                confirmed: true,
             },
             (Self::Placed { .. } | Self::Recorded { .. }, Event::OrderCancelled(_)) => {
                 Self::Cancelled
@@ -141,6 +181,7 @@ impl Aggregate for Order {
                 order,
                 Event::OrderPlaced(_)
                 | Event::PastOrderRecorded(_)
+                | Event::OrderConfirmed(_)
                 | Event::OrderShipped(_)
                 | Event::OrderCancelled(_),
             ) => order,
@@ -179,6 +220,14 @@ fn cancelled(bought: &Bought, command: CancelOrder) -> OrderCancelled {
         customer_id: bought.customer_id.clone(),
         reason: command.reason,
         units: bought.units,
+        total: bought.total.clone(),
+    }
+}
+
+fn confirmed(bought: &Bought, command: &ConfirmOrder) -> OrderConfirmed {
+    OrderConfirmed {
+        order_id: command.order_id,
+        customer_id: bought.customer_id.clone(),
         total: bought.total.clone(),
     }
 }

@@ -61,6 +61,9 @@ pub enum Rejection {
     /// The id is taken by an order with other contents.
     #[error("there is another order with this id")]
     OrderExists,
+    /// It is paid: too late to call it off.
+    #[error("the order has been confirmed")]
+    OrderConfirmed,
     /// Too late to call it off.
     #[error("the order has been shipped")]
     OrderShipped,
@@ -86,6 +89,7 @@ impl factline::Rejection for Rejection {
             Self::TotalTooLarge => "total_too_large",
             Self::OrderNotFound => "order_not_found",
             Self::OrderExists => "order_exists",
+            Self::OrderConfirmed => "order_confirmed",
             Self::OrderShipped => "order_shipped",
             Self::OrderCancelled => "order_cancelled",
             Self::OrderRecorded => "order_recorded",

@@ -4,6 +4,7 @@
 //! - [`topics`], [`provision`], [`plan`]: what exists, under which names, with which settings
 //! - [`registry`], [`frame`], [`decode`], [`record`]: from bytes to messages and back
 //! - [`handler`]: the command handler
+//! - [`reaction`], [`policy`]: what is done about facts, at least once, and what policies ask for, once in effect
 //! - [`reading`], [`history`]: what stands on a topic, and what happened to one aggregate, for tools
 //!
 //! This crate knows no business: an aggregate comes in as a [`factline::Aggregate`] and a [`factline::Contract`].
@@ -15,7 +16,9 @@ pub mod handler;
 pub mod history;
 pub mod identity;
 pub mod plan;
+pub mod policy;
 pub mod provision;
+pub mod reaction;
 pub mod reading;
 pub mod record;
 pub mod registry;

@@ -202,7 +202,7 @@ pub fn check_partitions(config: &KafkaConfig, topic: &str, expected: i32) -> Res
 }
 
 /// Asks again while brokers learn, one after the other, of a topic that was just made or a group never seen.
-fn patiently<T>(ask: impl Fn() -> Result<T, Error>) -> Result<T, Error> {
+pub(crate) fn patiently<T>(ask: impl Fn() -> Result<T, Error>) -> Result<T, Error> {
     use RDKafkaErrorCode as Code;
     let start = Instant::now();
     loop {

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | topics | `<prefix><context>.<aggregate>.` + `commands`, `events`, `outcomes`, `snapshots`, `dead-letters` |
 //! | the handler's consumer group | `<prefix>handler.<context>.<aggregate>` |
+//! | a policy's consumer group | `<prefix>policy.<name>` |
 //! | registry subject | `<topic>-<full name of the record>`, which Confluent calls topic-record naming |
 //! | partition | murmur2 of the key, as Java clients have it |
 
@@ -71,6 +72,11 @@ impl Topics {
     pub fn handler_group(&self) -> &str {
         &self.handler_group
     }
+}
+
+/// The consumer group of a policy.
+pub fn policy_group(prefix: &str, policy: &str) -> String {
+    format!("{prefix}policy.{policy}")
 }
 
 /// The registry subject of a record on a topic.

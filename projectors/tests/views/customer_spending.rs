@@ -4,7 +4,7 @@ use factline::Recorded;
 use ordering_schemas::order::Event;
 use projectors::customer_spending::{CustomerSpending, Spending};
 
-use crate::histories::{cancelled, history, money, placed, recorded, rows, shipped};
+use crate::histories::{cancelled, confirmed, history, money, placed, recorded, rows, shipped};
 
 /// What a reader sees: the rows of all partitions added up.
 fn spending(
@@ -57,7 +57,11 @@ fn a_customer_who_cancelled_everything_is_known_with_nothing() {
 #[test]
 fn shipping_changes_nothing() {
     let before = history([placed(1, "ann", 250, "EUR")]);
-    let after = history([placed(1, "ann", 250, "EUR"), shipped(1, "ann")]);
+    let after = history([
+        placed(1, "ann", 250, "EUR"),
+        confirmed(1, "ann", 250, "EUR"),
+        shipped(1, "ann"),
+    ]);
     assert_eq!(
         rows::<CustomerSpending>(&before),
         rows::<CustomerSpending>(&after)

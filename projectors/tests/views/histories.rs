@@ -6,7 +6,9 @@ use chrono::TimeDelta;
 use factline::{Envelope, Messages, Projection, Recorded, Timestamp, id};
 use factline_kafka::topics::partition_of;
 use ordering_schemas::order::Event;
-use ordering_schemas::{Line, Money, OrderCancelled, OrderPlaced, OrderShipped, PastOrderRecorded};
+use ordering_schemas::{
+    Line, Money, OrderCancelled, OrderConfirmed, OrderPlaced, OrderShipped, PastOrderRecorded,
+};
 use uuid::Uuid;
 
 /// An order's id, for a number.
@@ -57,6 +59,16 @@ pub(crate) fn recorded(order: u32, customer: &str, units: i64, total: Money) -> 
     .into()
 }
 
+/// Confirms what [`placed`] placed.
+pub(crate) fn confirmed(order: u32, customer: &str, price: i64, currency: &str) -> Event {
+    OrderConfirmed {
+        order_id: order_id(order),
+        customer_id: customer.to_owned(),
+        total: money(price * 3, currency),
+    }
+    .into()
+}
+
 pub(crate) fn shipped(order: u32, customer: &str) -> Event {
     OrderShipped {
         order_id: order_id(order),
@@ -93,6 +105,7 @@ impl Happened for Event {
         match self {
             Event::OrderPlaced(event) => event.order_id,
             Event::PastOrderRecorded(event) => event.order_id,
+            Event::OrderConfirmed(event) => event.order_id,
             Event::OrderShipped(event) => event.order_id,
             Event::OrderCancelled(event) => event.order_id,
         }

@@ -3,7 +3,7 @@
 use projectors::orders::{Order, Orders, State};
 
 use crate::histories::{
-    at, cancelled, history, money, order_id, partition, placed, recorded, rows, shipped,
+    at, cancelled, confirmed, history, money, order_id, partition, placed, recorded, rows, shipped,
 };
 
 fn only(events: impl IntoIterator<Item = ordering_schemas::order::Event>) -> Order {
@@ -33,6 +33,22 @@ fn shipping_changes_the_state() {
     assert_eq!((order.state, order.version), (State::Shipped, 2));
     assert_eq!((order.ordered_at, order.updated_at), (at(0), at(1)));
     assert_eq!(order.total, money(750, "EUR"));
+}
+
+#[test]
+fn confirming_is_a_state_before_shipping() {
+    let confirm = || confirmed(1, "ann", 250, "EUR");
+    let order = only([placed(1, "ann", 250, "EUR"), confirm()]);
+    assert_eq!((order.state, order.version), (State::Confirmed, 2));
+    assert_eq!((order.ordered_at, order.updated_at), (at(0), at(1)));
+    for rest in [
+        [confirm(), shipped(1, "ann")],
+        [shipped(1, "ann"), confirm()],
+    ] {
+        let [one, next] = rest;
+        let order = only([placed(1, "ann", 250, "EUR"), one, next]);
+        assert_eq!((order.state, order.version), (State::Shipped, 3));
+    }
 }
 
 #[test]

@@ -15,7 +15,7 @@ use projectors::orders::Orders;
 use sqlx::PgPool;
 
 use crate::histories::{
-    Happened, cancelled, history, money, partition, placed, recorded, rows, shipped,
+    Happened, cancelled, confirmed, history, money, partition, placed, recorded, rows, shipped,
 };
 
 pub(crate) async fn servers() -> &'static Servers {
@@ -47,6 +47,7 @@ fn lives() -> Vec<Recorded<Event>> {
         match number % 5 {
             1 => events.push(shipped(number, customer)),
             2 => events.push(cancelled(number, customer, i64::from(number), "EUR")),
+            3 => events.push(confirmed(number, customer, i64::from(number), "EUR")),
             _ => {}
         }
     }

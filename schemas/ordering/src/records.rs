@@ -18,6 +18,13 @@ pub struct CancelOrder {
     pub reason: String,
 }
 
+/// The order is paid: it shall no longer be called off.
+#[derive(Debug, PartialEq, Eq, Clone, serde::Deserialize, serde::Serialize)]
+pub struct ConfirmOrder {
+    /// The order to confirm.
+    pub order_id: uuid::Uuid,
+}
+
 /// Some units of one product, with its name and price as they were when the order was placed.
 #[derive(Debug, PartialEq, Eq, Clone, serde::Deserialize, serde::Serialize)]
 pub struct Line {
@@ -43,6 +50,17 @@ pub struct OrderCancelled {
     /// Units no longer bought.
     pub units: i64,
     /// Money no longer owed.
+    pub total: Money,
+}
+
+/// An order was paid. From now on it cannot be called off.
+#[derive(Debug, PartialEq, Eq, Clone, serde::Deserialize, serde::Serialize)]
+pub struct OrderConfirmed {
+    /// The order.
+    pub order_id: uuid::Uuid,
+    /// Whose order it is.
+    pub customer_id: String,
+    /// The money that it was paid with.
     pub total: Money,
 }
 
@@ -129,6 +147,8 @@ pub mod order {
     pub enum Command {
         /// Call an order off before it is shipped.
         CancelOrder(super::CancelOrder),
+        /// The order is paid: it shall no longer be called off.
+        ConfirmOrder(super::ConfirmOrder),
         /// A customer wants to buy these lines.
         PlaceOrder(super::PlaceOrder),
         /// Take over an order that was completed elsewhere, as a migration does.
@@ -141,6 +161,10 @@ pub mod order {
             factline::RecordSchema {
                 name: "ordering.CancelOrder",
                 json: r##"{"aggregate":"ordering.order","doc":"Call an order off before it is shipped.","fields":[{"doc":"The order to cancel.","name":"order_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"Why, in the words of whoever cancels.","name":"reason","personal":true,"type":"string"}],"name":"CancelOrder","namespace":"ordering","role":"command","type":"record"}"##,
+            },
+            factline::RecordSchema {
+                name: "ordering.ConfirmOrder",
+                json: r##"{"aggregate":"ordering.order","doc":"The order is paid: it shall no longer be called off.","fields":[{"doc":"The order to confirm.","name":"order_id","type":{"logicalType":"uuid","type":"string"}}],"name":"ConfirmOrder","namespace":"ordering","role":"command","type":"record"}"##,
             },
             factline::RecordSchema {
                 name: "ordering.PlaceOrder",
@@ -158,6 +182,7 @@ pub mod order {
         fn record(&self) -> &'static str {
             match self {
                 Self::CancelOrder(_) => "ordering.CancelOrder",
+                Self::ConfirmOrder(_) => "ordering.ConfirmOrder",
                 Self::PlaceOrder(_) => "ordering.PlaceOrder",
                 Self::RecordPastOrder(_) => "ordering.RecordPastOrder",
                 Self::ShipOrder(_) => "ordering.ShipOrder",
@@ -166,6 +191,7 @@ pub mod order {
         fn encode(&self, codec: &factline::avro::Codec) -> Result<Vec<u8>, factline::avro::Error> {
             match self {
                 Self::CancelOrder(record) => codec.encode(record),
+                Self::ConfirmOrder(record) => codec.encode(record),
                 Self::PlaceOrder(record) => codec.encode(record),
                 Self::RecordPastOrder(record) => codec.encode(record),
                 Self::ShipOrder(record) => codec.encode(record),
@@ -178,6 +204,7 @@ pub mod order {
         ) -> Result<Self, factline::avro::Error> {
             match record {
                 "ordering.CancelOrder" => codec.decode(datum).map(Self::CancelOrder),
+                "ordering.ConfirmOrder" => codec.decode(datum).map(Self::ConfirmOrder),
                 "ordering.PlaceOrder" => codec.decode(datum).map(Self::PlaceOrder),
                 "ordering.RecordPastOrder" => codec.decode(datum).map(Self::RecordPastOrder),
                 "ordering.ShipOrder" => codec.decode(datum).map(Self::ShipOrder),
@@ -190,6 +217,11 @@ pub mod order {
     impl From<super::CancelOrder> for Command {
         fn from(record: super::CancelOrder) -> Self {
             Self::CancelOrder(record)
+        }
+    }
+    impl From<super::ConfirmOrder> for Command {
+        fn from(record: super::ConfirmOrder) -> Self {
+            Self::ConfirmOrder(record)
         }
     }
     impl From<super::PlaceOrder> for Command {
@@ -212,6 +244,8 @@ pub mod order {
     pub enum Event {
         /// An order was called off. Carries what a sum over orders has to take back.
         OrderCancelled(super::OrderCancelled),
+        /// An order was paid. From now on it cannot be called off.
+        OrderConfirmed(super::OrderConfirmed),
         /// An order was placed.
         OrderPlaced(super::OrderPlaced),
         /// The parcel has left.
@@ -224,6 +258,10 @@ pub mod order {
             factline::RecordSchema {
                 name: "ordering.OrderCancelled",
                 json: r##"{"aggregate":"ordering.order","doc":"An order was called off. Carries what a sum over orders has to take back.","fields":[{"doc":"The order.","name":"order_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"Whose order it was.","name":"customer_id","personal":true,"type":"string"},{"doc":"Why.","name":"reason","personal":true,"type":"string"},{"doc":"Units no longer bought.","name":"units","type":"long"},{"doc":"Money no longer owed.","name":"total","type":{"doc":"An amount of money in the minor units of its currency: 29.33 dollars are 2933 USD.","fields":[{"doc":"Minor units (cents), may be negative.","name":"amount","type":"long"},{"doc":"ISO 4217 code, three capital letters.","name":"currency","type":"string"}],"name":"Money","namespace":"money","type":"record"}}],"name":"OrderCancelled","namespace":"ordering","role":"event","type":"record"}"##,
+            },
+            factline::RecordSchema {
+                name: "ordering.OrderConfirmed",
+                json: r##"{"aggregate":"ordering.order","doc":"An order was paid. From now on it cannot be called off.","fields":[{"doc":"The order.","name":"order_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"Whose order it is.","name":"customer_id","personal":true,"type":"string"},{"doc":"The money that it was paid with.","name":"total","type":{"doc":"An amount of money in the minor units of its currency: 29.33 dollars are 2933 USD.","fields":[{"doc":"Minor units (cents), may be negative.","name":"amount","type":"long"},{"doc":"ISO 4217 code, three capital letters.","name":"currency","type":"string"}],"name":"Money","namespace":"money","type":"record"}}],"name":"OrderConfirmed","namespace":"ordering","role":"event","type":"record"}"##,
             },
             factline::RecordSchema {
                 name: "ordering.OrderPlaced",
@@ -241,6 +279,7 @@ pub mod order {
         fn record(&self) -> &'static str {
             match self {
                 Self::OrderCancelled(_) => "ordering.OrderCancelled",
+                Self::OrderConfirmed(_) => "ordering.OrderConfirmed",
                 Self::OrderPlaced(_) => "ordering.OrderPlaced",
                 Self::OrderShipped(_) => "ordering.OrderShipped",
                 Self::PastOrderRecorded(_) => "ordering.PastOrderRecorded",
@@ -249,6 +288,7 @@ pub mod order {
         fn encode(&self, codec: &factline::avro::Codec) -> Result<Vec<u8>, factline::avro::Error> {
             match self {
                 Self::OrderCancelled(record) => codec.encode(record),
+                Self::OrderConfirmed(record) => codec.encode(record),
                 Self::OrderPlaced(record) => codec.encode(record),
                 Self::OrderShipped(record) => codec.encode(record),
                 Self::PastOrderRecorded(record) => codec.encode(record),
@@ -261,6 +301,7 @@ pub mod order {
         ) -> Result<Self, factline::avro::Error> {
             match record {
                 "ordering.OrderCancelled" => codec.decode(datum).map(Self::OrderCancelled),
+                "ordering.OrderConfirmed" => codec.decode(datum).map(Self::OrderConfirmed),
                 "ordering.OrderPlaced" => codec.decode(datum).map(Self::OrderPlaced),
                 "ordering.OrderShipped" => codec.decode(datum).map(Self::OrderShipped),
                 "ordering.PastOrderRecorded" => codec.decode(datum).map(Self::PastOrderRecorded),
@@ -273,6 +314,11 @@ pub mod order {
     impl From<super::OrderCancelled> for Event {
         fn from(record: super::OrderCancelled) -> Self {
             Self::OrderCancelled(record)
+        }
+    }
+    impl From<super::OrderConfirmed> for Event {
+        fn from(record: super::OrderConfirmed) -> Self {
+            Self::OrderConfirmed(record)
         }
     }
     impl From<super::OrderPlaced> for Event {

@@ -57,6 +57,10 @@ fn ship() -> ShipOrder {
     ShipOrder { order_id: ID }
 }
 
+fn confirm() -> ConfirmOrder {
+    ConfirmOrder { order_id: ID }
+}
+
 fn two_discs() -> PlaceOrder {
     place([line(usd(1_500), 2)])
 }
@@ -67,6 +71,14 @@ fn was_placed() -> Event {
         customer_id: "00004".into(),
         lines: two_discs().lines,
         units: 2,
+        total: usd(3_000),
+    })
+}
+
+fn was_confirmed() -> Event {
+    Event::OrderConfirmed(OrderConfirmed {
+        order_id: ID,
+        customer_id: "00004".into(),
         total: usd(3_000),
     })
 }
@@ -109,6 +121,14 @@ fn placed() -> Given<Order> {
 
 fn shipped() -> Given<Order> {
     given([was_placed(), was_shipped()])
+}
+
+fn confirmed() -> Given<Order> {
+    given([was_placed(), was_confirmed()])
+}
+
+fn confirmed_and_shipped() -> Given<Order> {
+    given([was_placed(), was_confirmed(), was_shipped()])
 }
 
 fn recorded() -> Given<Order> {
@@ -331,6 +351,7 @@ fn what_is_no_past_order_is_refused() {
 #[test]
 fn the_same_order_again_changes_nothing() {
     placed().when(two_discs()).then_nothing();
+    confirmed().when(two_discs()).then_nothing();
     shipped().when(two_discs()).then_nothing();
     recorded().when(record()).then_nothing();
 }
@@ -342,7 +363,7 @@ fn another_order_under_the_same_id_is_refused() {
         customer_id: "00005".into(),
         ..two_discs()
     };
-    for order in [placed, shipped] {
+    for order in [placed, confirmed, shipped, confirmed_and_shipped] {
         order()
             .when(other_lines.clone())
             .then_rejected(&Rejection::OrderExists);
@@ -383,17 +404,49 @@ fn cancelling_takes_back_what_was_bought() {
         .when(cancel())
         .then([was_cancelled(2, usd(2_933))]);
     cancelled().when(cancel()).then_nothing();
-    shipped()
+    confirmed()
         .when(cancel())
-        .then_rejected(&Rejection::OrderShipped);
+        .then_rejected(&Rejection::OrderConfirmed);
+    for order in [shipped, confirmed_and_shipped] {
+        order()
+            .when(cancel())
+            .then_rejected(&Rejection::OrderShipped);
+    }
     unplaced()
         .when(cancel())
         .then_rejected(&Rejection::OrderNotFound);
 }
 
 #[test]
-fn only_a_placed_order_is_shipped() {
+fn an_order_is_confirmed_once_while_it_stands() {
+    placed().when(confirm()).then([was_confirmed()]);
+    shipped().when(confirm()).then([was_confirmed()]);
+    confirmed().when(confirm()).then_nothing();
+    confirmed_and_shipped().when(confirm()).then_nothing();
+    cancelled()
+        .when(confirm())
+        .then_rejected(&Rejection::OrderCancelled);
+    recorded()
+        .when(confirm())
+        .then_rejected(&Rejection::OrderRecorded);
+    unplaced()
+        .when(confirm())
+        .then_rejected(&Rejection::OrderNotFound);
+}
+
+#[test]
+fn confirmed_before_or_after_it_is_shipped_an_order_is_the_same() {
+    assert_eq!(
+        given::<Order>([was_placed(), was_shipped(), was_confirmed()]).state(),
+        confirmed_and_shipped().state()
+    );
+}
+
+#[test]
+fn only_an_order_that_was_taken_here_is_shipped() {
     placed().when(ship()).then([was_shipped()]);
+    confirmed().when(ship()).then([was_shipped()]);
+    confirmed_and_shipped().when(ship()).then_nothing();
     shipped().when(ship()).then_nothing();
     cancelled()
         .when(ship())

@@ -1,5 +1,7 @@
 //! What holds for every command in every state that commands can lead to.
 
+use factline::testing::withstands;
+
 use super::*;
 
 /// Few values, so that commands meet; some of them are what no order may have.
@@ -62,6 +64,7 @@ fn command() -> impl Strategy<Value = Command> {
         1 => Just(two_discs().into()),
         1 => Just(record_command()),
         2 => Just(cancel().into()),
+        2 => Just(confirm().into()),
         2 => Just(ship().into()),
     ]
 }
@@ -116,5 +119,10 @@ proptest! {
             prop_assert_eq!(i128::from(placed.total.amount), sum);
             prop_assert_eq!(placed.units, units);
         }
+    }
+
+    #[test]
+    fn any_command_is_withstood_in_any_state(history in prop::collection::vec(command(), 0..12)) {
+        withstands::<Order>(history);
     }
 }

@@ -1,0 +1,364 @@
+//! A payment, from the request to where its money is.
+
+use factline::{Aggregate, Decision, Timestamp};
+use payment_schemas::payment::{Command, Event};
+use payment_schemas::{
+    AuthorizePayment, Money, PaymentCaptured, PaymentDeclined, PaymentRefundRequested,
+    PaymentRefunded, PaymentRequested, PaymentVoided, RecordPaymentCaptured, RecordPaymentRefunded,
+    VoidPayment,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{Rejection, answer};
+
+#[cfg(test)]
+mod tests;
+
+/// Why money is given back that was taken though the payment was over, or in another amount.
+const UNWANTED: &str = "the money was not wanted when it was taken";
+
+/// The code of a payment that the provider took in another amount.
+const MISMATCH: &str = "amount_mismatch";
+
+/// A payment's stage of life. Whatever the stage, every charge of the provider is remembered: each is somebody's money.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Payment {
+    /// Nobody has asked for anything under this id.
+    #[default]
+    Unrequested,
+    /// The provider is asked.
+    Requested {
+        /// For what.
+        asked: Asked,
+    },
+    /// The money is there.
+    Captured {
+        /// What was asked for.
+        asked: Asked,
+        /// The charge that is kept, by the provider's name.
+        kept: String,
+        /// Others, which are given back.
+        charges: Vec<Charge>,
+    },
+    /// The provider takes no money.
+    Declined {
+        /// What was asked for.
+        asked: Asked,
+        /// What it took nevertheless.
+        charges: Vec<Charge>,
+    },
+    /// Called off, for good.
+    Voided {
+        /// What is, or would have been, paid for.
+        reference: String,
+        /// What was taken before or nevertheless.
+        charges: Vec<Charge>,
+    },
+}
+
+/// What the provider is asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// What is paid for.
+    pub reference: String,
+    /// How much.
+    pub amount: Money,
+    /// What is charged.
+    pub method: String,
+}
+
+/// Money that the provider took and that is not kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Charge {
+    /// The provider's name for it.
+    pub provider_reference: String,
+    /// How much.
+    pub amount: Money,
+    /// How far giving it back is.
+    pub refund: Refund,
+}
+
+/// How far it is with giving money back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Refund {
+    /// Taken, in a decision that goes on to ask for its refund.
+    Due,
+    /// The provider is asked.
+    Requested,
+    /// It has given it back.
+    Done,
+}
+
+impl Aggregate for Payment {
+    const TYPE: &'static str = "payment.payment";
+
+    type Command = Command;
+    type Event = Event;
+    type Rejection = Rejection;
+
+    fn decide(&self, command: Command, _now: Timestamp) -> Result<Decision<Event>, Rejection> {
+        match command {
+            Command::AuthorizePayment(command) => self.authorize(command),
+            Command::RecordPaymentCaptured(command) => self.captured(command),
+            Command::RecordPaymentDeclined(command) => {
+                answer::declined(&command)?;
+                match self {
+                    Self::Unrequested => Err(Rejection::PaymentNotFound),
+                    Self::Requested { asked } => Ok(Decision::event(PaymentDeclined {
+                        payment_id: command.payment_id,
+                        reference: asked.reference.clone(),
+                        code: command.code,
+                    })),
+                    // The provider's own word against it: the money is there.
+                    Self::Captured { .. } => Err(Rejection::PaymentCaptured),
+                    Self::Declined { .. } | Self::Voided { .. } => Ok(Decision::nothing()),
+                }
+            }
+            Command::RecordPaymentRefunded(command) => self.refunded(command),
+            Command::VoidPayment(command) => self.void(command),
+        }
+    }
+
+    fn evolve(self, event: &Event) -> Self {
+        match event {
+            Event::PaymentRequested(event) => match self {
+                Self::Unrequested => Self::Requested {
+                    asked: Asked {
+                        reference: event.reference.clone(),
+                        amount: event.amount.clone(),
+                        method: event.method.clone(),
+                    },
+                },
+                payment => payment,
+            },
+            Event::PaymentCaptured(event) => self.after_capture(event),
+            Event::PaymentDeclined(_) => match self {
+                Self::Requested { asked } => Self::Declined {
+                    asked,
+                    charges: Vec::new(),
+                },
+                payment => payment,
+            },
+            Event::PaymentVoided(event) => match self {
+                Self::Unrequested | Self::Requested { .. } => Self::Voided {
+                    reference: event.reference.clone(),
+                    charges: Vec::new(),
+                },
+                payment => payment,
+            },
+            Event::PaymentRefundRequested(event) => self.after_refund_request(event),
+            Event::PaymentRefunded(event) => {
+                self.with_refund(&event.provider_reference, Refund::Done)
+            }
+        }
+    }
+}
+
+impl Payment {
+    fn authorize(&self, command: AuthorizePayment) -> Result<Decision<Event>, Rejection> {
+        match self {
+            Self::Unrequested => {
+                answer::authorize(&command)?;
+                Ok(Decision::event(PaymentRequested {
+                    payment_id: command.payment_id,
+                    reference: command.reference,
+                    amount: command.amount,
+                    method: command.method,
+                }))
+            }
+            Self::Requested { asked }
+            | Self::Captured { asked, .. }
+            | Self::Declined { asked, .. } => {
+                let same = asked.reference == command.reference
+                    && asked.amount == command.amount
+                    && asked.method == command.method;
+                if same {
+                    Ok(Decision::nothing())
+                } else {
+                    Err(Rejection::PaymentExists)
+                }
+            }
+            Self::Voided { .. } => Err(Rejection::PaymentVoided),
+        }
+    }
+
+    fn captured(&self, command: RecordPaymentCaptured) -> Result<Decision<Event>, Rejection> {
+        answer::captured(&command)?;
+        if self.knows(&command.provider_reference) {
+            return Ok(Decision::nothing());
+        }
+        match self {
+            Self::Unrequested => Err(Rejection::PaymentNotFound),
+            Self::Requested { asked } if command.amount == asked.amount => {
+                Ok(Decision::event(taken(&asked.reference, command, true)))
+            }
+            Self::Requested { asked } => {
+                let declined = PaymentDeclined {
+                    payment_id: command.payment_id,
+                    reference: asked.reference.clone(),
+                    code: MISMATCH.to_owned(),
+                };
+                let mut events = vec![declined.into()];
+                events.extend(given_back(&asked.reference, command));
+                Ok(Decision::events(events))
+            }
+            Self::Captured { asked, .. } | Self::Declined { asked, .. } => {
+                Ok(Decision::events(given_back(&asked.reference, command)))
+            }
+            Self::Voided { reference, .. } => Ok(Decision::events(given_back(reference, command))),
+        }
+    }
+
+    fn refunded(&self, command: RecordPaymentRefunded) -> Result<Decision<Event>, Rejection> {
+        answer::refunded(&command)?;
+        let provider_reference = command.provider_reference;
+        let reference = match self {
+            Self::Unrequested => return Err(Rejection::PaymentNotFound),
+            Self::Captured { kept, .. } if *kept == provider_reference => {
+                return Err(Rejection::RefundNotRequested);
+            }
+            Self::Requested { asked }
+            | Self::Captured { asked, .. }
+            | Self::Declined { asked, .. } => &asked.reference,
+            Self::Voided { reference, .. } => reference,
+        };
+        let charge = self
+            .charges()
+            .iter()
+            .find(|charge| charge.provider_reference == provider_reference)
+            .ok_or(Rejection::ChargeNotFound)?;
+        match charge.refund {
+            Refund::Due | Refund::Requested => Ok(Decision::event(PaymentRefunded {
+                payment_id: command.payment_id,
+                reference: reference.clone(),
+                provider_reference,
+                amount: charge.amount.clone(),
+            })),
+            Refund::Done => Ok(Decision::nothing()),
+        }
+    }
+
+    fn void(&self, command: VoidPayment) -> Result<Decision<Event>, Rejection> {
+        answer::void(&command)?;
+        match self {
+            // Even before it is asked for: should the request come, it comes too late.
+            Self::Unrequested => Ok(Decision::event(PaymentVoided {
+                payment_id: command.payment_id,
+                reference: command.reference,
+                reason: command.reason,
+            })),
+            Self::Requested { asked } => Ok(Decision::event(PaymentVoided {
+                payment_id: command.payment_id,
+                reference: asked.reference.clone(),
+                reason: command.reason,
+            })),
+            Self::Captured { asked, kept, .. } => Ok(Decision::event(PaymentRefundRequested {
+                payment_id: command.payment_id,
+                reference: asked.reference.clone(),
+                provider_reference: kept.clone(),
+                amount: asked.amount.clone(),
+                reason: command.reason,
+            })),
+            Self::Declined { .. } | Self::Voided { .. } => Ok(Decision::nothing()),
+        }
+    }
+
+    fn charges(&self) -> &[Charge] {
+        match self {
+            Self::Unrequested | Self::Requested { .. } => &[],
+            Self::Captured { charges, .. }
+            | Self::Declined { charges, .. }
+            | Self::Voided { charges, .. } => charges,
+        }
+    }
+
+    fn knows(&self, provider_reference: &str) -> bool {
+        let kept = matches!(self, Self::Captured { kept, .. } if kept == provider_reference);
+        let mut others = self.charges().iter();
+        kept || others.any(|charge| charge.provider_reference == provider_reference)
+    }
+
+    fn after_capture(mut self, event: &PaymentCaptured) -> Self {
+        if self.knows(&event.provider_reference) {
+            return self;
+        }
+        if let Self::Captured { charges, .. }
+        | Self::Declined { charges, .. }
+        | Self::Voided { charges, .. } = &mut self
+        {
+            charges.push(Charge {
+                provider_reference: event.provider_reference.clone(),
+                amount: event.amount.clone(),
+                refund: Refund::Due,
+            });
+            return self;
+        }
+        match self {
+            Self::Requested { asked } => Self::Captured {
+                asked,
+                kept: event.provider_reference.clone(),
+                charges: Vec::new(),
+            },
+            payment => payment,
+        }
+    }
+
+    fn after_refund_request(self, event: &PaymentRefundRequested) -> Self {
+        match self {
+            // The charge that was kept is not any more.
+            Self::Captured {
+                asked,
+                kept,
+                mut charges,
+            } if kept == event.provider_reference => {
+                charges.push(Charge {
+                    provider_reference: kept,
+                    amount: event.amount.clone(),
+                    refund: Refund::Requested,
+                });
+                Self::Voided {
+                    reference: asked.reference,
+                    charges,
+                }
+            }
+            payment => payment.with_refund(&event.provider_reference, Refund::Requested),
+        }
+    }
+
+    fn with_refund(mut self, provider_reference: &str, refund: Refund) -> Self {
+        if let Self::Captured { charges, .. }
+        | Self::Declined { charges, .. }
+        | Self::Voided { charges, .. } = &mut self
+        {
+            let mut found = charges.iter_mut();
+            if let Some(charge) = found.find(|one| one.provider_reference == provider_reference) {
+                charge.refund = refund;
+            }
+        }
+        self
+    }
+}
+
+fn taken(reference: &str, command: RecordPaymentCaptured, kept: bool) -> PaymentCaptured {
+    PaymentCaptured {
+        payment_id: command.payment_id,
+        reference: reference.to_owned(),
+        provider_reference: command.provider_reference,
+        amount: command.amount,
+        kept,
+    }
+}
+
+/// Money that was taken and is not wanted.
+fn given_back(reference: &str, command: RecordPaymentCaptured) -> [Event; 2] {
+    let (payment_id, amount) = (command.payment_id, command.amount.clone());
+    let provider_reference = command.provider_reference.clone();
+    let refund = PaymentRefundRequested {
+        payment_id,
+        reference: reference.to_owned(),
+        provider_reference,
+        amount,
+        reason: UNWANTED.to_owned(),
+    };
+    [taken(reference, command, false).into(), refund.into()]
+}

@@ -1,0 +1,176 @@
+//! The consumer: a group member, and a context that hands on what librdkafka's call-backs say.
+//!
+//! A partition that is assigned is announced as a [`Change`] and waits for the host to give its start; one that is revoked
+//! is given back at once, in the call-back, and announced afterwards. Call-backs run in `poll`, on the host's thread, and
+//! offsets are committed on that thread too: so none is committed for a partition that was given back.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rdkafka::client::ClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::statistics::Statistics;
+use rdkafka::types::RDKafkaRespErr;
+use rdkafka::{Offset, TopicPartitionList};
+
+use crate::config::KafkaConfig;
+
+/// A partition of a topic.
+pub(super) type Key = (String, i32);
+
+/// What a rebalance changed.
+#[derive(Debug)]
+pub(super) enum Change {
+    /// These are ours now; the host has to answer with [`assign`], if only with none of them.
+    Assigned(Vec<Key>),
+    /// These are ours no more.
+    Revoked(Vec<Key>),
+}
+
+/// Collects what the call-backs say until the host takes it.
+#[derive(Default)]
+pub(super) struct Events {
+    changes: Mutex<Vec<Change>>,
+    unread: Mutex<Option<HashMap<Key, i64>>>,
+    brokers_down: AtomicBool,
+    closing: AtomicBool,
+}
+
+impl Events {
+    /// Rebalances since the last call.
+    pub(super) fn take_changes(&self) -> Vec<Change> {
+        std::mem::take(&mut lock(&self.changes))
+    }
+
+    /// Records of each partition that the broker has and `poll` has not returned, if known anew since the last call.
+    pub(super) fn take_unread(&self) -> Option<HashMap<Key, i64>> {
+        lock(&self.unread).take()
+    }
+
+    /// Whether no broker was reachable when librdkafka looked last, about a second ago.
+    pub(super) fn brokers_down(&self) -> bool {
+        self.brokers_down.load(Ordering::Relaxed)
+    }
+}
+
+impl ClientContext for Events {
+    fn stats(&self, statistics: Statistics) {
+        let up = |broker: &rdkafka::statistics::Broker| broker.state == "UP";
+        let down = !statistics.brokers.values().any(up);
+        self.brokers_down.store(down, Ordering::Relaxed);
+        let mut unread = HashMap::new();
+        for (topic, known) in statistics.topics {
+            for (partition, known) in known.partitions {
+                // Before the first answer of the broker the end is not known and negative.
+                if known.ls_offset >= 0 && known.app_offset >= 0 {
+                    let left = (known.ls_offset - known.app_offset).max(0);
+                    unread.insert((topic.clone(), partition), left);
+                }
+            }
+        }
+        *lock(&self.unread) = Some(unread);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::warn!(%error, reason, "kafka client reports an error");
+    }
+}
+
+impl ConsumerContext for Events {
+    fn rebalance(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        error: RDKafkaRespErr,
+        list: &mut TopicPartitionList,
+    ) {
+        let keys: Vec<Key> = list
+            .elements()
+            .iter()
+            .map(|element| (element.topic().to_owned(), element.partition()))
+            .collect();
+        if error != RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
+            if let Err(error) = unassign(consumer, &keys) {
+                tracing::error!(%error, "cannot give partitions back");
+            }
+            lock(&self.changes).push(Change::Revoked(keys));
+        } else if self.closing.load(Ordering::Relaxed) {
+            if let Err(error) = assign(consumer, &[]) {
+                tracing::warn!(%error, "cannot decline partitions while closing");
+            }
+        } else {
+            lock(&self.changes).push(Change::Assigned(keys));
+        }
+    }
+}
+
+/// Joins the group and subscribes.
+pub(super) fn join(
+    kafka: &KafkaConfig,
+    group: &str,
+    topics: &[String],
+) -> KafkaResult<BaseConsumer<Events>> {
+    let mut config = kafka.client_config();
+    if !kafka.instance.is_empty() {
+        config.set("group.instance.id", &kafka.instance);
+    }
+    let consumer: BaseConsumer<Events> = config
+        .set("group.id", group)
+        .set("partition.assignment.strategy", "cooperative-sticky")
+        // Who is only slow may lose its partitions early: then something is done twice, and nothing is lost.
+        .set("session.timeout.ms", "6000")
+        .set("heartbeat.interval.ms", "1500")
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        .set("auto.offset.reset", "error")
+        .set("isolation.level", "read_committed")
+        .set("allow.auto.create.topics", "false")
+        // With full queues librdkafka would wait a second before it fetches again.
+        .set("fetch.queue.backoff.ms", "5")
+        .set("queued.max.messages.kbytes", "16384")
+        .set("statistics.interval.ms", "1000")
+        .create_with_context(Events::default())?;
+    let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
+    consumer.subscribe(&topics)?;
+    Ok(consumer)
+}
+
+/// Leaves the group and ends the client.
+pub(super) fn leave(consumer: BaseConsumer<Events>) {
+    let context = consumer.context();
+    context.closing.store(true, Ordering::Relaxed);
+    let unanswered = |change: &Change| matches!(change, Change::Assigned(_));
+    // librdkafka does not close before it has an answer.
+    if context.take_changes().iter().any(unanswered)
+        && let Err(error) = assign(&consumer, &[])
+    {
+        tracing::warn!(%error, "cannot decline partitions while closing");
+    }
+    drop(consumer);
+}
+
+/// Starts to fetch partitions, each from an offset.
+pub(super) fn assign(consumer: &BaseConsumer<Events>, starts: &[(Key, i64)]) -> KafkaResult<()> {
+    let mut list = TopicPartitionList::new();
+    for ((topic, partition), offset) in starts {
+        list.add_partition_offset(topic, *partition, Offset::Offset(*offset))?;
+    }
+    consumer.incremental_assign(&list)
+}
+
+/// Stops to fetch those of the partitions that are fetched.
+pub(super) fn unassign(consumer: &BaseConsumer<Events>, keys: &[Key]) -> KafkaResult<()> {
+    let assigned = consumer.assignment()?;
+    let mut list = TopicPartitionList::new();
+    for (topic, partition) in keys {
+        if assigned.find_partition(topic, *partition).is_some() {
+            list.add_partition(topic, *partition);
+        }
+    }
+    consumer.incremental_unassign(&list)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
