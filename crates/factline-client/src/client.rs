@@ -2,11 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use reqwest::{Method, RequestBuilder, StatusCode};
+use reqwest::{RequestBuilder, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::backoff::Backoff;
+use crate::command::Command;
 use crate::error::{Error, Trouble};
 use crate::exchange::{Answer, Tried, try_once};
 use crate::operation::{Accepted, Operation};
@@ -41,31 +42,62 @@ impl Client {
         })
     }
 
-    /// Sends a command, which a service takes at most once: it is tried again only while it is certain that it was
-    /// not taken.
+    /// Sends a command. Lost answers are no danger: all its tries have one idempotency key and are one operation.
     ///
     /// # Errors
-    /// [`Error::Unknown`] if it may have been taken.
+    /// [`Error::Unknown`] if patience ended before it was certain whether it was taken.
     pub async fn send(&self, path: &str, body: &impl Serialize) -> Result<Accepted, Error> {
-        self.command(Method::POST, path, body, Kind::Command).await
+        self.submit(Command::post(path, body)).await
     }
 
-    /// Sends a command that changes nothing when it is taken a second time: it is also tried again when it may have
-    /// been taken.
+    /// Sends a command that changes nothing when it is taken a second time, such as one that names what it creates:
+    /// without a key, since nobody needs to remember one for it. Its tries may be several operations.
     pub async fn send_repeatable(
         &self,
         path: &str,
         body: &impl Serialize,
     ) -> Result<Accepted, Error> {
-        self.command(Method::POST, path, body, Kind::RepeatableCommand)
-            .await
+        self.submit(Command::post(path, body).repeatable()).await
     }
 
-    /// Sends a command by `PUT`: it says how something shall be, so it may be repeated as [`Client::send_repeatable`]
-    /// does.
+    /// Sends a command by `PUT`, as [`Client::send`] does: under a key, so that a late second try does not undo what
+    /// somebody else wrote in between.
     pub async fn put(&self, path: &str, body: &impl Serialize) -> Result<Accepted, Error> {
-        self.command(Method::PUT, path, body, Kind::RepeatableCommand)
-            .await
+        self.submit(Command::put(path, body)).await
+    }
+
+    /// Sends a command with conditions, or under a key of the sender's own.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] if patience ended before it was certain whether it was taken.
+    pub async fn submit<B: Serialize>(&self, command: Command<'_, B>) -> Result<Accepted, Error> {
+        let (method, path) = (&command.method, command.path);
+        let request = format!("{method} {path}");
+        let key = command.key_of_submission();
+        let until = Instant::now() + self.patience;
+        let make = || {
+            let builder = self.http.request(method.clone(), self.at(path));
+            command.request(builder, key.as_deref())
+        };
+        let kind = Kind::Command {
+            key: key.as_deref(),
+        };
+        let answer = patiently(make, &request, kind, until).await?;
+        if answer.status != StatusCode::ACCEPTED {
+            return Err(refused(request, &answer));
+        }
+        let header = |header: &'static str| {
+            answer.header(header).ok_or_else(|| Error::NoHeader {
+                request: request.clone(),
+                header,
+            })
+        };
+        Ok(Accepted {
+            operation: header("x-operation")?,
+            resource: header("x-resource")?,
+            location: header("location")?,
+            retry_after: answer.retry_after(),
+        })
     }
 
     /// What is known of an operation, by the location that came with its acceptance or by its address.
@@ -127,34 +159,6 @@ impl Client {
         }
     }
 
-    async fn command(
-        &self,
-        method: Method,
-        path: &str,
-        body: &impl Serialize,
-        kind: Kind,
-    ) -> Result<Accepted, Error> {
-        let request = format!("{method} {path}");
-        let until = Instant::now() + self.patience;
-        let make = || self.http.request(method.clone(), self.at(path)).json(body);
-        let answer = patiently(make, &request, kind, until).await?;
-        if answer.status != StatusCode::ACCEPTED {
-            return Err(refused(request, &answer));
-        }
-        let header = |header: &'static str| {
-            answer.header(header).ok_or_else(|| Error::NoHeader {
-                request: request.clone(),
-                header,
-            })
-        };
-        Ok(Accepted {
-            operation: header("x-operation")?,
-            resource: header("x-resource")?,
-            location: header("location")?,
-            retry_after: answer.retry_after(),
-        })
-    }
-
     async fn ask(&self, location: &str, until: Instant) -> Result<(Operation, Answer), Error> {
         let request = format!("GET {location}");
         let make = || self.http.get(self.at(location));
@@ -167,22 +171,18 @@ impl Client {
     }
 }
 
-/// What a second try of a request would mean.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    /// Nothing.
+/// What is asked. Either may be asked again: a read changes nothing, and a command has its key or is repeatable.
+#[derive(Debug, Clone, Copy)]
+enum Kind<'a> {
     Read,
-    /// Perhaps a second command.
-    Command,
-    /// Perhaps a second command, which changes nothing.
-    RepeatableCommand,
+    Command { key: Option<&'a str> },
 }
 
 /// Tries until there is an answer that will not change by asking again, or until the time is over.
 async fn patiently(
     make: impl Fn() -> RequestBuilder,
     request: &str,
-    kind: Kind,
+    kind: Kind<'_>,
     until: Instant,
 ) -> Result<Answer, Error> {
     let began = Instant::now();
@@ -197,32 +197,31 @@ async fn patiently(
             }
             Tried::InTheWay(obstacle) => obstacle,
         };
-        perhaps_done |= kind != Kind::Read && obstacle.perhaps_done;
+        perhaps_done |= obstacle.perhaps_done;
         let pause = backoff.step(obstacle.at_least);
-        let again = kind == Kind::RepeatableCommand || !perhaps_done;
-        if !again || Instant::now() + pause > until {
-            return Err(gave_up(request, obstacle.trouble, perhaps_done, began));
+        if Instant::now() + pause > until {
+            let trouble = obstacle.trouble;
+            return Err(match kind {
+                Kind::Command { key } if perhaps_done => unknown(request, key, trouble),
+                _ => Error::Away {
+                    request: request.to_owned(),
+                    waited: began.elapsed(),
+                    trouble,
+                },
+            });
         }
         tokio::time::sleep(pause).await;
     }
 }
 
-fn gave_up(request: &str, trouble: Trouble, perhaps_done: bool, began: Instant) -> Error {
-    let request = request.to_owned();
-    if !perhaps_done {
-        let waited = began.elapsed();
-        return Error::Away {
-            request,
-            waited,
-            trouble,
-        };
-    }
+fn unknown(request: &str, key: Option<&str>, trouble: Trouble) -> Error {
     let member = |name| match &trouble {
         Trouble::Answer(problem) => problem.member(name).map(ToOwned::to_owned),
         Trouble::NoAnswer(_) => None,
     };
     Error::Unknown {
-        request,
+        request: request.to_owned(),
+        key: key.map(ToOwned::to_owned),
         operation: member("operation"),
         resource: member("resource"),
         trouble,

@@ -31,12 +31,14 @@ pub enum Error {
         #[source]
         trouble: Trouble,
     },
-    /// The command was sent, and nobody can say whether it was taken. If its operation is named, ask for it with
-    /// [`crate::Client::operation`] before the command is sent again.
+    /// The command was sent, and nobody can say whether it was taken. Under its key it can be sent again, see
+    /// [`crate::Command::key`]. If its operation is named, [`crate::Client::operation`] tells whether it was.
     #[error("{request}: it is unknown whether the command was taken{}", named(.operation.as_deref()))]
     Unknown {
         /// What was asked.
         request: String,
+        /// The idempotency key of all its tries, unless it was sent as repeatable.
+        key: Option<String>,
         /// The operation's address if the command was taken, such as `operations/7`.
         operation: Option<String>,
         /// The resource's address.

@@ -13,14 +13,27 @@
 //! # Ok(()) }
 //! ```
 //!
-//! What may pass is tried again, with longer and uneven waits, until the client's patience is over. What may have
-//! happened is never done twice in silence: a command whose acknowledgement was lost is [`Error::Unknown`], unless its
-//! sender says that a repetition changes nothing ([`Client::send_repeatable`]).
+//! What may pass is tried again, with longer and uneven waits, until the client's patience is over. A command whose
+//! acknowledgement was lost is tried again too: all tries have one idempotency key, so that they are one operation.
+//! If patience ends before anybody could say whether it was taken, it is [`Error::Unknown`], with the key under which it
+//! can safely be sent again.
+//!
+//! A command with conditions, such as the version that was read before, is a [`Command`]:
+//!
+//! ```no_run
+//! # async fn example(client: factline_client::Client) -> Result<(), factline_client::Error> {
+//! use factline_client::Command;
+//!
+//! let body = serde_json::json!({"name": "Ada"});
+//! client.submit(Command::put("/people/9/name", &body).expected_version(3)).await?;
+//! # Ok(()) }
+//! ```
 //!
 //! It knows no command and no resource: paths and bodies are its caller's.
 
 mod backoff;
 mod client;
+mod command;
 mod error;
 mod exchange;
 mod operation;
@@ -28,6 +41,7 @@ mod problem;
 
 pub use backoff::Backoff;
 pub use client::Client;
+pub use command::Command;
 pub use error::{Error, Trouble};
 pub use operation::{Accepted, Operation};
 pub use problem::{FieldError, Problem};

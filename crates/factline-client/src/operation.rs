@@ -43,6 +43,18 @@ pub struct Operation {
     pub version: Option<u64>,
     /// What a read has to wait for to see the end.
     pub position: Option<String>,
+    /// The operation to whose fact a workflow reacted with this one.
+    pub parent: Option<String>,
+    /// The operation that began the workflow.
+    pub root: Option<String>,
+    /// The operation that this one repeats, when a dead letter was sent again.
+    pub retry_of: Option<String>,
+    /// What its workflow has sent so far, each with its own children.
+    #[serde(default)]
+    pub children: Vec<Operation>,
+    /// Whether there is more below the operation that was asked for than is shown.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub children_truncated: bool,
     /// When it was accepted, by the clock of the edge.
     pub created_at: DateTime<Utc>,
     /// When its newest state was written, by the clock of the broker.

@@ -10,7 +10,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
-use factline_client::{Client, Error, State as OperationState};
+use factline_client::{Client, Command, Error, State as OperationState};
 use serde_json::{Value, json};
 
 /// Answers each request with the next of a list, the last one again and again, and remembers what it was asked.
@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 struct Server {
     answers: Arc<Mutex<VecDeque<Answer>>>,
     asked: Arc<Mutex<Vec<(Instant, String)>>>,
+    keys: Arc<Mutex<Vec<Option<String>>>>,
 }
 
 #[derive(Clone)]
@@ -87,6 +88,11 @@ impl Server {
         asked.iter().map(|(_, request)| request.clone()).collect()
     }
 
+    /// The idempotency key of each request.
+    fn keys(&self) -> Vec<Option<String>> {
+        self.keys.lock().unwrap().clone()
+    }
+
     /// Time between each request and the next.
     fn pauses(&self) -> Vec<Duration> {
         let asked = self.asked.lock().unwrap();
@@ -99,6 +105,9 @@ async fn respond(State(server): State<Server>, request: Request) -> Response {
     let position = position.map_or("", |position| position.to_str().unwrap());
     let text = format!("{} {} {position}", request.method(), request.uri());
     server.asked.lock().unwrap().push((Instant::now(), text));
+    let key = request.headers().get("idempotency-key");
+    let key = key.map(|key| key.to_str().unwrap().to_owned());
+    server.keys.lock().unwrap().push(key);
     let mut answers = server.answers.lock().unwrap();
     let answer = if answers.len() > 1 {
         answers.pop_front().unwrap()
@@ -233,11 +242,71 @@ async fn an_operation_that_does_not_end_is_shown_as_it_was_last() {
 }
 
 #[tokio::test]
-async fn a_command_that_may_have_been_taken_is_not_sent_again() {
-    let (server, url) = Server::start([problem(503, Some("unknown")), accepted()]).await;
+async fn a_command_that_may_have_been_taken_is_sent_again_under_its_key() {
+    let lost = [
+        problem(503, Some("unknown")),
+        problem(504, None),
+        accepted(),
+    ];
+    let (server, url) = Server::start(lost).await;
     let client = client(&url, LONG);
-    let error = client.send("/people", &json!({})).await.unwrap_err();
+    client.send("/people", &json!({})).await.unwrap();
+    client.put("/people/9", &json!({})).await.unwrap();
+    let keys = server.keys();
+    assert_eq!(keys.len(), 4);
+    assert!(keys.iter().all(Option::is_some), "{keys:?}");
+    assert!(keys[0] == keys[1] && keys[1] == keys[2], "{keys:?}");
+    assert_ne!(keys[2], keys[3], "another command has another key");
+}
+
+/// The service read the command and went away without a word, so nobody knows whether it was taken.
+#[tokio::test]
+async fn a_connection_that_breaks_is_no_end_of_a_command() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let breaks = tokio::spawn(async move {
+        let (connection, _) = listener.accept().await.unwrap();
+        let mut head = vec![0; 4096];
+        let length = loop {
+            connection.readable().await.unwrap();
+            // It may be ready and yet have nothing.
+            if let Ok(length) = connection.try_read(&mut head) {
+                break length;
+            }
+        };
+        drop(connection);
+        let key = key_in(&head[..length]);
+        let router = Router::new().fallback(respond);
+        let server = Server::default();
+        server.answers.lock().unwrap().push_back(accepted());
+        let router = router.with_state(server.clone());
+        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        (server, key)
+    });
+    let sent = client(&url, LONG).send("/people", &json!({})).await;
+    assert_eq!(sent.unwrap().operation, "operations/7");
+    let (server, key) = breaks.await.unwrap();
+    assert_eq!(server.keys(), [Some(key)]);
+}
+
+fn key_in(head: &[u8]) -> String {
+    let head = String::from_utf8(head.to_vec()).unwrap();
+    let line = head.lines().find_map(|line| {
+        let (name, value) = line.split_once(": ")?;
+        name.eq_ignore_ascii_case("idempotency-key")
+            .then_some(value)
+    });
+    line.unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_doubt_that_stays_names_the_key_for_another_try() {
+    let (server, url) = Server::start([problem(503, Some("unknown"))]).await;
+    let client = client(&url, Duration::from_millis(100));
+    let command = Command::post("/people", &1).key("mine");
+    let error = client.submit(command).await.unwrap_err();
     let Error::Unknown {
+        key,
         operation,
         resource,
         ..
@@ -245,45 +314,88 @@ async fn a_command_that_may_have_been_taken_is_not_sent_again() {
     else {
         panic!("{error:?}")
     };
+    assert_eq!(key.as_deref(), Some("mine"));
     assert_eq!(operation.as_deref(), Some("operations/7"));
     assert_eq!(resource.as_deref(), Some("people/9"));
     assert!(error.to_string().ends_with("as operations/7"), "{error}");
-    assert_eq!(server.asked().len(), 1);
+    let keys = server.keys();
+    assert!(keys.len() > 1);
+    assert!(keys.iter().all(|key| key.as_deref() == Some("\"mine\"")));
 
     // A gateway that lost its service says nothing of operations.
-    let (_, url) = Server::start([problem(504, None)]).await;
-    let lost = Client::new(&url, LONG)
+    let (server, url) = Server::start([problem(504, None)]).await;
+    let lost = Client::new(&url, Duration::from_millis(100))
         .unwrap()
         .send("/people", &json!({}))
         .await;
-    assert!(
-        matches!(
-            lost,
-            Err(Error::Unknown {
-                operation: None,
-                ..
-            })
-        ),
-        "{lost:?}"
-    );
+    let Err(Error::Unknown {
+        key: Some(key),
+        operation: None,
+        ..
+    }) = lost
+    else {
+        panic!("{lost:?}")
+    };
+    assert_eq!(server.keys()[0], Some(format!("\"{key}\"")));
 }
 
 #[tokio::test]
-async fn a_repeatable_command_is_sent_again_and_its_doubt_is_kept() {
+async fn a_key_that_no_header_can_have_is_not_sent() {
+    let (server, url) = Server::start([accepted()]).await;
+    let command = Command::post("/people", &1).key("a\nb");
+    let error = client(&url, LONG).submit(command).await.unwrap_err();
+    assert!(matches!(error, Error::Unsendable { .. }), "{error:?}");
+    assert!(server.asked().is_empty());
+}
+
+#[tokio::test]
+async fn a_repeatable_command_is_sent_again_without_a_key_and_its_doubt_is_kept() {
     let unknown = problem(503, Some("unknown"));
     let (server, url) = Server::start([unknown.clone(), accepted()]).await;
     client(&url, LONG)
         .send_repeatable("/people", &json!({}))
         .await
         .unwrap();
-    assert_eq!(server.asked().len(), 2);
+    assert_eq!(server.keys(), [None, None]);
 
     let (_, url) = Server::start([unknown, problem(503, Some("not_accepted"))]).await;
     let error = client(&url, Duration::from_millis(100))
         .send_repeatable("/people", &json!({}))
         .await
         .unwrap_err();
-    assert!(matches!(error, Error::Unknown { .. }), "{error:?}");
+    assert!(
+        matches!(error, Error::Unknown { key: None, .. }),
+        "{error:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_workflow_shows_what_it_sent() {
+    let plain = operation("running", None);
+    let (_, url) = Server::start([plain.clone()]).await;
+    let alone = client(&url, LONG).operation("operations/7").await.unwrap();
+    assert_eq!(
+        (alone.parent, alone.root, alone.retry_of),
+        Default::default()
+    );
+    assert!(alone.children.is_empty() && !alone.children_truncated);
+
+    let mut tree = plain.clone();
+    let mut child = plain.body.clone();
+    (child["id"], child["parent"], child["root"]) = (json!("8"), json!("7"), json!("7"));
+    (tree.body["retry_of"], child["children"]) = (json!("6"), json!([]));
+    let mut grandchild = child.clone();
+    (grandchild["id"], grandchild["parent"]) = (json!("9"), json!("8"));
+    child["children"] = json!([grandchild]);
+    tree.body["children"] = json!([child, plain.body]);
+    tree.body["children_truncated"] = json!(true);
+    let (_, url) = Server::start([tree]).await;
+    let root = client(&url, LONG).operation("operations/7").await.unwrap();
+    assert_eq!(root.retry_of.as_deref(), Some("6"));
+    assert_eq!((root.children.len(), root.children_truncated), (2, true));
+    let grandchild = &root.children[0].children[0];
+    assert_eq!(grandchild.parent.as_deref(), Some("8"));
+    assert_eq!(grandchild.root.as_deref(), Some("7"));
 }
 
 #[tokio::test]
