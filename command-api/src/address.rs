@@ -13,7 +13,7 @@ use crate::validate::{error, uuid};
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(tag = "from", rename_all = "snake_case", deny_unknown_fields)]
 pub enum IdRule {
-    /// The client may choose; if the field is left out, the edge makes an id.
+    /// The client may choose; if the field is left out, the edge makes an id, from the idempotency key if there is one.
     BodyOrNew {
         /// The id's field.
         field: String,
@@ -41,7 +41,8 @@ impl IdRule {
     }
 }
 
-/// The id of the aggregate that the command is for, put into the body if it lacks it.
+/// The id of the aggregate that the command is for, put into the body if it lacks it. `scope` is that of an idempotency
+/// key: what the edge makes then derives from it, so that both tries of a create meet in one aggregate.
 ///
 /// `None` means that the body names no id that can be used; then either an error was added, or the body's own
 /// validation will find one.
@@ -49,6 +50,7 @@ pub fn address(
     rule: &IdRule,
     aggregate_type: &str,
     path: Option<Uuid>,
+    scope: Option<&str>,
     body: &mut Map<String, Value>,
     errors: &mut Vec<FieldError>,
 ) -> Option<Uuid> {
@@ -57,7 +59,10 @@ pub fn address(
         .map(|value| value.as_str().and_then(uuid));
     let id = match (rule, given) {
         (IdRule::BodyOrNew { .. }, Some(given)) => return given,
-        (IdRule::BodyOrNew { .. }, None) => Some(Uuid::now_v7()),
+        (IdRule::BodyOrNew { .. }, None) => Some(match scope {
+            Some(scope) => id::keyed_aggregate(aggregate_type, scope),
+            None => Uuid::now_v7(),
+        }),
         (IdRule::Path { .. }, _) => path,
         (IdRule::Derived { of, .. }, _) => derived(aggregate_type, of, body, errors),
     };
@@ -105,6 +110,7 @@ mod tests {
     fn addressed(
         rule: &str,
         path: Option<&str>,
+        scope: Option<&str>,
         body: Value,
     ) -> (Option<Uuid>, Value, Vec<String>) {
         let rule: IdRule = serde_json::from_str(rule).unwrap();
@@ -113,7 +119,14 @@ mod tests {
         };
         let mut errors = Vec::new();
         let path = path.and_then(uuid);
-        let id = address(&rule, "catalog.product", path, &mut body, &mut errors);
+        let id = address(
+            &rule,
+            "catalog.product",
+            path,
+            scope,
+            &mut body,
+            &mut errors,
+        );
         let pointers = errors.into_iter().filter_map(|error| error.pointer);
         (id, body.into(), pointers.collect())
     }
@@ -121,38 +134,49 @@ mod tests {
     #[test]
     fn a_client_may_choose_or_leave_it_out() {
         let rule = r#"{"from": "body_or_new", "field": "product_id"}"#;
-        let (id, _, _) = addressed(rule, None, json!({"product_id": ID}));
+        let (id, _, _) = addressed(rule, None, None, json!({"product_id": ID}));
         assert_eq!(id, uuid(ID));
-        let (id, body, errors) = addressed(rule, None, json!({}));
+        let (id, body, errors) = addressed(rule, None, None, json!({}));
         let id = id.unwrap();
         assert_eq!((id.get_version_num(), errors.len()), (7, 0));
         assert_eq!(body, json!({"product_id": id.to_string()}));
-        let (id, _, errors) = addressed(rule, None, json!({"product_id": 7}));
+        let (id, _, errors) = addressed(rule, None, None, json!({"product_id": 7}));
         assert_eq!((id, errors.len()), (None, 0));
+    }
+
+    #[test]
+    fn an_id_that_the_edge_makes_comes_from_the_key_if_there_is_one() {
+        let rule = r#"{"from": "body_or_new", "field": "product_id"}"#;
+        let keyed = |scope, body| addressed(rule, None, Some(scope), body).0;
+        let id = id::keyed_aggregate("catalog.product", "s");
+        assert_eq!(keyed("s", json!({})), Some(id));
+        assert_eq!(keyed("s", json!({"name": "other"})), Some(id));
+        assert_ne!(keyed("t", json!({})), Some(id));
+        assert_eq!(keyed("s", json!({"product_id": ID})), uuid(ID));
     }
 
     #[test]
     fn the_path_wins_and_the_body_may_repeat_it() {
         let rule = r#"{"from": "path", "field": "product_id"}"#;
         for body in [json!({}), json!({"product_id": ID.to_uppercase()})] {
-            let (id, _, errors) = addressed(rule, Some(ID), body);
+            let (id, _, errors) = addressed(rule, Some(ID), None, body);
             assert_eq!((id, errors.len()), (uuid(ID), 0));
         }
         let other = json!({"product_id": Uuid::nil().to_string()});
-        let (_, _, errors) = addressed(rule, Some(ID), other);
+        let (_, _, errors) = addressed(rule, Some(ID), None, other);
         assert_eq!(errors, ["/product_id"]);
     }
 
     #[test]
     fn the_same_source_is_the_same_aggregate() {
         let rule = r#"{"from": "derived", "field": "product_id", "of": "source"}"#;
-        let (id, body, _) = addressed(rule, None, json!({"source": "list:7"}));
+        let (id, body, _) = addressed(rule, None, None, json!({"source": "list:7"}));
         assert_eq!(id, Some(id::aggregate("catalog.product", "list:7")));
-        let (again, _, errors) = addressed(rule, None, body);
+        let (again, _, errors) = addressed(rule, None, None, body);
         assert_eq!((again, errors.len()), (id, 0));
-        let (_, _, errors) = addressed(rule, None, json!({"source": ""}));
+        let (_, _, errors) = addressed(rule, None, None, json!({"source": ""}));
         assert_eq!(errors, ["/source"]);
-        let (id, _, errors) = addressed(rule, None, json!({}));
+        let (id, _, errors) = addressed(rule, None, None, json!({}));
         assert_eq!((id, errors.len()), (None, 0));
     }
 }

@@ -33,6 +33,8 @@ pub struct Accepted {
     pub operation: Uuid,
     /// The aggregate's address, relative to the origin.
     pub resource: String,
+    /// Whether the request came with an idempotency key: the same again is this operation again.
+    pub keyed: bool,
 }
 
 impl Accepted {
@@ -73,10 +75,15 @@ impl Accepted {
         tracing::error!(%operation, command, error = %failure, cause, "cannot append a command");
         match failure {
             Failure::NotAppended(_) => self.not_accepted("the log cannot be reached"),
-            Failure::Unknown(_) => self.unavailable(
-                "the command was sent and its acknowledgement was lost; ask for the operation before a retry",
-                "unknown",
-            ),
+            Failure::Unknown(_) => {
+                let advice = if self.keyed {
+                    "the same request with the same key is a safe retry"
+                } else {
+                    "ask for the operation before a retry"
+                };
+                let lost = "the command was sent and its acknowledgement was lost";
+                self.unavailable(&format!("{lost}; {advice}"), "unknown")
+            }
         }
     }
 
@@ -100,10 +107,10 @@ pub fn field_error(pointer: String, detail: &str) -> FieldError {
     }
 }
 
-/// 400 that names every bad field once.
+/// 400 that names every bad field and header once.
 pub fn invalid(mut errors: Vec<FieldError>) -> Problem {
     let mut seen = std::collections::HashSet::new();
-    errors.retain(|error| seen.insert(error.pointer.clone()));
+    errors.retain(|error| seen.insert((error.pointer.clone(), error.parameter.clone())));
     let count = errors.len();
     let plural = if count == 1 { "field is" } else { "fields are" };
     let shown = if count > MOST_ERRORS {

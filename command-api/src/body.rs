@@ -6,6 +6,7 @@ use axum::body::Body;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use factline_http::Problem;
+use factline_http::problem::FieldError;
 use http_body_util::BodyExt as _;
 use serde_json::{Map, Value};
 
@@ -57,23 +58,31 @@ async fn read_all(mut body: Body) -> Result<Vec<u8>, Problem> {
     Ok(bytes)
 }
 
-/// Reads a body as a JSON object. An empty one is an empty object, whatever its media type.
-pub fn parse(headers: &HeaderMap, bytes: &[u8]) -> Result<Object, Problem> {
+/// Reads a body as a JSON object, or says what is wrong with the whole of it. An empty one is an empty object.
+pub fn parse(bytes: &[u8]) -> Result<Object, FieldError> {
     if bytes.is_empty() {
         return Ok((Map::new(), Vec::new()));
     }
-    check_media_type(headers)?;
+    let wrong = |detail| FieldError {
+        pointer: Some(String::new()),
+        parameter: None,
+        detail,
+    };
     match json::parse(bytes) {
         Ok(Document {
             value: Value::Object(object),
             duplicates,
         }) => Ok((object, duplicates)),
-        Ok(_) => Err(Problem::invalid_request().field("", "must be an object")),
-        Err(error) => Err(Problem::invalid_request().field("", format!("is not JSON: {error}"))),
+        Ok(_) => Err(wrong("must be an object".to_owned())),
+        Err(error) => Err(wrong(format!("is not JSON: {error}"))),
     }
 }
 
-fn check_media_type(headers: &HeaderMap) -> Result<(), Problem> {
+/// Refuses a body that is not JSON by its own word. No body has no media type.
+pub fn check_media_type(headers: &HeaderMap, bytes: &[u8]) -> Result<(), Problem> {
+    if bytes.is_empty() {
+        return Ok(());
+    }
     if headers
         .get(CONTENT_ENCODING)
         .is_some_and(|coding| coding != "identity")

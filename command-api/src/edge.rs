@@ -9,7 +9,9 @@ use axum::extract::{Path, Request};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::on;
 use chrono::Utc;
+use factline::envelope::ANONYMOUS;
 use factline::{Contract, Envelope};
+use factline_http::problem::FieldError;
 use factline_http::{Problem, fallback};
 use factline_kafka::registry::SchemaIds;
 use factline_kafka::topics::partition_of;
@@ -19,8 +21,10 @@ use uuid::Uuid;
 use crate::address::address;
 use crate::answer::{self, Accepted};
 use crate::append::{Append, Appender};
+use crate::conditions::Conditions;
+use crate::idempotency::Keyed;
 use crate::routes::{self, Route};
-use crate::{body, trace, validate};
+use crate::{body, idempotency, trace, validate};
 
 /// How this process calls itself in the records that it writes.
 const SOURCE: &str = "/command-api";
@@ -76,7 +80,7 @@ pub fn router(edge: &Arc<Edge>) -> Router {
     for target in &edge.targets {
         for route in &target.routes {
             let (edge, target) = (Arc::clone(edge), Arc::clone(target));
-            let (route, filter) = (Arc::clone(route), route.method);
+            let (route, filter) = (Arc::clone(route), route.filter);
             let path = route.path.clone();
             let handler = move |id: Result<Path<String>, PathRejection>, request: Request| {
                 let (edge, target, route) =
@@ -106,6 +110,8 @@ fn refused(route: &Route, problem: Problem) -> Response {
 struct Command {
     aggregate_id: String,
     datum: Vec<u8>,
+    keyed: Option<Keyed>,
+    conditions: Conditions,
     traceparent: Option<String>,
 }
 
@@ -118,9 +124,11 @@ async fn accept(
 ) -> Result<Response, Problem> {
     let command = read(target, route, id, request).await?;
     let id = &command.aggregate_id;
+    let keyed = command.keyed.as_ref();
     let accepted = Accepted {
-        operation: Uuid::now_v7(),
+        operation: keyed.map_or_else(Uuid::now_v7, Keyed::operation),
         resource: route.resource.replace("{id}", id),
+        keyed: keyed.is_some(),
     };
     let schemas = target.schemas.get();
     let Some((schema_id, _)) = schemas.and_then(|schemas| schemas.get(route.record)) else {
@@ -129,6 +137,11 @@ async fn accept(
     let operation = accepted.operation;
     let mut envelope = Envelope::of_command(operation, route.record, SOURCE, id, Utc::now());
     envelope.traceparent = command.traceparent;
+    command.conditions.apply(&mut envelope);
+    if let Some(Keyed { scope, fingerprint }) = command.keyed {
+        envelope.idempotency_scope = Some(scope);
+        envelope.idempotency_fingerprint = Some(fingerprint);
+    }
     tracing::trace!(%operation, command = route.record, aggregate_id = id, "appends a command");
     let started = Instant::now();
     let appended = edge
@@ -162,25 +175,41 @@ async fn read(
     let (head, body) = request.into_parts();
     // First of all, since an answer may be lost on a client that is still sending.
     let bytes = body::read(body).await?;
-    if head.headers.contains_key("idempotency-key") {
-        // Passing it over would promise a protection that is not there.
-        let why = "is not supported yet; an id of your own in the body makes a retry safe";
-        return Err(Problem::invalid_request().parameter("Idempotency-Key", why));
-    }
-    let path_id = path_id(route, id)?;
-    let (mut object, duplicates) = body::parse(&head.headers, &bytes)?;
-    let mut errors: Vec<_> = duplicates
-        .into_iter()
-        .map(|pointer| answer::field_error(pointer, "stands twice"))
-        .collect();
-    let aggregate = target.contract.aggregate;
-    let id = address(&route.id, aggregate, path_id, &mut object, &mut errors);
+    body::check_media_type(&head.headers, &bytes)?;
+    let mut errors = Vec::new();
+    let key = idempotency::key(&head.headers, &mut errors);
+    let conditions = Conditions::read(&head.headers, &mut errors);
+    let path_id = path_id(route, id, &mut errors);
+    let (mut object, duplicates) = match body::parse(&bytes) {
+        Ok(parsed) => parsed,
+        Err(error) => {
+            errors.push(error);
+            return Err(answer::invalid(errors));
+        }
+    };
+    let stands_twice = |pointer| answer::field_error(pointer, "stands twice");
+    errors.extend(duplicates.into_iter().map(stands_twice));
+    let keyed = key.map(|key| {
+        let method = route.method.as_str();
+        let scope = idempotency::scope(ANONYMOUS, method, &route.path, path_id, &key);
+        Keyed::new(scope, &object)
+    });
+    let id = address(
+        &route.id,
+        target.contract.aggregate,
+        path_id,
+        keyed.as_ref().map(|keyed| keyed.scope.as_str()),
+        &mut object,
+        &mut errors,
+    );
     match (validate::record(&route.shape, &object), id) {
         (Ok(value), Some(id)) if errors.is_empty() => Ok(Command {
             aggregate_id: id.to_string(),
             datum: route
                 .encode(value)
                 .map_err(|error| Problem::internal(&error))?,
+            keyed,
+            conditions,
             traceparent: trace::parent(&head.headers),
         }),
         (read, _) => {
@@ -190,15 +219,22 @@ async fn read(
     }
 }
 
+/// The id in the path; none if the route has none there, or after an error was added.
 fn path_id(
     route: &Route,
     id: Result<Path<String>, PathRejection>,
-) -> Result<Option<Uuid>, Problem> {
+    errors: &mut Vec<FieldError>,
+) -> Option<Uuid> {
     if !route.has_path_id() {
-        return Ok(None);
+        return None;
     }
-    id.ok()
-        .and_then(|Path(text)| validate::uuid(&text))
-        .map(Some)
-        .ok_or_else(|| Problem::invalid_request().parameter("id", "must be a UUID"))
+    let read = id.ok().and_then(|Path(text)| validate::uuid(&text));
+    if read.is_none() {
+        errors.push(FieldError {
+            pointer: None,
+            parameter: Some("id".to_owned()),
+            detail: "must be a UUID".to_owned(),
+        });
+    }
+    read
 }

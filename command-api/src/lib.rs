@@ -4,8 +4,9 @@
 //! It holds no business code and no list of commands: the contracts bring schemas and routes. It decides nothing
 //! that the schema alone cannot decide, and it never reads.
 //!
-//! A request's way: [`edge`] → [`body`] (bounded JSON) → [`address`] (which aggregate) → [`validate`] (against the
-//! [`shape`] of the schema) → [`append`] (acknowledged by all) → [`answer`].
+//! A request's way: [`edge`] → [`body`] (bounded JSON) → [`idempotency`] and [`conditions`] (what its headers ask) →
+//! [`address`] (which aggregate) → [`validate`] (against the [`shape`] of the schema) → [`append`] (acknowledged by
+//! all) → [`answer`].
 //!
 //! One more command is a schema and a line in the routes file of its context. One more aggregate is one more entry in
 //! the crate `contracts` (`schemas/src/lib.rs`).
@@ -14,7 +15,9 @@ pub mod address;
 pub mod answer;
 pub mod append;
 pub mod body;
+pub mod conditions;
 pub mod edge;
+pub mod idempotency;
 pub mod json;
 pub mod pointer;
 pub mod readiness;
@@ -32,7 +35,8 @@ use factline_service::{Service, ServiceConfig};
 
 /// Takes commands by HTTP and appends them to the log
 #[derive(Debug, clap::Parser)]
-#[command(after_help = EXAMPLE)]
+// The slot is for members of a group, and this process is none; its other options are shared with those that are.
+#[command(version, after_help = EXAMPLE, mut_arg("instance", |slot| slot.hide(true)))]
 pub struct Config {
     /// What every process has.
     #[command(flatten)]

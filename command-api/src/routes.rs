@@ -17,7 +17,9 @@ use crate::shape::{self, Shape};
 /// A request that is a command.
 pub struct Route {
     /// HTTP method.
-    pub method: MethodFilter,
+    pub method: Method,
+    /// The same, as the router wants it.
+    pub filter: MethodFilter,
     /// Path; its only parameter is `{id}`.
     pub path: String,
     /// The command's record.
@@ -130,9 +132,9 @@ impl Route {
         resource: &str,
         impossible: &impl Fn(String) -> Error,
     ) -> Result<Self, Error> {
-        let method = Method::try_from(entry.method.as_str())
+        let (method, filter) = Method::try_from(entry.method.as_str())
             .ok()
-            .and_then(|method| MethodFilter::try_from(method).ok())
+            .and_then(|method| Some((method.clone(), MethodFilter::try_from(method).ok()?)))
             .ok_or_else(|| impossible(format!("{} is not a method", entry.method)))?;
         check_path(&entry).map_err(impossible)?;
         let schema = |source| Error::Schema {
@@ -151,6 +153,7 @@ impl Route {
             .map_err(|error| schema(avro::Error::Schema(Box::new(error))))?;
         Ok(Self {
             method,
+            filter,
             path: entry.path,
             record: record.name,
             id: entry.id,

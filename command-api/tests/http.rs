@@ -129,8 +129,61 @@ async fn ids_that_cannot_be() {
         pointers(post(format!("/orders/{ID}/ship")).json(&other)).await,
         ["/order_id"]
     );
-    let keyed = post(format!("/orders/{ID}/ship")).header("idempotency-key", "k");
-    assert_eq!(pointers(keyed).await, ["Idempotency-Key"]);
+}
+
+#[tokio::test]
+async fn headers_that_cannot_be_are_named_with_everything_else() {
+    let (origin, client) = (edge().await, Client::new());
+    let wrong = |path: &str| {
+        client
+            .post(format!("{origin}{path}"))
+            .header("idempotency-key", "a key")
+            .header("factline-expected-version", "-1")
+            .header("factline-time-to-live", "0")
+    };
+    let headers = [
+        "Idempotency-Key",
+        "Factline-Expected-Version",
+        "Factline-Time-To-Live",
+    ];
+    let with = |other: &[&'static str]| [&headers, other].concat();
+    let ship = format!("/orders/{ID}/ship");
+    assert_eq!(pointers(wrong(&ship)).await, headers);
+    assert_eq!(pointers(wrong("/orders/7/ship")).await, with(&["id"]));
+    let missing = with(&["/customer_id", "/lines"]);
+    assert_eq!(pointers(wrong("/orders")).await, missing);
+    let broken = wrong("/orders")
+        .body("{")
+        .header("content-type", "application/json");
+    assert_eq!(pointers(broken).await, with(&[""]));
+}
+
+/// What derives from a key is there before anything is written, so a refusal can name it.
+#[tokio::test]
+async fn a_key_names_its_operation_and_what_it_creates() {
+    let (origin, client) = (edge().await, Client::new());
+    let named = async |key: &str, path: &str, body: &Value| {
+        let request = client.post(format!("{origin}{path}")).json(body);
+        let refused = problem(request.header("idempotency-key", key)).await;
+        assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE);
+        let member = |name: &str| refused.body[name].as_str().unwrap().to_owned();
+        (member("operation"), member("resource"))
+    };
+    let cancel = |reason: &str| json!({"reason": reason});
+    let (first, second) = (
+        format!("/orders/{ID}/cancel"),
+        format!("/orders/{}/cancel", ID.replace("0190", "0191")),
+    );
+    let one = named("k", &first, &cancel("late")).await;
+    assert_eq!(named("\"k\"", &first, &cancel("late")).await, one);
+    for other in [
+        named("l", &first, &cancel("late")).await,
+        named("k", &first, &cancel("dear")).await,
+        named("k", &second, &cancel("late")).await,
+        named("k", &first.replace("cancel", "ship"), &json!({})).await,
+    ] {
+        assert_ne!(other.0, one.0);
+    }
 }
 
 #[tokio::test]

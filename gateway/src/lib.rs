@@ -29,7 +29,7 @@ use crate::upstream::Upstream;
 
 /// The one origin for clients: forwards each request to the service that it is for
 #[derive(Debug, clap::Parser)]
-#[command(after_help = EXAMPLE)]
+#[command(version, after_help = EXAMPLE)]
 pub struct Config {
     /// What every process has.
     #[command(flatten)]

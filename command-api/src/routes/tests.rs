@@ -35,7 +35,8 @@ fn a_route_is_read() {
             "id": {"from": "path", "field": "product_id"}}"#,
     )
     .unwrap();
-    assert_eq!(routes[0].method, MethodFilter::PUT);
+    assert_eq!(routes[0].method, Method::PUT);
+    assert_eq!(routes[0].filter, MethodFilter::PUT);
     assert!(routes[0].has_path_id());
     assert_eq!(routes[0].resource, "products/{id}");
 }

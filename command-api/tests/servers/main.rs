@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
+mod keyed;
 mod process;
 
 use std::time::{Duration, Instant};
