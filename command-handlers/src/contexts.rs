@@ -33,6 +33,7 @@ type Running = Pin<Box<dyn Future<Output = Result<(), handler::Error>> + Send>>;
 pub fn contexts() -> Vec<Hosted> {
     vec![
         hosted::<catalog::Product>(&catalog::PRODUCT),
+        hosted::<checkout::Checkout>(&checkout::CHECKOUT),
         hosted::<ordering::Order>(&ordering::ORDER),
         hosted::<payment::Payment>(&payment::PAYMENT),
     ]

@@ -8,6 +8,7 @@ use factline::Contract;
 /// Every aggregate.
 pub const ALL: &[&Contract] = &[
     &catalog_schemas::PRODUCT,
+    &checkout_schemas::CHECKOUT,
     &ordering_schemas::ORDER,
     &payment_schemas::PAYMENT,
 ];

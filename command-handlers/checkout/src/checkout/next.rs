@@ -1,0 +1,112 @@
+//! The steps that a checkout takes, as events, and how its operation ends by them.
+
+use checkout_schemas::checkout::Event;
+use checkout_schemas::{
+    CheckoutAbandoned, CheckoutCompleted, CheckoutFailed, CheckoutRetried, CheckoutStuck, Money,
+    PaymentReleaseRequested, Step,
+};
+use factline::{Conclusion, Decision, Timestamp};
+
+use super::Process;
+use crate::patience::{ATTEMPTS, Patience, pause};
+use crate::told::{self, Trouble, conclusion};
+
+/// Ends the operation, unless that was ended when patience was lost.
+fn ending(event: impl Into<Event>, patience: Patience, conclusion: Conclusion) -> Decision<Event> {
+    let decision = Decision::event(event);
+    if patience.concluded {
+        decision
+    } else {
+        decision.concluding(conclusion)
+    }
+}
+
+pub(super) fn completed(process: &Process, total: &Money, patience: Patience) -> Decision<Event> {
+    let event = CheckoutCompleted {
+        checkout_id: process.checkout_id,
+        customer_id: process.customer_id.clone(),
+        order_id: process.order_id,
+        payment_id: process.payment_id,
+        total: total.clone(),
+    };
+    ending(event, patience, Conclusion::completed())
+}
+
+pub(super) fn failed(process: &Process, trouble: &Trouble, patience: Patience) -> Decision<Event> {
+    let event = CheckoutFailed {
+        checkout_id: process.checkout_id,
+        customer_id: process.customer_id.clone(),
+        order_id: process.order_id,
+        payment_id: process.payment_id,
+        cause: trouble.cause,
+        reason: trouble.reason.clone(),
+    };
+    ending(event, patience, conclusion(trouble))
+}
+
+pub(super) fn abandoned(process: &Process, trouble: &Trouble, now: Timestamp) -> Decision<Event> {
+    Decision::event(CheckoutAbandoned {
+        checkout_id: process.checkout_id,
+        order_id: process.order_id,
+        cause: trouble.cause,
+        reason: trouble.reason.clone(),
+        due: pause(now, 1),
+    })
+}
+
+pub(super) fn release(
+    process: &Process,
+    trouble: &Trouble,
+    now: Timestamp,
+) -> PaymentReleaseRequested {
+    PaymentReleaseRequested {
+        checkout_id: process.checkout_id,
+        payment_id: process.payment_id,
+        cause: trouble.cause,
+        reason: trouble.reason.clone(),
+        due: pause(now, 1),
+    }
+}
+
+pub(super) fn retried(
+    process: &Process,
+    step: Step,
+    attempt: i32,
+    reason: &str,
+    now: Timestamp,
+) -> CheckoutRetried {
+    CheckoutRetried {
+        checkout_id: process.checkout_id,
+        order_id: process.order_id,
+        payment_id: process.payment_id,
+        step,
+        attempt,
+        reason: reason.to_owned(),
+        due: pause(now, attempt),
+    }
+}
+
+/// Asks once more, or, after the last time, for people.
+pub(super) fn again(
+    process: &Process,
+    patience: Patience,
+    step: Step,
+    reason: &str,
+    now: Timestamp,
+) -> Decision<Event> {
+    if patience.attempt < ATTEMPTS {
+        return Decision::event(retried(process, step, patience.attempt + 1, reason, now));
+    }
+    let reason = match step {
+        Step::Unknown => "nobody answers",
+        Step::ConfirmOrder => "nobody says whether the order is confirmed",
+        Step::CancelOrder => "nobody says whether the order is cancelled",
+        Step::ReleasePayment => "nobody says whether the payment is called off",
+    };
+    let event = CheckoutStuck {
+        checkout_id: process.checkout_id,
+        step,
+        reason: reason.to_owned(),
+    };
+    ending(event, patience, told::stuck(reason))
+}

@@ -1,0 +1,161 @@
+//! What a checkout does when nobody answers.
+
+use super::*;
+
+const LATE: &str = "the order was not confirmed in time";
+
+/// The events of a stage that asks again until its last time, from when it was asked first on.
+fn asked(step: Step, reason: &str, first: i64) -> (Vec<Event>, i64) {
+    let (mut events, mut due) = (Vec::new(), first + 30);
+    for attempt in 2..=ATTEMPTS {
+        let next = due + (30 << (attempt - 1)).min(3600);
+        events.push(retried(step, attempt, reason, next));
+        due = next;
+    }
+    (events, due)
+}
+
+fn unanswered() -> Vec<Event> {
+    let (events, due) = asked(Step::ConfirmOrder, "", 10);
+    let mut history = vec![begun(), ordered(), paid(40)];
+    history.extend(events);
+    history.push(abandoned(Cause::ConfirmationUnanswered, LATE, due + 30));
+    history
+}
+
+#[test]
+fn an_order_that_is_not_placed_in_time_is_cancelled() {
+    let reason = "the order was not placed in time";
+    let cause = Cause::OrderTimedOut;
+    placing()
+        .when_due()
+        .then([abandoned(cause, reason, 930)])
+        .waking(at(930), expire());
+    // No payment was asked for, so none is to be released.
+    given::<Checkout>([begun(), abandoned(cause, reason, 930)])
+        .when(cancelled())
+        .then([failed(cause, reason)])
+        .concluding(&Conclusion::timed_out("order_timed_out", reason));
+}
+
+#[test]
+fn a_payment_that_is_not_made_in_time_is_called_off_with_its_order() {
+    let reason = "the payment was not made in time";
+    let cause = Cause::PaymentTimedOut;
+    let late = || abandoned(cause, reason, 930);
+    paying().when_due().then([late()]);
+    given::<Checkout>([begun(), ordered(), late()])
+        .when(captured())
+        .then_nothing();
+    given::<Checkout>([begun(), ordered(), late()])
+        .at(at(901))
+        .when(cancelled())
+        .then([releasing(cause, reason, 931)]);
+    given::<Checkout>([begun(), ordered(), late(), releasing(cause, reason, 931)])
+        .when(released())
+        .then([failed(cause, reason)])
+        .concluding(&Conclusion::timed_out("payment_timed_out", reason));
+}
+
+#[test]
+fn before_its_time_nothing_expires() {
+    for checkout in [placing, paying, confirming, cancelling, released_next] {
+        let early = checkout().deadline().unwrap().due - chrono::TimeDelta::microseconds(1);
+        checkout().at(early).when(expire()).then_nothing();
+    }
+}
+
+#[test]
+fn what_is_not_answered_is_asked_again_with_growing_pauses() {
+    for (checkout, step, reason) in [
+        (confirming as Stage, Step::ConfirmOrder, ""),
+        (cancelling, Step::CancelOrder, DECLINED),
+    ] {
+        let (events, _) = asked(step, reason, 10);
+        let mut state = checkout().state();
+        for event in events {
+            let due = state.deadline().unwrap();
+            let decision = state.decide(due.command, due.due).unwrap();
+            assert_eq!(decision.workflow(), None);
+            assert_eq!(decision.into_events(), std::slice::from_ref(&event));
+            state = state.evolve(&event);
+        }
+    }
+}
+
+#[test]
+fn a_confirmation_that_nobody_answers_is_settled_by_cancelling() {
+    let confirmations = unanswered();
+    let (abandonment, before) = confirmations.split_last().unwrap();
+    given::<Checkout>(before.to_vec())
+        .when_due()
+        .then([abandonment.clone()]);
+
+    for answer in [
+        Command::from(not_cancelled("order_confirmed")),
+        Command::from(confirmed()),
+    ] {
+        given::<Checkout>(confirmations.clone())
+            .when(answer)
+            .then([completed()])
+            .concluding(&Conclusion::completed());
+    }
+    given::<Checkout>(confirmations)
+        .at(at(9_000))
+        .when(cancelled())
+        .then([releasing(Cause::ConfirmationUnanswered, LATE, 9_030)]);
+}
+
+#[test]
+fn an_order_that_has_left_is_asked_once_more_to_be_confirmed_before_people_look() {
+    let again = retried(Step::ConfirmOrder, ATTEMPTS + 1, "", 12_600);
+    given::<Checkout>(unanswered())
+        .at(at(9_000))
+        .when(not_cancelled("order_shipped"))
+        .then([again.clone()]);
+    let left = || given::<Checkout>(unanswered().into_iter().chain([again.clone()]));
+    left()
+        .when(confirmed())
+        .then([completed()])
+        .concluding(&Conclusion::completed());
+    let reason = "nobody says whether the order is confirmed";
+    left()
+        .when_due()
+        .then([stuck(Step::ConfirmOrder, reason)])
+        .concluding(&Conclusion::timed_out("checkout_stuck", reason));
+}
+
+#[test]
+fn a_stuck_checkout_still_acts_on_answers_and_ends_its_operation_once() {
+    let (asked, _) = asked(Step::CancelOrder, DECLINED, 10);
+    let mut history = vec![
+        begun(),
+        ordered(),
+        abandoned(Cause::PaymentDeclined, DECLINED, 40),
+    ];
+    history.extend(asked);
+    let reason = "nobody says whether the order is cancelled";
+    let lost = stuck(Step::CancelOrder, reason);
+    given::<Checkout>(history.clone())
+        .when_due()
+        .then([lost.clone()])
+        .concluding(&Conclusion::timed_out("checkout_stuck", reason));
+
+    history.push(lost);
+    assert_eq!(given::<Checkout>(history.clone()).deadline(), None);
+    given::<Checkout>(history.clone())
+        .when(expire())
+        .then_nothing();
+    let next = releasing(Cause::PaymentDeclined, DECLINED, 9_030);
+    given::<Checkout>(history.clone())
+        .at(at(9_000))
+        .when(cancelled())
+        .then([next.clone()])
+        .waking(at(9_030), expire());
+    history.push(next);
+    let state = given::<Checkout>(history).state();
+    let decision = state.decide(released().into(), at(9_001)).unwrap();
+    assert_eq!(decision.workflow(), None);
+    let end = [failed(Cause::PaymentDeclined, DECLINED)];
+    assert_eq!(decision.into_events(), end);
+}
