@@ -7,6 +7,7 @@
 //!
 //! - [`sink`]: called by the host of `factline-postgres`, which moves the checkpoints in the same transaction
 //! - [`http`], [`tree`]: answers; [`barrier`], [`ends`], [`wake`]: how a 404 is made certain
+//! - [`trimming`]: deletes commands that everybody has passed
 //! - [`service`]: the parts put together
 
 pub mod anomaly;
@@ -22,4 +23,5 @@ pub mod sink;
 pub mod store;
 pub mod transition;
 pub mod tree;
+pub mod trimming;
 pub mod wake;

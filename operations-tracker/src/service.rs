@@ -18,7 +18,7 @@ use crate::ends::Watermarks;
 use crate::http::{self, Answers};
 use crate::sink::OperationSink;
 use crate::store::SCHEMA;
-use crate::wake;
+use crate::{trimming, wake};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
@@ -45,6 +45,9 @@ pub struct Config {
     /// How long a request for an unknown operation waits until it is certain that there is none, in milliseconds
     #[arg(long, env = "FACTLINE_BARRIER_TIMEOUT_MS", default_value_t = 5000)]
     pub barrier_timeout_ms: u64,
+    /// How long commands are kept.
+    #[command(flatten)]
+    pub trimming: trimming::Options,
     /// What to do instead of serving.
     #[command(subcommand)]
     pub job: Option<Job>,
@@ -86,7 +89,7 @@ fn follow(
     config: &Config,
     service: &Service,
     pool: &PgPool,
-    contracts: &[&'static Contract],
+    contracts: &'static [&'static Contract],
 ) -> anyhow::Result<Answers> {
     let sources = sources(&config.kafka, contracts);
     let (sender, moved) = watch::channel(0);
@@ -112,6 +115,16 @@ fn follow(
         service.shutdown.clone(),
     );
     service.spawn("follower", async move { Ok(following.await?) });
+    service.spawn(
+        "trimming",
+        trimming::run(
+            config.trimming.clone(),
+            config.kafka.clone(),
+            pool.clone(),
+            contracts,
+            service.shutdown.clone(),
+        ),
+    );
     let resources = Resources::read(contracts)?;
     Ok(Answers { barrier, resources })
 }

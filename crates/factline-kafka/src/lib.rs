@@ -2,6 +2,7 @@
 //!
 //! - [`config`], [`security`]: how a process finds Kafka and is let in
 //! - [`topics`], [`provision`], [`plan`]: what exists, under which names, with which settings
+//! - [`trim`]: deletes commands that were handled
 //! - [`registry`], [`frame`], [`decode`], [`record`]: from bytes to messages and back
 //! - [`handler`]: the command handler
 //! - [`reaction`], [`policy`]: what is done about facts, at least once, and what policies ask for, once in effect
@@ -25,6 +26,7 @@ pub mod registry;
 pub mod retention;
 pub mod security;
 pub mod topics;
+pub mod trim;
 
 pub use config::KafkaConfig;
 pub use record::Record;

@@ -2,7 +2,7 @@
 //!
 //! | topic | cleanup | why |
 //! |---|---|---|
-//! | `commands` | kept; the kit will trim what was handled | append time by the broker, so that a command's time cannot be made up |
+//! | `commands` | kept, until the tracker trims what was handled ([`crate::trim`]) | append time by the broker, so that a command's time cannot be made up |
 //! | `events` | kept for ever | the only source of truth |
 //! | `outcomes` | deleted after [`OUTCOMES_RETENTION_MS`] | longer than the dedupe window, which is read back from here |
 //! | `snapshots`, `dead-letters` | compacted | the newest of each key counts; `snapshots` is reserved, nothing writes it yet |

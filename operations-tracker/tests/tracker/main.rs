@@ -9,5 +9,6 @@ mod answers;
 mod any_order;
 mod rights;
 mod system;
+mod trimming;
 mod undecodable;
 mod workflows;

@@ -32,7 +32,7 @@ pub(crate) const LONG: Duration = Duration::from_secs(30);
 pub(crate) type Headers = Vec<(&'static str, Vec<u8>)>;
 
 /// The one aggregate that is made here.
-const CONTRACTS: &[&Contract] = &[&ORDER];
+pub(crate) const CONTRACTS: &[&Contract] = &[&ORDER];
 
 /// A fresh database with the tracker's schema, migrated twice, since a migration must be repeatable.
 pub(crate) async fn database() -> PgPool {

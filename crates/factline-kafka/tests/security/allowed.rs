@@ -1,10 +1,14 @@
 //! What each user must be able to do.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use clap::Parser as _;
 use factline::{Envelope, Messages as _, Outcome, outcome};
 use factline_kafka::handler::{self, Options};
+use factline_kafka::identity::topic_identity;
+use factline_kafka::topics::partition_of;
+use factline_kafka::trim::{Reached, Trimmed, trim};
 use factline_kafka::{KafkaConfig, Registry, frame, plan};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -95,6 +99,17 @@ async fn a_command_goes_all_the_way_each_step_by_its_own_user() {
     let group = format!("{PREFIX}projector.accounts.v1");
     let events = spawn_blocking(move || follow(&projector, &group, &topic, 2));
     assert_eq!(events.await.unwrap().len(), 2);
+
+    let (config, topic) = (tracker.clone(), topics.commands().to_owned());
+    let identity = spawn_blocking(move || topic_identity(&config, &topic));
+    let reached = Reached {
+        identity: identity.await.unwrap().unwrap(),
+        next_offset: 2,
+    };
+    let reached = BTreeMap::from([(partition_of(b"ada", ACCOUNT.partitions), reached)]);
+    let soon = chrono::Utc::now() + chrono::TimeDelta::minutes(1);
+    let trimmed = trim(&tracker, topics, &reached, soon).await.unwrap();
+    assert_eq!(trimmed.iter().map(Trimmed::records).sum::<u64>(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,11 +4,13 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use factline_kafka::KafkaConfig;
-use rdkafka::ClientContext;
+use rdkafka::admin::{AdminClient, AdminOptions};
+use rdkafka::client::DefaultClientContext;
 use rdkafka::error::KafkaError;
 use rdkafka::message::DeliveryResult;
 use rdkafka::producer::{BaseProducer, Producer as _, ProducerContext};
 use rdkafka::types::RDKafkaErrorCode::{self, Authentication, TopicAuthorizationFailed};
+use rdkafka::{ClientContext, Offset, TopicPartitionList};
 use tokio::task::spawn_blocking;
 
 use crate::stage::{PATIENCE, append, refusal_to_read, stage};
@@ -44,6 +46,33 @@ async fn commands_are_written_by_the_edge_only() {
     for user in ["projectors", "command-handlers", "operations-tracker"] {
         let refusal = refusal_to_write(&stage.user(user), stage.topics.commands()).await;
         assert_eq!(refusal, Some(TopicAuthorizationFailed), "{user}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_are_deleted_by_the_tracker_only_and_nothing_else_by_anybody() {
+    let stage = stage().await;
+    let forbidden = [
+        ("command-api", stage.topics.commands()),
+        ("command-handlers", stage.topics.commands()),
+        ("factline", stage.topics.commands()),
+        ("command-handlers", stage.topics.events()),
+        ("projectors", stage.topics.events()),
+        ("operations-tracker", stage.topics.outcomes()),
+    ];
+    for (user, topic) in forbidden {
+        let config = stage.user(user).client_config();
+        let admin: AdminClient<DefaultClientContext> = config.create().unwrap();
+        let mut all = TopicPartitionList::new();
+        all.add_partition_offset(topic, 0, Offset::End).unwrap();
+        let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
+        let answer = admin.delete_records(&all, &options).await.unwrap();
+        let refusal = answer.elements()[0].error().unwrap_err();
+        assert_eq!(
+            refusal.rdkafka_error_code(),
+            Some(TopicAuthorizationFailed),
+            "{user} deletes from {topic}"
+        );
     }
 }
 

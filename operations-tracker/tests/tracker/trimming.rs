@@ -1,0 +1,117 @@
+//! Commands go when handlers and tracker have passed them, and nobody misses them.
+
+use chrono::{TimeDelta, Utc};
+use factline::outcome::State;
+use operations_tracker::store;
+use operations_tracker::trimming::round;
+use ordering_schemas::ORDER;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
+use rdkafka::{Offset, TopicPartitionList};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::system::{CONTRACTS, LONG, System, database, outcome_of};
+
+const PARTITION: i32 = 3;
+
+async fn trim(system: &System) -> u64 {
+    let soon = Utc::now() + TimeDelta::minutes(1);
+    round(&system.kafka, &system.pool, CONTRACTS, soon)
+        .await
+        .unwrap()
+}
+
+fn consumer(system: &System, group: &str) -> BaseConsumer {
+    let mut config = system.kafka.client_config();
+    config.set("group.id", group).create().unwrap()
+}
+
+/// Where the partition begins.
+fn begins(system: &System) -> i64 {
+    let topics = system.kafka.topics(&ORDER);
+    let log = consumer(system, "none").fetch_watermarks(topics.commands(), PARTITION, LONG);
+    log.unwrap().0
+}
+
+/// The handlers have come so far.
+fn handled(system: &System, offset: i64) {
+    let topics = system.kafka.topics(&ORDER);
+    let mut place = TopicPartitionList::new();
+    place
+        .add_partition_offset(topics.commands(), PARTITION, Offset::Offset(offset))
+        .unwrap();
+    let group = consumer(system, topics.handler_group());
+    group.commit(&place, CommitMode::Sync).unwrap();
+}
+
+async fn state(system: &System, operation: Uuid) -> Value {
+    let response = system.get(&format!("/operations/{operation}")).await;
+    assert_eq!(response.status(), 200, "{operation}");
+    let shown: Value = serde_json::from_slice(&response.bytes().await.unwrap()).unwrap();
+    shown["state"].clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_go_when_all_have_passed_them_and_everything_goes_on() {
+    let mut system = System::start(LONG).await;
+    let operations = [(); 5].map(|()| Uuid::now_v7());
+    for operation in operations {
+        system.command(operation, PARTITION).await;
+    }
+    handled(&system, 4);
+    assert_eq!(trim(&system).await, 0, "the tracker has seen nothing");
+    let following = system.follow();
+    for operation in operations {
+        assert_eq!(state(&system, operation).await, "pending");
+    }
+    assert_eq!(
+        trim(&system).await,
+        4,
+        "the handler has not passed the fifth"
+    );
+    assert_eq!((trim(&system).await, begins(&system)), (0, 4));
+
+    // Behind a beginning that has moved, all is as before: what is known, what is not, and what comes.
+    following.stop().await;
+    let mut following = system.follow();
+    let ready = following.condition.wait_for(Result::is_ok);
+    tokio::time::timeout(LONG, ready).await.unwrap().unwrap();
+    assert_eq!(state(&system, operations[0]).await, "pending");
+    let unknown = format!("/operations/{}", Uuid::now_v7());
+    assert_eq!(system.get(&unknown).await.status(), 404);
+    let late = Uuid::now_v7();
+    system.command(late, PARTITION).await;
+    assert_eq!(state(&system, late).await, "pending");
+    handled(&system, 6);
+    assert_eq!((trim(&system).await, begins(&system)), (2, 6));
+    following.stop().await;
+
+    // A tracker that has lost its database learns from outcomes what it can, and keeps commands until it has.
+    let end = outcome_of(operations[0], State::Completed);
+    system.outcome(&end, PARTITION).await;
+    system.pool = database().await;
+    system.command(Uuid::now_v7(), PARTITION).await;
+    handled(&system, 7);
+    assert_eq!(trim(&system).await, 0, "a new tracker has seen nothing");
+    let mut following = system.follow();
+    let ready = following.condition.wait_for(Result::is_ok);
+    tokio::time::timeout(LONG, ready).await.unwrap().unwrap();
+    let learned = async {
+        while trim(&system).await == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(LONG, learned).await.unwrap();
+    assert_eq!(begins(&system), 7);
+    let learned = async {
+        loop {
+            let found = store::find(&system.pool, operations[0]).await.unwrap();
+            if let Some(found) = found {
+                return found.operation.state;
+            }
+        }
+    };
+    let learned = tokio::time::timeout(LONG, learned).await.unwrap();
+    assert_eq!(learned, "completed");
+    following.stop().await;
+}
