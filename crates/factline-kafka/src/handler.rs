@@ -9,7 +9,7 @@
 //! [`partition`](self) and the restore.
 //!
 //! - `worker`: the loop and the transaction
-//! - `ownership`, `restore`: which partitions, and how their state comes to be
+//! - `ownership`, `takeover`, `restore`: which partitions, and how their state comes to be
 //! - `batch`, `idle`: what is decided in one transaction, and when deadlines are that no command brings
 //! - `command`, `deadline`, `decision`, `outgoing`: from what is asked to what it leads to
 //! - `partition`, `stored`, `dedupe`: state and overlay
@@ -31,6 +31,7 @@ mod ownership;
 mod partition;
 mod restore;
 mod stored;
+mod takeover;
 mod transaction;
 mod worker;
 
@@ -276,8 +277,8 @@ fn work<A: Aggregate>(
             "heartbeat.interval.ms",
             (options.session_timeout_ms / 4).to_string(),
         )
-        // A restore happens inside of a poll.
-        .set("max.poll.interval.ms", "600000")
+        // A worker polls between its transactions, and the longest of those, tried again, ends long before.
+        .set("max.poll.interval.ms", "300000")
         .set("isolation.level", "read_committed")
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false")

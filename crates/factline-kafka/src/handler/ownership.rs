@@ -20,8 +20,8 @@ use tokio_util::sync::CancellationToken;
 use super::membership::{Membership, membership};
 use super::outgoing::Wire;
 use super::partition::Partition;
-use super::restore::{self, restore};
-use super::{Report, chain, meters};
+use super::takeover::{TakeOver, Taken};
+use super::{Report, meters};
 use crate::config::KafkaConfig;
 use crate::record::Record;
 
@@ -40,6 +40,20 @@ pub(super) struct Owned<A> {
     trouble: Option<String>,
     /// Why this consumer is of no more use.
     broken: Option<String>,
+    /// Partitions whose state is being read.
+    takeovers: Vec<TakeOver<A>>,
+    /// Partitions whose state is there, and whose commands are yet to be sought.
+    restored: HashMap<i32, Partition<A>>,
+    /// Partitions that were sought to their start, until the first record has come.
+    arriving: HashMap<i32, Arriving>,
+}
+
+/// What is expected after a seek.
+#[derive(Debug)]
+struct Arriving {
+    start: i64,
+    /// The first record that came instead of the one at the start.
+    first: Option<i64>,
 }
 
 /// The consumer's context: it answers rebalances.
@@ -52,12 +66,15 @@ pub(super) struct Ownership<A> {
     report: Report,
     component: String,
     stop: CancellationToken,
+    /// When readiness was last told of a restore.
+    told: Mutex<Instant>,
 }
 
-const TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a seek may take.
+const SEEK: Duration = Duration::from_secs(5);
 
-/// How long partitions are tried to be restored with one consumer, before another is made.
-const TAKE_OVER: Duration = Duration::from_secs(45);
+/// How often readiness hears how far a restore has come.
+const PROGRESS: Duration = Duration::from_secs(1);
 
 impl<A: Aggregate> Ownership<A> {
     pub(super) fn new(
@@ -75,6 +92,9 @@ impl<A: Aggregate> Ownership<A> {
             member: None,
             trouble: None,
             broken: None,
+            takeovers: Vec::new(),
+            restored: HashMap::new(),
+            arriving: HashMap::new(),
         };
         Self {
             owned: Mutex::new(owned),
@@ -85,6 +105,7 @@ impl<A: Aggregate> Ownership<A> {
             report: Arc::clone(report),
             component: component.to_owned(),
             stop: stop.clone(),
+            told: Mutex::new(Instant::now()),
         }
     }
 
@@ -132,37 +153,34 @@ impl<A: Aggregate> Ownership<A> {
         &self.runtime
     }
 
-    fn assigned(&self, consumer: &BaseConsumer<Self>, partitions: &[i32]) {
+    /// Takes the partitions and begins to read their state. librdkafka delivers nothing at all, not even of partitions
+    /// that stay, until an assignment is answered; so it is answered at once, with the ends. What that delivers is passed
+    /// over in the worker's `gather` until a partition is restored and sought to its start.
+    fn assigned(&self, consumer: &BaseConsumer<Self>, partitions: Vec<i32>) {
         tracing::info!(
             topic = self.wire.topics.commands(),
             ?partitions,
             "partitions assigned"
         );
-        (self.report)(
-            &self.component,
-            Err(format!("restoring partitions {partitions:?}")),
-        );
-        let starts = self.take_over_patiently(consumer, partitions);
-        // All of them, since librdkafka waits until what it gave was taken and given back. Those that are stopped
-        // start at their end: what they deliver is passed over in the worker's `gather`, and never committed.
         let mut assignment = TopicPartitionList::new();
-        for partition in partitions {
-            let start = starts
-                .get(partition)
-                .copied()
-                .map_or(Offset::End, Offset::Offset);
-            let _ = assignment.add_partition_offset(self.wire.topics.commands(), *partition, start);
+        for partition in &partitions {
+            let topic = self.wire.topics.commands();
+            let _ = assignment.add_partition_offset(topic, *partition, Offset::End);
         }
         if let Err(error) = consumer.incremental_assign(&assignment) {
-            self.break_off(format!("restored partitions cannot be assigned: {error}"));
+            self.break_off(format!("partitions cannot be assigned: {error}"));
         }
         let member = membership(consumer).map(|membership| membership.member);
         let mut owned = self.owned();
-        let renamed = owned.member.is_some()
-            && owned.member != member
-            && owned.partitions.len() > starts.len();
+        let had_some = !owned.partitions.is_empty() || !owned.takeovers.is_empty();
+        let renamed = owned.member.is_some() && owned.member != member && had_some;
         owned.member = member;
         owned.joined = true;
+        if !partitions.is_empty() {
+            let (kafka, wire) = (&self.kafka, &self.wire);
+            let takeover = TakeOver::begin(kafka, wire, self.window, &self.stop, partitions);
+            owned.takeovers.push(takeover);
+        }
         drop(owned);
         if renamed {
             self.break_off("the group knows this member under another id".to_owned());
@@ -170,98 +188,97 @@ impl<A: Aggregate> Ownership<A> {
         self.tell();
     }
 
-    /// Tries until it succeeds, for as long as it makes sense with this consumer.
-    fn take_over_patiently(
-        &self,
-        consumer: &BaseConsumer<Self>,
-        partitions: &[i32],
-    ) -> HashMap<i32, i64> {
-        let start = Instant::now();
-        let mut pause = Duration::from_millis(100);
-        while !self.stop.is_cancelled() {
-            match self.take_over(consumer, partitions) {
-                Ok(starts) => return starts,
-                Err(error) => {
-                    let (topic, error) = (self.wire.topics.commands(), chain(&error));
-                    tracing::warn!(topic, error, "restore is tried again");
-                    if start.elapsed() > TAKE_OVER {
-                        self.break_off(format!(
-                            "restoring partitions {partitions:?} does not succeed: {error}"
-                        ));
-                        break;
-                    }
+    /// Lets the commands of partitions come that have been restored since. The worker calls it between its polls.
+    pub(super) fn finish_takeovers(&self, consumer: &BaseConsumer<Self>) {
+        let mut owned = self.owned();
+        if owned.takeovers.is_empty() && owned.restored.is_empty() {
+            return;
+        }
+        let mut running = Vec::new();
+        for takeover in std::mem::take(&mut owned.takeovers) {
+            if !takeover.is_finished() {
+                running.push(takeover);
+                continue;
+            }
+            match takeover.result() {
+                Ok(taken) => owned.keep(taken, self.wire.topics.commands()),
+                Err(reason) => {
+                    drop(owned);
+                    return self.break_off(reason);
                 }
             }
-            std::thread::sleep(pause);
-            pause = (pause * 2).min(Duration::from_secs(5));
         }
-        HashMap::new()
+        owned.takeovers = running;
+        let starts = std::mem::take(&mut owned.restored);
+        drop(owned);
+        for (partition, state) in starts {
+            let start = state.next();
+            let sought = self.seek(consumer, partition, start);
+            let mut owned = self.owned();
+            if sought {
+                owned
+                    .arriving
+                    .insert(partition, Arriving { start, first: None });
+                owned.partitions.insert(partition, state);
+            } else {
+                owned.restored.insert(partition, state);
+            }
+        }
+        if self.progress_is_due() || self.owned().takeovers.is_empty() {
+            self.tell();
+        }
     }
 
-    /// Restores partitions; answers, of those that can be handled, the offset where their commands start.
-    fn take_over(
-        &self,
-        consumer: &BaseConsumer<Self>,
-        partitions: &[i32],
-    ) -> Result<HashMap<i32, i64>, restore::Error> {
+    /// Whether the partition's next record is the first at this offset or behind it. librdkafka refuses while it is still
+    /// busy with the assignment.
+    fn seek(&self, consumer: &BaseConsumer<Self>, partition: i32, start: i64) -> bool {
         let topic = self.wire.topics.commands();
-        let mut asked = TopicPartitionList::new();
-        for partition in partitions {
-            asked.add_partition(topic, *partition);
+        let mut place = TopicPartitionList::new();
+        let _ = place.add_partition_offset(topic, partition, Offset::Offset(start));
+        match consumer.seek_partitions(place, SEEK) {
+            Ok(sought) => sought.elements().iter().all(|place| place.error().is_ok()),
+            Err(error) => {
+                tracing::debug!(topic, partition, %error, "seek is tried again");
+                false
+            }
         }
-        // Stable offsets: the consumer reads committed, so this waits for open transactions that hold one.
-        let committed = consumer
-            .committed_offsets(asked, TIMEOUT)
-            .map_err(|source| restore::Error::Kafka {
-                what: "read the group's stable offsets",
-                source,
-            })?;
-        let restored = restore::<A>(
-            &self.kafka,
-            &self.wire,
-            &self.runtime,
-            partitions,
-            self.window,
-            &self.stop,
-        )?;
-        let ends = restore::log_ends(&self.kafka, topic, partitions)?;
+    }
+
+    /// Whether a record is the next of a partition that is handled. The first after a seek is looked at twice: one from
+    /// before the seek would make the commands between pass unseen.
+    pub(super) fn is_next(&self, consumer: &BaseConsumer<Self>, record: &Record) -> bool {
         let mut owned = self.owned();
-        let mut starts = HashMap::new();
-        for (partition, restored) in restored {
-            let committed = committed.find_partition(topic, partition);
-            if let Some(Err(source)) = committed
-                .as_ref()
-                .map(rdkafka::topic_partition_list::TopicPartitionListElem::error)
-            {
-                return Err(restore::Error::Kafka {
-                    what: "read the group's offset",
-                    source,
-                });
-            }
-            let (low, high) = ends.get(&partition).copied().unwrap_or((0, 0));
-            match (restored, committed.map(|place| place.offset())) {
-                (Err(poison), _) => owned.block(topic, partition, chain(&poison)),
-                (Ok(mut state), Some(Offset::Offset(offset))) if (low..=high).contains(&offset) => {
-                    state.ready(offset);
-                    starts.insert(partition, offset);
-                    owned.blocked.remove(&partition);
-                    owned.partitions.insert(partition, state);
-                }
-                (Ok(_), Some(Offset::Offset(offset))) => {
-                    let reason =
-                        format!("its group's offset {offset} is outside of {low} to {high}");
-                    owned.block(topic, partition, reason);
-                }
-                (Ok(_), _) => {
-                    owned.block(
-                        topic,
-                        partition,
-                        "its group has no committed offset there".to_owned(),
-                    );
-                }
-            }
+        let partition = record.partition;
+        // Of a partition that is stopped or being restored nothing is handled.
+        let Some(state) = owned.partitions.get(&partition) else {
+            return false;
+        };
+        if record.offset < state.next() {
+            return false;
         }
-        Ok(starts)
+        let Some(arriving) = owned.arriving.get_mut(&partition) else {
+            return true;
+        };
+        if record.offset == arriving.start || arriving.first == Some(record.offset) {
+            owned.arriving.remove(&partition);
+            return true;
+        }
+        arriving.first = Some(record.offset);
+        let start = arriving.start;
+        drop(owned);
+        if !self.seek(consumer, partition, start) {
+            self.break_off(format!("partition {partition} cannot be sought to {start}"));
+        }
+        false
+    }
+
+    fn progress_is_due(&self) -> bool {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let due = told.elapsed() > PROGRESS;
+        if due {
+            *told = Instant::now();
+        }
+        due
     }
 
     fn revoked(&self, consumer: &BaseConsumer<Self>, partitions: &[i32]) {
@@ -278,7 +295,12 @@ impl<A: Aggregate> Ownership<A> {
             for partition in partitions {
                 leaving.add_partition(self.wire.topics.commands(), *partition);
                 owned.partitions.remove(partition);
+                owned.restored.remove(partition);
+                owned.arriving.remove(partition);
                 owned.blocked.remove(partition);
+            }
+            for takeover in &mut owned.takeovers {
+                takeover.give_up(partitions);
             }
             owned
                 .pending
@@ -302,18 +324,31 @@ impl<A: Aggregate> Ownership<A> {
             .iter()
             .map(|(partition, reason)| format!("{topic}/{partition} is stopped: {reason}"))
             .collect();
+        reasons.extend(owned.takeovers.iter().filter_map(TakeOver::progress));
         reasons.extend(owned.trouble.clone());
         let state = match (owned.joined, reasons.is_empty()) {
-            (false, _) => Err("waiting for an assignment of partitions".to_owned()),
+            (false, true) => Err("waiting for an assignment of partitions".to_owned()),
             (true, true) => Ok(()),
-            (true, false) => Err(reasons.join("; ")),
+            (_, false) => Err(reasons.join("; ")),
         };
         drop(owned);
         (self.report)(&self.component, state);
     }
 }
 
-impl<A> Owned<A> {
+impl<A: Aggregate> Owned<A> {
+    fn keep(&mut self, taken: Vec<Taken<A>>, topic: &str) {
+        for Taken { partition, state } in taken {
+            match state {
+                Ok(state) => {
+                    self.blocked.remove(&partition);
+                    self.restored.insert(partition, state);
+                }
+                Err(reason) => self.block(topic, partition, reason),
+            }
+        }
+    }
+
     fn block(&mut self, topic: &str, partition: i32, reason: String) {
         tracing::error!(
             topic,
@@ -349,7 +384,7 @@ impl<A: Aggregate> ConsumerContext for Ownership<A> {
             .collect();
         match error {
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
-                self.assigned(consumer, &partitions);
+                self.assigned(consumer, partitions);
             }
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS => {
                 self.revoked(consumer, &partitions);

@@ -7,6 +7,7 @@
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
@@ -107,6 +108,26 @@ pub(super) type Restored<A> = HashMap<i32, Result<Partition<A>, Poison>>;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How far a restore has come, in offsets, for those who wait for it.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    done: AtomicI64,
+    total: AtomicI64,
+}
+
+impl Progress {
+    fn expect(&self, ends: &HashMap<i32, (i64, i64)>) {
+        let more = ends.values().map(|(low, high)| high - low).sum();
+        self.total.fetch_add(more, Ordering::Relaxed);
+    }
+
+    /// Between 0 and 100.
+    pub(super) fn percent(&self) -> i64 {
+        let total = self.total.load(Ordering::Relaxed).max(1);
+        (self.done.load(Ordering::Relaxed) * 100 / total).min(100)
+    }
+}
+
 /// Reads the partitions' history.
 pub(super) fn restore<A: Aggregate>(
     kafka: &KafkaConfig,
@@ -114,12 +135,13 @@ pub(super) fn restore<A: Aggregate>(
     runtime: &tokio::runtime::Handle,
     partitions: &[i32],
     window: TimeDelta,
-    stop: &CancellationToken,
+    (progress, stop): (&Progress, &CancellationToken),
 ) -> Result<Restored<A>, Error> {
     let start = Instant::now();
     let (events, outcomes) = (wire.topics.events(), wire.topics.outcomes());
     let event_ends = log_ends(kafka, events, partitions)?;
     let outcome_ends = log_ends(kafka, outcomes, partitions)?;
+    progress.expect(&event_ends);
 
     let mut restored: Restored<A> = partitions
         .iter()
@@ -128,6 +150,7 @@ pub(super) fn restore<A: Aggregate>(
     let mut count = 0_u64;
     read_to(kafka, events, &event_ends, stop, |record| {
         count += 1;
+        progress.done.fetch_add(1, Ordering::Relaxed);
         if let Some(slot) = restored.get_mut(&record.partition)
             && let Ok(partition) = slot
             && let Err(poison) = replay(wire, runtime, partition, &record)?
@@ -188,7 +211,7 @@ fn within_window<A: Aggregate>(
     if times.count() == 0 {
         return Ok(ends);
     }
-    let found = reader(kafka, "read_uncommitted")?
+    let found = reader(kafka, &nobody(kafka), "read_uncommitted")?
         .offsets_for_times(times, TIMEOUT)
         .map_err(failed)?;
     for place in found.elements() {
@@ -223,7 +246,7 @@ fn replay<A: Aggregate>(
 }
 
 /// A consumer's context that does not log the end of a partition, which is what a restore waits for.
-struct ToTheEnd;
+pub(super) struct ToTheEnd;
 
 impl ClientContext for ToTheEnd {
     fn error(&self, error: KafkaError, reason: &str) {
@@ -235,11 +258,20 @@ impl ClientContext for ToTheEnd {
 
 impl ConsumerContext for ToTheEnd {}
 
-fn reader(kafka: &KafkaConfig, isolation: &str) -> Result<BaseConsumer<ToTheEnd>, Error> {
+/// The group of those that neither join one nor ask for its offsets.
+fn nobody(kafka: &KafkaConfig) -> String {
+    format!("{}restore", kafka.topic_prefix)
+}
+
+/// A consumer that joins no group; librdkafka wants the name of one before it lets a consumer poll or ask for offsets.
+pub(super) fn reader(
+    kafka: &KafkaConfig,
+    group: &str,
+    isolation: &str,
+) -> Result<BaseConsumer<ToTheEnd>, Error> {
     kafka
         .client_config()
-        // Never joined: librdkafka wants a name before it lets a consumer poll.
-        .set("group.id", format!("{}restore", kafka.topic_prefix))
+        .set("group.id", group)
         .set("isolation.level", isolation)
         .set("enable.auto.commit", "false")
         .set("enable.partition.eof", "true")
@@ -260,7 +292,7 @@ pub(super) fn log_ends(
     topic: &str,
     partitions: &[i32],
 ) -> Result<HashMap<i32, (i64, i64)>, Error> {
-    let uncommitted = reader(kafka, "read_uncommitted")?;
+    let uncommitted = reader(kafka, &nobody(kafka), "read_uncommitted")?;
     let mut ends = HashMap::new();
     for partition in partitions {
         let (low, high) = uncommitted
@@ -296,7 +328,7 @@ fn read_to(
         what: "read the log",
         source,
     };
-    let consumer = reader(kafka, "read_committed")?;
+    let consumer = reader(kafka, &nobody(kafka), "read_committed")?;
     let mut watch = Watch::new(stop);
     wait_until_stable(&consumer, topic, ends, &mut watch)?;
     let mut from = TopicPartitionList::new();

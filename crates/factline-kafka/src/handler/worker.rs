@@ -88,6 +88,7 @@ impl<'l, A: Aggregate> Worker<'l, A> {
     /// One turn of the loop.
     pub(super) fn turn(&mut self) -> Result<(), Ended> {
         self.gather()?; // rebalances happen in here, and nowhere else
+        self.consumer.context().finish_takeovers(&self.consumer);
         let aggregate = self.wire.contract.aggregate;
         self.meters
             .tell(&self.consumer.context().owned(), aggregate);
@@ -238,9 +239,9 @@ impl<'l, A: Aggregate> Worker<'l, A> {
             match self.consumer.poll(wait) {
                 Some(Ok(message)) => {
                     let record = Record::from(&message);
+                    let is_next = self.consumer.context().is_next(&self.consumer, &record);
                     let mut owned = self.consumer.context().owned();
-                    // Of a partition that is stopped, see `Ownership`, nothing is handled.
-                    if owned.partitions.contains_key(&record.partition) {
+                    if is_next {
                         bytes += record.size();
                         owned.pending.push(record);
                     }

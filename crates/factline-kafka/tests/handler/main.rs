@@ -10,3 +10,4 @@ mod deadlines;
 mod killed;
 mod rig;
 mod rules;
+mod takeover;

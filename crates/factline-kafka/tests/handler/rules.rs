@@ -10,7 +10,7 @@ use crate::rig::{PATIENCE, Rig, eventually};
 use factline_kafka::topics::partition_of;
 
 /// A producer with transactions of its own, as a zombie or a neighbour would be.
-fn transactional(rig: &Rig, id: &str, timeout: Duration) -> BaseProducer {
+pub(crate) fn transactional(rig: &Rig, id: &str, timeout: Duration) -> BaseProducer {
     let producer: BaseProducer = rig
         .kafka
         .client_config()
