@@ -41,12 +41,14 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use factline::{Aggregate, Contract};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::config::KafkaConfig;
 use crate::provision;
 use crate::retention;
+use dedupe::Remember;
 use ownership::Ownership;
 use transaction::Transactions;
 use worker::{Ended, Worker};
@@ -59,6 +61,10 @@ pub struct Options {
     /// Commands in one transaction at most
     #[arg(long, env = "FACTLINE_MAX_BATCH", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub max_batch: u32,
+
+    /// Threads that decide commands of an aggregate in this process, each a member of the group with partitions of its own
+    #[arg(long, env = "FACTLINE_WORKERS", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub workers: u32,
 
     /// Milliseconds without a heartbeat after which the group gives a process's partitions to others
     #[arg(long, env = "FACTLINE_SESSION_TIMEOUT_MS", default_value_t = 10_000)]
@@ -76,6 +82,11 @@ pub struct Options {
     /// Hours for which the id of a decided command is remembered; must be less than the outcomes topic is kept
     #[arg(long, env = "FACTLINE_DEDUPE_HOURS", default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=168))]
     pub dedupe_hours: u32,
+
+    /// Decided commands that are remembered for a partition at most, some 80 bytes each; beyond them the partition stops,
+    /// since none may be forgotten within the hours above
+    #[arg(long, env = "FACTLINE_DEDUPE_LIMIT", default_value_t = 5_000_000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub dedupe_limit: u32,
 }
 
 /// Tells a component's state: why it is not ready, or that it is.
@@ -128,23 +139,83 @@ pub async fn run<A: Aggregate>(
     };
     retention::check(&kafka).await?;
     let wire = Arc::new(wire);
-    let name = format!("handler-{}", contract.aggregate);
-    let runtime = tokio::runtime::Handle::current();
-    let (done, ended) = tokio::sync::oneshot::channel();
-    let thread = std::thread::Builder::new().name(name).spawn(move || {
-        let _guard = runtime.enter();
-        let _ = done.send(supervise::<A>(
+    // A slot of its own for a process that was given none; the same for all workers that come one after another in its
+    // place, so that each aborts at once what the one before has left open.
+    let slot = if kafka.instance.is_empty() {
+        Uuid::new_v4().to_string()
+    } else {
+        kafka.instance.clone()
+    };
+    // One that cannot go on ends the others.
+    let stop = stop.child_token();
+    let mut workers = Vec::new();
+    for number in 1..=options.workers {
+        let place = Place::of(number, &slot, &component);
+        workers.push(spawn::<A>(
             &kafka,
             &wire,
             &options,
-            (&component, &report),
+            (place, &report),
             &stop,
-        ));
+        )?);
+    }
+    let mut result = Ok(());
+    for ended in workers {
+        let ended = ended
+            .await
+            .unwrap_or_else(|_| Err(Error::Thread("it panicked".to_owned())));
+        result = result.and(ended);
+    }
+    result
+}
+
+/// Which worker this is.
+struct Place {
+    /// Its part of the `transactional.id`, and its member id in the group if the process has a slot.
+    slot: String,
+    /// How readiness calls it.
+    component: String,
+}
+
+impl Place {
+    /// The first has the names of the process, so that one worker more changes nobody else's.
+    fn of(number: u32, slot: &str, component: &str) -> Self {
+        let (mut slot, mut component) = (slot.to_owned(), component.to_owned());
+        if number > 1 {
+            slot = format!("{slot}-{number}");
+            component = format!("{component}, worker {number}");
+        }
+        Self { slot, component }
+    }
+}
+
+/// Starts a worker's thread.
+fn spawn<A: Aggregate>(
+    kafka: &KafkaConfig,
+    wire: &Arc<Wire>,
+    options: &Options,
+    (place, report): (Place, &Report),
+    stop: &CancellationToken,
+) -> Result<oneshot::Receiver<Result<(), Error>>, Error> {
+    let mut kafka = kafka.clone();
+    if !kafka.instance.is_empty() {
+        kafka.instance.clone_from(&place.slot);
+    }
+    let (wire, options, report) = (Arc::clone(wire), options.clone(), Arc::clone(report));
+    let (runtime, stop) = (tokio::runtime::Handle::current(), stop.clone());
+    let (done, ended) = oneshot::channel();
+    let name = format!("handler-{}", wire.contract.aggregate);
+    let thread = std::thread::Builder::new().name(name).spawn(move || {
+        let _guard = runtime.enter();
+        let told = (place.component.as_str(), &report);
+        let result = supervise::<A>(&kafka, &wire, &options, (&place.slot, told), &stop);
+        if result.is_err() {
+            stop.cancel();
+        }
+        let _ = done.send(result);
     });
     thread.map_err(|error| Error::Thread(error.to_string()))?;
-    ended
-        .await
-        .map_err(|_| Error::Thread("it panicked".to_owned()))?
+    Ok(ended)
 }
 
 /// Waits for registry and broker. None if stopped while waiting.
@@ -186,16 +257,9 @@ fn supervise<A: Aggregate>(
     kafka: &KafkaConfig,
     wire: &Arc<Wire>,
     options: &Options,
-    (component, report): (&str, &Report),
+    (slot, (component, report)): (&str, (&str, &Report)),
     stop: &CancellationToken,
 ) -> Result<(), Error> {
-    // A slot of its own for a process that was given none; the same for all its workers, so that each aborts at once
-    // what the one before has left open.
-    let slot = if kafka.instance.is_empty() {
-        Uuid::new_v4().to_string()
-    } else {
-        kafka.instance.clone()
-    };
     let mut limit = options.max_batch as usize;
     let mut pause = Duration::from_millis(50);
     while !stop.is_cancelled() {
@@ -204,7 +268,7 @@ fn supervise<A: Aggregate>(
             kafka,
             wire,
             options,
-            (&slot, &mut limit),
+            (slot, &mut limit),
             (component, report),
             stop,
         ) {
@@ -264,7 +328,10 @@ fn work<A: Aggregate>(
     let context = Ownership::<A>::new(
         kafka,
         wire,
-        TimeDelta::hours(options.dedupe_hours.into()),
+        Remember {
+            window: TimeDelta::hours(options.dedupe_hours.into()),
+            most: options.dedupe_limit as usize,
+        },
         (component, report),
         stop,
     );

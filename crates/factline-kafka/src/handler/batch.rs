@@ -27,6 +27,18 @@ impl Left {
     }
 }
 
+/// What a partition waits for.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Waiting {
+    #[error("the registry does not answer")]
+    Registry(#[from] decode::Error),
+    #[error(
+        "partition {partition} remembers {known} decided commands, and may not remember more (--dedupe-limit) nor forget \
+         one before its time (--dedupe-hours)"
+    )]
+    Full { partition: i32, known: usize },
+}
+
 /// Nothing of it is visible or adopted yet.
 pub(super) struct Batch<A> {
     /// The records to write, in order within each partition.
@@ -36,8 +48,8 @@ pub(super) struct Batch<A> {
     changes: HashMap<i32, Changes<A>>,
     /// How many commands came to which end.
     states: BTreeMap<&'static str, u64>,
-    /// Why some partitions' commands were left out: the registry does not answer.
-    pub(super) waiting: Option<decode::Error>,
+    /// Why some partitions' commands were left out.
+    pub(super) waiting: Option<Waiting>,
 }
 
 impl<A: Aggregate> Batch<A> {
@@ -82,6 +94,9 @@ impl<A: Aggregate> Batch<A> {
                     if !done {
                         return Ok(());
                     }
+                    if let Some(known) = overlay.is_full(record.timestamp) {
+                        return Err(Waiting::Full { partition, known });
+                    }
                     let fault = left.take();
                     let handled = command::handle(wire, runtime, overlay, record, fault)?;
                     batch.handled(partition, overlay.next(), handled);
@@ -120,7 +135,7 @@ impl<A: Aggregate> Batch<A> {
         partition: i32,
         now: Timestamp,
         left: &mut Left,
-    ) -> Result<bool, decode::Error> {
+    ) -> Result<bool, Waiting> {
         while let Some(subject) = overlay.first_due(now) {
             if left.count == 0 {
                 return Ok(false);

@@ -9,6 +9,14 @@ use chrono::TimeDelta;
 use factline::Timestamp;
 use uuid::Uuid;
 
+/// For how long, and how much, is remembered.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Remember {
+    pub(super) window: TimeDelta,
+    /// Operations of a partition at most. At this number it stops: forgetting one might double it.
+    pub(super) most: usize,
+}
+
 /// Keys with a value each, for as long as the window is.
 #[derive(Debug)]
 pub(super) struct Window<V> {
@@ -39,14 +47,28 @@ impl<V> Window<V> {
         self.known.len()
     }
 
+    /// How many of its keys are still to be known at a time.
+    pub(super) fn len_at(&self, time: Timestamp) -> usize {
+        let past = self
+            .by_time
+            .iter()
+            .take_while(|(oldest, _)| self.is_past(*oldest, time.timestamp_micros()));
+        // Some of these may have come again later, which makes the answer too low by as many: never too high.
+        self.known.len().saturating_sub(past.count())
+    }
+
+    fn is_past(&self, time: i64, now: i64) -> bool {
+        let length = self.length.num_microseconds().unwrap_or(i64::MAX);
+        now.saturating_sub(time) > length
+    }
+
     /// Takes a key in, and forgets those that are older by more than the window.
     pub(super) fn add(&mut self, key: Uuid, value: V, time: Timestamp) {
         let now = time.timestamp_micros();
         self.known.insert(key, (now, value));
         self.by_time.push_back((now, key));
-        let length = self.length.num_microseconds().unwrap_or(i64::MAX);
         while let Some((oldest, key)) = self.by_time.front().copied() {
-            if now.saturating_sub(oldest) <= length {
+            if !self.is_past(oldest, now) {
                 break;
             }
             self.by_time.pop_front();

@@ -9,7 +9,6 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use chrono::TimeDelta;
 use factline::Aggregate;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::KafkaError;
@@ -17,6 +16,7 @@ use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientContext, Offset, Statistics, TopicPartitionList};
 use tokio_util::sync::CancellationToken;
 
+use super::dedupe::Remember;
 use super::membership::{Membership, membership};
 use super::outgoing::Wire;
 use super::partition::Partition;
@@ -62,7 +62,7 @@ pub(super) struct Ownership<A> {
     kafka: KafkaConfig,
     wire: Arc<Wire>,
     runtime: tokio::runtime::Handle,
-    window: TimeDelta,
+    remember: Remember,
     report: Report,
     component: String,
     stop: CancellationToken,
@@ -80,7 +80,7 @@ impl<A: Aggregate> Ownership<A> {
     pub(super) fn new(
         kafka: &KafkaConfig,
         wire: &Arc<Wire>,
-        window: TimeDelta,
+        remember: Remember,
         (component, report): (&str, &Report),
         stop: &CancellationToken,
     ) -> Self {
@@ -101,7 +101,7 @@ impl<A: Aggregate> Ownership<A> {
             kafka: kafka.clone(),
             wire: Arc::clone(wire),
             runtime: tokio::runtime::Handle::current(),
-            window,
+            remember,
             report: Arc::clone(report),
             component: component.to_owned(),
             stop: stop.clone(),
@@ -136,6 +136,16 @@ impl<A: Aggregate> Ownership<A> {
             self.break_off("the group knows this member under another id".to_owned());
         }
         known
+    }
+
+    /// Nothing more of this partition is handled here; others go on.
+    pub(super) fn stop_partition(&self, partition: i32, reason: String) {
+        let mut owned = self.owned();
+        owned.partitions.remove(&partition);
+        owned.pending.retain(|record| record.partition != partition);
+        owned.block(self.wire.topics.commands(), partition, reason);
+        drop(owned);
+        self.tell();
     }
 
     /// Says why nothing gets done, or that it does again.
@@ -178,7 +188,7 @@ impl<A: Aggregate> Ownership<A> {
         owned.joined = true;
         if !partitions.is_empty() {
             let (kafka, wire) = (&self.kafka, &self.wire);
-            let takeover = TakeOver::begin(kafka, wire, self.window, &self.stop, partitions);
+            let takeover = TakeOver::begin(kafka, wire, self.remember, &self.stop, partitions);
             owned.takeovers.push(takeover);
         }
         drop(owned);

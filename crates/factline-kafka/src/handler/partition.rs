@@ -10,7 +10,7 @@ use chrono::TimeDelta;
 use factline::{Aggregate, Envelope, Timestamp, id};
 use uuid::Uuid;
 
-use super::dedupe::Window;
+use super::dedupe::{Remember, Window};
 use super::stored::Stored;
 
 /// The committed state of one partition.
@@ -26,6 +26,8 @@ pub(super) struct Partition<A> {
     /// Offset of the next command to be handled.
     next: i64,
     operations: Window<()>,
+    /// Operations to be remembered at most.
+    most: usize,
     /// Which operation came under an idempotency scope.
     scopes: Window<Uuid>,
 }
@@ -70,8 +72,9 @@ pub(super) struct Remembered<'r> {
 }
 
 impl<A: Aggregate> Partition<A> {
-    pub(super) fn new(window: TimeDelta) -> Self {
+    pub(super) fn new(Remember { window, most }: Remember) -> Self {
         Self {
+            most,
             aggregates: HashMap::new(),
             deadlines: BTreeSet::new(),
             sequence: 0,
@@ -273,6 +276,15 @@ impl<'p, A: Aggregate> Overlay<'p, A> {
 
     pub(super) fn window(&self) -> TimeDelta {
         self.base.operations.length()
+    }
+
+    /// How many operations are remembered, if one more that was appended then would be one too many.
+    pub(super) fn is_full(&self, appended: Timestamp) -> Option<usize> {
+        let now = self.changes.time.max(appended);
+        let known = self.changes.operations.len() + self.base.operations.len();
+        (known >= self.base.most)
+            .then(|| self.changes.operations.len() + self.base.operations.len_at(now))
+            .filter(|known| *known >= self.base.most)
     }
 
     pub(super) fn is_decided(&self, operation: Uuid) -> bool {

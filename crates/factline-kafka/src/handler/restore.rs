@@ -18,6 +18,7 @@ use rdkafka::{ClientContext, Offset, TopicPartitionList};
 use tokio_util::sync::CancellationToken;
 
 use super::command;
+use super::dedupe::Remember;
 use super::outgoing::Wire;
 use super::partition::{Corrupt, Partition, Remembered};
 use crate::config::KafkaConfig;
@@ -134,7 +135,7 @@ pub(super) fn restore<A: Aggregate>(
     wire: &Wire,
     runtime: &tokio::runtime::Handle,
     partitions: &[i32],
-    window: TimeDelta,
+    remember: Remember,
     (progress, stop): (&Progress, &CancellationToken),
 ) -> Result<Restored<A>, Error> {
     let start = Instant::now();
@@ -145,7 +146,7 @@ pub(super) fn restore<A: Aggregate>(
 
     let mut restored: Restored<A> = partitions
         .iter()
-        .map(|partition| (*partition, Ok(Partition::new(window))))
+        .map(|partition| (*partition, Ok(Partition::new(remember))))
         .collect();
     let mut count = 0_u64;
     read_to(kafka, events, &event_ends, stop, |record| {
@@ -159,7 +160,7 @@ pub(super) fn restore<A: Aggregate>(
         }
         Ok(())
     })?;
-    let outcome_ends = within_window(kafka, outcomes, outcome_ends, &restored, window)?;
+    let outcome_ends = within_window(kafka, outcomes, outcome_ends, &restored, remember.window)?;
     read_to(kafka, outcomes, &outcome_ends, stop, |record| {
         if let Some(Ok(partition)) = restored.get_mut(&record.partition) {
             let envelope = record.envelope().ok();

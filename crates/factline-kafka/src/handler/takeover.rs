@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use chrono::TimeDelta;
 use factline::Aggregate;
 use rdkafka::consumer::Consumer as _;
 use rdkafka::topic_partition_list::TopicPartitionListElem;
@@ -16,6 +15,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use tokio_util::sync::CancellationToken;
 
 use super::chain;
+use super::dedupe::Remember;
 use super::outgoing::Wire;
 use super::partition::Partition;
 use super::restore::{self, Error, Progress, log_ends, restore};
@@ -61,7 +61,7 @@ impl<A: Aggregate> TakeOver<A> {
     pub(super) fn begin(
         kafka: &KafkaConfig,
         wire: &Arc<Wire>,
-        window: TimeDelta,
+        remember: Remember,
         stop: &CancellationToken,
         partitions: Vec<i32>,
     ) -> Self {
@@ -79,7 +79,7 @@ impl<A: Aggregate> TakeOver<A> {
                         &wire,
                         &runtime,
                         &share,
-                        window,
+                        remember,
                         (&progress, &wanted),
                     )
                 })
@@ -161,13 +161,20 @@ fn take_over<A: Aggregate>(
     wire: &Wire,
     runtime: &tokio::runtime::Handle,
     partitions: &[i32],
-    window: TimeDelta,
+    remember: Remember,
     (progress, wanted): (&Progress, &CancellationToken),
 ) -> Result<Vec<Taken<A>>, Error> {
     let topic = wire.topics.commands();
     // First the offsets, then the ends of the log: see `restore`.
     let committed = stable_offsets(kafka, wire, partitions)?;
-    let restored = restore::<A>(kafka, wire, runtime, partitions, window, (progress, wanted))?;
+    let restored = restore::<A>(
+        kafka,
+        wire,
+        runtime,
+        partitions,
+        remember,
+        (progress, wanted),
+    )?;
     let ends = log_ends(kafka, topic, partitions)?;
     let taken = restored.into_iter().map(|(partition, restored)| {
         let (low, high) = ends.get(&partition).copied().unwrap_or((0, 0));

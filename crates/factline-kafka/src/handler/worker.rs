@@ -10,7 +10,7 @@ use factline::{Aggregate, Timestamp};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
-use super::batch::Batch;
+use super::batch::{Batch, Waiting};
 use super::command::Fault;
 use super::idle::Idle;
 use super::membership::membership;
@@ -96,8 +96,14 @@ impl<'l, A: Aggregate> Worker<'l, A> {
         self.ripe = self.idle.ripe(&self.consumer, topic); // deadlines that no command brings the time for
         let start = Instant::now();
         let mut batch = self.decide(None);
-        if let Some(error) = batch.waiting.take() {
-            self.put_off(&chain(&error));
+        match batch.waiting.take() {
+            Some(full @ Waiting::Full { partition, .. }) => {
+                self.consumer
+                    .context()
+                    .stop_partition(partition, chain(&full));
+            }
+            Some(registry) => self.put_off(&chain(&registry)),
+            None => {}
         }
         if batch.is_empty() {
             return Ok(());

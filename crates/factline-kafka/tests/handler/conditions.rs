@@ -6,7 +6,8 @@ use factline::outcome::State;
 use uuid::Uuid;
 
 use crate::account::Deposit;
-use crate::rig::Rig;
+use crate::rig::{Rig, eventually};
+use crate::takeover::accounts;
 
 fn deposit(amount: i64) -> crate::account::Command {
     Deposit { amount }.into()
@@ -146,5 +147,36 @@ async fn another_request_under_a_known_key_is_rejected() {
         }
     }
     assert_eq!(rig.check(&operations).await["ada"], 5);
+    handler.stop().await;
+}
+
+/// What may not be remembered any more is not decided, since it may not be forgotten either: its partition stops, and no
+/// other.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_partition_stops_when_it_may_not_remember_more() {
+    let mut rig = Rig::new("full").await;
+    rig.options.dedupe_limit = 3;
+    let handler = rig.start("a").await;
+    let accounts = accounts();
+    let mut operations = Vec::new();
+    for _ in 0..3 {
+        operations.push(rig.deposit(&accounts[0], 1).await);
+    }
+    rig.outcomes_of(&operations).await;
+    let stuck = rig.deposit(&accounts[0], 1).await;
+    let other = rig.deposit(&accounts[1], 1).await;
+    operations.push(other);
+    rig.outcomes_of(&operations).await;
+    eventually(
+        "it says why",
+        async || matches!(handler.state(), Some(Err(reason)) if reason.contains("--dedupe-limit")),
+    )
+    .await;
+    rig.check(&operations).await;
+    handler.stop().await;
+    rig.options.dedupe_limit = 4;
+    let handler = rig.start("a").await;
+    operations.push(stuck);
+    assert_eq!(rig.check(&operations).await[&accounts[0]], 4);
     handler.stop().await;
 }

@@ -40,7 +40,7 @@ pub(crate) struct Rig {
     registry: Registry,
     commands: SchemaIds,
     producer: FutureProducer,
-    options: Options,
+    pub options: Options,
 }
 
 /// A handler that runs in this process.

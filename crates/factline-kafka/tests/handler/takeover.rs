@@ -9,10 +9,10 @@ use factline_kafka::topics::partition_of;
 use rdkafka::producer::{BaseRecord, Producer as _};
 
 /// An account for each partition.
-fn accounts() -> Vec<String> {
+pub(crate) fn accounts() -> Vec<String> {
     (0..ACCOUNT.partitions)
         .map(|partition| {
-            (0..)
+            (0..1_000)
                 .map(|number| format!("account-{number}"))
                 .find(|name| partition_of(name.as_bytes(), ACCOUNT.partitions) == partition)
                 .unwrap()
@@ -33,7 +33,7 @@ async fn a_restore_does_not_interrupt_partitions_that_stay() {
     rig.outcomes_of(&operations).await;
 
     let id = format!("{}neighbour", rig.kafka.topic_prefix);
-    let neighbour = transactional(&rig, &id, Duration::from_secs(60));
+    let neighbour = transactional(&rig, &id, Duration::from_mins(1));
     neighbour.begin_transaction().unwrap();
     for partition in 0..ACCOUNT.partitions {
         let record = BaseRecord::<str, [u8]>::to(rig.topics.events()).partition(partition);
@@ -77,4 +77,24 @@ async fn a_restore_does_not_interrupt_partitions_that_stay() {
     assert!(balances.values().all(|balance| *balance == 3));
     assert_eq!(first.state(), Some(Ok(())));
     first.stop().await;
+}
+
+/// Several workers in one process share the partitions as several processes would.
+#[tokio::test(flavor = "multi_thread")]
+async fn workers_of_one_process_share_its_partitions() {
+    let mut rig = Rig::new("workers").await;
+    rig.options.workers = 3;
+    let handler = rig.start("a").await;
+    let mut operations = Vec::new();
+    for number in 0..300 {
+        operations.push(rig.deposit(&format!("account-{}", number % 9), 1).await);
+    }
+    let balances = rig.check(&operations).await;
+    assert_eq!(balances.values().sum::<i64>(), 300);
+    eventually("all workers are ready", async || {
+        let reports = handler.reports.lock().unwrap();
+        reports.len() == 3 && reports.values().all(Result::is_ok)
+    })
+    .await;
+    handler.stop().await;
 }
