@@ -32,13 +32,12 @@ impl Meters {
             remembered += partition.remembered();
             overdue += partition.overdue(now);
         }
-        for (name, value) in [
-            ("factline_handler_aggregates", aggregates),
-            ("factline_handler_remembered_operations", remembered),
-            ("factline_deadlines_overdue", overdue),
-        ] {
-            metrics::gauge!(name, "aggregate" => aggregate).set(figure(value));
-        }
+        metrics::gauge!("factline_handler_aggregates", "aggregate" => aggregate)
+            .set(figure(aggregates));
+        metrics::gauge!("factline_handler_remembered_operations", "aggregate" => aggregate)
+            .set(figure(remembered));
+        metrics::gauge!("factline_deadlines_overdue", "aggregate" => aggregate)
+            .set(figure(overdue));
     }
 }
 
