@@ -1,0 +1,122 @@
+//! From a checkout's events to commands for its order and its payment.
+
+use checkout_schemas::checkout::Event;
+use checkout_schemas::{
+    CHECKOUT, CheckoutAbandoned, CheckoutBegun, CheckoutOrdered, CheckoutPaid, CheckoutRetried,
+    PaymentReleaseRequested, Step,
+};
+use factline::{Contract, Emit, Fact, Policy};
+use ordering_schemas::{CancelOrder, ConfirmOrder, Line, Money, ORDER, PlaceOrder, order};
+use payment_schemas::{AuthorizePayment, PAYMENT, VoidPayment, payment};
+use uuid::Uuid;
+
+/// The policy.
+#[derive(Debug)]
+pub struct Checkouts;
+
+impl Policy for Checkouts {
+    const NAME: &'static str = "checkout";
+    const SOURCE: &'static Contract = &CHECKOUT;
+
+    type Event = Event;
+
+    fn react(fact: &Fact<Event>) -> Vec<Emit> {
+        let emit = match fact.event() {
+            Some(Event::CheckoutBegun(begun)) => Some(place(begun)),
+            Some(Event::CheckoutOrdered(ordered)) => Some(authorize(ordered)),
+            Some(Event::CheckoutPaid(CheckoutPaid { order_id, .. })) => Some(confirm(*order_id)),
+            Some(Event::CheckoutAbandoned(CheckoutAbandoned {
+                order_id, reason, ..
+            })) => Some(cancel(*order_id, reason)),
+            Some(Event::PaymentReleaseRequested(PaymentReleaseRequested {
+                checkout_id,
+                payment_id,
+                reason,
+                ..
+            })) => Some(void(*checkout_id, *payment_id, reason)),
+            Some(Event::CheckoutRetried(retried)) => again(retried),
+            Some(
+                Event::CheckoutStuck(_) | Event::CheckoutCompleted(_) | Event::CheckoutFailed(_),
+            )
+            | None => None,
+        };
+        emit.map(Emit::of_process).into_iter().collect()
+    }
+}
+
+fn place(begun: &CheckoutBegun) -> Emit {
+    let lines = begun.lines.iter().map(|line| Line {
+        product_id: line.product_id.clone(),
+        name: line.name.clone(),
+        unit_price: Money {
+            amount: line.unit_price.amount,
+            currency: line.unit_price.currency.clone(),
+        },
+        quantity: line.quantity,
+    });
+    to_order(
+        begun.order_id,
+        PlaceOrder {
+            order_id: begun.order_id,
+            customer_id: begun.customer_id.clone(),
+            lines: lines.collect(),
+        },
+    )
+}
+
+fn authorize(ordered: &CheckoutOrdered) -> Emit {
+    to_payment(
+        ordered.payment_id,
+        AuthorizePayment {
+            payment_id: ordered.payment_id,
+            reference: ordered.checkout_id.to_string(),
+            amount: payment_schemas::Money {
+                amount: ordered.total.amount,
+                currency: ordered.total.currency.clone(),
+            },
+            method: ordered.method.clone(),
+        },
+    )
+}
+
+fn confirm(order_id: Uuid) -> Emit {
+    to_order(order_id, ConfirmOrder { order_id })
+}
+
+fn cancel(order_id: Uuid, reason: &str) -> Emit {
+    let reason = reason.to_owned();
+    to_order(order_id, CancelOrder { order_id, reason })
+}
+
+fn void(checkout_id: Uuid, payment_id: Uuid, reason: &str) -> Emit {
+    to_payment(
+        payment_id,
+        VoidPayment {
+            payment_id,
+            reference: checkout_id.to_string(),
+            reason: reason.to_owned(),
+        },
+    )
+}
+
+fn again(retried: &CheckoutRetried) -> Option<Emit> {
+    match retried.step {
+        // Written by a later version of the checkout, which needs a later version of this.
+        Step::Unknown => None,
+        Step::ConfirmOrder => Some(confirm(retried.order_id)),
+        Step::CancelOrder => Some(cancel(retried.order_id, &retried.reason)),
+        Step::ReleasePayment => Some(void(
+            retried.checkout_id,
+            retried.payment_id,
+            &retried.reason,
+        )),
+    }
+}
+
+fn to_order(order_id: Uuid, command: impl Into<order::Command>) -> Emit {
+    Emit::to::<order::Command>(&ORDER, order_id.to_string(), command)
+}
+
+fn to_payment(payment_id: Uuid, command: impl Into<payment::Command>) -> Emit {
+    Emit::to::<payment::Command>(&PAYMENT, payment_id.to_string(), command)
+}

@@ -1,0 +1,5 @@
+//! The links between aggregates: whenever this has happened, ask for that.
+//!
+//! A policy is pure, and knows schemas only: see [`factline::Policy`]. To add one: a module for its process.
+
+pub mod checkout;

@@ -1,0 +1,153 @@
+//! Money against orders, after whatever happens to a few checkouts.
+
+use checkout::Checkout;
+use checkout_schemas::{BeginCheckout, Line, Money, order_id};
+use factline::outcome::State;
+use ordering::Order;
+use ordering_schemas::{CancelOrder, ShipOrder};
+use proptest::prelude::*;
+use uuid::Uuid;
+
+use crate::store::{Command, Dice, Message, Store};
+
+fn begin(number: u128, price: i64) -> BeginCheckout {
+    let line = Line {
+        product_id: "cup".to_owned(),
+        name: "the cup".to_owned(),
+        unit_price: Money {
+            amount: price,
+            currency: "EUR".to_owned(),
+        },
+        quantity: 3,
+    };
+    BeginCheckout {
+        checkout_id: Uuid::from_u128(number),
+        customer_id: "ann".to_owned(),
+        // The order of nothing is refused.
+        lines: if price == 0 { vec![] } else { vec![line] },
+        method: "card-ok".to_owned(),
+        payment_seconds: 900,
+    }
+}
+
+/// One thing happens: mostly a message arrives; some arrive twice, some fail, time passes, and people meddle.
+fn step(store: &mut Store, dice: &mut Dice) {
+    let place = dice.roll(store.under_way.len().max(1));
+    match dice.roll(12) {
+        8 if place < store.under_way.len() => {
+            let message = store.under_way[place].clone();
+            store.under_way.push(message);
+        }
+        9 if matches!(store.under_way.get(place), Some(Message::Command(_))) => {
+            if let Message::Command(asked) = store.under_way.swap_remove(place) {
+                store.fail(asked);
+            }
+        }
+        10 => {
+            let ids: Vec<_> = store.checkouts.keys().cloned().collect();
+            if let Some(id) = ids.get(dice.roll(ids.len().max(1))) {
+                // Time passes by leaps: sometimes nobody answers in all the time there is.
+                for _ in 0..=dice.roll(20) {
+                    store.expire(id);
+                }
+            }
+        }
+        11 => {
+            let order_id = order_id(Uuid::from_u128(1));
+            let meddling = if dice.roll(2) == 0 {
+                let reason = "changed my mind".to_owned();
+                CancelOrder { order_id, reason }.into()
+            } else {
+                ShipOrder { order_id }.into()
+            };
+            store.ask(order_id.to_string(), Command::Order(meddling));
+        }
+        _ if place < store.under_way.len() => {
+            let message = store.under_way.swap_remove(place);
+            store.deliver(message, dice);
+        }
+        _ => {}
+    }
+}
+
+/// Until nothing is left: messages, then deadlines, then dead letters, which people send again.
+fn settle(store: &mut Store, dice: &mut Dice) {
+    for _ in 0..100_000 {
+        if !store.under_way.is_empty() {
+            let message = store.under_way.remove(0);
+            store.deliver(message, dice);
+            continue;
+        }
+        let waiting = store
+            .checkouts
+            .iter()
+            .filter_map(|(id, checkout)| {
+                let due = factline::Aggregate::deadline(checkout)?.due;
+                Some((due, id.clone()))
+            })
+            .min();
+        if let Some((_, id)) = waiting {
+            store.expire(&id);
+        } else if store.dead_letters.is_empty() {
+            return;
+        } else {
+            let again = std::mem::take(&mut store.dead_letters);
+            store
+                .under_way
+                .extend(again.into_iter().map(Message::Command));
+        }
+    }
+    panic!("it never comes to rest");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn money_kept_is_the_money_of_confirmed_orders(
+        prices in prop::collection::vec(0..5_i64, 1..4),
+        chance in prop::collection::vec(any::<u16>(), 0..400),
+    ) {
+        let (mut store, mut dice) = (Store::default(), Dice(chance));
+        for (number, price) in (1..).zip(&prices) {
+            let command = begin(number, price * 100);
+            let id = command.checkout_id.to_string();
+            store.ask(id, Command::Checkout(command.into()));
+        }
+        while !dice.0.is_empty() {
+            step(&mut store, &mut dice);
+        }
+        settle(&mut store, &mut dice);
+
+        prop_assert_eq!(store.kept, store.confirmed);
+        prop_assert_eq!(store.checkouts.len(), prices.len());
+        for (id, checkout) in &store.checkouts {
+            prop_assert_eq!(store.begun[id], 1);
+            let ends = &store.ends[id];
+            prop_assert_eq!(ends.len(), 1, "{}: {:?}", id, ends);
+            let completed = matches!(checkout, Checkout::Completed { .. });
+            let failed = matches!(checkout, Checkout::Failed { .. });
+            prop_assert!(completed || failed, "{:?}", checkout);
+            let order = store.orders.get(&order_id(id.parse().unwrap()).to_string());
+            let confirmed = matches!(
+                order,
+                Some(Order::Confirmed { .. } | Order::Shipped { confirmed: true, .. })
+            );
+            prop_assert_eq!(confirmed, completed);
+            let stuck = ends[0].code == Some("checkout_stuck");
+            prop_assert!(stuck || completed == (ends[0].state == State::Completed));
+        }
+    }
+}
+
+#[test]
+fn when_nothing_goes_wrong_all_is_paid() {
+    let (mut store, mut dice) = (Store::default(), Dice(vec![]));
+    let command = begin(1, 250);
+    store.ask(
+        command.checkout_id.to_string(),
+        Command::Checkout(command.into()),
+    );
+    settle(&mut store, &mut dice);
+    assert_eq!((store.kept, store.confirmed), (750, 750));
+}
