@@ -32,5 +32,10 @@ pub use policy::{Emit, Fact, Policy};
 pub use position::{Point, Position};
 pub use projection::{Projection, Recorded};
 
+/// The README's code is a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 /// An instant in UTC. Contexts get theirs from the command, never from a clock.
 pub type Timestamp = chrono::DateTime<chrono::Utc>;
