@@ -1,0 +1,163 @@
+//! What the provider will do with a request: decided when it is accepted, and kept with it.
+//!
+//! Chance is drawn from the seed and the request's idempotency key, not from one stream of numbers, so that a run can be
+//! repeated whatever the order in which its requests arrive.
+
+use std::str::FromStr;
+
+use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+/// How the provider behaves on the whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Habits {
+    /// Decides what is left to chance.
+    pub seed: u64,
+    /// Of payments whose method names no behaviour.
+    pub decline_percent: u8,
+    /// Of webhooks.
+    pub duplicate_percent: u8,
+    /// Until something is decided.
+    pub delay: Delay,
+}
+
+/// Milliseconds, from and to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Delay(u64, u64);
+
+/// What will become of one request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// How it ends.
+    pub verdict: Verdict,
+    /// When it ends, in milliseconds after it was accepted.
+    pub after_ms: u64,
+    /// How many webhooks tell it, each an event of its own with a key of its own.
+    pub notices: u8,
+    /// Whether each of them is sent once more, under the same key, after it was answered.
+    pub repeated: bool,
+}
+
+/// How a request ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// The money moves.
+    Done,
+    /// It does not, and the provider says so.
+    Declined,
+    /// It does not, and the provider never says anything.
+    Silence,
+}
+
+impl Habits {
+    /// What will become of a payment.
+    pub fn charge(&self, key: &str, method: &str) -> Plan {
+        let mut plan = self.refund(key);
+        let mut chance = self.chance(key, "charge");
+        match method {
+            "card-ok" => {}
+            "card-declined" => plan.verdict = Verdict::Declined,
+            "card-silent" => plan.verdict = Verdict::Silence,
+            "card-twice" => plan.notices = 2,
+            other => match slow(other) {
+                Some(after_ms) => plan.after_ms = after_ms,
+                None if chance.random_range(0..100) < self.decline_percent => {
+                    plan.verdict = Verdict::Declined;
+                }
+                None => {}
+            },
+        }
+        plan
+    }
+
+    /// What will become of a refund: a provider may take its time, but gives back what it has taken.
+    pub fn refund(&self, key: &str) -> Plan {
+        let mut chance = self.chance(key, "when");
+        Plan {
+            verdict: Verdict::Done,
+            after_ms: chance.random_range(self.delay.0..=self.delay.1),
+            notices: 1,
+            repeated: chance.random_range(0..100) < self.duplicate_percent,
+        }
+    }
+
+    fn chance(&self, key: &str, purpose: &str) -> StdRng {
+        let drawn = Sha256::digest(format!("{}\u{1f}{purpose}\u{1f}{key}", self.seed));
+        StdRng::from_seed(drawn.into())
+    }
+}
+
+fn slow(method: &str) -> Option<u64> {
+    method.strip_prefix("card-slow:")?.parse().ok()
+}
+
+impl FromStr for Delay {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (from, to) = text.split_once("..").unwrap_or((text, text));
+        match (from.parse(), to.parse()) {
+            (Ok(from), Ok(to)) if from <= to => Ok(Self(from, to)),
+            _ => Err("must be milliseconds as from..to"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn habits() -> Habits {
+        Habits {
+            seed: 7,
+            decline_percent: 30,
+            duplicate_percent: 50,
+            delay: "10..20".parse().unwrap(),
+        }
+    }
+
+    #[test]
+    fn a_method_that_names_a_behaviour_gets_it() {
+        for key in (0..50).map(|key| key.to_string()) {
+            let plan = |method| habits().charge(&key, method);
+            let ok = plan("card-ok");
+            assert_eq!((ok.verdict, ok.notices), (Verdict::Done, 1));
+            assert!((10..=20).contains(&ok.after_ms));
+            assert_eq!(plan("card-declined").verdict, Verdict::Declined);
+            assert_eq!(plan("card-silent").verdict, Verdict::Silence);
+            assert_eq!(plan("card-twice").notices, 2);
+            let slow = plan("card-slow:2500");
+            assert_eq!((slow.verdict, slow.after_ms), (Verdict::Done, 2500));
+        }
+    }
+
+    #[test]
+    fn chance_is_about_as_often_as_asked_for_and_the_same_again() {
+        let plans = || -> Vec<Plan> {
+            let keys = (0..1000).map(|key| key.to_string());
+            keys.map(|key| habits().charge(&key, "visa")).collect()
+        };
+        let drawn = plans();
+        assert_eq!(drawn, plans());
+        let count = |wanted: fn(&Plan) -> bool| drawn.iter().filter(|plan| wanted(plan)).count();
+        assert!((200..400).contains(&count(|plan| plan.verdict == Verdict::Declined)));
+        assert!((400..600).contains(&count(|plan| plan.repeated)));
+        let other = Habits {
+            seed: 8,
+            ..habits()
+        };
+        assert_ne!(other.charge("1", "visa"), habits().charge("1", "visa"));
+    }
+
+    #[test]
+    fn a_delay_is_a_range_or_one_number() {
+        assert_eq!("5".parse(), Ok(Delay(5, 5)));
+        assert_eq!("0..9".parse(), Ok(Delay(0, 9)));
+        for text in ["", "9..0", "a..b", "1..", "-1..2"] {
+            assert!(text.parse::<Delay>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Stands for a payment provider, as a shop sees one from outside: it is asked for money over HTTP, says at once that it
+//! has understood, and tells the end later by a webhook.
+//!
+//! It is as unpleasant as the real ones: it declines, takes its time, says things twice, or never says anything
+//! ([`behaviour`]). And it is as reliable: what it has accepted under an idempotency key it does once, and tells until it
+//! is heard, through restarts ([`journal`]). It survives being killed, not a machine that loses power: no write is forced
+//! to the disk.
+//!
+//! It is no part of the store and knows none of its crates; only the paths that it calls back are the store's. A real
+//! provider has an account, signatures on webhooks and a report to reconcile with; here is none.
+//!
+//! To add a behaviour: a method in [`behaviour`]. To add something that it does with money: a [`book::Kind`], which the
+//! compiler then asks about everywhere.
+
+pub mod behaviour;
+pub mod book;
+pub mod http;
+pub mod journal;
+pub mod money;
+pub mod provider;
+pub mod webhook;
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use factline_service::{Service, ServiceConfig};
+
+use crate::behaviour::{Delay, Habits};
+use crate::provider::Provider;
+
+/// Stands for a payment provider: declines, delays, repeats itself and answers late, as it is told to
+#[derive(Debug, clap::Parser)]
+#[command(after_help = EXAMPLE)]
+pub struct Config {
+    /// What every process has.
+    #[command(flatten)]
+    pub service: ServiceConfig,
+    /// Folder of the journal, by which keys, money and webhooks survive a restart; made if it is missing
+    #[arg(long, env = "FACTLINE_DATA_DIR")]
+    pub data_dir: PathBuf,
+    /// Decides what is left to chance: the same seed and the same keys give the same behaviour
+    #[arg(long, env = "FACTLINE_SEED", default_value = "0")]
+    pub seed: u64,
+    /// How many of a hundred payments are declined whose method names no behaviour
+    #[arg(
+        long,
+        env = "FACTLINE_DECLINE_PERCENT",
+        default_value = "0",
+        value_parser = clap::value_parser!(u8).range(0..=100)
+    )]
+    pub decline_percent: u8,
+    /// Milliseconds until a payment or refund is decided, from..to
+    #[arg(long, env = "FACTLINE_DELAY_MS", default_value = "20..200")]
+    pub delay_ms: Delay,
+    /// How many of a hundred webhooks are sent once more although they were answered
+    #[arg(
+        long,
+        env = "FACTLINE_DUPLICATE_PERCENT",
+        default_value = "10",
+        value_parser = clap::value_parser!(u8).range(0..=100)
+    )]
+    pub duplicate_percent: u8,
+}
+
+const EXAMPLE: &str = "\
+Methods that name a behaviour: card-ok, card-declined, card-slow:MILLISECONDS, card-silent, card-twice.
+
+Example:
+  payment-simulator --listen 127.0.0.1:8107 --data-dir /tmp/payments --decline-percent 5 &
+  curl --json '{\"payment_id\": \"7d9c7a2e-5a52-4c0e-9d5c-2d1a3c9d1e11\", \"method\": \"card-ok\",
+    \"amount\": {\"amount\": 450, \"currency\": \"EUR\"}, \"callback\": \"http://127.0.0.1:8080\"}' \\
+    --header 'idempotency-key: 1' http://127.0.0.1:8107/payments
+  curl http://127.0.0.1:8107/totals";
+
+/// Runs until the process drains.
+pub async fn run(config: Config, service: Service) -> anyhow::Result<()> {
+    service.health.expect(provider::COMPONENT);
+    let habits = Habits {
+        seed: config.seed,
+        decline_percent: config.decline_percent,
+        duplicate_percent: config.duplicate_percent,
+        delay: config.delay_ms,
+    };
+    let provider = Provider::open(&config.data_dir, habits, service.health.clone())
+        .with_context(|| format!("cannot use the folder {}", config.data_dir.display()))?;
+    provider.resume();
+    service.serve(http::router(provider)).await
+}
