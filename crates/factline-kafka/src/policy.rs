@@ -18,8 +18,11 @@ use factline::{Emit, Fact, Policy};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::KafkaConfig;
-use crate::reaction::{Error, Facts, Failure, Reaction, Report};
+use crate::reaction::{Facts, Failure, Reaction};
 use crate::{provision, topics};
+
+pub use crate::reaction::{Error, Report};
+
 use sending::{Command, Sender};
 
 /// A policy has panicked.

@@ -160,7 +160,9 @@ impl Sender {
         Ok(())
     }
 
-    /// Sends some, and answers those that were not acknowledged.
+    /// Sends some, and answers those that were not acknowledged. The first that cannot even be sent ends it: what comes
+    /// behind may be of the same partition, which must not go on past it. (A broker that takes less than we do says so
+    /// only when others are sent as well; they are the same commands when their turn comes.)
     async fn try_send<'c>(
         &self,
         commands: impl Iterator<Item = &'c Command>,
@@ -169,7 +171,10 @@ impl Sender {
         for command in commands {
             match self.enqueue(command).await {
                 Ok(acknowledgement) => sent.push((command, acknowledgement)),
-                Err(error) => failed.push((command, error)),
+                Err(error) => {
+                    failed.push((command, error));
+                    break;
+                }
             }
         }
         for (command, acknowledgement) in sent {

@@ -1,0 +1,11 @@
+//! Policies on real Kafka: every fact leads to its command, once in effect, whatever happens to their host.
+
+#![expect(clippy::unwrap_used, reason = "a test says what it finds by panicking")]
+
+mod children;
+mod gate;
+mod killed;
+mod policies;
+mod rig;
+mod starts;
+mod stops;

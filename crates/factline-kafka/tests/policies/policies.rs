@@ -1,0 +1,93 @@
+//! The policies between the two.
+
+use factline::policy::Start;
+use factline::{Contract, Emit, Fact, Policy};
+
+use crate::gate::{
+    COUNTER, Count, CounterCommand, CounterEvent, GATE, GateCommand, GateEvent, Pass,
+};
+
+/// Who passes with this amount makes the policy panic.
+pub(crate) const PANICS: i64 = 13;
+/// Who passes with this amount makes a command that no broker takes.
+pub(crate) const TOO_LARGE: i64 = 14;
+/// Who passes with this amount is counted twice, by two counters.
+pub(crate) const TWICE: i64 = 2;
+/// The pass that answers a refusal.
+pub(crate) const REFUSED: i64 = 1000;
+
+fn count(counter: impl Into<String>, amount: i64) -> Emit {
+    let counter = counter.into();
+    let count = Count {
+        counter: counter.clone(),
+        amount,
+    };
+    Emit::to::<CounterCommand>(&COUNTER, counter, CounterCommand(count)).of_process()
+}
+
+/// Whoever passes is counted.
+pub(crate) struct CountPasses;
+
+impl Policy for CountPasses {
+    const NAME: &'static str = "tally.count-passes";
+    const SOURCE: &'static Contract = &GATE;
+    const START: Start = Start::Now;
+    type Event = GateEvent;
+
+    fn react(fact: &Fact<GateEvent>) -> Vec<Emit> {
+        let Some(GateEvent(passed)) = fact.event() else {
+            return Vec::new();
+        };
+        match passed.amount {
+            PANICS => panic!("told to"),
+            REFUSED => Vec::new(),
+            TOO_LARGE => vec![count("x".repeat(1_500_000), 1)],
+            TWICE => vec![
+                count(&passed.counter, 1),
+                count(format!("{}-too", passed.counter), 1),
+            ],
+            amount => vec![count(&passed.counter, amount)],
+        }
+    }
+}
+
+/// The same under another name, from the beginning of the log.
+pub(crate) struct CountFromTheBeginning;
+
+impl Policy for CountFromTheBeginning {
+    const NAME: &'static str = "tally.count-from-the-beginning";
+    const SOURCE: &'static Contract = &GATE;
+    const START: Start = Start::Beginning;
+    type Event = GateEvent;
+
+    fn react(fact: &Fact<GateEvent>) -> Vec<Emit> {
+        CountPasses::react(fact)
+    }
+}
+
+/// The gate hears what was not counted.
+pub(crate) struct TellRefusals;
+
+impl Policy for TellRefusals {
+    const NAME: &'static str = "tally.tell-refusals";
+    const SOURCE: &'static Contract = &COUNTER;
+    type Event = CounterEvent;
+
+    fn react(fact: &Fact<CounterEvent>) -> Vec<Emit> {
+        let refused = |code: &str| {
+            fact.outcome()
+                .is_some_and(|it| it.code.as_deref() == Some(code))
+        };
+        match fact.process("tally.gate") {
+            Some(gate) if refused("negative") => {
+                let counter = fact.subject().to_owned();
+                let pass = Pass {
+                    counter,
+                    amount: REFUSED,
+                };
+                vec![Emit::to::<GateCommand>(&GATE, gate, GateCommand(pass))]
+            }
+            _ => Vec::new(),
+        }
+    }
+}
