@@ -1,10 +1,10 @@
 //! `factline completions`.
 
 use anyhow::Result;
-use clap::{Args, CommandFactory as _};
+use clap::Args;
 use clap_complete::Shell;
 
-use crate::Cli;
+use crate::cli;
 
 /// Prints a script that teaches a shell to complete this tool's commands
 #[derive(Debug, Args)]
@@ -19,7 +19,7 @@ pub(crate) struct Options {
 
 pub(crate) fn run(options: &Options) -> Result<()> {
     let mut script = Vec::new();
-    clap_complete::generate(options.shell, &mut Cli::command(), "factline", &mut script);
+    clap_complete::generate(options.shell, &mut cli(), "factline", &mut script);
     std::io::Write::write_all(&mut std::io::stdout(), &script)?;
     Ok(())
 }

@@ -19,7 +19,7 @@ mod topics;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::output::Output;
 
@@ -51,9 +51,29 @@ enum Command {
     Completions(completions::Options),
 }
 
+/// What the tool takes.
+fn cli() -> clap::Command {
+    without_slot(Cli::command())
+}
+
+/// Services have slots in their groups. The tool is in no group: the option is taken, since it comes with the others
+/// for Kafka, and not shown.
+fn without_slot(command: clap::Command) -> clap::Command {
+    let has_slot = command
+        .get_arguments()
+        .any(|arg| arg.get_id() == "instance");
+    let command = if has_slot {
+        command.mut_arg("instance", |arg| arg.hide(true))
+    } else {
+        command
+    };
+    command.mut_subcommands(without_slot)
+}
+
 #[tokio::main]
 async fn main() -> ExitCode {
-    let Cli { output, command } = Cli::parse();
+    let parsed = Cli::from_arg_matches(&cli().get_matches());
+    let Cli { output, command } = parsed.unwrap_or_else(|error| error.exit());
     let done = match command {
         Command::Events(options) => events::run(options, &output).await,
         Command::History(options) => history::run(options, &output).await,

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use clap::Args;
-use factline_client::Client;
+use factline_client::{Client, Operation};
+use serde_json::Value;
 
-use crate::output::Output;
+use crate::output::{Output, Row, cell};
 use crate::progress::during;
 
-/// Shows what became of a command
+/// Shows what became of a command, and of everything it led to
 #[derive(Debug, Args)]
 #[command(
     after_help = "With --wait, ends with code 1 unless the operation is completed.\n\nExamples:\n  \
@@ -36,12 +37,50 @@ pub(crate) async fn run(options: Options, output: &Output) -> Result<()> {
     let location = format!("operations/{}", id.trim_start_matches("operations/"));
     if !options.wait {
         let operation = during("asking", client.operation(&location)).await?;
-        return output.document(&serde_json::to_value(operation)?);
+        return show(&operation, *output);
     }
     let operation = during("waiting", client.wait(&location)).await?;
-    output.document(&serde_json::to_value(&operation)?)?;
+    show(&operation, *output)?;
     if operation.success != Some(true) {
         bail!("operation {id} is {}", operation.state.as_str());
     }
     Ok(())
+}
+
+/// For programs as it is; for people what it led to stands below it, each level further in.
+fn show(operation: &Operation, output: Output) -> Result<()> {
+    let mut shown = serde_json::to_value(operation)?;
+    if output.is_for_programs() {
+        return output.document(&shown);
+    }
+    if let Some(fields) = shown.as_object_mut() {
+        fields.remove("children");
+    }
+    output.document(&shown)?;
+    if operation.children.is_empty() {
+        return Ok(());
+    }
+    output.line(&(Value::Null, Vec::new()))?;
+    let mut rows = Vec::new();
+    draw(&operation.children, 0, &mut rows);
+    output.table(&["led to", "state", "code", "resource", "operation"], &rows)
+}
+
+fn draw(operations: &[Operation], depth: usize, rows: &mut Vec<Row>) {
+    for operation in operations {
+        let text = |text: &Option<String>| cell(&text.clone().into());
+        let cells = vec![
+            format!(
+                "{}{}",
+                "  ".repeat(depth),
+                cell(&operation.name.clone().into())
+            ),
+            operation.state.as_str().to_owned(),
+            text(&operation.code),
+            text(&operation.resource),
+            cell(&operation.id.clone().into()),
+        ];
+        rows.push((Value::Null, cells));
+        draw(&operation.children, depth + 1, rows);
+    }
 }

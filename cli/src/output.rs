@@ -24,6 +24,11 @@ enum Format {
 pub(crate) type Row = (Value, Vec<String>);
 
 impl Output {
+    /// Whether everything is to be printed as it is.
+    pub(crate) fn is_for_programs(self) -> bool {
+        self.format == Format::Json
+    }
+
     /// Prints one thing now.
     pub(crate) fn line(self, (value, cells): &Row) -> Result<()> {
         match self.format {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::routing::get;
 use axum::{Json, Router};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::process::Command;
 
 use crate::stage::{Ran, ran};
@@ -25,17 +25,55 @@ async fn store() -> String {
             "created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z",
         }))
     };
-    let router = Router::new().route("/operations/7", get(answer));
+    let router = Router::new()
+        .route("/operations/7", get(answer))
+        .route("/operations/1", get(async || Json(workflow())));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
     url
 }
 
+/// One that led to another, which led to a third.
+fn workflow() -> Value {
+    let one = |id, state, code: Option<&str>, children: Value| {
+        json!({
+            "id": id, "name": format!("people.Step{id}"), "state": state, "success": null, "code": code,
+            "user_id": "eve", "created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z",
+            "children": children,
+        })
+    };
+    let third = one("3", "rejected", Some("declined"), json!([]));
+    let second = one("2", "completed", None, json!([third]));
+    one("1", "running", None, json!([second]))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_operation_led_to_stands_below_it() {
+    let url = store().await;
+    let shown = operation(&url, &["1", "--format", "table"]).await;
+    let lines: Vec<Vec<&str>> = shown
+        .out
+        .lines()
+        .skip_while(|line| !line.starts_with("LED TO"))
+        .map(|line| line.split_whitespace().collect())
+        .collect();
+    assert_eq!(
+        lines[1],
+        ["people.Step2", "completed", "-", "-", "2"],
+        "{shown:?}"
+    );
+    assert_eq!(lines[2], ["people.Step3", "rejected", "declined", "-", "3"]);
+    assert!(shown.out.contains("\n  people.Step3"), "{shown:?}");
+    let json = operation(&url, &["1", "--format", "json"]).await.json();
+    assert_eq!(json[0]["children"][0]["children"][0]["code"], "declined");
+}
+
 async fn operation(url: &str, arguments: &[&str]) -> Ran {
     let mut command = Command::new(env!("CARGO_BIN_EXE_factline"));
     command
-        .args(["operation", "--url", url, "--format", "json"])
+        .args(["operation", "--url", url])
+        .env("FACTLINE_FORMAT", "json")
         .args(arguments);
     ran(command.output().await.unwrap())
 }

@@ -36,6 +36,7 @@ fn every_command_explains_itself_by_examples() {
             help.contains("\nExample") && help.contains(&example),
             "{help}"
         );
+        assert!(!help.contains("--instance"), "{help}");
         open.extend(
             commands(&help)
                 .into_iter()
