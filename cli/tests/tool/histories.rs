@@ -58,7 +58,7 @@ async fn an_order_is_seen_as_it_is_and_as_it_was() {
 
     let now = &stage.json(&["state", X, &id]).await[0];
     assert_eq!((&now["version"], &now["type"]), (&json!(2), &json!(X)));
-    assert_eq!(now["state"]["Shipped"]["customer_id"], "eve");
+    assert_eq!(now["state"]["Shipped"]["bought"]["customer_id"], "eve");
     let then = &stage.json(&["state", X, &id, "--version", "1"]).await[0];
     assert_eq!(then["state"]["Placed"]["bought"]["units"], 2);
     let at = mine[0]["time"].as_str().unwrap();
