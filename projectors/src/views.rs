@@ -15,6 +15,7 @@ pub const CHECKPOINTS: &str = "factline";
 
 /// Every view of this process.
 pub static ALL: &[Entry] = &[
+    crate::checkouts::VIEW,
     crate::customer_spending::VIEW,
     crate::orders::VIEW,
     crate::price_history::VIEW,

@@ -5,6 +5,7 @@
 //!
 //! To add a resource: a module with its handlers and SQL, its line below and in `resource::ALL`.
 
+mod checkouts;
 mod customers;
 mod fresh;
 mod listing;

@@ -5,6 +5,7 @@ use factline_postgres::Snapshots;
 
 /// Everything that there is: to add a resource, its line.
 pub(crate) const ALL: &[Resource] = &[
+    crate::checkouts::RESOURCE,
     crate::customers::RESOURCE,
     crate::orders::RESOURCE,
     crate::products::RESOURCE,

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test says what it finds by panicking")]
 
 mod catalog;
+mod checkouts;
 mod customer_spending;
 mod followed;
 mod histories;
