@@ -1,0 +1,87 @@
+//! Commands on the topic, as an edge would append them.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use catalog_schemas::{ChangePrice, CreateProduct, Money, product::Command};
+use factline::{Envelope, Messages as _, id};
+use factline_kafka::topics::partition_of;
+use factline_kafka::{KafkaConfig, Registry, frame};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer as _, ThreadedProducer};
+use uuid::Uuid;
+
+/// Appends so many commands about so many products, and answers how many.
+pub(crate) async fn append(
+    kafka: &KafkaConfig,
+    commands: usize,
+    aggregates: usize,
+) -> Result<usize> {
+    let topics = kafka.topics(&catalog::PRODUCT);
+    let registry = Registry::new(&kafka.registry_url);
+    let schemas = registry
+        .register_all(topics.commands(), catalog::PRODUCT.commands)
+        .await?;
+    let producer: ThreadedProducer<DefaultProducerContext> = kafka
+        .client_config()
+        .set("acks", "all")
+        .set("linger.ms", "20")
+        .create()?;
+    for number in 0..commands {
+        let product = id::aggregate("catalog.product", &(number % aggregates).to_string());
+        let command = command(product, number, aggregates);
+        let (schema, codec) = schemas
+            .get(command.record())
+            .ok_or_else(|| anyhow::anyhow!("no schema of {}", command.record()))?;
+        let subject = product.to_string();
+        let now = chrono::Utc::now();
+        let envelope =
+            Envelope::of_command(Uuid::now_v7(), command.record(), "/bench", &subject, now);
+        let headers =
+            envelope
+                .to_headers()
+                .into_iter()
+                .fold(OwnedHeaders::new(), |headers, (key, value)| {
+                    headers.insert(Header {
+                        key,
+                        value: Some(&value),
+                    })
+                });
+        let value = frame::write(schema, &command.encode(codec)?);
+        let mut record = BaseRecord::to(topics.commands())
+            .partition(partition_of(
+                subject.as_bytes(),
+                catalog::PRODUCT.partitions,
+            ))
+            .key(&subject)
+            .payload(&value)
+            .headers(headers);
+        while let Err((error, again)) = producer.send(record) {
+            match error {
+                KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull) => record = again,
+                error => return Err(error.into()),
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+    producer.flush(Duration::from_mins(1))?;
+    Ok(commands)
+}
+
+fn command(product_id: Uuid, number: usize, aggregates: usize) -> Command {
+    let price = Money {
+        amount: i64::try_from(number).unwrap_or(i64::MAX),
+        currency: "USD".to_owned(),
+    };
+    if number < aggregates {
+        let (name, brand) = (format!("product {number}"), "bench".to_owned());
+        return Command::from(CreateProduct {
+            product_id,
+            name,
+            brand,
+            price,
+        });
+    }
+    Command::from(ChangePrice { product_id, price })
+}

@@ -1,0 +1,86 @@
+//! What the kit achieves, beside what the machine can do, measured in one run.
+//!
+//! Figures of a machine that others use vary severalfold, so only the ratios mean something: each round measures ours and
+//! the bare limit one after the other, on the same servers. Nothing here is a test: no time is asserted anywhere.
+//!
+//! - [`load`]: commands on a topic
+//! - [`ours`]: the command handler, in this process
+//! - [`bare`]: the same loop without a framework, states, schemas or checks
+//!
+//! To measure something else: a subcommand, and its limit.
+
+mod bare;
+mod load;
+mod memory;
+mod ours;
+
+use anyhow::Result;
+use clap::Parser as _;
+use factline_kafka::{KafkaConfig, provision};
+use uuid::Uuid;
+
+/// Measures the kit beside the bare limit; run it in release mode
+#[derive(Debug, clap::Parser)]
+#[command(
+    version,
+    after_help = "Example:\n  cargo run --release -p bench -- handler --commands 200000 --aggregates 100000"
+)]
+enum Bench {
+    /// Commands decided in a second, and the time and memory of a restart over what they left
+    Handler(Handler),
+}
+
+#[derive(Debug, clap::Args)]
+struct Handler {
+    /// Commands in a round
+    #[arg(long, default_value_t = 100_000)]
+    commands: usize,
+    /// Aggregates that they are about: the first commands create them, the others change their prices
+    #[arg(long, default_value_t = 10_000)]
+    aggregates: usize,
+    /// Times that everything is measured
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// Commands in a transaction at most
+    #[arg(long, default_value_t = 1000)]
+    max_batch: u32,
+    /// Workers in the process
+    #[arg(long, default_value_t = 1)]
+    workers: u32,
+}
+
+fn main() -> Result<()> {
+    let Bench::Handler(options) = Bench::parse();
+    let servers = infra::Servers::throwaway()?;
+    let runtime = tokio::runtime::Runtime::new()?;
+    println!(
+        "round | handler, commands/s | bare, commands/s | ratio | restart, s | bare read, s | MiB in use"
+    );
+    for round in 1..=options.rounds {
+        let kafka = KafkaConfig {
+            brokers: servers.kafka.brokers(),
+            registry_url: servers.registry.url(),
+            topic_prefix: format!("bench-{}.", Uuid::new_v4().simple()),
+            instance: "bench".to_owned(),
+            ..KafkaConfig::default()
+        };
+        runtime.block_on(async {
+            provision::provision(&kafka, &catalog::PRODUCT, None).await?;
+            let commands = load::append(&kafka, options.commands, options.aggregates).await?;
+            let handled = ours::handle(&kafka, &options, commands).await?;
+            let bare = bare::handle(&kafka, commands, options.max_batch as usize)?;
+            let before = memory::in_use();
+            let restart = ours::restart(&kafka, &options).await?;
+            let read = bare::read(&kafka)?;
+            println!(
+                "{round:5} | {handled:19.0} | {bare:16.0} | {:5.2} | {:10.2} | {:12.2} | {before} -> {}",
+                handled / bare,
+                restart.seconds,
+                read,
+                restart.memory,
+            );
+            anyhow::Ok(())
+        })?;
+    }
+    Ok(())
+}
