@@ -20,9 +20,11 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
       --package demo \
       --package gateway \
       --package operations-tracker \
+      --package payment-sender \
+      --package payment-simulator \
       --package projectors \
       --package read-api \
-      --features command-api/tls,command-handlers/tls,operations-tracker/tls,projectors/tls,read-api/tls \
+      --features command-api/tls,command-handlers/tls,operations-tracker/tls,payment-sender/tls,projectors/tls,read-api/tls \
     && mkdir /programs \
     && find target/release -maxdepth 1 -type f -executable -exec cp {} /programs/ \;
 
@@ -33,6 +35,8 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/*
 COPY --from=builder /programs/ /usr/local/bin/
 COPY --chmod=0755 deploy/healthy /usr/local/bin/healthy
+# A new volume takes over whose this is.
+RUN install --directory --owner=10001 --group=10001 /var/lib/factline
 # A number, so that Kubernetes can see that it is not root.
 USER 10001:10001
 ENV FACTLINE_LOG_FORMAT=json

@@ -4,6 +4,7 @@
 //! Another service is one line in [`SERVICES`], and a binary of that name in the workspace which takes the flags of
 //! `factline-service`.
 
+use crate::home::home;
 use crate::{postgres, registry};
 
 /// One service: a binary of the workspace that runs until it is told to stop.
@@ -32,9 +33,11 @@ pub enum Need {
     Service(&'static str),
     /// `FACTLINE_INSTANCE`: a name that stays the same over restarts.
     Instance,
+    /// `FACTLINE_DATA_DIR`: a folder of its own that outlives it.
+    Folder,
 }
 
-use Need::{Database, Instance, Kafka, Registry, Service as Url};
+use Need::{Database, Folder, Instance, Kafka, Registry, Service as Url};
 
 /// Every service, in the order of start. Jobs run in this order too.
 #[rustfmt::skip]
@@ -45,6 +48,8 @@ pub const SERVICES: &[Service] = &[
     Service { name: "command-api", port: 8101, jobs: &[], needs: &[Kafka, Registry] },
     Service { name: "read-api", port: 8105, jobs: &[], needs: &[Database("factline_reader")] },
     Service { name: "gateway", port: 8080, jobs: &[], needs: &[Url("command-api"), Url("operations-tracker"), Url("read-api")] },
+    Service { name: "payment-simulator", port: 8108, jobs: &[], needs: &[Folder] },
+    Service { name: "payment-sender", port: 8107, jobs: &["provision"], needs: &[Kafka, Registry, Instance, Url("payment-simulator"), Url("gateway")] },
 ];
 
 /// The ports of the servers in `./dev up`.
@@ -102,6 +107,10 @@ impl Addresses {
             Instance => (
                 "FACTLINE_INSTANCE".to_owned(),
                 format!("{}-1", service.name),
+            ),
+            Folder => (
+                "FACTLINE_DATA_DIR".to_owned(),
+                home().join("data").join(service.name).display().to_string(),
             ),
         });
         std::iter::once(listen).chain(needs).collect()

@@ -178,6 +178,10 @@ impl System {
                     command.env(variable, self.address(name))
                 }
                 Need::Instance => command.env("FACTLINE_INSTANCE", format!("{}-1", service.name)),
+                Need::Folder => command.env(
+                    "FACTLINE_DATA_DIR",
+                    self.logs.path().join(format!("{}.data", service.name)),
+                ),
             };
         }
         command

@@ -113,6 +113,7 @@ fn assert_told(
                 let field = json!({"fieldPath": "metadata.name"});
                 assert_eq!(at("FACTLINE_INSTANCE")["fieldRef"], field);
             }
+            Need::Folder => assert_eq!(at("FACTLINE_DATA_DIR"), &expected["FACTLINE_DATA_DIR"]),
         }
     }
     let known = help::variables(binary, job);

@@ -17,6 +17,9 @@ use std::path::{Path, PathBuf};
 use infra::services::{Addresses, SERVICES, Service, ports};
 use serde_json::Value;
 
+/// Where a container has the folder of a service that keeps files: a volume, which the image makes its user's.
+const DATA: &str = "/var/lib/factline";
+
 /// Variables by name.
 type Variables = BTreeMap<String, String>;
 
@@ -60,6 +63,9 @@ fn expected(service: &Service) -> Variables {
     hosts.extend(others.map(|other| (other.port, format!("{}:{}", other.name, other.port))));
     let environment = Addresses::default().environment(service);
     let named = environment.into_iter().map(|(name, value)| {
+        if name == "FACTLINE_DATA_DIR" {
+            return (name, DATA.to_owned());
+        }
         let value = hosts.iter().fold(value, |value, (port, host)| {
             value.replace(&format!("127.0.0.1:{port}"), host)
         });
