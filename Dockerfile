@@ -22,9 +22,10 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
       --package operations-tracker \
       --package payment-sender \
       --package payment-simulator \
+      --package policies \
       --package projectors \
       --package read-api \
-      --features command-api/tls,command-handlers/tls,operations-tracker/tls,payment-sender/tls,projectors/tls,read-api/tls \
+      --features command-api/tls,command-handlers/tls,operations-tracker/tls,payment-sender/tls,policies/tls,projectors/tls,read-api/tls \
     && mkdir /programs \
     && find target/release -maxdepth 1 -type f -executable -exec cp {} /programs/ \;
 

@@ -43,6 +43,7 @@ use Need::{Database, Folder, Instance, Kafka, Registry, Service as Url};
 #[rustfmt::skip]
 pub const SERVICES: &[Service] = &[
     Service { name: "command-handlers", port: 8102, jobs: &["provision"], needs: &[Kafka, Registry, Instance] },
+    Service { name: "policies", port: 8106, jobs: &["provision"], needs: &[Kafka, Registry, Instance] },
     Service { name: "operations-tracker", port: 8103, jobs: &["migrate"], needs: &[Kafka, Registry, Database("factline_tracker"), Instance] },
     Service { name: "projectors", port: 8104, jobs: &["migrate"], needs: &[Kafka, Registry, Database("factline_projector"), Instance] },
     Service { name: "command-api", port: 8101, jobs: &[], needs: &[Kafka, Registry] },

@@ -1,0 +1,69 @@
+//! The policies that this process hosts: the one list.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use anyhow::Context as _;
+use factline::Policy;
+use factline_kafka::policy::{self, Error, Report};
+use factline_kafka::{KafkaConfig, provision};
+use factline_service::Service;
+use tokio_util::sync::CancellationToken;
+
+use crate::checkout;
+
+/// A policy, and what is done with it.
+struct Hosted {
+    name: &'static str,
+    provision: fn(KafkaConfig) -> Doing<provision::Error>,
+    run: fn(KafkaConfig, Report, CancellationToken) -> Doing<Error>,
+}
+
+type Doing<E> = Pin<Box<dyn Future<Output = Result<(), E>> + Send>>;
+
+/// To host one more policy, add its line.
+fn policies() -> Vec<Hosted> {
+    vec![
+        hosted::<checkout::Checkouts>(),
+        hosted::<checkout::Orders>(),
+        hosted::<checkout::Payments>(),
+    ]
+}
+
+fn hosted<P: Policy>() -> Hosted {
+    Hosted {
+        name: P::NAME,
+        provision: |kafka| Box::pin(async move { policy::provision::<P>(&kafka).await }),
+        run: |kafka, report, stop| Box::pin(policy::run::<P>(kafka, report, stop)),
+    }
+}
+
+/// The names that `--only` takes.
+pub fn names() -> Vec<&'static str> {
+    policies().iter().map(|hosted| hosted.name).collect()
+}
+
+fn chosen(only: &[String]) -> impl Iterator<Item = Hosted> {
+    policies()
+        .into_iter()
+        .filter(move |hosted| only.is_empty() || only.iter().any(|name| name == hosted.name))
+}
+
+/// Commits the first offsets of policies that have none yet.
+pub async fn provision(kafka: &KafkaConfig, only: &[String]) -> anyhow::Result<()> {
+    for hosted in chosen(only) {
+        (hosted.provision)(kafka.clone())
+            .await
+            .with_context(|| format!("cannot provision policy {}", hosted.name))?;
+        tracing::info!(policy = hosted.name, "provisioned");
+    }
+    Ok(())
+}
+
+/// Starts the policies; each ends when the process is told to.
+pub fn spawn(kafka: &KafkaConfig, only: &[String], report: &Report, service: &Service) {
+    for hosted in chosen(only) {
+        let running = (hosted.run)(kafka.clone(), report.clone(), service.shutdown.clone());
+        service.spawn(hosted.name, async move { Ok(running.await?) });
+    }
+}
