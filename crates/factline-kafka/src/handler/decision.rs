@@ -36,8 +36,6 @@ pub(super) enum Impossible {
     BeginsTwice(uuid::Uuid),
     #[error("a workflow ends without an event")]
     EndsInSilence,
-    #[error("a workflow ends, and none is open")]
-    EndsTwice,
     #[error("a workflow is open, and its process has no deadline to end it")]
     Unbounded,
 }
@@ -57,8 +55,20 @@ pub(super) fn decide<A: Aggregate>(
     command: A::Command,
     now: Timestamp,
 ) -> Result<Decided, Impossible> {
+    let before = overlay.load(&asked.envelope.subject);
+    let (own, of_workflow);
+    let asked = if let Some(open) = &before.open {
+        own = belonging(open, asked.envelope);
+        of_workflow = Asked {
+            place: asked.place.clone(),
+            envelope: &own,
+            ..*asked
+        };
+        &of_workflow
+    } else {
+        asked
+    };
     let subject = &asked.envelope.subject;
-    let before = overlay.load(subject);
     let set = before.wake.as_ref().map(|wake| wake.set);
     let decision = match before.state.decide(command, now) {
         Ok(decision) => decision,
@@ -164,7 +174,14 @@ fn happened<A: Aggregate>(
             return Err(Impossible::EndsInSilence);
         }
         (Some(Workflow::Ends(_)), Some(open)) => (false, Some(open.envelope.operation)),
-        (Some(Workflow::Ends(_)), None) => return Err(Impossible::EndsTwice),
+        // A deadline that could not be decided has ended it already, which the aggregate does not know.
+        (Some(Workflow::Ends(_)), None) => {
+            tracing::warn!(
+                subject = asked.envelope.subject,
+                "a workflow ends that is not open"
+            );
+            (false, None)
+        }
     };
     let carried = carried(before.open.as_deref(), asked.envelope);
     let mut after = before.clone();
@@ -184,6 +201,17 @@ fn happened<A: Aggregate>(
         after = after.take(event, &envelope);
     }
     Ok((after, outgoing))
+}
+
+/// What a process does while its workflow is open belongs to that, whoever has asked for it: a stranger who answers the
+/// process, a webhook say, begins nothing of his own.
+fn belonging(open: &Open, envelope: &Envelope) -> Envelope {
+    let begun = &open.envelope;
+    Envelope {
+        root_operation: Some(begun.root_operation.unwrap_or(begun.operation)),
+        correlation: begun.correlation,
+        ..envelope.clone()
+    }
 }
 
 /// The position that goes on to what follows: what the workflow has come to, and what this command brings.
