@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says what it finds by panicking")]
 
+mod checkouts;
 mod client;
 mod life_of_a_product;
 mod life_of_an_order;
