@@ -35,7 +35,19 @@ fn load(system: &System) -> demo::Options {
 async fn totals_are_exact_while_everything_is_killed_in_turn() {
     let system = Arc::new(System::start_alone("kills").await.unwrap());
     let done = Arc::new(AtomicBool::new(false));
-    let chaos = tokio::spawn(kill_in_turn(Arc::clone(&system), Arc::clone(&done)));
+    let chaos = tokio::spawn(kill_in_turn(
+        Arc::clone(&system),
+        Arc::clone(&done),
+        &[
+            "command-handlers",
+            "projectors",
+            "operations-tracker",
+            "command-api",
+            "read-api",
+            "gateway",
+            "kafka",
+        ],
+    ));
     let report = demo::run(&load(&system)).await;
     done.store(true, Ordering::Release);
     let kills = chaos.await.unwrap();
@@ -56,17 +68,12 @@ async fn totals_are_exact_while_everything_is_killed_in_turn() {
     println!("{kills} kills under {} commands", history.commands.len());
 }
 
-/// Kills until told to stop, but each at least once. Answers how many.
-async fn kill_in_turn(system: Arc<System>, done: Arc<AtomicBool>) -> usize {
-    let victims = [
-        "command-handlers",
-        "projectors",
-        "operations-tracker",
-        "command-api",
-        "read-api",
-        "gateway",
-        "kafka",
-    ];
+/// Kills one after another, again and again, until told to stop. Answers how many.
+pub(crate) async fn kill_in_turn(
+    system: Arc<System>,
+    done: Arc<AtomicBool>,
+    victims: &[&str],
+) -> usize {
     let mut kills = 0;
     let start = std::time::Instant::now();
     for victim in victims.iter().cycle() {

@@ -3,4 +3,5 @@
 #![expect(clippy::unwrap_used, reason = "a test says what it finds by panicking")]
 
 mod kills;
+mod money;
 mod poison;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use factline::outcome::Outcome;
+use factline::outcome::{Outcome, OutcomeKind, State};
 use factline::{Contract, Envelope};
 use factline_kafka::{KafkaConfig, Record, Registry, Topics, frame};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
@@ -28,7 +28,7 @@ pub struct Log {
 pub struct History {
     /// Commands appended, by operation.
     pub commands: HashSet<Uuid>,
-    /// The one outcome of each operation.
+    /// The end of each operation.
     pub outcomes: BTreeMap<Uuid, Outcome>,
     /// Envelopes of the events.
     pub events: Vec<Envelope>,
@@ -51,8 +51,8 @@ impl Log {
         }
     }
 
-    /// Reads everything and checks what must be true of every log: each command has just one outcome, no outcome is
-    /// without a command, and versions and partition sequences have no hole and no repetition.
+    /// Reads everything and checks what must be true of every log: each command has just one end, and has run before it
+    /// once at most; no outcome is without a command but those of deadlines; and versions and partition sequences have no hole and no repetition.
     pub async fn check(&self) -> Result<History> {
         let commands: Vec<Uuid> = self
             .read(self.topics.commands())
@@ -62,7 +62,7 @@ impl Log {
             .collect();
         let commands: HashSet<Uuid> = commands.into_iter().collect();
         let registry = Registry::new(&self.kafka.registry_url);
-        let mut outcomes = BTreeMap::new();
+        let (mut outcomes, mut running) = (BTreeMap::new(), HashSet::new());
         for record in self.read(self.topics.outcomes()).await? {
             let (id, datum) = frame::read(
                 record
@@ -73,12 +73,19 @@ impl Log {
             let outcome: Outcome = registry.codec(id).await?.decode(datum)?;
             let operation = outcome.operation_id;
             ensure!(
+                outcome.kind == OutcomeKind::Deadline || commands.contains(&operation),
+                "operation {operation} has an outcome and no command"
+            );
+            if outcome.state == State::Running {
+                ensure!(
+                    running.insert(operation) && !outcomes.contains_key(&operation),
+                    "operation {operation} runs twice, or after its end"
+                );
+                continue;
+            }
+            ensure!(
                 outcome.state.is_terminal(),
                 "operation {operation} has an outcome that ends nothing"
-            );
-            ensure!(
-                commands.contains(&operation),
-                "operation {operation} has an outcome and no command"
             );
             if let Some(first) = outcomes.insert(operation, outcome) {
                 bail!("operation {operation} has two outcomes, first {first:?}");

@@ -41,6 +41,14 @@ impl Process {
         *self = Self::start(rig, instance);
     }
 
+    /// Stopped or continued, as a machine does that swaps or migrates.
+    fn signal(&self, signal: &str) {
+        let status = Command::new("kill")
+            .args([signal, &self.0.id().to_string()])
+            .status();
+        assert!(status.unwrap().success());
+    }
+
     /// With SIGKILL.
     fn kill(&mut self) {
         self.0.kill().unwrap();
@@ -106,4 +114,46 @@ async fn every_deadline_comes_once_over_processes_that_are_killed() {
         assert!(record.timestamp <= chrono::Utc::now());
         assert!(envelope.sequence <= Some(2), "decided twice: {envelope:?}");
     }
+}
+
+/// Rule 2. Two processes take turns to stand still for longer than their session lasts, while deadlines come due. Who comes
+/// back believes that it owns what another has decided meanwhile, and its transactions consume nothing: only the offsets that
+/// they carry all the same make Kafka refuse them.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_stood_still_decides_nothing_that_another_has() {
+    const ROUNDS: usize = 4;
+    const DEADLINES: usize = 1_500;
+    let rig = Rig::new("still").await;
+    let instances = ["0", "1"];
+    let processes = instances.map(|instance| Process::start(&rig, instance));
+    let first = rig.deposit("account", 1).await;
+    rig.outcomes_of(&[first]).await;
+    let mut operations = Vec::new();
+    for round in 0..ROUNDS {
+        // They come due while one stands still, and go on to when it is back.
+        for number in 0..DEADLINES {
+            let (account, number) = (format!("{round}-{number}"), i64::try_from(number).unwrap());
+            operations.push(schedule(&rig, &account, 4_000 + number * 6, 1, false).await);
+        }
+        let still = &processes[round % processes.len()];
+        still.signal("-STOP");
+        // Longer than the session of 6 s: the condition is that the other is given everything, which takes so long.
+        tokio::time::sleep(Duration::from_secs(9)).await;
+        still.signal("-CONT");
+        let due = (round + 1) * DEADLINES;
+        eventually("the deadlines of the round are decided", async || {
+            let outcomes = rig.outcomes().await;
+            outcomes
+                .iter()
+                .filter(|outcome| outcome.kind == OutcomeKind::Deadline)
+                .count()
+                >= due
+        })
+        .await;
+    }
+    operations.push(first);
+    let mut balances = rig.check(&operations).await;
+    assert_eq!(balances.remove("account"), Some(1));
+    assert_eq!(balances.len(), ROUNDS * DEADLINES);
+    assert!(balances.values().all(|balance| *balance == 1));
 }
