@@ -5,7 +5,7 @@
 //! - [`trim`]: deletes commands that were handled
 //! - [`registry`], [`frame`], [`decode`], [`record`]: from bytes to messages and back
 //! - [`handler`]: the command handler
-//! - [`reaction`], [`policy`]: what is done about facts, at least once, and what policies ask for, once in effect
+//! - [`reaction`], [`policy`], [`member`]: what is done about facts, at least once, and what policies ask for, once in effect
 //! - [`reading`], [`history`]: what stands on a topic, and what happened to one aggregate, for tools
 //!
 //! This crate knows no business: an aggregate comes in as a [`factline::Aggregate`] and a [`factline::Contract`].
@@ -16,6 +16,7 @@ pub mod frame;
 pub mod handler;
 pub mod history;
 pub mod identity;
+pub mod member;
 pub mod plan;
 pub mod policy;
 pub mod provision;

@@ -21,7 +21,6 @@
 mod assignment;
 mod batch;
 mod condition;
-mod consumer;
 mod fact;
 mod first;
 mod host;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::consumer::Key;
+use factline_kafka::member::Key;
 
 /// What may be wrong for a while.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

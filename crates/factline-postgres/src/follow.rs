@@ -19,10 +19,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::checkpoint::{self, Owner};
 use crate::condition::{Condition, Trouble};
-use crate::consumer::{self, Events, Key};
 use crate::metering::Meters;
 use crate::partition::{Batch, Contents, Partitions, Stop};
 use crate::sink::{Poison, Sink, SinkError};
+use factline_kafka::member::{self, Events, Key};
 
 /// Records of a batch at most: beyond some thousands a transaction only grows longer (`COPY` would be the next step).
 const BATCH_RECORDS: usize = 5_000;
@@ -110,7 +110,7 @@ impl Follower {
             .iter()
             .map(|(topic, _)| topic.as_str())
             .collect();
-        consumer::join(kafka, &self.group, &topics)
+        member::join(kafka, &self.group, &topics)
     }
 }
 
@@ -157,7 +157,7 @@ impl Host {
             }
             self.measure();
         }
-        consumer::leave(self.consumer);
+        member::leave(self.consumer);
         Ok(())
     }
 
@@ -274,7 +274,7 @@ impl Host {
         );
         self.partitions.stop(&key);
         self.meters.stopped(&key, true);
-        if let Err(error) = consumer::unassign(&self.consumer, std::slice::from_ref(&key)) {
+        if let Err(error) = member::unassign(&self.consumer, std::slice::from_ref(&key)) {
             tracing::warn!(%error, topic, partition, "cannot stop fetching; records are dropped");
         }
         self.condition.stopped(key, why);

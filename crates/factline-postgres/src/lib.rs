@@ -12,7 +12,6 @@ mod away;
 pub mod checkpoint;
 mod condition;
 pub mod config;
-mod consumer;
 pub mod follow;
 mod metering;
 pub mod migration;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use factline::Timestamp;
 
 use crate::checkpoint::Cursor;
-use crate::consumer::Key;
+use factline_kafka::member::Key;
 
 /// The meters of one follower.
 pub(crate) struct Meters {

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, HashMap};
 use factline_kafka::Record;
 
 use crate::checkpoint::{Cursor, Move};
-use crate::consumer::Key;
 use crate::sink::Poison;
+use factline_kafka::member::Key;
 
 /// What a topic holds, and with it what must be true of its records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,9 +8,9 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::Error;
 use super::condition::Trouble;
-use super::consumer::{self, Change, Key};
 use super::host::{Host, RETRY, with_causes};
 use crate::identity;
+use crate::member::{self, Change, Key};
 
 /// How long a broker may take to answer.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -105,7 +105,7 @@ impl Host {
         self.unanswered = None;
         self.paused = false;
         let fresh = self.join()?;
-        consumer::leave(std::mem::replace(&mut self.consumer, fresh));
+        member::leave(std::mem::replace(&mut self.consumer, fresh));
         Ok(())
     }
 
@@ -147,7 +147,7 @@ impl Host {
                 }
             }
         }
-        consumer::assign(&self.consumer, &starts).map_err(NotYet::Assign)?;
+        member::assign(&self.consumer, &starts).map_err(NotYet::Assign)?;
         for (key, next) in starts {
             self.places.insert(key, Some(next));
         }

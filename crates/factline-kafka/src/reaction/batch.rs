@@ -2,8 +2,8 @@
 
 use factline::Fact;
 
-use super::consumer::Key;
 use super::places::Places;
+use crate::member::Key;
 
 /// Facts of several partitions, in the order of each, and the records that were read to get them.
 pub(super) struct Batch<E> {

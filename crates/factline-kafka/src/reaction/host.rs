@@ -14,12 +14,12 @@ use tokio_util::sync::CancellationToken;
 use super::assignment::Unanswered;
 use super::batch::Batch;
 use super::condition::{Condition, Trouble};
-use super::consumer::{self, Events, Key};
 use super::fact::Reader;
 use super::metering::Meters;
 use super::places::Places;
 use super::{Error, Failure, Reaction, Report};
 use crate::config::KafkaConfig;
+use crate::member::{self, Events, Key};
 use crate::record::Record;
 
 /// Records of a batch at most.
@@ -60,7 +60,7 @@ impl Host {
         report: Report,
         stop: CancellationToken,
     ) -> Result<Self, KafkaError> {
-        let consumer = consumer::join(&kafka, &reaction.group, &reaction.topics(&kafka))?;
+        let consumer = member::join(&kafka, &reaction.group, &reaction.topics(&kafka))?;
         let topics = kafka.topics(reaction.source);
         Ok(Self {
             facts: Reader::new(&kafka, topics),
@@ -80,7 +80,7 @@ impl Host {
 
     pub(super) fn join(&self) -> Result<BaseConsumer<Events>, KafkaError> {
         let topics = self.reaction.topics(&self.kafka);
-        consumer::join(&self.kafka, &self.reaction.group, &topics)
+        member::join(&self.kafka, &self.reaction.group, &topics)
     }
 
     /// A crash between any two lines loses nothing: what was carried out and not committed is carried out again.
@@ -108,7 +108,7 @@ impl Host {
             self.measure();
         }
         self.condition.ended();
-        consumer::leave(self.consumer);
+        member::leave(self.consumer);
         Ok(())
     }
 
@@ -292,7 +292,7 @@ impl Host {
         );
         self.places.stop(key);
         self.meters.stopped(self.places.stopped());
-        if let Err(error) = consumer::unassign(&self.consumer, std::slice::from_ref(key)) {
+        if let Err(error) = member::unassign(&self.consumer, std::slice::from_ref(key)) {
             tracing::warn!(%error, topic, partition, "cannot stop fetching; records are dropped");
         }
         self.condition.stopped(key.clone(), reason);

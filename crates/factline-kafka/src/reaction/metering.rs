@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use super::consumer::Key;
+use crate::member::Key;
 
 /// The meters of one reaction.
 pub(super) struct Meters {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::consumer::Key;
+use crate::member::Key;
 
 /// One assigned partition.
 #[derive(Debug)]

@@ -116,9 +116,10 @@ async fn every_deadline_comes_once_over_processes_that_are_killed() {
     }
 }
 
-/// Rule 2. Two processes take turns to stand still for longer than their session lasts, while deadlines come due. Who comes
-/// back believes that it owns what another has decided meanwhile, and its transactions consume nothing: only the offsets that
-/// they carry all the same make Kafka refuse them.
+/// Two processes take turns to stand still for longer than their session lasts, in the middle of deadlines that come due. Who
+/// comes back believes that it owns what another has decided meanwhile. (What it has under way then consumes no command: only
+/// the offsets that it carries all the same make Kafka refuse it. To leave them out shows in few of such stops: the fault
+/// has to fall between a decision and its first record.)
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_that_stood_still_decides_nothing_that_another_has() {
     const ROUNDS: usize = 4;
@@ -130,10 +131,10 @@ async fn a_process_that_stood_still_decides_nothing_that_another_has() {
     rig.outcomes_of(&[first]).await;
     let mut operations = Vec::new();
     for round in 0..ROUNDS {
-        // They come due while one stands still, and go on to when it is back.
+        // They come due before one stands still, meanwhile, and when it is back.
         for number in 0..DEADLINES {
             let (account, number) = (format!("{round}-{number}"), i64::try_from(number).unwrap());
-            operations.push(schedule(&rig, &account, 4_000 + number * 6, 1, false).await);
+            operations.push(schedule(&rig, &account, 500 + number * 8, 1, false).await);
         }
         let still = &processes[round % processes.len()];
         still.signal("-STOP");

@@ -1,12 +1,17 @@
 //! Partitions that move: what stays is not interrupted.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use crate::account::ACCOUNT;
 use crate::rig::{PATIENCE, Rig, eventually};
 use crate::rules::transactional;
+use factline_kafka::KafkaConfig;
 use factline_kafka::topics::partition_of;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::producer::{BaseRecord, Producer as _};
+use rdkafka::{Offset, TopicPartitionList};
+use tokio_util::sync::CancellationToken;
 
 /// An account for each partition.
 pub(crate) fn accounts() -> Vec<String> {
@@ -97,4 +102,78 @@ async fn workers_of_one_process_share_its_partitions() {
     })
     .await;
     handler.stop().await;
+}
+
+/// Three handlers are restarted one after another under load: nothing is lost, nothing is doubled. How long the longest
+/// silence was is told, and no condition: it is what the machine makes of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rolling_restart_loses_nothing() {
+    let rig = Arc::new(Rig::new("rolling").await);
+    let slots = ["0", "1", "2"];
+    let mut handlers = Vec::new();
+    for slot in slots {
+        handlers.push(rig.start(slot).await);
+    }
+    let done = CancellationToken::new();
+    let load = tokio::spawn({
+        let (rig, done) = (Arc::clone(&rig), done.clone());
+        async move {
+            let mut operations = Vec::new();
+            while !done.is_cancelled() {
+                let account = format!("account-{}", operations.len() % 11);
+                operations.push(rig.deposit(&account, 1).await);
+            }
+            operations
+        }
+    });
+    let silence = tokio::task::spawn_blocking({
+        let (kafka, topic, done) = (
+            rig.kafka.clone(),
+            rig.topics.outcomes().to_owned(),
+            done.clone(),
+        );
+        move || longest_silence(&kafka, &topic, &done)
+    });
+    for slot in slots {
+        handlers.remove(0).stop().await;
+        handlers.push(rig.start(slot).await);
+    }
+    done.cancel();
+    let operations = load.await.unwrap();
+    let balances = rig.check(&operations).await;
+    let sum: i64 = balances.values().sum();
+    assert_eq!(usize::try_from(sum).unwrap(), operations.len());
+    println!(
+        "{} commands over three restarts; the longest silence of all partitions was {:?}",
+        operations.len(),
+        silence.await.unwrap()
+    );
+    for handler in handlers {
+        handler.stop().await;
+    }
+}
+
+/// The longest time between two outcomes while there were commands.
+fn longest_silence(kafka: &KafkaConfig, topic: &str, done: &CancellationToken) -> Duration {
+    let consumer: BaseConsumer = kafka
+        .client_config()
+        .set("group.id", "test-listener")
+        .set("isolation.level", "read_committed")
+        .create()
+        .unwrap();
+    let mut from = TopicPartitionList::new();
+    for partition in 0..ACCOUNT.partitions {
+        from.add_partition_offset(topic, partition, Offset::Offset(0))
+            .unwrap();
+    }
+    consumer.assign(&from).unwrap();
+    let (mut last, mut longest) = (None, Duration::ZERO);
+    while !done.is_cancelled() {
+        if consumer.poll(Duration::from_millis(20)).is_some() {
+            let now = Instant::now();
+            longest = longest.max(last.map_or(Duration::ZERO, |last| now - last));
+            last = Some(now);
+        }
+    }
+    longest
 }

@@ -10,8 +10,8 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use super::{Error, Host, RETRY};
 use crate::checkpoint::{self, Checkpoint, Cursor};
 use crate::condition::Trouble;
-use crate::consumer::{self, Change, Key};
 use crate::partition::{Contents, Partitions, Stop};
+use factline_kafka::member::{self, Change, Key};
 
 /// How long a broker may take to say where a log begins and ends.
 const WATERMARKS: Duration = Duration::from_secs(5);
@@ -62,7 +62,7 @@ impl Host {
         self.meters.fenced();
         let keys: Vec<Key> = self.partitions.iter().map(|(key, _)| key).collect();
         self.log("checkpoints were moved by another instance", &keys);
-        if let Err(error) = consumer::unassign(&self.consumer, &keys) {
+        if let Err(error) = member::unassign(&self.consumer, &keys) {
             tracing::warn!(%error, "cannot stop fetching");
         }
         for key in &keys {
@@ -91,7 +91,7 @@ impl Host {
             self.condition.released(&key);
         }
         let fresh = self.follower.join(&self.kafka)?;
-        consumer::leave(std::mem::replace(&mut self.consumer, fresh));
+        member::leave(std::mem::replace(&mut self.consumer, fresh));
         Ok(())
     }
 
@@ -109,7 +109,7 @@ impl Host {
                 Err(error) => {
                     if !self.wait_out(&error, &mut wait).await {
                         // librdkafka waits for an answer before it lets go.
-                        if let Err(error) = consumer::assign(&self.consumer, &[]) {
+                        if let Err(error) = member::assign(&self.consumer, &[]) {
                             tracing::warn!(%error, "cannot decline partitions");
                         }
                         return;
@@ -133,7 +133,7 @@ impl Host {
             begun.insert(&key, found.contents, cursor, stop.is_some());
             stops.extend(stop.map(|stop| (key, stop)));
         }
-        consumer::assign(&self.consumer, &starts)?;
+        member::assign(&self.consumer, &starts)?;
         self.partitions.extend(begun);
         for (key, stop) in stops {
             self.stop(key, &stop);

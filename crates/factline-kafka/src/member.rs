@@ -1,14 +1,16 @@
-//! The consumer: a group member that only spreads partitions, and a context that hands on what librdkafka says.
+//! A member of a consumer group that hands on what librdkafka's call-backs say, for hosts that poll in a loop of their own.
 //!
-//! Offsets are never committed to the group: they live in the checkpoints. A partition that is assigned is announced as a
-//! [`Change`] and waits for the host to give its start offset; one that is revoked is given back at once, in the call-back,
-//! and announced afterwards.
+//! A partition that is assigned is announced as a [`Change`] and waits for the host to give its start; one that is revoked
+//! is given back at once, in the call-back, and announced afterwards. Call-backs run in `poll`, on the host's thread: what the
+//! host commits there, in the group or elsewhere, is never for a partition that was given back.
+//!
+//! [`reaction`](crate::reaction) commits offsets to the group; the followers of `factline-postgres` have checkpoints beside
+//! their rows. The command handler is no such host: its assignments have to do with transactions.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use factline_kafka::KafkaConfig;
 use rdkafka::client::ClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult};
@@ -16,21 +18,23 @@ use rdkafka::statistics::Statistics;
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, TopicPartitionList};
 
+use crate::config::KafkaConfig;
+
 /// A partition of a topic.
-pub(crate) type Key = (String, i32);
+pub type Key = (String, i32);
 
 /// What a rebalance changed.
 #[derive(Debug)]
-pub(crate) enum Change {
+pub enum Change {
     /// These are ours now; the host has to answer with [`assign`], if only with none of them.
     Assigned(Vec<Key>),
     /// These are ours no more.
     Revoked(Vec<Key>),
 }
 
-/// Collects what librdkafka's call-backs say until the loop takes it. They run on the loop's thread, in `poll`.
+/// Collects what the call-backs say until the host takes it.
 #[derive(Default)]
-pub(crate) struct Events {
+pub struct Events {
     changes: Mutex<Vec<Change>>,
     unread: Mutex<Option<HashMap<Key, i64>>>,
     brokers_down: AtomicBool,
@@ -39,17 +43,17 @@ pub(crate) struct Events {
 
 impl Events {
     /// Rebalances since the last call.
-    pub(crate) fn take_changes(&self) -> Vec<Change> {
+    pub fn take_changes(&self) -> Vec<Change> {
         std::mem::take(&mut lock(&self.changes))
     }
 
     /// Records of each partition that the broker has and `poll` has not returned, if known anew since the last call.
-    pub(crate) fn take_unread(&self) -> Option<HashMap<Key, i64>> {
+    pub fn take_unread(&self) -> Option<HashMap<Key, i64>> {
         lock(&self.unread).take()
     }
 
     /// Whether no broker was reachable when librdkafka looked last, about a second ago.
-    pub(crate) fn brokers_down(&self) -> bool {
+    pub fn brokers_down(&self) -> bool {
         self.brokers_down.load(Ordering::Relaxed)
     }
 }
@@ -105,10 +109,10 @@ impl ConsumerContext for Events {
 }
 
 /// Joins the group and subscribes.
-pub(crate) fn join(
+pub fn join(
     kafka: &KafkaConfig,
     group: &str,
-    topics: &[&str],
+    topics: &[impl AsRef<str>],
 ) -> KafkaResult<BaseConsumer<Events>> {
     let mut config = kafka.client_config();
     if !kafka.instance.is_empty() {
@@ -117,7 +121,7 @@ pub(crate) fn join(
     let consumer: BaseConsumer<Events> = config
         .set("group.id", group)
         .set("partition.assignment.strategy", "cooperative-sticky")
-        // The checkpoints are the fence, so a member that is only slow may lose its partitions early: nothing doubles.
+        // Who is only slow may lose its partitions early: a host here is safe to do something twice, or has a fence.
         .set("session.timeout.ms", "6000")
         .set("heartbeat.interval.ms", "1500")
         .set("enable.auto.commit", "false")
@@ -127,14 +131,16 @@ pub(crate) fn join(
         .set("allow.auto.create.topics", "false")
         // With full queues librdkafka would wait a second before it fetches again.
         .set("fetch.queue.backoff.ms", "5")
+        .set("queued.max.messages.kbytes", "16384")
         .set("statistics.interval.ms", "1000")
         .create_with_context(Events::default())?;
-    consumer.subscribe(topics)?;
+    let topics: Vec<&str> = topics.iter().map(AsRef::as_ref).collect();
+    consumer.subscribe(&topics)?;
     Ok(consumer)
 }
 
 /// Leaves the group and ends the client.
-pub(crate) fn leave(consumer: BaseConsumer<Events>) {
+pub fn leave(consumer: BaseConsumer<Events>) {
     let context = consumer.context();
     context.closing.store(true, Ordering::Relaxed);
     let unanswered = |change: &Change| matches!(change, Change::Assigned(_));
@@ -148,7 +154,7 @@ pub(crate) fn leave(consumer: BaseConsumer<Events>) {
 }
 
 /// Starts to fetch partitions, each from an offset.
-pub(crate) fn assign(consumer: &BaseConsumer<Events>, starts: &[(Key, i64)]) -> KafkaResult<()> {
+pub fn assign(consumer: &BaseConsumer<Events>, starts: &[(Key, i64)]) -> KafkaResult<()> {
     let mut list = TopicPartitionList::new();
     for ((topic, partition), offset) in starts {
         list.add_partition_offset(topic, *partition, Offset::Offset(*offset))?;
@@ -157,7 +163,7 @@ pub(crate) fn assign(consumer: &BaseConsumer<Events>, starts: &[(Key, i64)]) -> 
 }
 
 /// Stops to fetch those of the partitions that are fetched.
-pub(crate) fn unassign(consumer: &BaseConsumer<Events>, keys: &[Key]) -> KafkaResult<()> {
+pub fn unassign(consumer: &BaseConsumer<Events>, keys: &[Key]) -> KafkaResult<()> {
     let assigned = consumer.assignment()?;
     let mut list = TopicPartitionList::new();
     for (topic, partition) in keys {
