@@ -46,6 +46,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::config::KafkaConfig;
+use crate::in_one_line;
 use crate::provision;
 use crate::retention;
 use dedupe::Remember;
@@ -230,7 +231,7 @@ async fn connect(
         match Wire::connect(kafka, contract).await {
             Ok(wire) => return Ok(Some(wire)),
             Err(error) if error.is_transient() => {
-                let error = chain(&error);
+                let error = in_one_line(&error);
                 tracing::warn!(
                     aggregate = contract.aggregate,
                     error,
@@ -275,7 +276,7 @@ fn supervise<A: Aggregate>(
             Ok(()) => break,
             Err(Ended::Fenced(fenced)) => return Err(fenced.into()),
             Err(ended) => {
-                let reason = chain(&ended);
+                let reason = in_one_line(&ended);
                 tracing::warn!(
                     aggregate = wire.contract.aggregate,
                     reason,
@@ -375,15 +376,4 @@ fn work<A: Aggregate>(
         worker.turn()?;
     }
     Ok(())
-}
-
-/// An error with its sources in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text = format!("{text}: {error}");
-        source = error.source();
-    }
-    text
 }

@@ -34,3 +34,14 @@ pub use record::Record;
 pub use registry::Registry;
 pub use security::KafkaSecurity;
 pub use topics::Topics;
+
+/// An error with its sources in one line, as logs and readiness tell it.
+pub fn in_one_line(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text
+}

@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use factline::Timestamp;
-use factline_kafka::{KafkaConfig, Record};
+use factline_kafka::{KafkaConfig, Record, in_one_line};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use sqlx::PgPool;
@@ -263,7 +263,7 @@ impl Host {
 
     /// Follows a partition no further. The partition stays ours, so that no other instance runs into the same.
     fn stop(&mut self, key: Key, stop: &Stop) {
-        let why = with_causes(stop);
+        let why = in_one_line(stop);
         let (topic, partition) = (&key.0, key.1);
         tracing::error!(
             view = self.follower.owner.view,
@@ -286,7 +286,7 @@ impl Host {
         error: &(dyn std::error::Error + 'static),
         wait: &mut Duration,
     ) -> bool {
-        let reason = with_causes(error);
+        let reason = in_one_line(error);
         tracing::warn!(
             view = self.follower.owner.view,
             reason,
@@ -331,18 +331,6 @@ fn blames_data(error: &sqlx::Error) -> bool {
             .iter()
             .any(|class| code.starts_with(class))
     })
-}
-
-/// An error with its causes, for logs and health.
-fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 fn now() -> Timestamp {

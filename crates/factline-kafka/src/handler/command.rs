@@ -7,18 +7,18 @@ use factline::outcome::{OutcomeKind, State};
 use factline::{Aggregate, Envelope, Outcome, Timestamp, avro};
 use uuid::Uuid;
 
-use super::chain;
 use super::decision::{self, Decided, Impossible, fits};
 use super::outgoing::{Asked, Outgoing, Wire, outcome_of, unreadable_outcome};
 use super::partition::Overlay;
 use crate::decode;
+use crate::in_one_line;
 use crate::record::Record;
 use crate::topics::partition_of;
 
 /// A command's own fault: it fails, alone, with a dead letter.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Fault {
-    #[error("command cannot be read: {}", chain(.0))]
+    #[error("command cannot be read: {}", in_one_line(.0))]
     Unreadable(decode::Error),
     #[error("key of the record is not the subject {subject}")]
     Key { subject: String },

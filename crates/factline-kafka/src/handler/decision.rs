@@ -26,7 +26,7 @@ const MOST_POINTS: usize = 64;
 /// Why what the domain decided cannot be written.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Impossible {
-    #[error("result cannot be written: {}", super::chain(.0))]
+    #[error("result cannot be written: {}", crate::in_one_line(.0))]
     Unwritable(#[from] avro::Error),
     #[error("a record that the command leads to is too large")]
     TooLarge,

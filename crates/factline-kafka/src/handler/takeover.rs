@@ -14,12 +14,12 @@ use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::{Offset, TopicPartitionList};
 use tokio_util::sync::CancellationToken;
 
-use super::chain;
 use super::dedupe::Remember;
 use super::outgoing::Wire;
 use super::partition::Partition;
 use super::restore::{self, Error, Progress, log_ends, restore};
 use crate::config::KafkaConfig;
+use crate::in_one_line;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -141,7 +141,7 @@ fn patiently<T>(
     loop {
         let error = match attempt() {
             Ok(taken) => return Ok(taken),
-            Err(error) => chain(&error),
+            Err(error) => in_one_line(&error),
         };
         if wanted.is_cancelled() || start.elapsed() > PATIENCE {
             return Err(format!(
@@ -179,7 +179,7 @@ fn take_over<A: Aggregate>(
     let taken = restored.into_iter().map(|(partition, restored)| {
         let (low, high) = ends.get(&partition).copied().unwrap_or((0, 0));
         let state = match (restored, committed.get(&partition).copied().flatten()) {
-            (Err(poison), _) => Err(chain(&poison)),
+            (Err(poison), _) => Err(in_one_line(&poison)),
             (Ok(mut state), Some(offset)) if (low..=high).contains(&offset) => {
                 state.ready(offset);
                 Ok(state)

@@ -10,6 +10,7 @@ use factline::{Aggregate, Timestamp};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
+use super::Fenced;
 use super::batch::{Batch, Waiting};
 use super::command::Fault;
 use super::idle::Idle;
@@ -19,7 +20,7 @@ use super::outgoing::Wire;
 use super::ownership::Ownership;
 use super::restore::is_passing;
 use super::transaction::{Failure, Transactions};
-use super::{Fenced, chain};
+use crate::in_one_line;
 use crate::record::Record;
 
 /// Bytes of commands that are gathered for one transaction before it is begun, beside their number.
@@ -100,9 +101,9 @@ impl<'l, A: Aggregate> Worker<'l, A> {
             Some(full @ Waiting::Full { partition, .. }) => {
                 self.consumer
                     .context()
-                    .stop_partition(partition, chain(&full));
+                    .stop_partition(partition, in_one_line(&full));
             }
-            Some(registry) => self.put_off(&chain(&registry)),
+            Some(registry) => self.put_off(&in_one_line(&registry)),
             None => {}
         }
         if batch.is_empty() {
@@ -189,7 +190,7 @@ impl<'l, A: Aggregate> Worker<'l, A> {
             }
             failure => {
                 self.transactions.abort()?;
-                self.put_off(&chain(&failure));
+                self.put_off(&in_one_line(&failure));
                 Ok(())
             }
         }
@@ -204,7 +205,7 @@ impl<'l, A: Aggregate> Worker<'l, A> {
             Err(failure @ Failure::Unknown { .. }) => return Err(failure.into()),
             Err(failure) => {
                 self.transactions.abort()?;
-                self.put_off(&chain(&failure));
+                self.put_off(&in_one_line(&failure));
             }
         }
         Ok(())

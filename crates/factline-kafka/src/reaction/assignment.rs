@@ -8,8 +8,9 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::Error;
 use super::condition::Trouble;
-use super::host::{Host, RETRY, with_causes};
+use super::host::{Host, RETRY};
 use crate::identity;
+use crate::in_one_line;
 use crate::member::{self, Change, Key};
 
 /// How long a broker may take to answer.
@@ -93,7 +94,7 @@ impl Host {
                 instance: self.kafka.instance.clone(),
             });
         }
-        let (name, reason) = (&self.reaction.name, with_causes(error));
+        let (name, reason) = (&self.reaction.name, in_one_line(error));
         tracing::warn!(reaction = name, reason, "joins its group anew");
         self.condition.set(Trouble::Reading, Some(reason));
         tokio::select! {
@@ -125,7 +126,7 @@ impl Host {
                 self.log("partitions were taken over", &unanswered.keys);
             }
             Err(error) => {
-                let (name, reason) = (&self.reaction.name, with_causes(&error));
+                let (name, reason) = (&self.reaction.name, in_one_line(&error));
                 tracing::warn!(reaction = name, reason, "cannot begin with partitions yet");
                 self.meters.retried();
                 self.condition.set(Trouble::Beginning, Some(reason));

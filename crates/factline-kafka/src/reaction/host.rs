@@ -19,6 +19,7 @@ use super::metering::Meters;
 use super::places::Places;
 use super::{Error, Failure, Reaction, Report};
 use crate::config::KafkaConfig;
+use crate::in_one_line;
 use crate::member::{self, Events, Key};
 use crate::record::Record;
 
@@ -248,10 +249,10 @@ impl Host {
     async fn wait_out(
         &mut self,
         trouble: Trouble,
-        error: &(dyn std::error::Error + 'static),
+        error: &dyn std::error::Error,
         wait: &mut Duration,
     ) -> bool {
-        let reason = with_causes(error);
+        let reason = in_one_line(error);
         tracing::warn!(reaction = self.reaction.name, reason, ?wait, "tries again");
         self.meters.retried();
         self.condition.set(trouble, Some(reason));
@@ -280,8 +281,8 @@ impl Host {
     }
 
     /// Follows a partition no further. It stays ours, so that no other instance runs into the same.
-    pub(super) fn stop_partition(&mut self, key: &Key, why: &(dyn std::error::Error + 'static)) {
-        let reason = with_causes(why);
+    pub(super) fn stop_partition(&mut self, key: &Key, why: &dyn std::error::Error) {
+        let reason = in_one_line(why);
         let (topic, partition) = (&key.0, key.1);
         tracing::error!(
             reaction = self.reaction.name,
@@ -317,7 +318,7 @@ impl Host {
                 self.condition.set(Trouble::Committing, None);
             }
             Err(error) => {
-                let reason = with_causes(&error);
+                let reason = in_one_line(&error);
                 tracing::warn!(
                     reaction = self.reaction.name,
                     reason,
@@ -373,16 +374,4 @@ struct Poison {
     place: String,
     #[source]
     cause: Box<dyn std::error::Error + Send + Sync>,
-}
-
-/// An error with its causes, for logs and health.
-pub(super) fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
