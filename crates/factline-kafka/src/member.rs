@@ -10,10 +10,11 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use rdkafka::client::ClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
-use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::statistics::Statistics;
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, TopicPartitionList};
@@ -105,6 +106,32 @@ impl ConsumerContext for Events {
         } else {
             lock(&self.changes).push(Change::Assigned(keys));
         }
+    }
+}
+
+/// How often, within how long, a slot has to be lost to be somebody else's.
+const LOST: (usize, Duration) = (3, Duration::from_secs(30));
+
+/// The process's place in its group, `group.instance.id`, which another process may have been given by mistake.
+///
+/// Kafka fences whoever comes with a member id that the slot has no more. That can be this very process: its session timed
+/// out, it came back, and something that it had sent before arrived after. So to be fenced once is a reason to join anew.
+/// Two processes in one slot fence each other for as long as both come back, which is what tells them apart.
+#[derive(Debug, Default)]
+pub struct Slot {
+    lost: Vec<Instant>,
+}
+
+impl Slot {
+    /// Whether somebody else has the slot, now that this consumer has failed.
+    pub fn is_taken(&mut self, consumer: &BaseConsumer<Events>) -> bool {
+        let Some((RDKafkaErrorCode::FencedInstanceId, _)) = consumer.client().fatal_error() else {
+            return false;
+        };
+        let (often, within) = LOST;
+        self.lost.retain(|lost| lost.elapsed() < within);
+        self.lost.push(Instant::now());
+        self.lost.len() >= often
     }
 }
 

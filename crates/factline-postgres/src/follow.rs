@@ -22,7 +22,7 @@ use crate::condition::{Condition, Trouble};
 use crate::metering::Meters;
 use crate::partition::{Batch, Contents, Partitions, Stop};
 use crate::sink::{Poison, Sink, SinkError};
-use factline_kafka::member::{self, Events, Key};
+use factline_kafka::member::{self, Events, Key, Slot};
 
 /// Records of a batch at most: beyond some thousands a transaction only grows longer (`COPY` would be the next step).
 const BATCH_RECORDS: usize = 5_000;
@@ -87,6 +87,7 @@ impl Follower {
         let runtime = tokio::runtime::Handle::current();
         let host = Host {
             consumer: self.join(&kafka)?,
+            slot: Slot::default(),
             meters: Meters::new(&view),
             condition: Condition::new(Box::new(report)),
             partitions: Partitions::default(),
@@ -115,6 +116,7 @@ impl Follower {
 }
 
 struct Host {
+    slot: Slot,
     follower: Follower,
     kafka: KafkaConfig,
     pool: PgPool,

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::Consumer as _;
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::KafkaError;
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::Error;
@@ -86,9 +86,7 @@ impl Host {
 
     /// Makes a new consumer, after the old one has failed for good or a start offset was none.
     pub(super) async fn rejoin(&mut self, error: &KafkaError) -> Result<(), Error> {
-        // Joining again would take the slot from whoever has it now, and he would do the same.
-        if let Some((RDKafkaErrorCode::FencedInstanceId, _)) = self.consumer.client().fatal_error()
-        {
+        if self.slot.is_taken(&self.consumer) {
             return Err(Error::SlotTaken {
                 name: self.reaction.name.clone(),
                 instance: self.kafka.instance.clone(),

@@ -20,7 +20,7 @@ use super::places::Places;
 use super::{Error, Failure, Reaction, Report};
 use crate::config::KafkaConfig;
 use crate::in_one_line;
-use crate::member::{self, Events, Key};
+use crate::member::{self, Events, Key, Slot};
 use crate::record::Record;
 
 /// Records of a batch at most.
@@ -39,6 +39,7 @@ pub(super) const RETRY: (Duration, Duration) = (Duration::from_millis(50), Durat
 pub(super) struct Host {
     pub(super) reaction: Reaction,
     pub(super) kafka: KafkaConfig,
+    pub(super) slot: Slot,
     pub(super) consumer: BaseConsumer<Events>,
     pub(super) facts: Reader,
     pub(super) places: Places,
@@ -72,6 +73,7 @@ impl Host {
             unanswered: None,
             paused: false,
             broken: None,
+            slot: Slot::default(),
             reaction,
             kafka,
             consumer,

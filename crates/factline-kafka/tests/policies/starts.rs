@@ -1,5 +1,10 @@
 //! Where a policy begins that is new, and that one that is not goes on.
 
+use std::sync::Arc;
+
+use factline_kafka::{KafkaConfig, policy};
+use tokio_util::sync::CancellationToken;
+
 use crate::policies::{CountFromTheBeginning, CountPasses};
 use crate::rig::Rig;
 
@@ -46,4 +51,37 @@ async fn a_policy_that_was_not_provisioned_stands_still_and_says_so() {
     rig.until_it_says("policy tally.count-passes", "no committed offset")
         .await;
     policy.stop().await;
+}
+
+/// Two processes in one slot take it from each other, and one of them ends for it; the other goes on. (To lose it once is no
+/// reason to end: a process can lose it to itself, when its session has timed out.)
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_in_one_slot_one_ends() {
+    let rig = Rig::new("slot").await;
+    policy::provision::<CountPasses>(&rig.kafka).await.unwrap();
+    let kafka = KafkaConfig {
+        instance: "a".to_owned(),
+        ..rig.kafka.clone()
+    };
+    let stop = CancellationToken::new();
+    let run = || {
+        let report: policy::Report = Arc::new(|_, _| {});
+        tokio::spawn(policy::run::<CountPasses>(
+            kafka.clone(),
+            report,
+            stop.clone(),
+        ))
+    };
+    let (mut first, mut second) = (run(), run());
+    let (ended, other) = tokio::select! {
+        ended = &mut first => (ended, second),
+        ended = &mut second => (ended, first),
+    };
+    assert!(matches!(
+        ended.unwrap(),
+        Err(policy::Error::SlotTaken { instance, .. }) if instance == "a"
+    ));
+    assert!(!other.is_finished());
+    stop.cancel();
+    other.await.unwrap().unwrap();
 }

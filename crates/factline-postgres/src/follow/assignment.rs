@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use factline_kafka::identity::{self, topic_identity};
 use rdkafka::consumer::Consumer as _;
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::KafkaError;
 
 use super::{Error, Host, RETRY};
 use crate::checkpoint::{self, Checkpoint, Cursor};
@@ -73,9 +73,7 @@ impl Host {
 
     /// Makes a new consumer, after the old one has failed for good or a start offset was none.
     pub(super) async fn rejoin(&mut self, error: &KafkaError) -> Result<(), Error> {
-        // Joining again would take the slot from whoever has it now, and he would do the same.
-        if let Some((RDKafkaErrorCode::FencedInstanceId, _)) = self.consumer.client().fatal_error()
-        {
+        if self.slot.is_taken(&self.consumer) {
             let (view, instance) = (
                 self.follower.owner.view.clone(),
                 self.kafka.instance.clone(),
