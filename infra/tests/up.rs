@@ -7,8 +7,8 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::Result;
-use infra::port;
 use infra::services::{SERVICES, ports};
+use infra::{SERVERS, port};
 use tempfile::TempDir;
 
 /// A folder as `target/debug` and `.factline` are, and a port offset that nobody uses.
@@ -81,7 +81,8 @@ fn a_taken_port_is_named_before_anything_starts() {
     );
     assert!(text.contains(&expected), "{text}");
     let (_, text) = machine.run("status").unwrap();
-    assert_eq!(text.matches("stopped").count(), 9, "{text}");
+    let parts = SERVERS.len() + SERVICES.len();
+    assert_eq!(text.matches("stopped").count(), parts, "{text}");
     assert!(text.contains("its port is taken by"), "{text}");
     drop(listener);
 }
