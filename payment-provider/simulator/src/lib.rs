@@ -69,8 +69,8 @@ Example:
   payment-simulator --listen 127.0.0.1:8108 --data-dir /tmp/payments --decline-percent 5 &
   curl --json '{\"payment_id\": \"7d9c7a2e-5a52-4c0e-9d5c-2d1a3c9d1e11\", \"method\": \"card-ok\",
     \"amount\": {\"amount\": 450, \"currency\": \"EUR\"}, \"callback\": \"http://127.0.0.1:8080\"}' \\
-    --header 'idempotency-key: 1' http://127.0.0.1:8107/payments
-  curl http://127.0.0.1:8107/totals";
+    --header 'idempotency-key: 1' http://127.0.0.1:8108/payments
+  curl http://127.0.0.1:8108/totals";
 
 /// Runs until the process drains.
 pub async fn run(config: Config, service: Service) -> anyhow::Result<()> {
