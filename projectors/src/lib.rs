@@ -7,6 +7,7 @@
 //! new schema beside the old one; applied migrations never change.
 
 pub mod checkouts;
+mod columns;
 pub mod customer_spending;
 pub mod migrate;
 pub mod orders;

@@ -89,7 +89,7 @@ impl Follower {
             consumer: self.join(&kafka)?,
             slot: Slot::default(),
             meters: Meters::new(&view),
-            condition: Condition::new(Box::new(report)),
+            condition: Condition::new(report, Trouble::Joining),
             partitions: Partitions::default(),
             follower: self,
             kafka,

@@ -9,6 +9,7 @@ use sqlx::{PgConnection, Row as _};
 use uuid::Uuid;
 
 use super::{Checkout, Checkouts, State};
+use crate::columns::{column, keys};
 
 impl View for Checkouts {
     const NAME: &'static str = "checkouts";
@@ -76,17 +77,6 @@ impl View for Checkouts {
             .await?;
         Ok(())
     }
-}
-
-fn keys(ids: &[RowId<Uuid>]) -> Vec<Uuid> {
-    ids.iter().map(|id| id.key).collect()
-}
-
-fn column<'a, T>(
-    rows: &'a [(RowId<Uuid>, Checkout)],
-    of: impl Fn(&'a RowId<Uuid>, &'a Checkout) -> T,
-) -> Vec<T> {
-    rows.iter().map(|(id, checkout)| of(id, checkout)).collect()
 }
 
 fn checkout(row: &PgRow) -> Result<(RowId<Uuid>, Checkout), sqlx::Error> {

@@ -10,6 +10,7 @@ use sqlx::{PgConnection, Row as _};
 use uuid::Uuid;
 
 use super::{Order, Orders, State};
+use crate::columns::{column, keys};
 
 impl View for Orders {
     const NAME: &'static str = "orders";
@@ -83,17 +84,6 @@ impl View for Orders {
             .await?;
         Ok(())
     }
-}
-
-fn keys(ids: &[RowId<Uuid>]) -> Vec<Uuid> {
-    ids.iter().map(|id| id.key).collect()
-}
-
-fn column<'a, T>(
-    rows: &'a [(RowId<Uuid>, Order)],
-    of: impl Fn(&'a RowId<Uuid>, &'a Order) -> T,
-) -> Vec<T> {
-    rows.iter().map(|(id, order)| of(id, order)).collect()
 }
 
 fn order(row: &PgRow) -> Result<(RowId<Uuid>, Order), sqlx::Error> {

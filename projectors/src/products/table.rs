@@ -9,6 +9,7 @@ use sqlx::{PgConnection, Row as _};
 use uuid::Uuid;
 
 use super::{Product, Products, State};
+use crate::columns::{column, keys};
 
 impl View for Products {
     const NAME: &'static str = "products";
@@ -69,17 +70,6 @@ impl View for Products {
             .await?;
         Ok(())
     }
-}
-
-fn keys(ids: &[RowId<Uuid>]) -> Vec<Uuid> {
-    ids.iter().map(|id| id.key).collect()
-}
-
-fn column<'a, T>(
-    rows: &'a [(RowId<Uuid>, Product)],
-    of: impl Fn(&'a RowId<Uuid>, &'a Product) -> T,
-) -> Vec<T> {
-    rows.iter().map(|(id, product)| of(id, product)).collect()
 }
 
 fn product(row: &PgRow) -> Result<(RowId<Uuid>, Product), sqlx::Error> {

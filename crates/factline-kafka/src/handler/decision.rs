@@ -8,8 +8,8 @@ use std::sync::Arc;
 use factline::aggregate::Workflow;
 use factline::outcome::{OutcomeKind, State};
 use factline::{
-    Aggregate, Conclusion, Decision, Envelope, Messages as _, Outcome, Position, Rejection as _,
-    Timestamp, avro,
+    Aggregate, Conclusion, Envelope, Messages as _, Outcome, Position, Rejection as _, Timestamp,
+    avro,
 };
 
 use super::outgoing::{Asked, Outgoing, Wire, outcome_of};
@@ -77,8 +77,11 @@ pub(super) fn decide<A: Aggregate>(
             return refused(wire, overlay, asked, refusal, now);
         }
     };
-    let (mut after, mut outgoing) = happened(wire, overlay, asked, &before, &decision, now)?;
-    let (state, conclusion) = match decision.workflow() {
+    let workflow = decision.workflow().cloned();
+    let events = decision.into_events();
+    let did = (events.as_slice(), workflow.as_ref());
+    let (mut after, mut outgoing) = happened(wire, overlay, asked, &before, did, now)?;
+    let (state, conclusion) = match &workflow {
         Some(Workflow::Begins) => (State::Running, None),
         Some(Workflow::Ends(conclusion)) => (State::Completed, Some(conclusion)),
         None => (State::Completed, None),
@@ -159,11 +162,10 @@ fn happened<A: Aggregate>(
     overlay: &Overlay<'_, A>,
     asked: &Asked<'_>,
     before: &Stored<A>,
-    decision: &Decision<A::Event>,
+    (events, workflow): (&[A::Event], Option<&Workflow>),
     now: Timestamp,
 ) -> Result<(Stored<A>, Vec<Outgoing>), Impossible> {
-    let events = decision.clone().into_events();
-    let (begins, ends) = match (decision.workflow(), &before.open) {
+    let (begins, ends) = match (workflow, &before.open) {
         (None, _) => (false, None),
         (Some(Workflow::Begins), None) if !events.is_empty() => (true, None),
         (Some(Workflow::Begins), None) => return Err(Impossible::BeginsInSilence),
@@ -214,17 +216,23 @@ fn belonging(open: &Open, envelope: &Envelope) -> Envelope {
     }
 }
 
-/// The position that goes on to what follows: what the workflow has come to, and what this command brings.
+/// The position that goes on to what follows.
 fn carried(open: Option<&Open>, envelope: &Envelope) -> Option<String> {
     let Some(open) = open else {
         return envelope.position.clone();
     };
+    let whole = come_to(open, envelope);
+    (!whole.points().is_empty()).then(|| whole.to_string())
+}
+
+/// What a workflow has come to with what this command brings.
+fn come_to(open: &Open, envelope: &Envelope) -> Position {
     let mut whole = open.position.clone();
     if let Some(brought) = position(envelope) {
         whole.merge(&brought);
     }
     whole.keep_last(MOST_POINTS);
-    (!whole.points().is_empty()).then(|| whole.to_string())
+    whole
 }
 
 /// The position that shows the aggregate as it is now, and of a workflow all that was done for it.
@@ -256,9 +264,7 @@ fn concluded<A>(
 ) -> Result<Outgoing, avro::Error> {
     let whole = Open {
         envelope: open.envelope.clone(),
-        position: carried(Some(open), asked.envelope)
-            .and_then(|text| text.parse().ok())
-            .unwrap_or_default(),
+        position: come_to(open, asked.envelope),
     };
     end_of_workflow(
         wire,

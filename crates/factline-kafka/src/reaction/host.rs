@@ -64,9 +64,11 @@ impl Host {
     ) -> Result<Self, KafkaError> {
         let consumer = member::join(&kafka, &reaction.group, &reaction.topics(&kafka))?;
         let topics = kafka.topics(reaction.source);
+        let name = reaction.name.clone();
+        let report = move |state| report(&name, state);
         Ok(Self {
             facts: Reader::new(&kafka, topics),
-            condition: Condition::new(&reaction.name, report),
+            condition: Condition::new(report, Trouble::Joining),
             meters: Meters::new(&reaction.name),
             places: Places::default(),
             pending: VecDeque::new(),
