@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use factline::Timestamp;
-use sqlx::{FromRow, PgConnection, PgPool, Row as _};
+use factline_faults::{Mutant, is};
+use sqlx::{AssertSqlSafe, FromRow, PgConnection, PgPool, Row as _};
 use uuid::Uuid;
 
 use crate::fold::Folded;
@@ -119,7 +120,12 @@ async fn upsert(
     transaction: &mut PgConnection,
     batch: &Folded,
 ) -> Result<Vec<sqlx::postgres::PgRow>, sqlx::Error> {
-    sqlx::query(include_str!("upsert.sql"))
+    let mut upsert = include_str!("upsert.sql").to_owned();
+    if is(Mutant::NoAbsorption) {
+        // The last to be seen wins.
+        upsert = upsert.replace("< (known.topic", "> (known.topic");
+    }
+    sqlx::query(AssertSqlSafe(upsert))
         .bind(column(batch, |said| said.id))
         .bind(column(batch, |said| said.state.as_str()))
         .bind(column(batch, Sighting::rank))

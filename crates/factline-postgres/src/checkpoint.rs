@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use factline::Timestamp;
+use factline_faults::{Mutant, is};
 use sqlx::postgres::{PgListener, PgNotification};
 use sqlx::{AssertSqlSafe, PgConnection, PgPool, Row as _};
 
@@ -128,8 +129,9 @@ pub(crate) async fn advance(
          from unnest($3::text[], $4::integer[], $5::bigint[], $6::bigint[], $7::bigint[], $8::timestamptz[]) \
              as moved (topic, partition, expected, next_offset, sequence, event_time) \
          where known.view = $1 and known.version = $2 and known.topic = moved.topic \
-           and known.partition = moved.partition and known.next_offset = moved.expected",
-        owner.schema
+           and known.partition = moved.partition and (known.next_offset = moved.expected or {})",
+        owner.schema,
+        is(Mutant::BlindCheckpoint)
     );
     let topics: Vec<&str> = moves.iter().map(|step| step.topic.as_str()).collect();
     let partitions: Vec<i32> = moves.iter().map(|step| step.partition).collect();

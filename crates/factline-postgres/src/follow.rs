@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use factline::Timestamp;
+use factline_faults::{Point, pause};
 use factline_kafka::{KafkaConfig, Record, in_one_line};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -251,6 +252,9 @@ impl Host {
                 return Err(Failure::Fenced);
             }
             sink.write(&mut transaction, &batch.records).await?;
+            if let Some(pause) = pause(Point::Written) {
+                tokio::time::sleep(pause).await;
+            }
             Ok(transaction.commit().await?)
         };
         let late = |_| sqlx::Error::Io(std::io::ErrorKind::TimedOut.into());

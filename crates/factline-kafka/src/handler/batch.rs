@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use factline::outcome::State;
 use factline::{Aggregate, Timestamp};
+use factline_faults::{Mutant, is};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::command::{self, Fault, Handled};
@@ -145,7 +146,9 @@ impl<A: Aggregate> Batch<A> {
                 .map_err(decode::Error::Avro)?;
             self.outgoing.extend(outgoing);
             // Also where no command was handled: only offsets make Kafka check that the partition is still ours.
-            self.next.insert(partition, overlay.next());
+            if !is(Mutant::NoDeadlineOffsets) {
+                self.next.insert(partition, overlay.next());
+            }
             *self.states.entry("deadline").or_default() += 1;
         }
         Ok(left.count > 0)
@@ -163,7 +166,7 @@ impl<A: Aggregate> Batch<A> {
 
     /// Whether nothing was decided.
     pub(super) fn is_empty(&self) -> bool {
-        self.next.is_empty()
+        self.states.is_empty()
     }
 
     /// How many commands and deadlines were decided.
@@ -179,6 +182,15 @@ impl<A: Aggregate> Batch<A> {
             let _ = offsets.add_partition_offset(topic, *partition, Offset::Offset(*next));
         }
         offsets
+    }
+
+    /// What no worker may do before the commit.
+    pub(super) fn believe(&mut self, owned: &mut Owned<A>) {
+        for (partition, changes) in self.changes.drain() {
+            if let Some(partition) = owned.partitions.get_mut(&partition) {
+                partition.adopt(changes);
+            }
+        }
     }
 
     /// Believes the batch, which is committed.

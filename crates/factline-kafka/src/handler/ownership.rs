@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use factline::Aggregate;
+use factline_faults::{Mutant, is};
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaRespErr;
@@ -300,7 +301,11 @@ impl<A: Aggregate> Ownership<A> {
             "partitions revoked"
         );
         let mut leaving = TopicPartitionList::new();
-        {
+        if is(Mutant::KeepRevoked) {
+            for partition in partitions {
+                leaving.add_partition(self.wire.topics.commands(), *partition);
+            }
+        } else {
             let mut owned = self.owned();
             for partition in partitions {
                 leaving.add_partition(self.wire.topics.commands(), *partition);

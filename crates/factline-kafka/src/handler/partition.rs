@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use factline::{Aggregate, Envelope, Timestamp, id};
+use factline_faults::{Mutant, is};
 use uuid::Uuid;
 
 use super::dedupe::{Remember, Window};
@@ -288,8 +289,9 @@ impl<'p, A: Aggregate> Overlay<'p, A> {
     }
 
     pub(super) fn is_decided(&self, operation: Uuid) -> bool {
-        self.changes.operations.contains_key(&operation)
-            || self.base.operations.get(&operation).is_some()
+        !is(Mutant::NoDedupe)
+            && (self.changes.operations.contains_key(&operation)
+                || self.base.operations.get(&operation).is_some())
     }
 
     pub(super) fn decided(&mut self, operation: Uuid) {

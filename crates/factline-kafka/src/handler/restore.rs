@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
 use factline::Aggregate;
+use factline_faults::{Mutant, is};
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{ClientContext, Offset, TopicPartitionList};
@@ -162,7 +163,9 @@ pub(super) fn restore<A: Aggregate>(
     })?;
     let outcome_ends = within_window(kafka, outcomes, outcome_ends, &restored, remember.window)?;
     read_to(kafka, outcomes, &outcome_ends, stop, |record| {
-        if let Some(Ok(partition)) = restored.get_mut(&record.partition) {
+        if let Some(Ok(partition)) = restored.get_mut(&record.partition)
+            && !is(Mutant::ForgetDedupe)
+        {
             let envelope = record.envelope().ok();
             partition.remember(&Remembered {
                 operation: record.operation(),
@@ -293,7 +296,12 @@ pub(super) fn log_ends(
     topic: &str,
     partitions: &[i32],
 ) -> Result<HashMap<i32, (i64, i64)>, Error> {
-    let uncommitted = reader(kafka, &nobody(kafka), "read_uncommitted")?;
+    let isolation = if is(Mutant::RestoreToStable) {
+        "read_committed"
+    } else {
+        "read_uncommitted"
+    };
+    let uncommitted = reader(kafka, &nobody(kafka), isolation)?;
     let mut ends = HashMap::new();
     for partition in partitions {
         let (low, high) = uncommitted

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use factline::{Aggregate, Timestamp};
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use factline_faults::{Mutant, Point, is, stand_still};
+use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerGroupMetadata};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::Fenced;
@@ -48,6 +49,8 @@ pub(super) struct Worker<'l, A: Aggregate> {
     meters: Meters,
     /// The partitions whose deadlines, up to a time each, are to be decided in this turn.
     ripe: HashMap<i32, Timestamp>,
+    /// The group's metadata of the first transaction, for the mutant that goes on with it.
+    kept: Option<ConsumerGroupMetadata>,
 }
 
 /// Why a worker cannot go on. Its successor starts from what Kafka has committed.
@@ -83,6 +86,7 @@ impl<'l, A: Aggregate> Worker<'l, A> {
             idle: Idle::default(),
             meters: Meters::new(),
             ripe: HashMap::new(),
+            kept: None,
         }
     }
 
@@ -108,6 +112,10 @@ impl<'l, A: Aggregate> Worker<'l, A> {
         }
         if batch.is_empty() {
             return Ok(());
+        }
+        stand_still(Point::Decided);
+        if is(Mutant::AdoptBeforeCommit) {
+            batch.believe(&mut self.consumer.context().owned());
         }
         match self.write(&batch) {
             Ok(()) => self.adopt(batch, start), // committed: only now does the worker believe it
@@ -138,9 +146,13 @@ impl<'l, A: Aggregate> Worker<'l, A> {
         for record in &batch.outgoing {
             self.transactions.send(record)?;
         }
+        stand_still(Point::Sent);
         // Everything a successor must see is in the log before the offsets are: the generation is checked only there.
         let flushing = Instant::now();
-        self.transactions.flush()?;
+        if !is(Mutant::NoFlush) {
+            self.transactions.flush()?;
+        }
+        stand_still(Point::Flushed);
         if flushing.elapsed() >= WAITED {
             metrics::counter!("factline_transaction_flush_waits_total", "aggregate" => self.wire.contract.aggregate)
                 .increment(1);
@@ -157,9 +169,16 @@ impl<'l, A: Aggregate> Worker<'l, A> {
         {
             return Err(not_member());
         }
+        let offsets = batch.offsets(self.wire.topics.commands());
         self.transactions
-            .send_offsets(&batch.offsets(self.wire.topics.commands()), &group)?;
-        self.transactions.commit()
+            .send_offsets(&offsets, self.kept.as_ref().unwrap_or(&group))?;
+        if is(Mutant::StaleMetadata) {
+            self.kept.get_or_insert(group);
+        }
+        stand_still(Point::Offered);
+        self.transactions.commit()?;
+        stand_still(Point::Committed);
+        Ok(())
     }
 
     fn adopt(&mut self, batch: Batch<A>, start: Instant) {

@@ -6,6 +6,7 @@ use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use factline::{Fact, Messages};
+use factline_faults::{Point, pause};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
@@ -108,6 +109,9 @@ impl Host {
             };
             if !self.carry_out(&mut effect, batch).await {
                 continue;
+            }
+            if let Some(pause) = pause(Point::Emitted) {
+                tokio::time::sleep(pause).await;
             }
             self.commit();
             self.measure();
