@@ -9,9 +9,10 @@ use crate::{Mutant, Point};
 static MUTANT: LazyLock<Option<Mutant>> = LazyLock::new(|| {
     let name = std::env::var("FACTLINE_MUTANT").ok()?;
     let mutant = Mutant::ALL.into_iter().find(|known| known.name() == name);
-    match mutant {
-        Some(mutant) => tracing::error!(?mutant, "this process breaks a rule on purpose"),
-        None => tracing::error!(name, "FACTLINE_MUTANT names no mutant; no rule is broken"),
+    if let Some(mutant) = mutant {
+        tracing::error!(?mutant, "this process breaks a rule on purpose");
+    } else {
+        tracing::error!(name, "FACTLINE_MUTANT names no mutant; no rule is broken");
     }
     mutant
 });
