@@ -1,31 +1,28 @@
 //! Checkouts: one by its id.
 
 use axum::Router;
-use axum::extract::State;
-use axum::http::HeaderMap;
-use axum::response::Response;
-use axum::routing::get;
 use chrono::{DateTime, Utc};
-use factline_http::{Path, Problem, etag};
-use factline_postgres::Snapshots;
 use serde::Serialize;
+use sqlx::Row as _;
 use sqlx::postgres::PgRow;
-use sqlx::{Postgres, QueryBuilder, Row as _};
 use uuid::Uuid;
 
-use crate::fresh::{database, snapshot};
 use crate::money::Money;
-use crate::parameters::{self, Parameters};
 use crate::resource::Resource;
+use crate::single::Single;
 
 pub(crate) const RESOURCE: Resource = Resource {
-    routes: || Router::new().route("/checkouts/{id}", get(one)),
-    checkpoints: &[CHECKPOINTS],
+    routes: || Router::new().route("/checkouts/{id}", ONE.route()),
+    checkpoints: &[ONE.checkpoints],
 };
 
-const CHECKPOINTS: &str = "read.checkouts_checkpoint";
-const SELECT: &str = "select checkout_id, customer_id, state, order_id, payment_id, total_amount, currency, code, \
-     reason, created_at, updated_at, version from read.checkouts ";
+const ONE: &Single<Checkout> = &Single {
+    what: "checkout",
+    checkpoints: "read.checkouts_checkpoint",
+    select: "select checkout_id, customer_id, state, order_id, payment_id, total_amount, currency, code, reason, \
+             created_at, updated_at, version from read.checkouts ",
+    row: checkout,
+};
 
 /// A checkout as clients see it.
 #[derive(Debug, Serialize)]
@@ -46,29 +43,6 @@ struct Checkout {
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
     version: i64,
-}
-
-/// `GET /checkouts/{id}`
-async fn one(
-    State(snapshots): State<Snapshots>,
-    Path(id): Path<String>,
-    parameters: Parameters,
-    request: HeaderMap,
-) -> Result<Response, Problem> {
-    parameters::none(parameters)?;
-    let mut snapshot = snapshot(&snapshots, CHECKPOINTS, &request).await?;
-    // To clients an id is opaque: one that cannot be a checkout's is one that no checkout has.
-    let unknown = || Problem::not_found(format!("there is no checkout {id}"));
-    let id: Uuid = id.parse().map_err(|_| unknown())?;
-    let row = QueryBuilder::<Postgres>::new(SELECT)
-        .push("where checkout_id = ")
-        .push_bind(id)
-        .build()
-        .fetch_optional(&mut *snapshot)
-        .await
-        .map_err(database)?;
-    let checkout = checkout(&row.ok_or_else(unknown)?).map_err(database)?;
-    etag::json(&request, &checkout)
 }
 
 fn checkout(row: &PgRow) -> Result<Checkout, sqlx::Error> {

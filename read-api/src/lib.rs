@@ -15,6 +15,7 @@ mod parameters;
 mod products;
 pub mod readiness;
 mod resource;
+mod single;
 
 use axum::Router;
 use factline_http::fallback;

@@ -6,32 +6,37 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::get;
 use chrono::{DateTime, NaiveDate, Utc};
-use factline_http::{Path, Problem, etag, page};
+use factline_http::{Problem, etag, page};
 use factline_postgres::Snapshots;
 use serde::{Deserialize, Serialize};
 use sqlx::postgres::PgRow;
 use sqlx::{Postgres, QueryBuilder, Row as _};
 use uuid::Uuid;
 
-use crate::fresh::{database, snapshot};
+use crate::fresh::snapshot;
 use crate::listing;
 use crate::money::Money;
-use crate::parameters::{self, LIMIT, MOST, Parameters};
+use crate::parameters::{LIMIT, MOST, Parameters};
 use crate::resource::Resource;
+use crate::single::Single;
 
 pub(crate) const RESOURCE: Resource = Resource {
     routes: || {
         Router::new()
             .route("/orders", get(list))
-            .route("/orders/{id}", get(one))
+            .route("/orders/{id}", ONE.route())
     },
-    checkpoints: &[CHECKPOINTS],
+    checkpoints: &[ONE.checkpoints],
 };
 
-const CHECKPOINTS: &str = "read.orders_checkpoint";
 const STATES: [&str; 5] = ["placed", "confirmed", "shipped", "cancelled", "recorded"];
-const SELECT: &str = "select order_id, customer_id, state, lines::text, units, total_amount, currency, source, \
-     ordered_on, placed_at, updated_at, cancel_reason, version, ordered_at from read.orders ";
+const ONE: &Single<Order> = &Single {
+    what: "order",
+    checkpoints: "read.orders_checkpoint",
+    select: "select order_id, customer_id, state, lines::text, units, total_amount, currency, source, ordered_on, \
+             placed_at, updated_at, cancel_reason, version, ordered_at from read.orders ",
+    row: order,
+};
 
 /// An order as clients see it.
 #[derive(Debug, Serialize)]
@@ -65,29 +70,6 @@ struct Line {
     quantity: i64,
 }
 
-/// `GET /orders/{id}`
-async fn one(
-    State(snapshots): State<Snapshots>,
-    Path(id): Path<String>,
-    parameters: Parameters,
-    request: HeaderMap,
-) -> Result<Response, Problem> {
-    parameters::none(parameters)?;
-    let mut snapshot = snapshot(&snapshots, CHECKPOINTS, &request).await?;
-    // To clients an id is opaque: one that cannot be an order's is one that no order has.
-    let unknown = || Problem::not_found(format!("there is no order {id}"));
-    let id: Uuid = id.parse().map_err(|_| unknown())?;
-    let row = QueryBuilder::<Postgres>::new(SELECT)
-        .push("where order_id = ")
-        .push_bind(id)
-        .build()
-        .fetch_optional(&mut *snapshot)
-        .await
-        .map_err(database)?;
-    let order = order(&row.ok_or_else(unknown)?).map_err(database)?;
-    etag::json(&request, &order)
-}
-
 /// `GET /orders?customer=&state=&limit=&after=`
 async fn list(
     State(snapshots): State<Snapshots>,
@@ -106,7 +88,7 @@ async fn list(
     let limit = page::limit(limit.as_deref(), LIMIT, MOST)?;
     let after: Option<(DateTime<Utc>, Uuid)> = page::after(after.as_deref())?;
     // Written out for each combination, so that each gets the plan of its own index.
-    let mut query = QueryBuilder::<Postgres>::new(SELECT);
+    let mut query = QueryBuilder::<Postgres>::new(ONE.select);
     query.push("where true");
     if let Some(customer) = customer {
         query.push(" and customer_id = ").push_bind(customer);
@@ -121,8 +103,8 @@ async fn list(
         query.push(", ").push_bind(id).push(")");
     }
     query.push(" order by ordered_at desc, order_id desc");
-    let mut snapshot = snapshot(&snapshots, CHECKPOINTS, &request).await?;
-    let page = listing::page(&mut snapshot, &mut query, limit, order, |order| {
+    let mut snapshot = snapshot(&snapshots, ONE.checkpoints, &request).await?;
+    let page = listing::page(&mut snapshot, &mut query, limit, ONE.row, |order| {
         (order.ordered_at, order.order_id)
     })
     .await?;

@@ -13,26 +13,31 @@ use sqlx::postgres::PgRow;
 use sqlx::{Postgres, QueryBuilder, Row as _};
 use uuid::Uuid;
 
-use crate::fresh::{database, snapshot};
+use crate::fresh::snapshot;
 use crate::listing;
 use crate::money::Money;
-use crate::parameters::{self, LIMIT, MOST, Parameters};
+use crate::parameters::{LIMIT, MOST, Parameters};
 use crate::resource::Resource;
+use crate::single::Single;
 
 pub(crate) const RESOURCE: Resource = Resource {
     routes: || {
         Router::new()
             .route("/products", get(list))
-            .route("/products/{id}", get(one))
+            .route("/products/{id}", ONE.route())
             .route("/products/{id}/prices", get(prices))
     },
-    checkpoints: &[CHECKPOINTS, PRICE_CHECKPOINTS],
+    checkpoints: &[ONE.checkpoints, PRICE_CHECKPOINTS],
 };
 
-const CHECKPOINTS: &str = "read.products_checkpoint";
 const PRICE_CHECKPOINTS: &str = "read.price_history_checkpoint";
-const SELECT: &str = "select product_id, name, brand, price_amount, currency, state, created_at, updated_at, version, \
-     name_key from read.products ";
+const ONE: &Single<Product> = &Single {
+    what: "product",
+    checkpoints: "read.products_checkpoint",
+    select: "select product_id, name, brand, price_amount, currency, state, created_at, updated_at, version, name_key \
+             from read.products ",
+    row: product,
+};
 
 /// A product as clients see it.
 #[derive(Debug, Serialize)]
@@ -66,27 +71,6 @@ struct Price {
     version: i64,
 }
 
-/// `GET /products/{id}`
-async fn one(
-    State(snapshots): State<Snapshots>,
-    Path(id): Path<String>,
-    parameters: Parameters,
-    request: HeaderMap,
-) -> Result<Response, Problem> {
-    parameters::none(parameters)?;
-    let mut snapshot = snapshot(&snapshots, CHECKPOINTS, &request).await?;
-    let product_id = product_id(&id)?;
-    let row = QueryBuilder::<Postgres>::new(SELECT)
-        .push("where product_id = ")
-        .push_bind(product_id)
-        .build()
-        .fetch_optional(&mut *snapshot)
-        .await
-        .map_err(database)?;
-    let product = product(&row.ok_or_else(|| unknown(&id))?).map_err(database)?;
-    etag::json(&request, &product)
-}
-
 /// `GET /products?brand=&q=&limit=&after=`: by name; `q` is how the name begins, in capitals or not.
 async fn list(
     State(snapshots): State<Snapshots>,
@@ -97,7 +81,7 @@ async fn list(
     let limit = page::limit(limit.as_deref(), LIMIT, MOST)?;
     let after: Option<(String, Uuid)> = page::after(after.as_deref())?;
     // Written out for each combination, so that each gets the plan of its own index.
-    let mut query = QueryBuilder::<Postgres>::new(SELECT);
+    let mut query = QueryBuilder::<Postgres>::new(ONE.select);
     query.push("where true");
     if let Some(brand) = brand {
         query.push(" and brand = ").push_bind(brand);
@@ -116,8 +100,8 @@ async fn list(
         query.push(", ").push_bind(id).push(")");
     }
     query.push(" order by name_key, product_id");
-    let mut snapshot = snapshot(&snapshots, CHECKPOINTS, &request).await?;
-    let page = listing::page(&mut snapshot, &mut query, limit, product, |product| {
+    let mut snapshot = snapshot(&snapshots, ONE.checkpoints, &request).await?;
+    let page = listing::page(&mut snapshot, &mut query, limit, ONE.row, |product| {
         (product.name_key.clone(), product.product_id)
     })
     .await?;
@@ -139,7 +123,7 @@ async fn prices(
         "select amount, currency, since, version from read.price_history where product_id = ",
     );
     query
-        .push_bind(product_id(&id)?)
+        .push_bind(ONE.key(&id)?)
         .push(" and version < ")
         .push_bind(after.unwrap_or(i64::MAX))
         .push(" order by version desc");
@@ -149,18 +133,9 @@ async fn prices(
     .await?;
     // Every product has had a price; after its oldest there is none.
     if page.items.is_empty() && after.is_none() {
-        return Err(unknown(&id));
+        return Err(ONE.unknown(&id));
     }
     etag::json(&request, &page)
-}
-
-/// To clients an id is opaque: one that cannot be a product's is one that no product has.
-fn product_id(id: &str) -> Result<Uuid, Problem> {
-    id.parse().map_err(|_| unknown(id))
-}
-
-fn unknown(id: &str) -> Problem {
-    Problem::not_found(format!("there is no product {id}"))
 }
 
 fn product(row: &PgRow) -> Result<Product, sqlx::Error> {
