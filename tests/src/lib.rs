@@ -6,6 +6,7 @@
 //!
 //! The services must have been built: `./dev test` does that first.
 
+pub mod checker;
 mod log;
 mod system;
 
