@@ -11,6 +11,7 @@ mod columns;
 pub mod customer_spending;
 pub mod migrate;
 pub mod orders;
+pub mod payments;
 pub mod price_history;
 pub mod products;
 pub mod views;

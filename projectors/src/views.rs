@@ -18,6 +18,7 @@ pub static ALL: &[Entry] = &[
     crate::checkouts::VIEW,
     crate::customer_spending::VIEW,
     crate::orders::VIEW,
+    crate::payments::VIEW,
     crate::price_history::VIEW,
     crate::products::VIEW,
 ];

@@ -12,6 +12,7 @@ mod listing;
 pub mod money;
 mod orders;
 mod parameters;
+mod payments;
 mod products;
 pub mod readiness;
 mod resource;

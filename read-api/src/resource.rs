@@ -8,6 +8,7 @@ pub(crate) const ALL: &[Resource] = &[
     crate::checkouts::RESOURCE,
     crate::customers::RESOURCE,
     crate::orders::RESOURCE,
+    crate::payments::RESOURCE,
     crate::products::RESOURCE,
 ];
 

@@ -94,7 +94,20 @@ async fn a_checkout_ends_as_its_payment_does() {
         .complete("/checkouts", &checkout("card-declined", 99, 60))
         .await;
     ends_as(&declined, "rejected", &json!("payment_declined"));
-    assert_eq!(read(&store, &declined).await.1["state"], "cancelled");
+    let (state, order) = read(&store, &declined).await;
+    assert_eq!(order["state"], "cancelled");
+    // What the provider says once more is an operation of its own, whose resource is the payment.
+    let webhook = format!(
+        "/payments/{}/declined",
+        state["payment_id"].as_str().unwrap()
+    );
+    let again = store.complete(&webhook, &json!({"code": "again"})).await;
+    ends_as(&again, "completed", &Value::Null);
+    let payment = store.read(&format!("/{}", again.resource), &again).await;
+    assert_eq!(
+        (&payment["state"], &payment["code"], &payment["charges"]),
+        (&json!("declined"), &json!("card_declined"), &json!([]))
+    );
 
     let silent = store
         .complete("/checkouts", &checkout("card-silent", 77, 2))

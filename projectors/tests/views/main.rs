@@ -8,6 +8,7 @@ mod customer_spending;
 mod followed;
 mod histories;
 mod orders;
+mod payments;
 mod price_history;
 mod products;
 mod shuffle;

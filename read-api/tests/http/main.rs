@@ -6,6 +6,7 @@ mod checkouts;
 mod customers;
 mod freshness;
 mod orders;
+mod payments;
 mod products;
 mod refusals;
 mod rights;
