@@ -55,6 +55,12 @@ pub struct Charge {
     pub amount: Money,
     /// Where the money is.
     pub state: Whereabouts,
+    /// Why the provider does not give it back: its code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// The same for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// Where a charge's money is.
@@ -65,6 +71,8 @@ pub enum Whereabouts {
     Kept,
     /// Here; the provider is asked to give it back.
     Refunding,
+    /// Here; the provider will not give it back, so it is owed.
+    RefundRefused,
     /// Given back.
     Refunded,
 }
@@ -115,6 +123,7 @@ impl Projection for Payments {
             Event::PaymentVoided(event) => event.payment_id,
             Event::PaymentRefundRequested(event) => event.payment_id,
             Event::PaymentRefunded(event) => event.payment_id,
+            Event::PaymentRefundRefused(event) => event.payment_id,
         }]
     }
 
@@ -145,6 +154,8 @@ impl Projection for Payments {
                     provider_reference: event.provider_reference.clone(),
                     amount: event.amount.clone(),
                     state,
+                    code: None,
+                    reason: None,
                 });
             }
             Event::PaymentDeclined(event) => {
@@ -164,6 +175,15 @@ impl Projection for Payments {
             Event::PaymentRefunded(event) => {
                 if let Some(charge) = payment.charge(&event.provider_reference) {
                     charge.state = Whereabouts::Refunded;
+                    charge.code = None;
+                    charge.reason = None;
+                }
+            }
+            Event::PaymentRefundRefused(event) => {
+                if let Some(charge) = payment.charge(&event.provider_reference) {
+                    charge.state = Whereabouts::RefundRefused;
+                    charge.code = Some(event.code.clone());
+                    charge.reason = Some(event.reason.clone());
                 }
             }
         }

@@ -51,6 +51,9 @@ struct Charge {
     provider_reference: String,
     amount: Money,
     state: String,
+    /// Why it is not given back.
+    code: Option<String>,
+    reason: Option<String>,
 }
 
 fn payment(row: &PgRow) -> Result<Payment, sqlx::Error> {

@@ -131,6 +131,35 @@ async fn a_checkout_ends_as_its_payment_does() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     };
     assert_eq!(totals["captured"]["EUR"], 1900);
+
+    // The provider will not give it back: the payment says that it is owed, and the sender goes on.
+    let owed = store
+        .complete("/checkouts", &checkout("card-norefund:3000", 300, 1))
+        .await;
+    ends_as(&owed, "timed_out", &json!("payment_timed_out"));
+    let (state, _) = read(&store, &owed).await;
+    let charge = owed_by(&store, &state).await;
+    assert_eq!(
+        (&charge["amount"]["amount"], &charge["code"]),
+        (&json!(300), &json!("card_closed"))
+    );
+    kept_by_the_provider(&system, 1200).await;
+    system.service_ready("payment-sender").await.unwrap();
+}
+
+/// The charge of a checkout's payment that the provider does not give back, once it has said so.
+async fn owed_by(store: &Client, checkout: &Value) -> Value {
+    let path = format!("/payments/{}", checkout["payment_id"].as_str().unwrap());
+    let begun = Instant::now();
+    loop {
+        let payment: Value = store.get(&path, &[]).await.json().await.unwrap();
+        let charge = &payment["charges"][0];
+        if charge["state"] == "refund_refused" {
+            return charge.clone();
+        }
+        assert!(begun.elapsed() < PATIENCE, "nothing is owed: {payment}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

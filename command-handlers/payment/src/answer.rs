@@ -4,8 +4,8 @@
 //! shops give things away.
 
 use payment_schemas::{
-    AuthorizePayment, Money, RecordPaymentCaptured, RecordPaymentDeclined, RecordPaymentRefunded,
-    VoidPayment,
+    AuthorizePayment, Money, RecordPaymentCaptured, RecordPaymentDeclined,
+    RecordPaymentRefundRefused, RecordPaymentRefunded, VoidPayment,
 };
 
 use crate::Rejection;
@@ -33,6 +33,12 @@ pub(crate) fn declined(command: &RecordPaymentDeclined) -> Result<(), Rejection>
 
 pub(crate) fn refunded(command: &RecordPaymentRefunded) -> Result<(), Rejection> {
     text(&command.provider_reference, "provider_reference")
+}
+
+pub(crate) fn refund_refused(command: &RecordPaymentRefundRefused) -> Result<(), Rejection> {
+    text(&command.provider_reference, "provider_reference")?;
+    text(&command.code, "code")?;
+    printable(&command.reason, "reason", LONGEST_REASON)
 }
 
 pub(crate) fn void(command: &VoidPayment) -> Result<(), Rejection> {

@@ -3,9 +3,9 @@
 use factline::{Aggregate, Decision, Timestamp};
 use payment_schemas::payment::{Command, Event};
 use payment_schemas::{
-    AuthorizePayment, Money, PaymentCaptured, PaymentDeclined, PaymentRefundRequested,
-    PaymentRefunded, PaymentRequested, PaymentVoided, RecordPaymentCaptured, RecordPaymentRefunded,
-    VoidPayment,
+    AuthorizePayment, Money, PaymentCaptured, PaymentDeclined, PaymentRefundRefused,
+    PaymentRefundRequested, PaymentRefunded, PaymentRequested, PaymentVoided,
+    RecordPaymentCaptured, RecordPaymentRefundRefused, RecordPaymentRefunded, VoidPayment,
 };
 use serde::{Deserialize, Serialize};
 
@@ -85,6 +85,8 @@ pub enum Refund {
     Due,
     /// The provider is asked.
     Requested,
+    /// It will not: the money is owed, and people have to see to it.
+    Refused,
     /// It has given it back.
     Done,
 }
@@ -115,6 +117,7 @@ impl Aggregate for Payment {
                 }
             }
             Command::RecordPaymentRefunded(command) => self.refunded(command),
+            Command::RecordPaymentRefundRefused(command) => self.refund_refused(command),
             Command::VoidPayment(command) => self.void(command),
         }
     }
@@ -149,6 +152,9 @@ impl Aggregate for Payment {
             Event::PaymentRefundRequested(event) => self.after_refund_request(event),
             Event::PaymentRefunded(event) => {
                 self.with_refund(&event.provider_reference, Refund::Done)
+            }
+            Event::PaymentRefundRefused(event) => {
+                self.with_refund(&event.provider_reference, Refund::Refused)
             }
         }
     }
@@ -211,10 +217,46 @@ impl Payment {
 
     fn refunded(&self, command: RecordPaymentRefunded) -> Result<Decision<Event>, Rejection> {
         answer::refunded(&command)?;
-        let provider_reference = command.provider_reference;
+        let (reference, charge) = self.unwanted(&command.provider_reference)?;
+        match charge.refund {
+            // Even after a refusal: people have seen to it.
+            Refund::Due | Refund::Requested | Refund::Refused => {
+                Ok(Decision::event(PaymentRefunded {
+                    payment_id: command.payment_id,
+                    reference: reference.to_owned(),
+                    provider_reference: command.provider_reference,
+                    amount: charge.amount.clone(),
+                }))
+            }
+            Refund::Done => Ok(Decision::nothing()),
+        }
+    }
+
+    fn refund_refused(
+        &self,
+        command: RecordPaymentRefundRefused,
+    ) -> Result<Decision<Event>, Rejection> {
+        answer::refund_refused(&command)?;
+        let (reference, charge) = self.unwanted(&command.provider_reference)?;
+        match charge.refund {
+            Refund::Due | Refund::Requested => Ok(Decision::event(PaymentRefundRefused {
+                payment_id: command.payment_id,
+                reference: reference.to_owned(),
+                provider_reference: command.provider_reference,
+                amount: charge.amount.clone(),
+                code: command.code,
+                reason: command.reason,
+            })),
+            // What was given back is given back, whatever is said later.
+            Refund::Refused | Refund::Done => Ok(Decision::nothing()),
+        }
+    }
+
+    /// A charge that is to be given back, and what was paid for by it.
+    fn unwanted(&self, provider_reference: &str) -> Result<(&str, &Charge), Rejection> {
         let reference = match self {
             Self::Unrequested => return Err(Rejection::PaymentNotFound),
-            Self::Captured { kept, .. } if *kept == provider_reference => {
+            Self::Captured { kept, .. } if kept == provider_reference => {
                 return Err(Rejection::RefundNotRequested);
             }
             Self::Requested { asked }
@@ -222,20 +264,9 @@ impl Payment {
             | Self::Declined { asked, .. } => &asked.reference,
             Self::Voided { reference, .. } => reference,
         };
-        let charge = self
-            .charges()
-            .iter()
-            .find(|charge| charge.provider_reference == provider_reference)
-            .ok_or(Rejection::ChargeNotFound)?;
-        match charge.refund {
-            Refund::Due | Refund::Requested => Ok(Decision::event(PaymentRefunded {
-                payment_id: command.payment_id,
-                reference: reference.clone(),
-                provider_reference,
-                amount: charge.amount.clone(),
-            })),
-            Refund::Done => Ok(Decision::nothing()),
-        }
+        let mut charges = self.charges().iter();
+        let charge = charges.find(|charge| charge.provider_reference == provider_reference);
+        Ok((reference, charge.ok_or(Rejection::ChargeNotFound)?))
     }
 
     fn void(&self, command: VoidPayment) -> Result<Decision<Event>, Rejection> {

@@ -17,6 +17,9 @@ use crate::request::Request;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
+/// The most that is taken over of a refusal's words, in characters.
+const LONGEST_DETAIL: usize = 300;
+
 /// The provider's interface.
 #[derive(Debug, Clone)]
 pub struct Provider {
@@ -109,14 +112,22 @@ impl Provider {
     }
 }
 
-/// A refusal is one, whatever its words are. A code that is none is not passed on: payment would not take it.
+/// A refusal is one, whatever its words are. What payment would not take is not passed on: a code that is none, what
+/// cannot be printed, and more words than anybody reads.
 fn refused(text: &[u8]) -> Refused {
     let read: Option<Refused> = serde_json::from_slice(text).ok();
-    read.filter(|refused| is_code(&refused.code))
-        .unwrap_or_else(|| Refused {
-            code: "refused_by_provider".to_owned(),
-            detail: String::new(),
-        })
+    let (code, detail) = match read {
+        Some(refused) if is_code(&refused.code) => (refused.code, sentence(&refused.detail)),
+        _ => ("refused_by_provider".to_owned(), String::new()),
+    };
+    Refused { code, detail }
+}
+
+fn sentence(text: &str) -> String {
+    let printable = text
+        .chars()
+        .map(|char| if char.is_control() { ' ' } else { char });
+    printable.take(LONGEST_DETAIL).collect()
 }
 
 fn is_code(text: &str) -> bool {
@@ -142,5 +153,14 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn a_refusal_has_words_that_payment_takes() {
+        let detail = format!("no\n\0{}", "x".repeat(5000));
+        let long = serde_json::json!({"code": "closed", "detail": detail}).to_string();
+        let read = refused(long.as_bytes()).detail;
+        assert!(read.starts_with("no  xxx"), "{read}");
+        assert_eq!(read.len(), 300);
     }
 }

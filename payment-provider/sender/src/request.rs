@@ -1,8 +1,11 @@
-//! Which event of a payment asks the provider for what. Pure.
+//! Which event of a payment asks the provider for what, and what the store is told if that is refused. Pure.
 
 use payment_schemas::payment::Event;
 use payment_schemas::{Money, PaymentRefundRequested, PaymentRequested};
 use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::provider::Refused;
 
 /// Something to ask the provider for, as it wants to be asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -56,7 +59,31 @@ impl Request {
             Event::PaymentVoided(_)
             | Event::PaymentCaptured(_)
             | Event::PaymentDeclined(_)
-            | Event::PaymentRefunded(_) => None,
+            | Event::PaymentRefunded(_)
+            | Event::PaymentRefundRefused(_) => None,
+        }
+    }
+
+    /// Whose it is.
+    pub fn payment_id(&self) -> &str {
+        match self {
+            Self::Charge { payment_id, .. } | Self::Refund { payment_id, .. } => payment_id,
+        }
+    }
+
+    /// What the store is told when the provider refuses it: where, and in which words.
+    pub fn refused(&self, refused: &Refused) -> (String, Value) {
+        match self {
+            Self::Charge { payment_id, .. } => (
+                format!("/payments/{payment_id}/declined"),
+                json!({"code": refused.code}),
+            ),
+            Self::Refund {
+                payment_id, charge, ..
+            } => (
+                format!("/payments/{payment_id}/refund-refused"),
+                json!({"provider_reference": charge, "code": refused.code, "reason": refused.detail}),
+            ),
         }
     }
 

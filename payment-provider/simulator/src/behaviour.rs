@@ -58,11 +58,11 @@ impl Habits {
         let mut plan = self.refund(key);
         let mut chance = self.chance(key, "charge");
         match method {
-            "card-ok" => {}
+            "card-ok" | "card-norefund" => {}
             "card-declined" => plan.verdict = Verdict::Declined,
             "card-silent" => plan.verdict = Verdict::Silence,
             "card-twice" => plan.notices = 2,
-            other => match slow(other) {
+            other => match slow(other, "card-slow:").or_else(|| slow(other, "card-norefund:")) {
                 Some(after_ms) => plan.after_ms = after_ms,
                 None if chance.random_range(0..100) < self.decline_percent => {
                     plan.verdict = Verdict::Declined;
@@ -73,7 +73,7 @@ impl Habits {
         plan
     }
 
-    /// What will become of a refund: a provider may take its time, but gives back what it has taken.
+    /// What will become of a refund that is not refused at once: a provider may take its time, but keeps its word.
     pub fn refund(&self, key: &str) -> Plan {
         let mut chance = self.chance(key, "when");
         Plan {
@@ -90,8 +90,13 @@ impl Habits {
     }
 }
 
-fn slow(method: &str) -> Option<u64> {
-    method.strip_prefix("card-slow:")?.parse().ok()
+/// Whether money that was taken by this method can be given back.
+pub fn gives_back(method: &str) -> bool {
+    method != "card-norefund" && slow(method, "card-norefund:").is_none()
+}
+
+fn slow(method: &str, name: &str) -> Option<u64> {
+    method.strip_prefix(name)?.parse().ok()
 }
 
 impl FromStr for Delay {
@@ -131,6 +136,8 @@ mod tests {
             assert_eq!(plan("card-twice").notices, 2);
             let slow = plan("card-slow:2500");
             assert_eq!((slow.verdict, slow.after_ms), (Verdict::Done, 2500));
+            assert_eq!(plan("card-norefund"), ok);
+            assert_eq!(plan("card-norefund:2500"), slow);
         }
     }
 
@@ -150,6 +157,19 @@ mod tests {
             ..habits()
         };
         assert_ne!(other.charge("1", "visa"), habits().charge("1", "visa"));
+    }
+
+    #[test]
+    fn money_of_some_methods_cannot_be_given_back() {
+        for (method, back) in [
+            ("card-ok", true),
+            ("card-slow:9", true),
+            ("visa", true),
+            ("card-norefund", false),
+            ("card-norefund:9", false),
+        ] {
+            assert_eq!(gives_back(method), back, "{method}");
+        }
     }
 
     #[test]

@@ -63,7 +63,8 @@ pub struct Config {
 }
 
 const EXAMPLE: &str = "\
-Methods that name a behaviour: card-ok, card-declined, card-slow:MILLISECONDS, card-silent, card-twice.
+Methods that name a behaviour: card-ok, card-declined, card-slow:MILLISECONDS, card-silent, card-twice,
+and card-norefund and card-norefund:MILLISECONDS, whose money is not given back.
 
 Example:
   payment-simulator --listen 127.0.0.1:8108 --data-dir /tmp/payments --decline-percent 5 &

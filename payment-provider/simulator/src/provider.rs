@@ -11,7 +11,7 @@ use chrono::Utc;
 use factline_service::Health;
 use uuid::Uuid;
 
-use crate::behaviour::{Habits, Verdict};
+use crate::behaviour::{Habits, Verdict, gives_back};
 use crate::book::{Account, Book, Entry, Kind, Movement, Order};
 use crate::journal::{self, Journal};
 use crate::webhook::{Answer, Courier};
@@ -212,6 +212,12 @@ fn check(book: &Book, order: &Order) -> Result<(), Refusal> {
     };
     if !charge.moved() {
         return Err(Refusal::Rule("not_captured", "no money was taken"));
+    }
+    if matches!(&charge.movement.order.kind, Kind::Charge { method } if !gives_back(method)) {
+        return Err(Refusal::Rule(
+            "card_closed",
+            "money of this card cannot be given back",
+        ));
     }
     let same_currency = charge.movement.order.amount.currency == order.amount.currency;
     if !same_currency || order.amount.amount > book.left_of(charge) {

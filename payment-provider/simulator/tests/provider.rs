@@ -313,6 +313,14 @@ async fn no_more_is_given_back_than_was_taken() {
         (&totals["captured"], &totals["refunded"]),
         (&json!({"EUR": 450}), &json!({"EUR": 450}))
     );
+    let charge = simulator
+        .charge("n", &payment(id, "card-norefund", &url))
+        .await;
+    shop.called(3).await;
+    let (status, answer) = simulator
+        .post("/refunds", "never", &refund(&charge, 450))
+        .await;
+    assert_eq!((status, &answer["code"]), (422, &json!("card_closed")));
     let (status, _) = simulator
         .post("/payments", "bad", &json!({"payment_id": id}))
         .await;

@@ -48,7 +48,8 @@ fn happened(event: &Event) -> Option<Emit> {
         | Event::PaymentRequested(_)
         | Event::PaymentVoided(_)
         | Event::PaymentRefundRequested(_)
-        | Event::PaymentRefunded(_) => None,
+        | Event::PaymentRefunded(_)
+        | Event::PaymentRefundRefused(_) => None,
     }
 }
 

@@ -104,7 +104,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
-    fn money_kept_is_the_money_of_confirmed_orders(
+    fn money_kept_is_that_of_confirmed_orders_and_what_is_owed(
         prices in prop::collection::vec(0..5_i64, 1..4),
         chance in prop::collection::vec(any::<u16>(), 0..400),
     ) {
@@ -119,7 +119,7 @@ proptest! {
         }
         settle(&mut store, &mut dice);
 
-        prop_assert_eq!(store.kept, store.confirmed);
+        prop_assert_eq!(store.kept, store.confirmed + store.owed());
         prop_assert_eq!(store.checkouts.len(), prices.len());
         for (id, checkout) in &store.checkouts {
             prop_assert_eq!(store.begun[id], 1);

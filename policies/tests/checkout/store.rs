@@ -11,8 +11,11 @@ use factline::outcome::State;
 use factline::testing::{ended, happened, react};
 use factline::{Aggregate, Conclusion, Emit, Fact, Messages, Policy, Rejection as _, Timestamp};
 use ordering_schemas::order as of_order;
+use payment::{Payment, Refund};
 use payment_schemas::payment as of_payment;
-use payment_schemas::{RecordPaymentCaptured, RecordPaymentDeclined, RecordPaymentRefunded};
+use payment_schemas::{
+    RecordPaymentCaptured, RecordPaymentDeclined, RecordPaymentRefundRefused, RecordPaymentRefunded,
+};
 use policies::checkout::{Checkouts, Orders, Payments};
 
 /// Chance, as a list of numbers. When it is used up, the rest goes as it should.
@@ -55,7 +58,7 @@ pub(crate) struct Store {
     pub(crate) dead_letters: Vec<Asked>,
     pub(crate) checkouts: BTreeMap<String, checkout::Checkout>,
     pub(crate) orders: BTreeMap<String, ordering::Order>,
-    pub(crate) payments: BTreeMap<String, payment::Payment>,
+    pub(crate) payments: BTreeMap<String, Payment>,
     /// Operations that run, and how they ended.
     pub(crate) begun: BTreeMap<String, usize>,
     pub(crate) ends: BTreeMap<String, Vec<Conclusion>>,
@@ -73,6 +76,18 @@ impl Store {
             process: None,
             command,
         }));
+    }
+
+    /// Money that is to be given back and that the provider keeps.
+    pub(crate) fn owed(&self) -> i64 {
+        let charges = self.payments.values().flat_map(|payment| match payment {
+            Payment::Unrequested | Payment::Requested { .. } => &[][..],
+            Payment::Captured { charges, .. }
+            | Payment::Declined { charges, .. }
+            | Payment::Voided { charges, .. } => charges,
+        });
+        let owed = charges.filter(|charge| charge.refund == Refund::Refused);
+        owed.map(|charge| charge.amount.amount).sum()
     }
 
     pub(crate) fn deliver(&mut self, message: Message, dice: &mut Dice) {
@@ -247,11 +262,24 @@ impl Store {
                 }
             }
             Some(of_payment::Event::PaymentRefundRequested(asked)) => {
-                let refunded = RecordPaymentRefunded {
-                    payment_id: asked.payment_id,
-                    provider_reference: asked.provider_reference.clone(),
+                let (payment_id, provider_reference) =
+                    (asked.payment_id, asked.provider_reference.clone());
+                let answer = if dice.roll(4) == 3 {
+                    RecordPaymentRefundRefused {
+                        payment_id,
+                        provider_reference,
+                        code: "card_closed".to_owned(),
+                        reason: String::new(),
+                    }
+                    .into()
+                } else {
+                    RecordPaymentRefunded {
+                        payment_id,
+                        provider_reference,
+                    }
+                    .into()
                 };
-                self.ask(subject, Command::Payment(refunded.into()));
+                self.ask(subject, Command::Payment(answer));
             }
             _ => {}
         }

@@ -3,8 +3,8 @@
 use factline::id;
 use payment_schemas::payment::Event;
 use payment_schemas::{
-    Money, PaymentCaptured, PaymentDeclined, PaymentRefundRequested, PaymentRefunded,
-    PaymentRequested, PaymentVoided,
+    Money, PaymentCaptured, PaymentDeclined, PaymentRefundRefused, PaymentRefundRequested,
+    PaymentRefunded, PaymentRequested, PaymentVoided,
 };
 use projectors::payments::{Charge, Payment, Payments, State, Whereabouts};
 use uuid::Uuid;
@@ -23,6 +23,7 @@ impl Happened for Event {
             Event::PaymentVoided(event) => event.payment_id,
             Event::PaymentRefundRequested(event) => event.payment_id,
             Event::PaymentRefunded(event) => event.payment_id,
+            Event::PaymentRefundRefused(event) => event.payment_id,
         }
     }
 }
@@ -100,6 +101,18 @@ fn refunded(number: u32, charge: &str) -> Event {
     .into()
 }
 
+fn refund_refused(number: u32, charge: &str) -> Event {
+    PaymentRefundRefused {
+        payment_id: payment_id(number),
+        reference: REFERENCE.to_owned(),
+        provider_reference: charge.to_owned(),
+        amount: money(),
+        code: "account_closed".to_owned(),
+        reason: "the account is no more".to_owned(),
+    }
+    .into()
+}
+
 fn only(events: impl IntoIterator<Item = Event>) -> Payment {
     let mut rows = rows::<Payments>(&history(events));
     assert_eq!(rows.len(), 1);
@@ -126,6 +139,8 @@ fn a_payment_says_what_was_asked_for_and_what_was_taken() {
             provider_reference: "ch-1".to_owned(),
             amount: money(),
             state: Whereabouts::Kept,
+            code: None,
+            reason: None,
         }],
         created_at: at(0),
         updated_at: at(1),
@@ -179,6 +194,26 @@ fn each_charge_says_where_its_money_is() {
     assert_eq!(stands(&late), (State::Voided, vec![Refunding]));
 }
 
+#[test]
+fn money_that_is_owed_says_why() {
+    let late = [
+        voided(1),
+        captured(1, "ch-1", false),
+        refund_requested(1, "ch-1"),
+    ];
+    let refused = [&late[..], &[refund_refused(1, "ch-1")]].concat();
+    assert_eq!(
+        stands(&refused),
+        (State::Voided, vec![Whereabouts::RefundRefused])
+    );
+    let charge = only(refused.clone()).charges.remove(0);
+    assert_eq!(charge.code.as_deref(), Some("account_closed"));
+    assert_eq!(charge.reason.as_deref(), Some("the account is no more"));
+    let back = only([&refused[..], &[refunded(1, "ch-1")]].concat());
+    assert_eq!(back.charges[0].state, Whereabouts::Refunded);
+    assert_eq!(back.charges[0].code, None);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_table_holds_what_is_projected() {
     let mut events = Vec::new();
@@ -200,6 +235,7 @@ async fn the_table_holds_what_is_projected() {
                 refund_requested(number, "ch-2"),
                 refunded(number, "ch-2"),
                 refund_requested(number, "ch-1"),
+                refund_refused(number, "ch-1"),
             ]),
             _ => events.extend([
                 captured(number, "ch-1", false),

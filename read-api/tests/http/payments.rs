@@ -35,6 +35,8 @@ async fn a_payment_by_its_id() {
                 "provider_reference": "ch_1",
                 "amount": {"amount": 750, "currency": "EUR"},
                 "state": "kept",
+                "code": null,
+                "reason": null,
             }],
             "created_at": "2026-03-01T12:00:00Z",
             "updated_at": "2026-03-01T12:00:01Z",

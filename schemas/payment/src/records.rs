@@ -48,6 +48,23 @@ pub struct PaymentDeclined {
     pub code: String,
 }
 
+/// The provider will not give the money of a charge back: it is owed, and people have to see to it.
+#[derive(Debug, PartialEq, Eq, Clone, serde::Deserialize, serde::Serialize)]
+pub struct PaymentRefundRefused {
+    /// The payment.
+    pub payment_id: uuid::Uuid,
+    /// What is paid for, in the words of whoever asked; opaque to payment.
+    pub reference: String,
+    /// The provider's name for the charge; unique there.
+    pub provider_reference: String,
+    /// How much is owed.
+    pub amount: Money,
+    /// Why, as the provider has it.
+    pub code: String,
+    /// The same for people, as the provider has it; may be empty.
+    pub reason: String,
+}
+
 /// The provider is to be asked to give the money of a charge back.
 #[derive(Debug, PartialEq, Eq, Clone, serde::Deserialize, serde::Serialize)]
 pub struct PaymentRefundRequested {
@@ -120,6 +137,25 @@ pub struct RecordPaymentDeclined {
     pub code: String,
 }
 
+/// The provider says that it will not give the money of a charge back.
+#[derive(Debug, PartialEq, Eq, Clone, serde::Deserialize, serde::Serialize)]
+pub struct RecordPaymentRefundRefused {
+    /// The payment.
+    pub payment_id: uuid::Uuid,
+    /// The provider's name for the charge; unique there.
+    pub provider_reference: String,
+    /// Why, as the provider has it.
+    pub code: String,
+    /// The same for people, as the provider has it; may be empty.
+    #[serde(default = "default_recordpaymentrefundrefused_reason")]
+    pub reason: String,
+}
+
+#[inline(always)]
+fn default_recordpaymentrefundrefused_reason() -> String {
+    "".to_owned()
+}
+
 /// The provider says that it has given the money of a charge back.
 #[derive(Debug, PartialEq, Eq, Clone, serde::Deserialize, serde::Serialize)]
 pub struct RecordPaymentRefunded {
@@ -151,6 +187,8 @@ pub mod payment {
         RecordPaymentCaptured(super::RecordPaymentCaptured),
         /// The provider says that it takes no money.
         RecordPaymentDeclined(super::RecordPaymentDeclined),
+        /// The provider says that it will not give the money of a charge back.
+        RecordPaymentRefundRefused(super::RecordPaymentRefundRefused),
         /// The provider says that it has given the money of a charge back.
         RecordPaymentRefunded(super::RecordPaymentRefunded),
         /// The money is not wanted any more: what was taken is given back, and so is what may yet be taken.
@@ -171,6 +209,10 @@ pub mod payment {
                 json: r##"{"aggregate":"payment.payment","doc":"The provider says that it takes no money.","fields":[{"doc":"The payment.","name":"payment_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"Why, as the provider has it.","name":"code","type":"string"}],"name":"RecordPaymentDeclined","namespace":"payment","role":"command","type":"record"}"##,
             },
             factline::RecordSchema {
+                name: "payment.RecordPaymentRefundRefused",
+                json: r##"{"aggregate":"payment.payment","doc":"The provider says that it will not give the money of a charge back.","fields":[{"doc":"The payment.","name":"payment_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The provider's name for the charge; unique there.","name":"provider_reference","type":"string"},{"doc":"Why, as the provider has it.","name":"code","type":"string"},{"default":"","doc":"The same for people, as the provider has it; may be empty.","name":"reason","type":"string"}],"name":"RecordPaymentRefundRefused","namespace":"payment","role":"command","type":"record"}"##,
+            },
+            factline::RecordSchema {
                 name: "payment.RecordPaymentRefunded",
                 json: r##"{"aggregate":"payment.payment","doc":"The provider says that it has given the money of a charge back.","fields":[{"doc":"The payment.","name":"payment_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The provider's name for the charge; unique there.","name":"provider_reference","type":"string"}],"name":"RecordPaymentRefunded","namespace":"payment","role":"command","type":"record"}"##,
             },
@@ -184,6 +226,7 @@ pub mod payment {
                 Self::AuthorizePayment(_) => "payment.AuthorizePayment",
                 Self::RecordPaymentCaptured(_) => "payment.RecordPaymentCaptured",
                 Self::RecordPaymentDeclined(_) => "payment.RecordPaymentDeclined",
+                Self::RecordPaymentRefundRefused(_) => "payment.RecordPaymentRefundRefused",
                 Self::RecordPaymentRefunded(_) => "payment.RecordPaymentRefunded",
                 Self::VoidPayment(_) => "payment.VoidPayment",
             }
@@ -193,6 +236,7 @@ pub mod payment {
                 Self::AuthorizePayment(record) => codec.encode(record),
                 Self::RecordPaymentCaptured(record) => codec.encode(record),
                 Self::RecordPaymentDeclined(record) => codec.encode(record),
+                Self::RecordPaymentRefundRefused(record) => codec.encode(record),
                 Self::RecordPaymentRefunded(record) => codec.encode(record),
                 Self::VoidPayment(record) => codec.encode(record),
             }
@@ -209,6 +253,9 @@ pub mod payment {
                 }
                 "payment.RecordPaymentDeclined" => {
                     codec.decode(datum).map(Self::RecordPaymentDeclined)
+                }
+                "payment.RecordPaymentRefundRefused" => {
+                    codec.decode(datum).map(Self::RecordPaymentRefundRefused)
                 }
                 "payment.RecordPaymentRefunded" => {
                     codec.decode(datum).map(Self::RecordPaymentRefunded)
@@ -235,6 +282,11 @@ pub mod payment {
             Self::RecordPaymentDeclined(record)
         }
     }
+    impl From<super::RecordPaymentRefundRefused> for Command {
+        fn from(record: super::RecordPaymentRefundRefused) -> Self {
+            Self::RecordPaymentRefundRefused(record)
+        }
+    }
     impl From<super::RecordPaymentRefunded> for Command {
         fn from(record: super::RecordPaymentRefunded) -> Self {
             Self::RecordPaymentRefunded(record)
@@ -252,6 +304,8 @@ pub mod payment {
         PaymentCaptured(super::PaymentCaptured),
         /// No money will be taken for this payment; should some be taken nevertheless, it is given back.
         PaymentDeclined(super::PaymentDeclined),
+        /// The provider will not give the money of a charge back: it is owed, and people have to see to it.
+        PaymentRefundRefused(super::PaymentRefundRefused),
         /// The provider is to be asked to give the money of a charge back.
         PaymentRefundRequested(super::PaymentRefundRequested),
         /// The provider has given the money of a charge back.
@@ -270,6 +324,10 @@ pub mod payment {
             factline::RecordSchema {
                 name: "payment.PaymentDeclined",
                 json: r##"{"aggregate":"payment.payment","doc":"No money will be taken for this payment; should some be taken nevertheless, it is given back.","fields":[{"doc":"The payment.","name":"payment_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"What is paid for, in the words of whoever asked; opaque to payment.","name":"reference","type":"string"},{"doc":"Why.","name":"code","type":"string"}],"name":"PaymentDeclined","namespace":"payment","role":"event","type":"record"}"##,
+            },
+            factline::RecordSchema {
+                name: "payment.PaymentRefundRefused",
+                json: r##"{"aggregate":"payment.payment","doc":"The provider will not give the money of a charge back: it is owed, and people have to see to it.","fields":[{"doc":"The payment.","name":"payment_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"What is paid for, in the words of whoever asked; opaque to payment.","name":"reference","type":"string"},{"doc":"The provider's name for the charge; unique there.","name":"provider_reference","type":"string"},{"doc":"How much is owed.","name":"amount","type":{"doc":"An amount of money in the minor units of its currency: 29.33 dollars are 2933 USD.","fields":[{"doc":"Minor units (cents), may be negative.","name":"amount","type":"long"},{"doc":"ISO 4217 code, three capital letters.","name":"currency","type":"string"}],"name":"Money","namespace":"money","type":"record"}},{"doc":"Why, as the provider has it.","name":"code","type":"string"},{"doc":"The same for people, as the provider has it; may be empty.","name":"reason","type":"string"}],"name":"PaymentRefundRefused","namespace":"payment","role":"event","type":"record"}"##,
             },
             factline::RecordSchema {
                 name: "payment.PaymentRefundRequested",
@@ -292,6 +350,7 @@ pub mod payment {
             match self {
                 Self::PaymentCaptured(_) => "payment.PaymentCaptured",
                 Self::PaymentDeclined(_) => "payment.PaymentDeclined",
+                Self::PaymentRefundRefused(_) => "payment.PaymentRefundRefused",
                 Self::PaymentRefundRequested(_) => "payment.PaymentRefundRequested",
                 Self::PaymentRefunded(_) => "payment.PaymentRefunded",
                 Self::PaymentRequested(_) => "payment.PaymentRequested",
@@ -302,6 +361,7 @@ pub mod payment {
             match self {
                 Self::PaymentCaptured(record) => codec.encode(record),
                 Self::PaymentDeclined(record) => codec.encode(record),
+                Self::PaymentRefundRefused(record) => codec.encode(record),
                 Self::PaymentRefundRequested(record) => codec.encode(record),
                 Self::PaymentRefunded(record) => codec.encode(record),
                 Self::PaymentRequested(record) => codec.encode(record),
@@ -316,6 +376,9 @@ pub mod payment {
             match record {
                 "payment.PaymentCaptured" => codec.decode(datum).map(Self::PaymentCaptured),
                 "payment.PaymentDeclined" => codec.decode(datum).map(Self::PaymentDeclined),
+                "payment.PaymentRefundRefused" => {
+                    codec.decode(datum).map(Self::PaymentRefundRefused)
+                }
                 "payment.PaymentRefundRequested" => {
                     codec.decode(datum).map(Self::PaymentRefundRequested)
                 }
@@ -336,6 +399,11 @@ pub mod payment {
     impl From<super::PaymentDeclined> for Event {
         fn from(record: super::PaymentDeclined) -> Self {
             Self::PaymentDeclined(record)
+        }
+    }
+    impl From<super::PaymentRefundRefused> for Event {
+        fn from(record: super::PaymentRefundRefused) -> Self {
+            Self::PaymentRefundRefused(record)
         }
     }
     impl From<super::PaymentRefundRequested> for Event {

@@ -48,6 +48,15 @@ fn refund(charge: &str) -> RecordPaymentRefunded {
     }
 }
 
+fn refuse_refund(charge: &str) -> RecordPaymentRefundRefused {
+    RecordPaymentRefundRefused {
+        payment_id: ID,
+        provider_reference: charge.into(),
+        code: "account_closed".into(),
+        reason: "the account is no more".into(),
+    }
+}
+
 fn void() -> VoidPayment {
     VoidPayment {
         payment_id: ID,
@@ -105,6 +114,18 @@ fn was_refunded(charge: &str, amount: i64) -> Event {
         reference: "c-1".into(),
         provider_reference: charge.into(),
         amount: euro(amount),
+    }
+    .into()
+}
+
+fn refund_was_refused(charge: &str, amount: i64) -> Event {
+    PaymentRefundRefused {
+        payment_id: ID,
+        reference: "c-1".into(),
+        provider_reference: charge.into(),
+        amount: euro(amount),
+        code: "account_closed".into(),
+        reason: "the account is no more".into(),
     }
     .into()
 }
@@ -263,6 +284,49 @@ fn a_refund_is_recorded_once_and_only_if_it_was_asked_for() {
 }
 
 #[test]
+fn a_refund_that_is_refused_is_owed_until_it_is_made() {
+    let and = |more: &[Event]| {
+        let refunding = [
+            was_requested(),
+            was_captured("ch-1", 750, true),
+            refund_was_requested("ch-1", 750, "too late"),
+        ];
+        given::<Payment>([&refunding[..], more].concat())
+    };
+    let refused = [refund_was_refused("ch-1", 750)];
+    and(&[]).when(refuse_refund("ch-1")).then(refused.clone());
+    let refused = || and(&refused);
+    refused().when(refuse_refund("ch-1")).then_nothing();
+    refused().when(void()).then_nothing();
+    refused().when(capture("ch-1", 750)).then_nothing();
+    refused()
+        .when(refund("ch-1"))
+        .then([was_refunded("ch-1", 750)]);
+    // Said late, of money that is back.
+    and(&[was_refunded("ch-1", 750)])
+        .when(refuse_refund("ch-1"))
+        .then_nothing();
+
+    captured()
+        .when(refuse_refund("ch-1"))
+        .then_rejected(&Rejection::RefundNotRequested);
+    for payment in [requested, declined, voided] {
+        payment()
+            .when(refuse_refund("ch-1"))
+            .then_rejected(&Rejection::ChargeNotFound);
+    }
+    unrequested()
+        .when(refuse_refund("ch-1"))
+        .then_rejected(&Rejection::PaymentNotFound);
+    let mut wordless = refuse_refund("ch-1");
+    wordless.reason = String::new();
+    wordless.code = String::new();
+    and(&[])
+        .when(wordless)
+        .then_rejected(&Rejection::Blank { field: "code" });
+}
+
+#[test]
 fn a_second_charge_is_given_back_and_the_first_kept() {
     let events = [
         was_requested(),
@@ -313,6 +377,7 @@ fn an_event_out_of_place_keeps_the_state() {
         was_declined("no_funds"),
         refund_was_requested("ch-1", 750, "too late"),
         was_refunded("ch-1", 750),
+        refund_was_refused("ch-1", 750),
     ] {
         assert_eq!(given::<Payment>([event]).state(), Payment::Unrequested);
     }

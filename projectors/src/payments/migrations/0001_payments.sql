@@ -10,7 +10,7 @@ create table payments_v1.payments (
     code        text,
     -- Why it was called off.
     reason      text,
-    -- What the provider took: [{"provider_reference", "amount", "state"}].
+    -- What the provider took: [{"provider_reference", "amount", "state", "code", "reason"}].
     charges     jsonb       not null,
     created_at  timestamptz not null,
     updated_at  timestamptz not null,

@@ -17,6 +17,7 @@ fn command() -> impl Strategy<Value = Command> {
         4 => (charge(), amount).prop_map(|(charge, amount)| capture(charge, amount).into()),
         2 => Just(decline().into()),
         2 => charge().prop_map(|charge| refund(charge).into()),
+        1 => charge().prop_map(|charge| refuse_refund(charge).into()),
         2 => Just(void().into()),
     ]
 }
@@ -72,7 +73,8 @@ proptest! {
                     Event::PaymentRequested(_)
                     | Event::PaymentDeclined(_)
                     | Event::PaymentVoided(_)
-                    | Event::PaymentRefunded(_) => {}
+                    | Event::PaymentRefunded(_)
+                    | Event::PaymentRefundRefused(_) => {}
                 }
             }
         }

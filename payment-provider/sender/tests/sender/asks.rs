@@ -1,0 +1,152 @@
+//! Whatever the provider does, each charge and refund is asked for under one key until it is answered, and what is refused
+//! is told to the store.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::outside::Call;
+use crate::stage::{Stage, eventually};
+
+/// Keys of what was asked for a payment, in order.
+fn keys(calls: &[Call], payment: Uuid) -> Vec<&str> {
+    let payment = payment.to_string();
+    let of_it = |call: &&Call| call.body["payment_id"] == payment.as_str();
+    calls
+        .iter()
+        .filter(of_it)
+        .map(|call| call.key.as_str())
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_that_is_away_is_asked_for_everything_when_it_is_back() {
+    let mut stage = Stage::set("away").await;
+    let sender = stage.start().await;
+    let mut payments = BTreeMap::new();
+    stage.provider_door.shut().await;
+    for _ in 0..20 {
+        let payment = Uuid::new_v4();
+        let charge = stage.wanted(payment).await;
+        let refund = stage.unwanted(payment).await;
+        payments.insert(payment, [charge, refund].map(|key| key.to_string()));
+    }
+    sender.until_unready().await;
+    // Away while it starts anew, too.
+    drop(sender);
+    stage.provider_door.open_again().await;
+    let sender = stage.start().await;
+    let asked = async || {
+        let calls = stage.provider.calls();
+        payments
+            .keys()
+            .all(|payment| keys(&calls, *payment).len() == 2)
+    };
+    eventually("everything is asked for", asked).await;
+    sender.until_ready().await;
+    // Everything once, since nothing was asked for before; of one payment in its order.
+    for (payment, expected) in &payments {
+        assert_eq!(keys(&stage.provider.calls(), *payment), expected);
+    }
+    let last = stage.wanted(Uuid::new_v4()).await.to_string();
+    eventually("what comes later is asked for", async || {
+        stage.provider.calls().iter().any(|call| call.key == last)
+    })
+    .await;
+    assert_eq!(stage.provider.calls().len(), 41);
+    assert_eq!(stage.store.calls(), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_that_fails_is_asked_again_under_the_same_key() {
+    let stage = Stage::set("fails").await;
+    let sender = stage.start().await;
+    let payment = Uuid::new_v4();
+    let failures = [500, 503, 404, 401, 429].map(|status| (status, Value::Null));
+    stage.provider.answers(&payment.to_string(), &failures);
+    let key = stage.wanted(payment).await.to_string();
+    eventually("it is asked until it answers", async || {
+        stage.provider.calls().len() == failures.len() + 1
+    })
+    .await;
+    assert_eq!(keys(&stage.provider.calls(), payment), [key.as_str(); 6]);
+    sender.until_ready().await;
+    assert_eq!(stage.store.calls(), [], "none of this is a refusal");
+
+    // The same once more, as a command handler would never write it: asked for again, which the provider knows.
+    assert_eq!(stage.wanted(payment).await.to_string(), key);
+    eventually("the duplicate is asked for", async || {
+        keys(&stage.provider.calls(), payment).len() == 7
+    })
+    .await;
+    assert_eq!(keys(&stage.provider.calls(), payment)[6], key);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_provider_refuses_is_told_to_the_store_and_the_rest_goes_on() {
+    let stage = Stage::set("refuses").await;
+    let sender = stage.start().await;
+    let (declined, owed, strange) = (Uuid::new_v4(), Uuid::new_v4(), Uuid::new_v4());
+    let stolen = json!({"code": "card_stolen", "detail": "call the police"});
+    let closed = json!({"code": "card_closed", "detail": "the account is no more"});
+    stage
+        .provider
+        .answers(&declined.to_string(), &[(422, stolen)]);
+    stage.provider.answers(&owed.to_string(), &[(422, closed)]);
+    stage
+        .provider
+        .answers(&strange.to_string(), &[(400, json!("no"))]);
+    // The store is away at first: told until it has heard.
+    stage
+        .store
+        .answers(&owed.to_string(), &[(503, Value::Null)]);
+    let mut expected = BTreeMap::new();
+    expected.insert(
+        stage.wanted(declined).await.to_string(),
+        (
+            format!("/payments/{declined}/declined"),
+            json!({"code": "card_stolen"}),
+        ),
+    );
+    expected.insert(stage.unwanted(owed).await.to_string(), (
+        format!("/payments/{owed}/refund-refused"),
+        json!({"provider_reference": "ch_1", "code": "card_closed", "reason": "the account is no more"}),
+    ));
+    expected.insert(
+        stage.unwanted(strange).await.to_string(),
+        (
+            format!("/payments/{strange}/refund-refused"),
+            json!({"provider_reference": "ch_1", "code": "refused_by_provider", "reason": ""}),
+        ),
+    );
+    let told = || -> BTreeMap<String, (String, Value)> {
+        let calls = stage.store.calls().into_iter();
+        calls
+            .map(|call| (call.key, (call.path, call.body)))
+            .collect()
+    };
+    eventually("the store is told", async || {
+        stage.store.calls().len() >= 4 && told().len() == 3
+    })
+    .await;
+    assert_eq!(told(), expected);
+    // One in each partition, those of the refused ones as well.
+    let mut later = Vec::new();
+    for _ in 0..32 {
+        later.push(stage.wanted(Uuid::new_v4()).await.to_string());
+    }
+    eventually("all partitions go on", async || {
+        let calls = stage.provider.calls();
+        later
+            .iter()
+            .all(|key| calls.iter().any(|call| call.key == *key))
+    })
+    .await;
+    sender.until_ready().await;
+    let stopped = sender.metric("factline_reaction_partitions_stopped", &[]);
+    assert!(stopped.await.is_none_or(|stopped| stopped == "0"));
+    let labels = [r#"kind="refunds""#, r#"result="refused""#];
+    let refused = sender.metric("factline_provider_requests_total", &labels);
+    assert!(refused.await.unwrap().parse::<u32>().unwrap() >= 2);
+}
