@@ -49,6 +49,7 @@ use crate::config::KafkaConfig;
 use crate::in_one_line;
 use crate::provision;
 use crate::retention;
+use crate::starting::patiently;
 use dedupe::Remember;
 use ownership::Ownership;
 use transaction::Transactions;
@@ -135,7 +136,17 @@ pub async fn run<A: Aggregate>(
 ) -> Result<(), Error> {
     let component = format!("handler of {}", contract.aggregate);
     report(&component, Err("connecting".to_owned()));
-    let Some(wire) = connect(contract, &kafka, (&component, &report), &stop).await? else {
+    let connected = patiently(
+        (&component, &report),
+        &stop,
+        WireError::is_transient,
+        || Wire::connect(&kafka, contract),
+    );
+    let wire = connected.await.map_err(|source| Error::Wire {
+        aggregate: contract.aggregate,
+        source,
+    })?;
+    let Some(wire) = wire else {
         return Ok(());
     };
     retention::check(&kafka).await?;
@@ -217,40 +228,6 @@ fn spawn<A: Aggregate>(
     });
     thread.map_err(|error| Error::Thread(error.to_string()))?;
     Ok(ended)
-}
-
-/// Waits for registry and broker. None if stopped while waiting.
-async fn connect(
-    contract: &'static Contract,
-    kafka: &KafkaConfig,
-    (component, report): (&str, &Report),
-    stop: &CancellationToken,
-) -> Result<Option<Wire>, Error> {
-    let mut pause = Duration::from_millis(100);
-    loop {
-        match Wire::connect(kafka, contract).await {
-            Ok(wire) => return Ok(Some(wire)),
-            Err(error) if error.is_transient() => {
-                let error = in_one_line(&error);
-                tracing::warn!(
-                    aggregate = contract.aggregate,
-                    error,
-                    "handler waits to start"
-                );
-                report(component, Err(error));
-            }
-            Err(source) => {
-                return Err(Error::Wire {
-                    aggregate: contract.aggregate,
-                    source,
-                });
-            }
-        }
-        tokio::select! {
-            () = stop.cancelled() => return Ok(None),
-            () = tokio::time::sleep(pause) => pause = (pause * 2).min(Duration::from_secs(2)),
-        }
-    }
 }
 
 /// Runs one worker after another: what a worker cannot get over, its successor starts anew from what is committed.

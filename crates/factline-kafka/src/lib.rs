@@ -27,6 +27,7 @@ pub mod record;
 pub mod registry;
 pub mod retention;
 pub mod security;
+mod starting;
 pub mod topics;
 pub mod trim;
 

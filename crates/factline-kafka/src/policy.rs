@@ -5,8 +5,9 @@
 //! which derives from the fact, and its handler decides an id once. Within a batch commands are sent in the order of the
 //! facts; after a failure all are sent again, so an aggregate may see an earlier one a second time and pass it over.
 //!
-//! What never passes stops the partition of the fact: a policy that panics, a command that its schema does not hold, one
-//! that is too large for the topic, a schema that the registry refuses.
+//! The schemas of everything that its targets take are registered before its first fact: one that the registry refuses
+//! ends it at once. What never passes later stops the partition of the fact: a policy that panics, one that asks
+//! somebody who is none of its targets, a command that its schema does not hold, one that is too large for the topic.
 //!
 //! It is not the place of policies: those are pure, see [`Policy`]. To host one more, [`provision`] and [`run`] it.
 
@@ -18,12 +19,32 @@ use factline::{Emit, Fact, Policy};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::KafkaConfig;
-use crate::reaction::{Facts, Failure, Reaction};
-use crate::{provision, topics};
+use crate::reaction::{self, Facts, Failure, Reaction};
+use crate::starting::patiently;
+use crate::{provision, registry, topics};
 
-pub use crate::reaction::{Error, Report};
+pub use crate::reaction::Report;
 
 use sending::{Command, Sender};
+
+/// Why a policy cannot begin, or ended when it should not.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Commands for one of its targets cannot be written.
+    #[error("policy {policy} cannot ask {aggregate}")]
+    Target {
+        /// Name of the policy.
+        policy: &'static str,
+        /// The target.
+        aggregate: &'static str,
+        /// Why.
+        #[source]
+        source: registry::Error,
+    },
+    /// As with any reaction.
+    #[error(transparent)]
+    Reaction(#[from] reaction::Error),
+}
 
 /// A policy has panicked.
 #[derive(Debug, thiserror::Error)]
@@ -55,18 +76,36 @@ pub async fn run<P: Policy>(
     report: Report,
     stop: CancellationToken,
 ) -> Result<(), Error> {
-    let mut sender = Sender::new(&kafka, P::NAME)?;
+    let reaction = reaction::<P>(&kafka);
+    let mut sender = Sender::new(&kafka, P::NAME).map_err(reaction::Error::from)?;
+    for target in P::TARGETS {
+        let known = patiently(
+            (&reaction.name, &report),
+            &stop,
+            registry::Error::is_transient,
+            || sender.learn(target),
+        );
+        let known = known.await.map_err(|source| Error::Target {
+            policy: P::NAME,
+            aggregate: target.aggregate,
+            source,
+        })?;
+        match known {
+            Some(schemas) => sender.take(target, schemas),
+            None => return Ok(()),
+        }
+    }
     let effect = async move |facts: &[Fact<P::Event>]| {
         let mut commands = Vec::new();
         for (place, fact) in facts.iter().enumerate() {
             for (number, emit) in react::<P>(place, fact)?.iter().enumerate() {
                 let envelope = fact.emitted(P::NAME, P::SOURCE.aggregate, number, emit);
-                commands.push(Command::new(&mut sender, place, envelope, emit).await?);
+                commands.push(Command::new(&sender, place, &envelope, emit)?);
             }
         }
         sender.send(&commands).await
     };
-    reaction::<P>(&kafka).run(kafka, effect, report, stop).await
+    Ok(reaction.run(kafka, effect, report, stop).await?)
 }
 
 /// What the policy asks for. It is the author's code: a panic must not take the process with it.

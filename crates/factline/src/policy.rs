@@ -23,6 +23,8 @@ pub trait Policy: Send + Sync + 'static {
     const NAME: &'static str;
     /// Whose facts.
     const SOURCE: &'static Contract;
+    /// Whom it asks, and nobody else: their commands' schemas are seen to before its first fact.
+    const TARGETS: &'static [&'static Contract];
     /// Where it begins when it is new.
     const START: Start = Start::Now;
 

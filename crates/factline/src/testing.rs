@@ -222,8 +222,23 @@ fn json<A: Aggregate>(state: &A) -> serde_json::Value {
 }
 
 /// What a policy asks for.
+///
+/// # Panics
+///
+/// If it asks somebody who is none of its targets, where a host would stop.
+#[track_caller]
 pub fn react<P: Policy>(fact: &Fact<P::Event>) -> Vec<Emit> {
-    P::react(fact)
+    let emits = P::react(fact);
+    for emit in &emits {
+        let asked = emit.contract().aggregate;
+        let mut targets = P::TARGETS.iter();
+        assert!(
+            targets.any(|target| target.aggregate == asked),
+            "policy {} asks {asked}, which is none of its targets",
+            P::NAME
+        );
+    }
+    emits
 }
 
 /// An event of an aggregate, as a fact for a policy.

@@ -17,6 +17,7 @@ pub struct Checkouts;
 impl Policy for Checkouts {
     const NAME: &'static str = "checkout";
     const SOURCE: &'static Contract = &CHECKOUT;
+    const TARGETS: &'static [&'static Contract] = &[&ORDER, &PAYMENT];
 
     type Event = Event;
 

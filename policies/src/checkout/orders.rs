@@ -4,7 +4,7 @@
 //! when it was so before. A command that failed by the machinery's fault is told of only where the checkout would not ask again.
 
 use checkout_schemas::{
-    NoteOrderCancelled, NoteOrderConfirmed, NoteOrderNotCancelled, NoteOrderNotConfirmed,
+    CHECKOUT, NoteOrderCancelled, NoteOrderConfirmed, NoteOrderNotCancelled, NoteOrderNotConfirmed,
     NoteOrderPlaced, NoteOrderRefused,
 };
 use factline::outcome::State;
@@ -22,6 +22,7 @@ pub struct Orders;
 impl Policy for Orders {
     const NAME: &'static str = "checkout-orders";
     const SOURCE: &'static Contract = &ORDER;
+    const TARGETS: &'static [&'static Contract] = &[&CHECKOUT];
 
     type Event = Event;
 

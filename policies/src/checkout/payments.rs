@@ -4,7 +4,8 @@
 //! a payment may name a checkout there: only the one whose id derives from it is the checkout's.
 
 use checkout_schemas::{
-    NotePaymentCaptured, NotePaymentDeclined, NotePaymentRefused, NotePaymentReleased, payment_id,
+    CHECKOUT, NotePaymentCaptured, NotePaymentDeclined, NotePaymentRefused, NotePaymentReleased,
+    payment_id,
 };
 use factline::outcome::State;
 use factline::{Contract, Emit, Fact, Outcome, Policy};
@@ -21,6 +22,7 @@ pub struct Payments;
 impl Policy for Payments {
     const NAME: &'static str = "checkout-payments";
     const SOURCE: &'static Contract = &PAYMENT;
+    const TARGETS: &'static [&'static Contract] = &[&CHECKOUT];
 
     type Event = Event;
 

@@ -11,7 +11,7 @@ use rdkafka::producer::{DeliveryFuture, FutureProducer, FutureRecord, Producer a
 use crate::config::KafkaConfig;
 use crate::frame;
 use crate::reaction::{Failure, Unavailable};
-use crate::registry::{Registry, SchemaIds};
+use crate::registry::{self, Registry, SchemaIds};
 use crate::topics::{Topics, partition_of};
 
 /// How long a command may wait for its acknowledgement before the batch is tried again.
@@ -46,6 +46,11 @@ pub(super) struct Command {
     value: Vec<u8>,
 }
 
+/// The policy does not say that it asks there.
+#[derive(Debug, thiserror::Error)]
+#[error("{0} is none of its targets")]
+struct NoTarget(&'static str);
+
 /// The contract has no such command.
 #[derive(Debug, thiserror::Error)]
 #[error("{record} is no command of {aggregate}")]
@@ -55,15 +60,16 @@ struct NoCommand {
 }
 
 impl Command {
-    pub(super) async fn new(
-        sender: &mut Sender,
+    pub(super) fn new(
+        sender: &Sender,
         fact: usize,
-        envelope: Envelope,
+        envelope: &Envelope,
         emit: &Emit,
     ) -> Result<Self, Failure> {
         let contract = emit.contract();
-        let target = sender.target(fact, contract).await?;
         let (aggregate, record) = (contract.aggregate, emit.record());
+        let target = sender.targets.get(aggregate);
+        let target = target.ok_or_else(|| poison(fact, NoTarget(aggregate)))?;
         let (id, codec) = target
             .schemas
             .get(record)
@@ -103,29 +109,19 @@ impl Sender {
         })
     }
 
-    /// What is needed to write to an aggregate type, looked up when it is first written to.
-    async fn target(
-        &mut self,
-        fact: usize,
-        contract: &'static Contract,
-    ) -> Result<&Target, Failure> {
-        if !self.targets.contains_key(contract.aggregate) {
-            let topics = self.kafka.topics(contract);
-            let schemas = self
-                .registry
-                .register_all(topics.commands(), contract.commands)
-                .await
-                .map_err(|error| {
-                    if error.is_transient() {
-                        Unavailable::new(error).into()
-                    } else {
-                        poison(fact, error)
-                    }
-                })?;
-            let target = Target { topics, schemas };
-            self.targets.insert(contract.aggregate, target);
-        }
-        Ok(&self.targets[contract.aggregate])
+    /// The schemas of everything that an aggregate type takes.
+    pub(super) async fn learn(&self, contract: &Contract) -> Result<SchemaIds, registry::Error> {
+        let topics = self.kafka.topics(contract);
+        self.registry
+            .register_all(topics.commands(), contract.commands)
+            .await
+    }
+
+    /// Writes to an aggregate type from now on.
+    pub(super) fn take(&mut self, contract: &Contract, schemas: SchemaIds) {
+        let topics = self.kafka.topics(contract);
+        let target = Target { topics, schemas };
+        self.targets.insert(contract.aggregate, target);
     }
 
     /// Sends all, and waits for every acknowledgement.

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use factline_kafka::{KafkaConfig, policy};
+use factline_kafka::{KafkaConfig, in_one_line, policy, reaction};
 use tokio_util::sync::CancellationToken;
 
-use crate::policies::{CountFromTheBeginning, CountPasses};
-use crate::rig::Rig;
+use crate::policies::{CountFromTheBeginning, CountInWords, CountPasses};
+use crate::rig::{PATIENCE, Rig};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_policy_begins_now_or_at_the_beginning_and_goes_on_where_it_was() {
@@ -79,9 +79,47 @@ async fn of_two_in_one_slot_one_ends() {
     };
     assert!(matches!(
         ended.unwrap(),
-        Err(policy::Error::SlotTaken { instance, .. }) if instance == "a"
+        Err(policy::Error::Reaction(reaction::Error::SlotTaken { instance, .. })) if instance == "a"
     ));
     assert!(!other.is_finished());
     stop.cancel();
     other.await.unwrap().unwrap();
+}
+
+/// Not with the first fact, which may come at night.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_whose_commands_the_registry_refuses_does_not_begin() {
+    let rig = Rig::new("words").await;
+    policy::provision::<CountInWords>(&rig.kafka).await.unwrap();
+    let report: policy::Report = Arc::new(|_, _| {});
+    let stop = CancellationToken::new();
+    let run = policy::run::<CountInWords>(rig.kafka.clone(), report, stop);
+    let error = tokio::time::timeout(PATIENCE, run)
+        .await
+        .unwrap()
+        .unwrap_err();
+    let text = in_one_line(&error);
+    assert!(
+        text.starts_with("policy tally.count-in-words cannot ask tally.counter: schema of "),
+        "{text}"
+    );
+    assert!(
+        text.contains("is incompatible with an earlier one"),
+        "{text}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_finds_no_registry_waits_for_it() {
+    let mut rig = Rig::new("registry").await;
+    policy::provision::<CountPasses>(&rig.kafka).await.unwrap();
+    let url = std::mem::replace(&mut rig.kafka.registry_url, "http://127.0.0.1:9".to_owned());
+    let policy = rig.launch::<CountPasses>("a");
+    rig.until_it_says("policy tally.count-passes", "registry cannot be reached")
+        .await;
+    policy.stop().await;
+    rig.kafka.registry_url = url;
+    let policy = rig.launch::<CountPasses>("a");
+    rig.until_ready("policy tally.count-passes").await;
+    policy.stop().await;
 }

@@ -1,7 +1,7 @@
 //! What never passes stops one partition, says so, and leaves the others alone.
 
 use crate::gate::GATE;
-use crate::policies::{CountPasses, PANICS, TOO_LARGE};
+use crate::policies::{CountPasses, PANICS, STRANGER, TOO_LARGE};
 use crate::rig::{Rig, eventually};
 use factline_kafka::topics::partition_of;
 
@@ -54,6 +54,21 @@ async fn a_poison_event_stops_its_partition_and_no_other() {
     let sent = rig.sent().await;
     let ids: std::collections::HashSet<_> = sent.iter().map(|child| child.id).collect();
     assert_eq!(ids.len(), 4);
+    policy.stop().await;
+    for handler in handlers {
+        handler.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_policy_that_asks_somebody_else_stops() {
+    let rig = Rig::new("stranger").await;
+    let handlers = rig.handlers().await;
+    let policy = rig.policy::<CountPasses>("a").await;
+    rig.until_ready(POLICY).await;
+    rig.pass("g", "c", STRANGER).await;
+    rig.until_it_says(POLICY, "tally.gate is none of its targets")
+        .await;
     policy.stop().await;
     for handler in handlers {
         handler.stop().await;
