@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 use catalog_schemas::{ChangePrice, CreateProduct, Money, product::Command};
 use factline::{Envelope, Messages as _, id};
+use factline_kafka::registry::SchemaIds;
 use factline_kafka::topics::partition_of;
 use factline_kafka::{KafkaConfig, Registry, frame};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -29,34 +30,10 @@ pub(crate) async fn append(
         .set("linger.ms", "20")
         .create()?;
     for number in 0..commands {
-        let product = id::aggregate("catalog.product", &(number % aggregates).to_string());
+        let product = product(number % aggregates);
         let command = command(product, number, aggregates);
-        let (schema, codec) = schemas
-            .get(command.record())
-            .ok_or_else(|| anyhow::anyhow!("no schema of {}", command.record()))?;
-        let subject = product.to_string();
-        let now = chrono::Utc::now();
-        let envelope =
-            Envelope::of_command(Uuid::now_v7(), command.record(), "/bench", &subject, now);
-        let headers =
-            envelope
-                .to_headers()
-                .into_iter()
-                .fold(OwnedHeaders::new(), |headers, (key, value)| {
-                    headers.insert(Header {
-                        key,
-                        value: Some(&value),
-                    })
-                });
-        let value = frame::write(schema, &command.encode(codec)?);
-        let mut record = BaseRecord::to(topics.commands())
-            .partition(partition_of(
-                subject.as_bytes(),
-                catalog::PRODUCT.partitions,
-            ))
-            .key(&subject)
-            .payload(&value)
-            .headers(headers);
+        let appended = Appended::of(&schemas, product, &command)?;
+        let mut record = appended.record(topics.commands());
         while let Err((error, again)) = producer.send(record) {
             match error {
                 KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull) => record = again,
@@ -69,7 +46,57 @@ pub(crate) async fn append(
     Ok(commands)
 }
 
-fn command(product_id: Uuid, number: usize, aggregates: usize) -> Command {
+/// The products that the commands are about, by number.
+pub(crate) fn product(number: usize) -> Uuid {
+    id::aggregate("catalog.product", &number.to_string())
+}
+
+/// A command as it stands on the topic.
+pub(crate) struct Appended {
+    pub(crate) operation: Uuid,
+    subject: String,
+    headers: OwnedHeaders,
+    value: Vec<u8>,
+}
+
+impl Appended {
+    pub(crate) fn of(schemas: &SchemaIds, product: Uuid, command: &Command) -> Result<Self> {
+        let (schema, codec) = schemas
+            .get(command.record())
+            .ok_or_else(|| anyhow::anyhow!("no schema of {}", command.record()))?;
+        let (operation, subject, now) = (Uuid::now_v7(), product.to_string(), chrono::Utc::now());
+        let envelope =
+            Envelope::of_command(operation, command.record(), "/bench", &subject, now).to_headers();
+        let headers = envelope
+            .into_iter()
+            .fold(OwnedHeaders::new(), |headers, (key, value)| {
+                headers.insert(Header {
+                    key,
+                    value: Some(&value),
+                })
+            });
+        Ok(Self {
+            operation,
+            subject,
+            headers,
+            value: frame::write(schema, &command.encode(codec)?),
+        })
+    }
+
+    pub(crate) fn record<'r>(&'r self, topic: &'r str) -> BaseRecord<'r, str, [u8]> {
+        BaseRecord::to(topic)
+            .partition(partition_of(
+                self.subject.as_bytes(),
+                catalog::PRODUCT.partitions,
+            ))
+            .key(self.subject.as_str())
+            .payload(self.value.as_slice())
+            .headers(self.headers.clone())
+    }
+}
+
+/// Creates a product, or changes its price.
+pub(crate) fn command(product_id: Uuid, number: usize, aggregates: usize) -> Command {
     let price = Money {
         amount: i64::try_from(number).unwrap_or(i64::MAX),
         currency: "USD".to_owned(),

@@ -6,6 +6,7 @@
 //! - [`load`]: commands on a topic
 //! - [`ours`]: the command handler, in this process
 //! - [`bare`]: the same loop without a framework, states, schemas or checks
+//! - [`takeover`]: handlers in processes that are killed, and how long their partitions stand still
 //!
 //! To measure something else: a subcommand, and its limit.
 
@@ -13,6 +14,7 @@ mod bare;
 mod load;
 mod memory;
 mod ours;
+mod takeover;
 
 use anyhow::Result;
 use clap::Parser as _;
@@ -23,11 +25,16 @@ use uuid::Uuid;
 #[derive(Debug, clap::Parser)]
 #[command(
     version,
-    after_help = "Example:\n  cargo run --release -p bench -- handler --commands 200000 --aggregates 100000"
+    after_help = "Example:\n  cargo run --release -p bench -- handler --commands 200000 --aggregates 100000\n  cargo run --release -p bench -- takeover --tries 30"
 )]
 enum Bench {
     /// Commands decided in a second, and the time and memory of a restart over what they left
     Handler(Handler),
+    /// From kill -9 of one of three handlers until every partition commits again
+    Takeover(takeover::Options),
+    /// A handler that is to be killed: what `takeover` starts
+    #[command(hide = true)]
+    Host(Box<takeover::Host>),
 }
 
 #[derive(Debug, clap::Args)]
@@ -50,9 +57,16 @@ struct Handler {
 }
 
 fn main() -> Result<()> {
-    let Bench::Handler(options) = Bench::parse();
-    let servers = infra::Servers::throwaway()?;
     let runtime = tokio::runtime::Runtime::new()?;
+    match Bench::parse() {
+        Bench::Handler(options) => handler(&runtime, &options),
+        Bench::Takeover(options) => takeover::measure(&runtime, &options),
+        Bench::Host(host) => runtime.block_on(takeover::host(*host)),
+    }
+}
+
+fn handler(runtime: &tokio::runtime::Runtime, options: &Handler) -> Result<()> {
+    let servers = infra::Servers::throwaway()?;
     println!(
         "round | handler, commands/s | bare, commands/s | ratio | restart, s | bare read, s | MiB in use"
     );
@@ -67,10 +81,10 @@ fn main() -> Result<()> {
         runtime.block_on(async {
             provision::provision(&kafka, &catalog::PRODUCT, None).await?;
             let commands = load::append(&kafka, options.commands, options.aggregates).await?;
-            let handled = ours::handle(&kafka, &options, commands).await?;
+            let handled = ours::handle(&kafka, options, commands).await?;
             let bare = bare::handle(&kafka, commands, options.max_batch as usize)?;
             let before = memory::in_use();
-            let restart = ours::restart(&kafka, &options).await?;
+            let restart = ours::restart(&kafka, options).await?;
             let read = bare::read(&kafka)?;
             println!(
                 "{round:5} | {handled:19.0} | {bare:16.0} | {:5.2} | {:10.2} | {:12.2} | {before} -> {}",
