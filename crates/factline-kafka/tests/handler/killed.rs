@@ -1,66 +1,13 @@
 //! Handlers as processes of their own, killed in the middle of what they do.
-//!
-//! The process is this test binary once more, told by its environment to be a handler.
 
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use factline::outcome::OutcomeKind;
 use rand::{RngExt as _, SeedableRng as _};
 
 use crate::deadlines::schedule;
-use crate::rig::{self, Rig, eventually};
-
-const ROLE: &str = "FACTLINE_TEST_HANDLER";
-
-/// Not a test: what a child process runs. Without the environment of one it does nothing.
-#[tokio::test(flavor = "multi_thread")]
-async fn handler_process() {
-    if let Ok(flags) = std::env::var(ROLE) {
-        rig::handle_for_ever(&flags).await;
-    }
-}
-
-struct Process(Child);
-
-impl Process {
-    fn start(rig: &Rig, instance: &str) -> Self {
-        let child = Command::new(std::env::current_exe().unwrap())
-            .args(["killed::handler_process", "--exact", "--nocapture"])
-            .env(ROLE, rig.flags(instance))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        Self(child)
-    }
-
-    /// Killed, and started again in the same slot.
-    fn restart(&mut self, rig: &Rig, instance: &str) {
-        self.kill();
-        *self = Self::start(rig, instance);
-    }
-
-    /// Stopped or continued, as a machine does that swaps or migrates.
-    fn signal(&self, signal: &str) {
-        let status = Command::new("kill")
-            .args([signal, &self.0.id().to_string()])
-            .status();
-        assert!(status.unwrap().success());
-    }
-
-    /// With SIGKILL.
-    fn kill(&mut self) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        self.kill();
-    }
-}
+use crate::process::Process;
+use crate::rig::{Rig, eventually};
 
 /// Ten thousand deadlines over three processes that are killed again and again, and all of them are down while many
 /// come due: each is decided once, none early, none twice.

@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use clap::Parser as _;
-use factline::outcome::OutcomeKind;
 use factline::{Envelope, Messages, Outcome};
 use factline_kafka::handler::{self, Options};
 use factline_kafka::record::Record;
@@ -22,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::account::{ACCOUNT, Account, Command, Deposit, Event};
+use crate::judge::{Judged, judge};
 
 #[derive(clap::Parser)]
 struct Flags {
@@ -50,6 +50,9 @@ pub(crate) struct Running {
     task: JoinHandle<Result<(), handler::Error>>,
 }
 
+/// Of a handler, unless a test has reasons for another.
+pub(crate) const SESSION_TIMEOUT_MS: u32 = 6_000;
+
 fn flags(brokers: &str, registry: &str, prefix: &str, instance: &str) -> String {
     let mut flags = vec![
         "--kafka-brokers",
@@ -58,7 +61,6 @@ fn flags(brokers: &str, registry: &str, prefix: &str, instance: &str) -> String 
         registry,
         "--topic-prefix",
         prefix,
-        "--session-timeout-ms=6000",
     ];
     if !instance.is_empty() {
         flags.extend(["--instance", instance]);
@@ -90,7 +92,8 @@ impl Rig {
         let prefix = format!("{name}-{}.", Uuid::new_v4().simple());
         let brokers = servers.kafka.brokers();
         let url = servers.registry.url();
-        let (kafka, options) = parse(&flags(&brokers, &url, &prefix, ""));
+        let (kafka, mut options) = parse(&flags(&brokers, &url, &prefix, ""));
+        options.session_timeout_ms = SESSION_TIMEOUT_MS;
         provision::provision(&kafka, &ACCOUNT, None).await.unwrap();
         let topics = kafka.topics(&ACCOUNT);
         let registry = Registry::new(&kafka.registry_url);
@@ -267,51 +270,10 @@ impl Rig {
             .unwrap()
     }
 
-    /// Checks what must be true of any log: one outcome for each of these operations and for no other, versions and
-    /// partition sequences without hole or repetition. Answers the balance of each account.
+    /// Checks what must be true of any log, see [`judge`]. Answers the balance of each account.
     pub(crate) async fn check(&self, operations: &[Uuid]) -> HashMap<String, i64> {
-        self.outcomes_of(operations).await;
-        let mut outcomes: Vec<Uuid> = self
-            .outcomes()
-            .await
-            .iter()
-            .filter(|outcome| outcome.kind == OutcomeKind::Command && outcome.state.is_terminal())
-            .map(|outcome| outcome.operation_id)
-            .collect();
-        let mut expected = operations.to_vec();
-        outcomes.sort_unstable();
-        expected.sort_unstable();
-        expected.dedup();
-        assert_eq!(
-            outcomes.len(),
-            expected.len(),
-            "one outcome for each operation"
-        );
-        assert_eq!(outcomes, expected);
-        let mut sequences: HashMap<i32, u64> = HashMap::new();
-        let mut versions: HashMap<String, u64> = HashMap::new();
-        let mut balances: HashMap<String, i64> = HashMap::new();
-        for (record, envelope, event) in self.events().await {
-            let sequence = sequences.entry(record.partition).or_default();
-            *sequence += 1;
-            assert_eq!(
-                envelope.partition_sequence,
-                Some(*sequence),
-                "partition sequence at {}",
-                record.place()
-            );
-            let version = versions.entry(envelope.subject.clone()).or_default();
-            *version += 1;
-            assert_eq!(
-                envelope.sequence,
-                Some(*version),
-                "version at {}",
-                record.place()
-            );
-            if let Event::Deposited(deposited) = event {
-                *balances.entry(envelope.subject).or_default() += deposited.amount;
-            }
-        }
+        let Judged { wrong, balances } = judge(self, operations, PATIENCE).await;
+        assert!(wrong.is_empty(), "{wrong:#?}");
         balances
     }
 }

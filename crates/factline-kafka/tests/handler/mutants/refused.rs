@@ -1,0 +1,57 @@
+//! The broker refuses a record of a batch, as larger than the topic takes: the transaction is aborted, and what was decided
+//! with it is decided again in smaller batches.
+//!
+//! State that was believed before the commit has those commands for decided, and they never end. Without the flush the refusal
+//! is heard of when the commit was asked for already: then the outcome of the transaction is unknown, and whose fault it
+//! was, too. (The other harm of a missing flush, events behind the end that a successor reads to, does not come about in this
+//! handler: a successor asks for the stable offsets first, and these are held back by the open transaction, see
+//! `foreign::a_take_over_waits_for_whoever_holds_an_offset`. The two rules cover each other.)
+
+use factline_faults::Mutant;
+use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, ResourceSpecifier};
+use rdkafka::client::DefaultClientContext;
+
+use super::{PATIENCE, Wrong, environment, finds, passes};
+use crate::account;
+use crate::judge::judge;
+use crate::process::Process;
+use crate::rig::Rig;
+
+async fn one_of_a_batch_is_too_large(mutant: Option<Mutant>) -> Wrong {
+    let rig = Rig::new("refused").await;
+    let admin: AdminClient<DefaultClientContext> = rig.kafka.client_config().create().unwrap();
+    let smaller = AlterConfig::new(ResourceSpecifier::Topic(rig.topics.events()))
+        .set("max.message.bytes", "100000");
+    admin
+        .alter_configs(&[smaller], &AdminOptions::new())
+        .await
+        .unwrap()
+        .remove(0)
+        .unwrap();
+    let mut operations = Vec::new();
+    for number in 0..20 {
+        let amount = if number == 13 {
+            account::TOO_LARGE_FOR_THE_BROKER
+        } else {
+            1
+        };
+        operations.push(rig.deposit("ada", amount).await);
+    }
+    let _handler = Process::start_with(&rig, "a", &environment(mutant, &[]));
+    judge(&rig, &operations, PATIENCE).await.wrong
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_record_costs_no_other_command() {
+    passes(one_of_a_batch_is_too_large).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn to_believe_before_the_commit_is_found() {
+    finds(Mutant::AdoptBeforeCommit, 2, one_of_a_batch_is_too_large).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn not_to_flush_is_found() {
+    finds(Mutant::NoFlush, 2, one_of_a_batch_is_too_large).await;
+}

@@ -1,0 +1,1 @@
+//! Kills, stops and pauses at random.
