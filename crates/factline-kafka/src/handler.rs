@@ -13,6 +13,7 @@
 //! - `batch`, `idle`: what is decided in one transaction, and when deadlines are that no command brings
 //! - `command`, `deadline`, `decision`, `outgoing`: from what is asked to what it leads to
 //! - `partition`, `stored`, `dedupe`: state and overlay
+//! - `snapshot`, `log`: states that were written down, and topics that are read to an end
 //! - `transaction`, `membership`: the producer, librdkafka's errors, and who we are in the group
 //! - `meters`: what it tells of itself
 //!
@@ -24,12 +25,14 @@ mod deadline;
 mod decision;
 mod dedupe;
 mod idle;
+mod log;
 mod membership;
 mod meters;
 mod outgoing;
 mod ownership;
 mod partition;
 mod restore;
+mod snapshot;
 mod stored;
 mod takeover;
 mod transaction;
@@ -50,8 +53,8 @@ use crate::in_one_line;
 use crate::provision;
 use crate::retention;
 use crate::starting::patiently;
-use dedupe::Remember;
 use ownership::Ownership;
+use partition::Bounds;
 use transaction::Transactions;
 use worker::{Ended, Worker};
 
@@ -89,6 +92,15 @@ pub struct Options {
     /// since none may be forgotten within the hours above
     #[arg(long, env = "FACTLINE_DEDUPE_LIMIT", default_value_t = 5_000_000, value_parser = clap::value_parser!(u32).range(1..))]
     pub dedupe_limit: u32,
+
+    /// Events of a partition after which its changed aggregates are written to the snapshots topic; about so many, and up to
+    /// twice as many, are read of it at a restart. 0: none are written
+    #[arg(long, env = "FACTLINE_SNAPSHOT_EVERY", default_value_t = 20_000)]
+    pub snapshot_every: u32,
+
+    /// Mebibytes that the aggregates of a partition may take in memory, about; beyond them the partition stops
+    #[arg(long, env = "FACTLINE_STATE_LIMIT_MB", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(1..))]
+    pub state_limit_mb: u32,
 }
 
 /// Tells a component's state: why it is not ready, or that it is.
@@ -306,9 +318,11 @@ fn work<A: Aggregate>(
     let context = Ownership::<A>::new(
         kafka,
         wire,
-        Remember {
+        Bounds {
             window: TimeDelta::hours(options.dedupe_hours.into()),
-            most: options.dedupe_limit as usize,
+            operations: options.dedupe_limit as usize,
+            bytes: u64::from(options.state_limit_mb) << 20,
+            snapshots_every: options.snapshot_every.into(),
         },
         (component, report),
         stop,

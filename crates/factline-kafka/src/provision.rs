@@ -5,7 +5,8 @@
 //! | `commands` | kept, until the tracker trims what was handled ([`crate::trim`]) | append time by the broker, so that a command's time cannot be made up |
 //! | `events` | kept for ever | the only source of truth |
 //! | `outcomes` | deleted after [`OUTCOMES_RETENTION_MS`] | longer than the dedupe window, which is read back from here |
-//! | `snapshots`, `dead-letters` | compacted | the newest of each key counts; `snapshots` is reserved, nothing writes it yet |
+//! | `snapshots` | compacted, in small segments | the newest of each key counts, and all of it is read at a restart; a cache, which may be wiped |
+//! | `dead-letters` | compacted | a tombstone erases one |
 //!
 //! It can be run again at any time: what exists as it should is left alone, what exists otherwise is an error.
 //! It never deletes, and never changes a topic that exists.
@@ -28,6 +29,9 @@ pub const OUTCOMES_RETENTION_MS: i64 = 14 * 24 * 3600 * 1000;
 
 /// Largest record on topics that the handler writes: above the 1 MiB of commands, which outcomes and dead letters wrap.
 const MAX_MESSAGE_BYTES: &str = "2097152";
+
+/// So much of the snapshots of a partition is read beside their newest versions, at most, when a handler starts: 32 MiB.
+const SNAPSHOTS_SEGMENT_BYTES: i64 = 32 << 20;
 
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -104,6 +108,8 @@ pub fn settings(contract: &Contract, topics: &Topics) -> [TopicSettings; 5] {
     let forever = ("retention.ms", "-1".to_owned());
     let large = ("max.message.bytes", MAX_MESSAGE_BYTES.to_owned());
     let compact = ("cleanup.policy", "compact".to_owned());
+    // The newest segment is never compacted, and all of it is read at a restart.
+    let small_segments = ("segment.bytes", SNAPSHOTS_SEGMENT_BYTES.to_string());
     let append_time = ("message.timestamp.type", "LogAppendTime".to_owned());
     let retention = ("retention.ms", OUTCOMES_RETENTION_MS.to_string());
     let topic = |topic: &str, configs| TopicSettings {
@@ -115,7 +121,10 @@ pub fn settings(contract: &Contract, topics: &Topics) -> [TopicSettings; 5] {
         topic(topics.commands(), vec![forever.clone(), append_time]),
         topic(topics.events(), vec![forever, large.clone()]),
         topic(topics.outcomes(), vec![retention, large.clone()]),
-        topic(topics.snapshots(), vec![compact.clone(), large.clone()]),
+        topic(
+            topics.snapshots(),
+            vec![compact.clone(), large.clone(), small_segments],
+        ),
         topic(topics.dead_letters(), vec![compact, large]),
     ]
 }

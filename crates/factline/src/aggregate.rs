@@ -18,6 +18,10 @@ pub trait Aggregate: Default + Clone + Send + Serialize + DeserializeOwned + 'st
     /// `<context>.<aggregate>`, such as `catalog.product`: names the topics, for ever.
     const TYPE: &'static str;
 
+    /// Raise it when `evolve` comes to another state from the same events although the type has kept its form: states that a
+    /// host has written down are then thrown away, and made anew from the log. A change of the form is noticed without it.
+    const STATE_VERSION: u32 = 1;
+
     /// What can be asked.
     type Command: Messages;
     /// What can have happened.

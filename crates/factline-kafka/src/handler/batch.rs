@@ -12,6 +12,7 @@ use super::deadline;
 use super::outgoing::{Outgoing, Wire};
 use super::ownership::Owned;
 use super::partition::{Changes, Overlay};
+use super::snapshot::round::Writing;
 use crate::decode;
 
 /// How much may still be decided, and what is known of the first.
@@ -38,6 +39,11 @@ pub(super) enum Waiting {
          one before its time (--dedupe-hours)"
     )]
     Full { partition: i32, known: usize },
+    #[error(
+        "aggregates of partition {partition} take about {} MiB of memory, and may not take more (--state-limit-mb)",
+        .bytes >> 20
+    )]
+    Heavy { partition: i32, bytes: u64 },
 }
 
 /// Nothing of it is visible or adopted yet.
@@ -49,6 +55,10 @@ pub(super) struct Batch<A> {
     changes: HashMap<i32, Changes<A>>,
     /// How many commands came to which end.
     states: BTreeMap<&'static str, u64>,
+    /// Of each partition, how many commands and deadlines were decided.
+    counts: HashMap<i32, usize>,
+    /// Aggregates that are written down, as they were before the batch.
+    snapshots: HashMap<i32, Result<Writing, String>>,
     /// Why some partitions' commands were left out.
     pub(super) waiting: Option<Waiting>,
 }
@@ -70,6 +80,8 @@ impl<A: Aggregate> Batch<A> {
             next: HashMap::new(),
             changes: HashMap::new(),
             states: BTreeMap::new(),
+            counts: HashMap::new(),
+            snapshots: HashMap::new(),
             waiting: None,
         };
         let mut left = Left { count, fault };
@@ -97,6 +109,9 @@ impl<A: Aggregate> Batch<A> {
                     }
                     if let Some(known) = overlay.is_full(record.timestamp) {
                         return Err(Waiting::Full { partition, known });
+                    }
+                    if let Some(bytes) = state.too_heavy() {
+                        return Err(Waiting::Heavy { partition, bytes });
                     }
                     let fault = left.take();
                     let handled = command::handle(wire, runtime, overlay, record, fault)?;
@@ -150,14 +165,36 @@ impl<A: Aggregate> Batch<A> {
                 self.next.insert(partition, overlay.next());
             }
             *self.states.entry("deadline").or_default() += 1;
+            *self.counts.entry(partition).or_default() += 1;
         }
         Ok(left.count > 0)
+    }
+
+    /// Adds the snapshots that are to be written, of those partitions for which the batch writes anyway.
+    pub(super) fn with_snapshots(&mut self, wire: &Wire, owned: &Owned<A>) {
+        for (partition, commands) in &self.counts {
+            let state = owned.partitions.get(partition);
+            let next = state.and_then(|state| state.next_snapshots(wire, *partition, *commands));
+            let Some(mut writing) = next else {
+                continue;
+            };
+            if let Ok(writing) = &mut writing {
+                self.outgoing.append(&mut writing.outgoing);
+            }
+            self.snapshots.insert(*partition, writing);
+        }
+    }
+
+    /// Whether it writes snapshots.
+    pub(super) fn has_snapshots(&self) -> bool {
+        !self.snapshots.is_empty()
     }
 
     fn handled(&mut self, partition: i32, next: i64, handled: Handled) {
         let Handled { state, outgoing } = handled;
         self.outgoing.extend(outgoing);
         self.next.insert(partition, next);
+        *self.counts.entry(partition).or_default() += 1;
         *self
             .states
             .entry(state.map_or("duplicate", State::as_str))
@@ -194,7 +231,13 @@ impl<A: Aggregate> Batch<A> {
     }
 
     /// Believes the batch, which is committed.
-    pub(super) fn adopt(self, owned: &mut Owned<A>, aggregate: &'static str) {
+    pub(super) fn adopt(self, owned: &mut Owned<A>, wire: &Wire) {
+        let aggregate = wire.contract.aggregate;
+        for (partition, written) in self.snapshots {
+            if let Some(partition) = owned.partitions.get_mut(&partition) {
+                partition.adopt_snapshots(wire.topics.snapshots(), written);
+            }
+        }
         for (partition, changes) in self.changes {
             if let Some(partition) = owned.partitions.get_mut(&partition) {
                 partition.adopt(changes);

@@ -9,14 +9,6 @@ use chrono::TimeDelta;
 use factline::Timestamp;
 use uuid::Uuid;
 
-/// For how long, and how much, is remembered.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Remember {
-    pub(super) window: TimeDelta,
-    /// Operations of a partition at most. At this number it stops: forgetting one might double it.
-    pub(super) most: usize,
-}
-
 /// Keys with a value each, for as long as the window is.
 #[derive(Debug)]
 pub(super) struct Window<V> {

@@ -26,14 +26,17 @@ impl Meters {
         }
         self.0 = Some(Instant::now());
         let now = chrono::Utc::now();
-        let (mut aggregates, mut remembered, mut overdue) = (0, 0, 0);
+        let (mut aggregates, mut remembered, mut overdue, mut bytes) = (0, 0, 0, 0);
         for partition in owned.partitions.values() {
             aggregates += partition.len();
             remembered += partition.remembered();
             overdue += partition.overdue(now);
+            bytes += partition.bytes();
         }
         metrics::gauge!("factline_handler_aggregates", "aggregate" => aggregate)
             .set(figure(aggregates));
+        metrics::gauge!("factline_handler_state_bytes", "aggregate" => aggregate)
+            .set(figure(usize::try_from(bytes).unwrap_or(usize::MAX)));
         metrics::gauge!("factline_handler_remembered_operations", "aggregate" => aggregate)
             .set(figure(remembered));
         metrics::gauge!("factline_deadlines_overdue", "aggregate" => aggregate)

@@ -114,6 +114,11 @@ impl Wire {
         })
     }
 
+    /// Identity of the events topic.
+    pub(super) fn identity(&self) -> &str {
+        &self.identity
+    }
+
     /// The envelope of an event, as the next of its aggregate and partition.
     pub(super) fn event_envelope(
         &self,

@@ -5,7 +5,7 @@
 //! once, with the records that were fetched and not handled: the broker would let a member of the right generation
 //! commit for a partition that it no longer owns.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -17,12 +17,11 @@ use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientContext, Offset, Statistics, TopicPartitionList};
 use tokio_util::sync::CancellationToken;
 
-use super::dedupe::Remember;
 use super::membership::{Membership, membership};
 use super::outgoing::Wire;
-use super::partition::Partition;
+use super::partition::{Bounds, Partition};
 use super::takeover::{TakeOver, Taken};
-use super::{Report, meters};
+use super::{Report, log, meters};
 use crate::config::KafkaConfig;
 use crate::record::Record;
 
@@ -63,10 +62,12 @@ pub(super) struct Ownership<A> {
     kafka: KafkaConfig,
     wire: Arc<Wire>,
     runtime: tokio::runtime::Handle,
-    remember: Remember,
+    bounds: Bounds,
     report: Report,
     component: String,
     stop: CancellationToken,
+    /// Asks for ends, once snapshots are written.
+    uncommitted: Mutex<Option<BaseConsumer<log::ToTheEnd>>>,
     /// When readiness was last told of a restore.
     told: Mutex<Instant>,
 }
@@ -81,7 +82,7 @@ impl<A: Aggregate> Ownership<A> {
     pub(super) fn new(
         kafka: &KafkaConfig,
         wire: &Arc<Wire>,
-        remember: Remember,
+        bounds: Bounds,
         (component, report): (&str, &Report),
         stop: &CancellationToken,
     ) -> Self {
@@ -102,10 +103,11 @@ impl<A: Aggregate> Ownership<A> {
             kafka: kafka.clone(),
             wire: Arc::clone(wire),
             runtime: tokio::runtime::Handle::current(),
-            remember,
+            bounds,
             report: Arc::clone(report),
             component: component.to_owned(),
             stop: stop.clone(),
+            uncommitted: Mutex::new(None),
             told: Mutex::new(Instant::now()),
         }
     }
@@ -155,6 +157,21 @@ impl<A: Aggregate> Ownership<A> {
         self.tell();
     }
 
+    /// The high watermark of a partition's events: the worker's own consumer would tell the last stable offset.
+    pub(super) fn end_of_events(&self, partition: i32) -> Result<i64, log::Error> {
+        let mut uncommitted = self
+            .uncommitted
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if uncommitted.is_none() {
+            *uncommitted = Some(log::uncommitted(&self.kafka)?);
+        }
+        let Some(reader) = &*uncommitted else {
+            return Ok(0);
+        };
+        log::ends(reader, self.wire.topics.events(), partition).map(|(_, end)| end)
+    }
+
     /// This process's slot.
     pub(super) fn instance(&self) -> &str {
         &self.kafka.instance
@@ -189,7 +206,7 @@ impl<A: Aggregate> Ownership<A> {
         owned.joined = true;
         if !partitions.is_empty() {
             let (kafka, wire) = (&self.kafka, &self.wire);
-            let takeover = TakeOver::begin(kafka, wire, self.remember, &self.stop, partitions);
+            let takeover = TakeOver::begin(kafka, wire, self.bounds, &self.stop, partitions);
             owned.takeovers.push(takeover);
         }
         drop(owned);
@@ -352,6 +369,19 @@ impl<A: Aggregate> Ownership<A> {
 }
 
 impl<A: Aggregate> Owned<A> {
+    /// Partitions whose changed aggregates should be written down.
+    pub(super) fn snapshots_due(&self) -> Vec<i32> {
+        let due = self.partitions.iter();
+        let due = due.filter(|(_, state)| state.is_snapshot_due());
+        due.map(|(partition, _)| *partition).collect()
+    }
+
+    pub(super) fn begin_snapshots(&mut self, partition: i32, offset: i64) {
+        if let Some(state) = self.partitions.get_mut(&partition) {
+            state.begin_snapshots(offset);
+        }
+    }
+
     fn keep(&mut self, taken: Vec<Taken<A>>, topic: &str) {
         for Taken { partition, state } in taken {
             match state {
@@ -362,6 +392,15 @@ impl<A: Aggregate> Owned<A> {
                 Err(reason) => self.block(topic, partition, reason),
             }
         }
+    }
+
+    /// Every partition that was assigned, in whatever state it is.
+    fn all(&self) -> Vec<i32> {
+        let restoring = self.takeovers.iter().flat_map(TakeOver::partitions);
+        let known = self.partitions.keys().chain(self.restored.keys());
+        let all = known.chain(self.blocked.keys()).chain(restoring);
+        let all: BTreeSet<i32> = all.copied().collect();
+        all.into_iter().collect()
     }
 
     fn block(&mut self, topic: &str, partition: i32, reason: String) {
@@ -406,7 +445,7 @@ impl<A: Aggregate> ConsumerContext for Ownership<A> {
             }
             other => {
                 tracing::error!(error = ?other, "rebalance failed; every partition is given up");
-                let all: Vec<i32> = self.owned().partitions.keys().copied().collect();
+                let all = self.owned().all();
                 self.revoked(consumer, &all);
             }
         }

@@ -11,13 +11,33 @@ use factline::{Aggregate, Envelope, Timestamp, id};
 use factline_faults::{Mutant, is};
 use uuid::Uuid;
 
-use super::dedupe::{Remember, Window};
+use super::dedupe::Window;
+use super::outgoing::Wire;
+use super::snapshot::cover::{Cover, Tail};
+use super::snapshot::load::Loaded;
+use super::snapshot::round::{Snapshots, Writing};
 use super::stored::Stored;
+
+/// What a partition may hold, and how often it is written down.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    /// How long an operation is remembered.
+    pub(super) window: TimeDelta,
+    /// Operations at most. At this number the partition stops: forgetting one might double it.
+    pub(super) operations: usize,
+    /// Bytes of aggregates at most, about. There it stops, too.
+    pub(super) bytes: u64,
+    /// Events between two rounds of snapshots; 0 is none at all.
+    pub(super) snapshots_every: u64,
+}
 
 /// The committed state of one partition.
 #[derive(Debug)]
 pub(super) struct Partition<A> {
     aggregates: HashMap<Arc<str>, Stored<A>>,
+    /// What they take, about.
+    bytes: u64,
+    snapshots: Snapshots,
     /// The aggregates that want to be woken, by when.
     deadlines: BTreeSet<(Timestamp, Arc<str>)>,
     /// Partition sequence of the last event.
@@ -27,8 +47,7 @@ pub(super) struct Partition<A> {
     /// Offset of the next command to be handled.
     next: i64,
     operations: Window<()>,
-    /// Operations to be remembered at most.
-    most: usize,
+    bounds: Bounds,
     /// Which operation came under an idempotency scope.
     scopes: Window<Uuid>,
 }
@@ -73,16 +92,23 @@ pub(super) struct Remembered<'r> {
 }
 
 impl<A: Aggregate> Partition<A> {
-    pub(super) fn new(Remember { window, most }: Remember) -> Self {
-        Self {
-            most,
+    /// Before its first event, or as its snapshots have it.
+    pub(super) fn new(wire: &Wire, bounds: Bounds, loaded: Option<Loaded<A>>) -> Self {
+        let Loaded { cover, aggregates } = loaded.unwrap_or_else(|| Loaded {
+            cover: Cover::of_nothing(A::STATE_VERSION, wire.identity()),
             aggregates: HashMap::new(),
+        });
+        Self {
+            bounds,
+            aggregates,
+            bytes: 0,
             deadlines: BTreeSet::new(),
-            sequence: 0,
-            time: Timestamp::UNIX_EPOCH,
+            sequence: cover.tail.sequence,
+            time: cover.tail.time,
             next: 0,
-            operations: Window::new(window),
-            scopes: Window::new(window),
+            operations: Window::new(bounds.window),
+            scopes: Window::new(bounds.window),
+            snapshots: Snapshots::new(cover, bounds.snapshots_every),
         }
     }
 
@@ -100,8 +126,16 @@ impl<A: Aggregate> Partition<A> {
                 found: sequence,
             });
         }
-        let stored = self.aggregates.remove(envelope.subject.as_str());
-        let stored = stored.unwrap_or_else(Stored::unborn);
+        let known = self.aggregates.remove_entry(envelope.subject.as_str());
+        let (subject, stored) =
+            known.unwrap_or_else(|| (envelope.subject.as_str().into(), Stored::unborn()));
+        if sequence <= stored.sequence {
+            // Its snapshot is newer than what is covered.
+            self.aggregates.insert(subject, stored);
+            self.sequence = sequence;
+            self.time = self.time.max(envelope.time);
+            return Ok(());
+        }
         if version != stored.version + 1 {
             return Err(Corrupt::Version {
                 subject: envelope.subject.clone(),
@@ -109,9 +143,9 @@ impl<A: Aggregate> Partition<A> {
                 found: version,
             });
         }
-        let stored = stored.take(event, envelope);
+        self.snapshots.change(&subject);
         self.aggregates
-            .insert(envelope.subject.as_str().into(), stored);
+            .insert(subject, stored.take(event, envelope));
         self.sequence = sequence;
         self.time = self.time.max(envelope.time);
         Ok(())
@@ -139,6 +173,7 @@ impl<A: Aggregate> Partition<A> {
             && record == id::outcome(operation, factline::outcome::State::Failed.as_str())
         {
             stored.open = None;
+            self.snapshots.change(&Arc::from(subject));
         }
     }
 
@@ -150,17 +185,28 @@ impl<A: Aggregate> Partition<A> {
                 && self.operations.get(&operation).is_some()
             {
                 let set = wake.set;
+                if stored.due().is_some() {
+                    self.snapshots.change(subject);
+                }
                 stored.spend(set);
             }
             if let Some(due) = stored.due() {
                 self.deadlines.insert((due, Arc::clone(subject)));
             }
+            stored.weigh(subject);
+            self.bytes += u64::from(stored.weight);
         }
     }
 
     pub(super) fn adopt(&mut self, changes: Changes<A>) {
-        for (subject, stored) in changes.aggregates {
-            let before = self.aggregates.get(&subject).and_then(Stored::due);
+        for (subject, mut stored) in changes.aggregates {
+            let known = self.aggregates.get(&subject);
+            stored.kept = known.map_or(0, |known| known.kept);
+            stored.weigh(&subject);
+            self.bytes += u64::from(stored.weight);
+            self.bytes -= known.map_or(0, |known| u64::from(known.weight));
+            self.snapshots.change(&subject);
+            let before = known.and_then(Stored::due);
             let after = stored.due();
             if before != after {
                 if let Some(before) = before {
@@ -181,6 +227,49 @@ impl<A: Aggregate> Partition<A> {
         for (scope, operation) in changes.scopes {
             self.scopes.add(scope, operation, self.time);
         }
+    }
+
+    /// Whether its changed aggregates should be written down now.
+    pub(super) fn is_snapshot_due(&self) -> bool {
+        self.snapshots.is_due(self.sequence)
+    }
+
+    /// Begins to write them down. Every event of the partition lies before this offset; nothing is under way.
+    pub(super) fn begin_snapshots(&mut self, offset: i64) {
+        self.snapshots.begin(Tail {
+            offset,
+            sequence: self.sequence,
+            time: self.time,
+        });
+    }
+
+    /// The next few that are to be written with a batch of so many commands; or why they cannot be.
+    pub(super) fn next_snapshots(
+        &self,
+        wire: &Wire,
+        partition: i32,
+        commands: usize,
+    ) -> Option<Result<Writing, String>> {
+        self.snapshots
+            .next(wire, partition, &self.aggregates, commands)
+    }
+
+    /// They were written, and that is committed. To be called before the batch's own changes are adopted.
+    pub(super) fn adopt_snapshots(&mut self, topic: &str, written: Result<Writing, String>) {
+        match written {
+            Ok(written) => self.snapshots.written(written, &mut self.aggregates),
+            Err(reason) => self.snapshots.give_up(topic, &reason),
+        }
+    }
+
+    /// What its aggregates take, about, if that is more than they may.
+    pub(super) fn too_heavy(&self) -> Option<u64> {
+        (self.bytes >= self.bounds.bytes).then_some(self.bytes)
+    }
+
+    /// What its aggregates take in memory, about.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// The latest command time.
@@ -283,9 +372,9 @@ impl<'p, A: Aggregate> Overlay<'p, A> {
     pub(super) fn is_full(&self, appended: Timestamp) -> Option<usize> {
         let now = self.changes.time.max(appended);
         let known = self.changes.operations.len() + self.base.operations.len();
-        (known >= self.base.most)
+        (known >= self.base.bounds.operations)
             .then(|| self.changes.operations.len() + self.base.operations.len_at(now))
-            .filter(|known| *known >= self.base.most)
+            .filter(|known| *known >= self.base.bounds.operations)
     }
 
     pub(super) fn is_decided(&self, operation: Uuid) -> bool {

@@ -3,6 +3,7 @@
 //! Everything here is a fold of the aggregate's events and their envelopes, by the one function [`Stored::take`], so
 //! that a worker that decided and one that replays hold the same.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use factline::{Aggregate, Envelope, Position, Timestamp, id};
@@ -20,6 +21,30 @@ pub(super) struct Stored<A> {
     pub(super) open: Option<Arc<Open>>,
     /// When it wants to be woken.
     pub(super) wake: Option<Arc<Wake>>,
+    /// Checksum of its newest snapshot; 0 if it has none.
+    pub(super) kept: u64,
+    /// What it takes in memory, about, see [`Stored::weigh`].
+    pub(super) weight: u32,
+}
+
+/// Bytes of an entry in the map of a partition, without key and value.
+const ENTRY: usize = 64;
+
+/// Bytes of an envelope that is kept beside a state, about.
+const BESIDE: usize = 800;
+
+/// Counts what is written to it.
+struct Length(usize);
+
+impl std::io::Write for Length {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 /// A workflow's operation that has not ended.
@@ -52,6 +77,8 @@ impl<A: Aggregate> Stored<A> {
             sequence: 0,
             open: None,
             wake: None,
+            kept: 0,
+            weight: 0,
         }
     }
 
@@ -87,6 +114,19 @@ impl<A: Aggregate> Stored<A> {
             });
         }
         self
+    }
+
+    /// Finds out what it takes in memory: its own size and, for what that points to, the length of its JSON. Not exact, and
+    /// rather too much than too little.
+    pub(super) fn weigh(&mut self, subject: &str) {
+        let mut length = Length(0);
+        // What cannot be written is as large as it is; a serializer that panics is the domain's, and its state's size unknown.
+        let _ = catch_unwind(AssertUnwindSafe(|| {
+            serde_json::to_writer(&mut length, &self.state)
+        }));
+        let beside = usize::from(self.open.is_some()) + usize::from(self.wake.is_some());
+        let all = size_of::<Self>() + ENTRY + subject.len() + length.0 + beside * BESIDE;
+        self.weight = u32::try_from(all).unwrap_or(u32::MAX);
     }
 
     /// When it is to be woken, unless that was in vain.

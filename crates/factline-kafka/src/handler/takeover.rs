@@ -14,14 +14,13 @@ use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::{Offset, TopicPartitionList};
 use tokio_util::sync::CancellationToken;
 
-use super::dedupe::Remember;
+use super::batch::Waiting;
+use super::log::{self, Error, TIMEOUT, log_ends};
 use super::outgoing::Wire;
-use super::partition::Partition;
-use super::restore::{self, Error, Progress, log_ends, restore};
+use super::partition::{Bounds, Partition};
+use super::restore::{Progress, Source, restore};
 use crate::config::KafkaConfig;
 use crate::in_one_line;
-
-const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long partitions are tried to be restored, before the worker makes itself anew.
 const PATIENCE: Duration = Duration::from_secs(45);
@@ -61,7 +60,7 @@ impl<A: Aggregate> TakeOver<A> {
     pub(super) fn begin(
         kafka: &KafkaConfig,
         wire: &Arc<Wire>,
-        remember: Remember,
+        bounds: Bounds,
         stop: &CancellationToken,
         partitions: Vec<i32>,
     ) -> Self {
@@ -74,14 +73,14 @@ impl<A: Aggregate> TakeOver<A> {
             let runtime = tokio::runtime::Handle::current();
             std::thread::spawn(move || {
                 patiently(&wire, &share, &wanted, || {
-                    take_over::<A>(
-                        &kafka,
-                        &wire,
-                        &runtime,
-                        &share,
-                        remember,
-                        (&progress, &wanted),
-                    )
+                    let source = Source {
+                        kafka: &kafka,
+                        wire: &wire,
+                        runtime: &runtime,
+                        progress: &progress,
+                        stop: &wanted,
+                    };
+                    take_over::<A>(&source, &share, bounds)
                 })
             })
         });
@@ -91,6 +90,11 @@ impl<A: Aggregate> TakeOver<A> {
             progress,
             wanted,
         }
+    }
+
+    /// Those that are still wanted.
+    pub(super) fn partitions(&self) -> &[i32] {
+        &self.partitions
     }
 
     /// These were taken away again.
@@ -157,24 +161,15 @@ fn patiently<T>(
 
 /// Restores partitions, and finds where their commands start.
 fn take_over<A: Aggregate>(
-    kafka: &KafkaConfig,
-    wire: &Wire,
-    runtime: &tokio::runtime::Handle,
+    source: &Source<'_>,
     partitions: &[i32],
-    remember: Remember,
-    (progress, wanted): (&Progress, &CancellationToken),
+    bounds: Bounds,
 ) -> Result<Vec<Taken<A>>, Error> {
+    let Source { kafka, wire, .. } = *source;
     let topic = wire.topics.commands();
     // First the offsets, then the ends of the log: see `restore`.
     let committed = stable_offsets(kafka, wire, partitions)?;
-    let restored = restore::<A>(
-        kafka,
-        wire,
-        runtime,
-        partitions,
-        remember,
-        (progress, wanted),
-    )?;
+    let restored = restore::<A>(source, partitions, bounds)?;
     let ends = log_ends(kafka, topic, partitions)?;
     let taken = restored.into_iter().map(|(partition, restored)| {
         let (low, high) = ends.get(&partition).copied().unwrap_or((0, 0));
@@ -182,7 +177,10 @@ fn take_over<A: Aggregate>(
             (Err(poison), _) => Err(in_one_line(&poison)),
             (Ok(mut state), Some(offset)) if (low..=high).contains(&offset) => {
                 state.ready(offset);
-                Ok(state)
+                match state.too_heavy() {
+                    Some(bytes) => Err(in_one_line(&Waiting::Heavy { partition, bytes })),
+                    None => Ok(state),
+                }
             }
             (Ok(_), Some(offset)) => Err(format!(
                 "its group's offset {offset} is outside of {low} to {high}"
@@ -207,7 +205,7 @@ fn stable_offsets(
         asked.add_partition(topic, *partition);
     }
     let group = wire.topics.handler_group();
-    let answered = restore::reader(kafka, group, "read_committed")?
+    let answered = log::reader(kafka, group, "read_committed")?
         .committed_offsets(asked, TIMEOUT)
         .map_err(failed("read the group's stable offsets"))?;
     let offset = |place: &TopicPartitionListElem<'_>| {

@@ -15,11 +15,11 @@ use super::Fenced;
 use super::batch::{Batch, Waiting};
 use super::command::Fault;
 use super::idle::Idle;
+use super::log::is_passing;
 use super::membership::membership;
 use super::meters::Meters;
 use super::outgoing::Wire;
 use super::ownership::Ownership;
-use super::restore::is_passing;
 use super::transaction::{Failure, Transactions};
 use crate::in_one_line;
 use crate::record::Record;
@@ -29,6 +29,9 @@ const GATHERED_BYTES: usize = 16 << 20;
 
 /// A flush that took so long has, as a rule, met the end of the transaction before: librdkafka asks again after 20 ms.
 const WAITED: Duration = Duration::from_millis(19);
+
+/// If a batch fails that writes snapshots, the next ones go without: it may be their fault.
+const SNAPSHOTS_AGAIN: Duration = Duration::from_mins(1);
 
 /// Tries of a batch after which the worker says that it is in trouble.
 const TROUBLE: u32 = 5;
@@ -49,6 +52,8 @@ pub(super) struct Worker<'l, A: Aggregate> {
     meters: Meters,
     /// The partitions whose deadlines, up to a time each, are to be decided in this turn.
     ripe: HashMap<i32, Timestamp>,
+    /// After a batch with snapshots has failed.
+    no_snapshots_before: Option<Instant>,
     /// The group's metadata of the first transaction, for the mutant that goes on with it.
     kept: Option<ConsumerGroupMetadata>,
 }
@@ -86,6 +91,7 @@ impl<'l, A: Aggregate> Worker<'l, A> {
             idle: Idle::default(),
             meters: Meters::new(),
             ripe: HashMap::new(),
+            no_snapshots_before: None,
             kept: None,
         }
     }
@@ -101,8 +107,9 @@ impl<'l, A: Aggregate> Worker<'l, A> {
         self.ripe = self.idle.ripe(&self.consumer, topic); // deadlines that no command brings the time for
         let start = Instant::now();
         let mut batch = self.decide(None);
+        self.write_down(&mut batch);
         match batch.waiting.take() {
-            Some(full @ Waiting::Full { partition, .. }) => {
+            Some(full @ (Waiting::Full { partition, .. } | Waiting::Heavy { partition, .. })) => {
                 self.consumer
                     .context()
                     .stop_partition(partition, in_one_line(&full));
@@ -137,6 +144,30 @@ impl<'l, A: Aggregate> Worker<'l, A> {
             &self.ripe,
             (*self.limit, fault),
         )
+    }
+
+    /// Adds the snapshots that are due. They are of what was committed before the batch, and may stay away: after a failure they do.
+    fn write_down(&mut self, batch: &mut Batch<A>) {
+        if batch.is_empty()
+            || self
+                .no_snapshots_before
+                .is_some_and(|end| Instant::now() < end)
+        {
+            return;
+        }
+        let context = self.consumer.context();
+        let due = context.owned().snapshots_due();
+        for partition in due {
+            match context.end_of_events(partition) {
+                // No transaction is under way, so everything that was written lies before the end of the log.
+                Ok(end) => context.owned().begin_snapshots(partition, end),
+                Err(error) => {
+                    let error = in_one_line(&error);
+                    tracing::debug!(partition, error, "snapshots wait for kafka");
+                }
+            }
+        }
+        batch.with_snapshots(&self.wire, &context.owned());
     }
 
     /// Writes a batch in one transaction. A crash between any two lines leaves nothing visible: whoever takes over
@@ -187,7 +218,7 @@ impl<'l, A: Aggregate> Worker<'l, A> {
             .record(start.elapsed());
         metrics::histogram!("factline_transaction_commands", "aggregate" => aggregate)
             .record(f64::from(u32::try_from(batch.len()).unwrap_or(u32::MAX)));
-        batch.adopt(&mut self.consumer.context().owned(), aggregate);
+        batch.adopt(&mut self.consumer.context().owned(), &self.wire);
         *self.limit = (*self.limit * 2).min(self.max_batch);
         if self.failures >= TROUBLE {
             self.consumer.context().trouble(None);
@@ -199,6 +230,9 @@ impl<'l, A: Aggregate> Worker<'l, A> {
     fn recover(&mut self, failure: Failure, batch: &Batch<A>) -> Result<(), Ended> {
         // Only then is the batch surely the first pending command: of a larger one, others may have been left out.
         let alone = *self.limit == 1;
+        if batch.has_snapshots() {
+            self.no_snapshots_before = Some(Instant::now() + SNAPSHOTS_AGAIN);
+        }
         // Before the abort, which may fail and end the worker: its successor begins with the smaller batch.
         *self.limit = usize::try_from(batch.len() / 2).unwrap_or(1).max(1);
         match failure {

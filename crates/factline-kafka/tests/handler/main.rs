@@ -13,4 +13,5 @@ mod mutants;
 mod process;
 mod rig;
 mod rules;
+mod snapshots;
 mod takeover;

@@ -61,6 +61,8 @@ fn flags(brokers: &str, registry: &str, prefix: &str, instance: &str) -> String 
         registry,
         "--topic-prefix",
         prefix,
+        // So that every test has some.
+        "--snapshot-every=25",
     ];
     if !instance.is_empty() {
         flags.extend(["--instance", instance]);
@@ -314,6 +316,8 @@ fn read(kafka: &KafkaConfig, topic: &str) -> Vec<Record> {
         .set("isolation.level", "read_committed")
         .set("enable.partition.eof", "true")
         .set("enable.auto.commit", "false")
+        // Some tests delete what is old.
+        .set("auto.offset.reset", "earliest")
         .create()
         .unwrap();
     let mut from = TopicPartitionList::new();
