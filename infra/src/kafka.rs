@@ -38,6 +38,16 @@ pub(crate) enum Access {
     },
 }
 
+/// A way to the broker that leads through something else, such as a proxy that delays or cuts: whoever comes by
+/// `inner` is told that the broker is at `outer`, and so goes on coming by there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Detour {
+    /// Where the broker listens.
+    pub inner: u16,
+    /// Where clients are to come; somebody must listen there and forward to `inner`.
+    pub outer: u16,
+}
+
 /// Where one broker listens and what it keeps where.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
@@ -50,6 +60,7 @@ pub(crate) struct Settings {
     pub(crate) log: PathBuf,
     pub(crate) purpose: Purpose,
     pub(crate) access: Access,
+    pub(crate) detours: Vec<Detour>,
     /// More arguments for Java; see `warm`.
     pub(crate) java: Vec<String>,
 }
@@ -60,6 +71,7 @@ pub struct Kafka {
     port: u16,
     /// Where nobody has to log in: the same, if nobody has to at all.
     inner_port: u16,
+    detours: Vec<Detour>,
     server: Server,
 }
 
@@ -73,6 +85,7 @@ impl Kafka {
                 Access::Everybody => settings.port,
                 Access::Users { inner_port, .. } => inner_port,
             },
+            detours: settings.detours.clone(),
             server,
         };
         kafka.start()?;
@@ -83,6 +96,11 @@ impl Kafka {
     /// [`start`](Self::start).
     pub fn brokers(&self) -> String {
         format!("127.0.0.1:{}", self.port)
+    }
+
+    /// The other ways to the broker; none unless it was asked for, see [`Servers::with_detours`](crate::Servers::with_detours).
+    pub fn detours(&self) -> &[Detour] {
+        &self.detours
     }
 
     /// Starts the broker again with its data and waits until every partition has a leader.
@@ -260,15 +278,30 @@ fn properties(settings: &Settings) -> String {
             login(users),
         ),
     };
+    let detours = |port: fn(&Detour) -> u16| {
+        let numbered = settings.detours.iter().enumerate();
+        numbered
+            .map(|(number, detour)| format!(",DETOUR{number}://127.0.0.1:{}", port(detour)))
+            .collect::<Vec<_>>()
+            .concat()
+    };
+    let (inner, outer) = (
+        detours(|detour| detour.inner),
+        detours(|detour| detour.outer),
+    );
+    let plain = (0..settings.detours.len())
+        .map(|number| format!(",DETOUR{number}:PLAINTEXT"))
+        .collect::<Vec<_>>()
+        .concat();
     format!(
         "process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller_port}
-listeners={listeners},CONTROLLER://127.0.0.1:{controller_port}
-advertised.listeners={listeners}
+listeners={listeners}{inner},CONTROLLER://127.0.0.1:{controller_port}
+advertised.listeners={listeners}{outer}
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,USERS:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,USERS:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT{plain}
 {login}log.dirs={data}
 broker.session.timeout.ms={session}
 broker.heartbeat.interval.ms={heartbeat}

@@ -33,7 +33,16 @@ impl Servers {
     /// # Errors
     /// When they cannot be fetched, or one does not start: names it and shows the end of its log.
     pub fn throwaway() -> Result<Self> {
-        Self::with(|| Ok(kafka::Access::Everybody))
+        Self::with(|| Ok(kafka::Access::Everybody), 0)
+    }
+
+    /// The same with a broker to which there are `count` more ways, each for a proxy of the test's own that stands
+    /// between a process and the broker; see [`Kafka::detours`].
+    ///
+    /// # Errors
+    /// As [`throwaway`](Self::throwaway).
+    pub fn with_detours(count: usize) -> Result<Self> {
+        Self::with(|| Ok(kafka::Access::Everybody), count)
     }
 
     /// The same with a broker that lets only these users in, by name and password (SASL/PLAIN without encryption), and
@@ -42,17 +51,18 @@ impl Servers {
     /// # Errors
     /// As [`throwaway`](Self::throwaway).
     pub fn with_users(users: &[(&str, &str)]) -> Result<Self> {
-        Self::with(|| {
+        let access = || {
             let owned =
                 |(user, password): &(&str, &str)| ((*user).to_owned(), (*password).to_owned());
             Ok(kafka::Access::Users {
                 users: users.iter().map(owned).collect(),
                 inner_port: port::free()?,
             })
-        })
+        };
+        Self::with(access, 0)
     }
 
-    fn with(access: impl FnOnce() -> Result<kafka::Access>) -> Result<Self> {
+    fn with(access: impl FnOnce() -> Result<kafka::Access>, detours: usize) -> Result<Self> {
         let programs = provision()?;
         let dir = tempfile::Builder::new()
             .prefix("factline-")
@@ -69,6 +79,14 @@ impl Servers {
             log: dir.path().join("kafka.log"),
             purpose: kafka::Purpose::Throwaway,
             access: access()?,
+            detours: (0..detours)
+                .map(|_| {
+                    Ok(kafka::Detour {
+                        inner: port::free()?,
+                        outer: port::free()?,
+                    })
+                })
+                .collect::<Result<_>>()?,
             java: warm::arguments(&programs, "kafka"),
         };
         let registry = registry::Settings {

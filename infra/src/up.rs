@@ -123,6 +123,7 @@ fn server_launches(servers: &[Part]) -> Result<HashMap<&'static str, Launch>> {
         log: part::log(kafka.name),
         purpose: kafka::Purpose::Development,
         access: kafka::Access::Everybody,
+        detours: Vec::new(),
         java: warm::arguments(&programs, kafka.name),
     };
     let registry = registry::Settings {

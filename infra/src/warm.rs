@@ -43,6 +43,7 @@ pub fn warm() -> Result<()> {
         log: partial.path().join("kafka.log"),
         purpose: kafka::Purpose::Throwaway,
         access: kafka::Access::Everybody,
+        detours: Vec::new(),
         java: archive("kafka"),
     };
     let registry = registry::Settings {
