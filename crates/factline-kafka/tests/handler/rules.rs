@@ -118,7 +118,14 @@ async fn a_broken_history_stops_its_partition_and_no_other() {
             partition_sequence: Some(sequence),
             ..envelope
         };
-        forge(&rig, partition, &forged, record.value.as_deref().unwrap());
+        let producer = rig.kafka.client_config().create().unwrap();
+        forge(
+            &producer,
+            &rig,
+            partition,
+            &forged,
+            record.value.as_deref().unwrap(),
+        );
 
         let handler = rig.launch("b");
         let good = rig.deposit(sound, 1).await;
@@ -156,7 +163,8 @@ async fn an_unreadable_event_stops_its_partition_and_no_other() {
             chrono::Utc::now(),
         )
     };
-    forge(&rig, partition, &envelope, b"poison");
+    let producer = rig.kafka.client_config().create().unwrap();
+    forge(&producer, &rig, partition, &envelope, b"poison");
     let handler = rig.launch("a");
     let stuck = rig.deposit("ada", 1).await;
     let good = rig.deposit("bob", 1).await;
@@ -171,9 +179,15 @@ async fn an_unreadable_event_stops_its_partition_and_no_other() {
     handler.stop().await;
 }
 
-fn forge(rig: &Rig, partition: i32, envelope: &factline::Envelope, value: &[u8]) {
+/// Writes an event as a handler would.
+pub(crate) fn forge(
+    producer: &BaseProducer,
+    rig: &Rig,
+    partition: i32,
+    envelope: &factline::Envelope,
+    value: &[u8],
+) {
     use rdkafka::message::{Header, OwnedHeaders};
-    let producer: BaseProducer = rig.kafka.client_config().create().unwrap();
     let headers =
         envelope
             .to_headers()

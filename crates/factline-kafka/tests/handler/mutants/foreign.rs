@@ -1,16 +1,20 @@
-//! Somebody else's transaction is open while a partition is taken over.
+//! Somebody else's transaction is open while a partition is taken over: a neighbour's on the events, or that of an owner
+//! who is not as dead as it seems.
 
 use std::time::Duration;
 
 use factline_faults::Mutant;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::{Offset, TopicPartitionList};
+
 use super::{PATIENCE, Wrong, environment, finds, passes};
 use crate::account::ACCOUNT;
 use crate::judge::judge;
 use crate::process::Process;
 use crate::rig::{self, Rig, eventually};
-use crate::rules::transactional;
+use crate::rules::{forge, transactional};
 use factline_kafka::topics::partition_of;
 
 /// How long the successor is watched while the transaction is open: long enough for it to be done if it does not wait.
@@ -58,4 +62,58 @@ async fn what_is_committed_behind_an_open_transaction_is_restored() {
 #[tokio::test(flavor = "multi_thread")]
 async fn to_restore_to_the_last_stable_offset_is_found() {
     finds(Mutant::RestoreToStable, 2, events_are_committed_behind_it).await;
+}
+
+/// An owner whose offsets are in and whose events are not, as one that does not flush: whoever takes over sees no end of the
+/// events before that transaction has ended, for it asks for the stable offsets first. So a flush that is missing does no harm
+/// to what is restored. Each of the two rules is enough for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_take_over_waits_for_whoever_holds_an_offset() {
+    let rig = Rig::new("holds").await;
+    let partition = partition_of(b"ada", ACCOUNT.partitions);
+    let first = rig.start("").await;
+    let before = rig.deposit("ada", 1).await;
+    rig.outcomes_of(&[before]).await;
+    first.stop().await;
+
+    // It decides the next command, and tells Kafka so before it sends the event.
+    rig.deposit("ada", 2).await;
+    let next = rig.read(rig.topics.commands()).await.last().unwrap().offset + 1;
+    let id = format!("{}slow", rig.kafka.topic_prefix);
+    let slow = transactional(&rig, &id, Duration::from_mins(1));
+    slow.begin_transaction().unwrap();
+    let mut offsets = TopicPartitionList::new();
+    offsets
+        .add_partition_offset(rig.topics.commands(), partition, Offset::Offset(next))
+        .unwrap();
+    // The group is empty: it takes anybody's word.
+    let mut config = rig.kafka.client_config();
+    let nobody: BaseConsumer = config
+        .set("group.id", rig.topics.handler_group())
+        .create()
+        .unwrap();
+    slow.send_offsets_to_transaction(&offsets, &nobody.group_metadata().unwrap(), rig::PATIENCE)
+        .unwrap();
+
+    let second = rig.launch("");
+    let after = rig.deposit("ada", 4).await;
+    let early = tokio::time::timeout(WATCH, rig.outcomes_of(&[after])).await;
+    assert!(early.is_err(), "taken over while an owner may still write");
+    let (record, envelope, _) = rig.events().await.remove(0);
+    let late = factline::Envelope {
+        sequence: Some(2),
+        partition_sequence: Some(2),
+        ..envelope
+    };
+    forge(
+        &slow,
+        &rig,
+        partition,
+        &late,
+        record.value.as_deref().unwrap(),
+    );
+    slow.commit_transaction(rig::PATIENCE).unwrap();
+    assert_eq!(rig.check(&[before, after]).await["ada"], 6);
+    assert_eq!(rig.outcomes_of(&[after]).await[&after].version, Some(3));
+    second.stop().await;
 }
