@@ -13,7 +13,7 @@ use factline_faults::Mutant;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use uuid::Uuid;
 
-use super::{PATIENCE, Wrong, environment, finds, passes};
+use super::{Wrong, environment, finds, passes, patience};
 use crate::deadlines::schedule;
 use crate::judge::judge;
 use crate::process::Process;
@@ -59,7 +59,7 @@ async fn deadlines_are_due(mutant: Option<Mutant>, (pauses, longest): (&str, Dur
     // What it had decided is written by then, or refused.
     pause.await.unwrap();
     zombie.kill();
-    let wrong = judge(&rig, &operations, PATIENCE).await.wrong;
+    let wrong = judge(&rig, &operations, patience(mutant)).await.wrong;
     second.stop().await;
     wrong
 }

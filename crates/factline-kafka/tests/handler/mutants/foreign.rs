@@ -9,7 +9,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::{PATIENCE, Wrong, environment, finds, passes};
+use super::{Wrong, environment, finds, passes, patience};
 use crate::account::ACCOUNT;
 use crate::judge::judge;
 use crate::process::Process;
@@ -51,7 +51,7 @@ async fn events_are_committed_behind_it(mutant: Option<Mutant>) -> Wrong {
     operations.push(rig.deposit("ada", 4).await);
     let _ = tokio::time::timeout(WATCH, rig.outcomes_of(&operations)).await;
     neighbour.abort_transaction(rig::PATIENCE).unwrap();
-    judge(&rig, &operations, PATIENCE).await.wrong
+    judge(&rig, &operations, patience(mutant)).await.wrong
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,7 +4,7 @@ use factline::outcome::OutcomeKind;
 use factline_faults::Mutant;
 use uuid::Uuid;
 
-use super::{PATIENCE, Wrong, environment, finds, passes};
+use super::{Wrong, environment, finds, passes, patience};
 use crate::deadlines::schedule;
 use crate::judge::judge;
 use crate::process::Process;
@@ -36,7 +36,7 @@ async fn deadlines_come_due_elsewhere(mutant: Option<Mutant>) -> Wrong {
     for account in accounts() {
         operations.push(schedule(&rig, &account, 1_000, 1, true).await);
     }
-    let wrong = judge(&rig, &operations, PATIENCE).await.wrong;
+    let wrong = judge(&rig, &operations, patience(mutant)).await.wrong;
     second.stop().await;
     wrong
 }
@@ -54,7 +54,7 @@ async fn another_joins_between_two_transactions(mutant: Option<Mutant>) -> Wrong
     for account in accounts() {
         operations.push(rig.deposit(&account, 1).await);
     }
-    let wrong = judge(&rig, &operations, PATIENCE).await.wrong;
+    let wrong = judge(&rig, &operations, patience(mutant)).await.wrong;
     second.stop().await;
     wrong
 }

@@ -11,7 +11,7 @@ use factline_faults::Mutant;
 use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, ResourceSpecifier};
 use rdkafka::client::DefaultClientContext;
 
-use super::{PATIENCE, Wrong, environment, finds, passes};
+use super::{Wrong, environment, finds, passes, patience};
 use crate::account;
 use crate::judge::judge;
 use crate::process::Process;
@@ -38,7 +38,7 @@ async fn one_of_a_batch_is_too_large(mutant: Option<Mutant>) -> Wrong {
         operations.push(rig.deposit("ada", amount).await);
     }
     let _handler = Process::start_with(&rig, "a", &environment(mutant, &[]));
-    judge(&rig, &operations, PATIENCE).await.wrong
+    judge(&rig, &operations, patience(mutant)).await.wrong
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,7 +3,7 @@
 use factline_faults::Mutant;
 use uuid::Uuid;
 
-use super::{PATIENCE, Wrong, environment, finds, passes};
+use super::{Wrong, environment, finds, passes, patience};
 use crate::account::{Command, Deposit, Withdraw};
 use crate::judge::judge;
 use crate::process::Process;
@@ -47,7 +47,7 @@ async fn commands_come_again(mutant: Option<Mutant>) -> Wrong {
     for account in accounts() {
         operations.push(rig.deposit(&account, 1).await);
     }
-    judge(&rig, &operations, PATIENCE).await.wrong
+    judge(&rig, &operations, patience(mutant)).await.wrong
 }
 
 #[tokio::test(flavor = "multi_thread")]
