@@ -7,6 +7,7 @@
 //! The services must have been built: `./dev test` does that first.
 
 pub mod checker;
+pub mod collect;
 mod log;
 mod system;
 

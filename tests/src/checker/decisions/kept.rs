@@ -1,0 +1,81 @@
+//! What is kept of an aggregate beside its state: its numbers, its open workflow, its deadline.
+
+use factline::{Aggregate, Envelope, Timestamp, id};
+use uuid::Uuid;
+
+/// An aggregate after some of its events.
+#[derive(Debug, Clone)]
+pub(super) struct Kept<A> {
+    pub(super) state: A,
+    pub(super) version: u64,
+    /// Partition sequence of its last event.
+    pub(super) sequence: u64,
+    /// The operation that stays open.
+    pub(super) open: Option<Uuid>,
+    wake: Option<Wake>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Wake {
+    due: Timestamp,
+    /// The version that set it.
+    set: u64,
+    spent: bool,
+}
+
+impl<A: Aggregate> Kept<A> {
+    pub(super) fn unborn() -> Self {
+        Self {
+            state: A::default(),
+            version: 0,
+            sequence: 0,
+            open: None,
+            wake: None,
+        }
+    }
+
+    /// After one more event, which stands in the log.
+    pub(super) fn take(&mut self, event: &A::Event, envelope: &Envelope) {
+        self.version += 1;
+        self.sequence = envelope.partition_sequence.unwrap_or(self.sequence);
+        if envelope.opens.is_some() {
+            self.open = Some(envelope.operation);
+        }
+        if envelope.concludes.is_some() {
+            self.open = None;
+        }
+        self.state = std::mem::take(&mut self.state).evolve(event);
+        let due = self.state.deadline().map(|deadline| deadline.due);
+        if due != self.wake.map(|wake| wake.due) {
+            let set = self.version;
+            self.wake = due.map(|due| Wake {
+                due,
+                set,
+                spent: false,
+            });
+        }
+    }
+
+    /// When it is to be woken.
+    pub(super) fn due(&self) -> Option<Timestamp> {
+        self.wake.filter(|wake| !wake.spent).map(|wake| wake.due)
+    }
+
+    /// The operation of the deadline that is set.
+    pub(super) fn deadline(&self, subject: &str) -> Option<Uuid> {
+        let wake = self.wake.filter(|wake| !wake.spent)?;
+        Some(id::deadline(A::TYPE, subject, wake.set))
+    }
+
+    /// The version that set the deadline.
+    pub(super) fn set(&self) -> Option<u64> {
+        self.wake.map(|wake| wake.set)
+    }
+
+    /// A deadline was decided: unless an event has set another, there is none.
+    pub(super) fn spend(&mut self, set: u64) {
+        if let Some(wake) = self.wake.as_mut().filter(|wake| wake.set == set) {
+            wake.spent = true;
+        }
+    }
+}
