@@ -63,7 +63,10 @@ fn show(operation: &Operation, output: Output) -> Result<()> {
     output.line(&(Value::Null, Vec::new()))?;
     let mut rows = Vec::new();
     draw(&operation.children, 0, &mut rows);
-    output.table(&["led to", "state", "code", "resource", "operation"], &rows)
+    output.table(
+        &["led to", "kind", "state", "code", "resource", "operation"],
+        &rows,
+    )
 }
 
 fn draw(operations: &[Operation], depth: usize, rows: &mut Vec<Row>) {
@@ -75,6 +78,7 @@ fn draw(operations: &[Operation], depth: usize, rows: &mut Vec<Row>) {
                 "  ".repeat(depth),
                 cell(&operation.name.clone().into())
             ),
+            operation.kind.as_str().to_owned(),
             operation.state.as_str().to_owned(),
             text(&operation.code),
             text(&operation.resource),

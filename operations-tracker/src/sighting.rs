@@ -143,7 +143,7 @@ impl Sighting {
             id: operation,
             place: Place::of(record),
             kind: match outcome.kind {
-                OutcomeKind::Deadline => "deadline",
+                OutcomeKind::Deadline => OutcomeKind::Deadline.as_str(),
                 OutcomeKind::Command | OutcomeKind::Unknown => COMMAND,
             },
             state: outcome.state,

@@ -37,8 +37,9 @@ async fn store() -> String {
 /// One that led to another, which led to a third.
 fn workflow() -> Value {
     let one = |id, state, code: Option<&str>, children: Value| {
+        let kind = if id == "3" { "deadline" } else { "command" };
         json!({
-            "id": id, "name": format!("people.Step{id}"), "state": state, "success": null, "code": code,
+            "id": id, "kind": kind, "name": format!("people.Step{id}"), "state": state, "success": null, "code": code,
             "user_id": "eve", "created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z",
             "children": children,
         })
@@ -60,13 +61,20 @@ async fn what_an_operation_led_to_stands_below_it() {
         .collect();
     assert_eq!(
         lines[1],
-        ["people.Step2", "completed", "-", "-", "2"],
+        ["people.Step2", "command", "completed", "-", "-", "2"],
         "{shown:?}"
     );
-    assert_eq!(lines[2], ["people.Step3", "rejected", "declined", "-", "3"]);
+    assert_eq!(
+        lines[2],
+        ["people.Step3", "deadline", "rejected", "declined", "-", "3"]
+    );
     assert!(shown.out.contains("\n  people.Step3"), "{shown:?}");
     let json = operation(&url, &["1", "--format", "json"]).await.json();
-    assert_eq!(json[0]["children"][0]["children"][0]["code"], "declined");
+    let third = &json[0]["children"][0]["children"][0];
+    assert_eq!(
+        (&third["code"], &third["kind"]),
+        (&json!("declined"), &json!("deadline"))
+    );
 }
 
 async fn operation(url: &str, arguments: &[&str]) -> Ran {

@@ -48,3 +48,6 @@ pub use problem::{FieldError, Problem};
 
 /// States of an operation; one that this client does not know yet is `Unknown`.
 pub use factline::outcome::State;
+
+/// Whether somebody asked for an operation, or a deadline came due; what this client does not know yet is `Unknown`.
+pub use factline::outcome::OutcomeKind as Kind;

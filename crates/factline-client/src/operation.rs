@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use factline::outcome::State;
+use factline::outcome::{OutcomeKind, State};
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// A command that was taken. Addresses are relative to the origin.
@@ -24,6 +24,9 @@ pub struct Accepted {
 pub struct Operation {
     /// Its id, opaque.
     pub id: String,
+    /// Whether somebody asked for it, or a deadline came due.
+    #[serde(default = "nothing_said", deserialize_with = "kind")]
+    pub kind: OutcomeKind,
     /// The command's type.
     pub name: String,
     /// Where it stands.
@@ -89,4 +92,17 @@ fn state<'de, D: Deserializer<'de>>(deserializer: D) -> Result<State, D::Error> 
     ];
     let found = known.into_iter().find(|state| state.as_str() == name);
     Ok(found.unwrap_or(State::Unknown))
+}
+
+/// As with states.
+fn kind<'de, D: Deserializer<'de>>(deserializer: D) -> Result<OutcomeKind, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    let mut known = [OutcomeKind::Command, OutcomeKind::Deadline].into_iter();
+    Ok(known
+        .find(|kind| kind.as_str() == name)
+        .unwrap_or_else(nothing_said))
+}
+
+fn nothing_said() -> OutcomeKind {
+    OutcomeKind::Unknown
 }

@@ -10,7 +10,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
-use factline_client::{Client, Command, Error, State as OperationState};
+use factline_client::{Client, Command, Error, Kind, State as OperationState};
 use serde_json::{Value, json};
 
 /// Answers each request with the next of a list, the last one again and again, and remembers what it was asked.
@@ -379,6 +379,7 @@ async fn a_workflow_shows_what_it_sent() {
         Default::default()
     );
     assert!(alone.children.is_empty() && !alone.children_truncated);
+    assert_eq!(alone.kind, Kind::Unknown, "nothing is said of it");
 
     let mut tree = plain.clone();
     let mut child = plain.body.clone();
@@ -386,7 +387,10 @@ async fn a_workflow_shows_what_it_sent() {
     (tree.body["retry_of"], child["children"]) = (json!("6"), json!([]));
     let mut grandchild = child.clone();
     (grandchild["id"], grandchild["parent"]) = (json!("9"), json!("8"));
+    grandchild["kind"] = json!("deadline");
+    child["kind"] = json!("something new");
     child["children"] = json!([grandchild]);
+    tree.body["kind"] = json!("command");
     tree.body["children"] = json!([child, plain.body]);
     tree.body["children_truncated"] = json!(true);
     let (_, url) = Server::start([tree]).await;
@@ -396,6 +400,10 @@ async fn a_workflow_shows_what_it_sent() {
     let grandchild = &root.children[0].children[0];
     assert_eq!(grandchild.parent.as_deref(), Some("8"));
     assert_eq!(grandchild.root.as_deref(), Some("7"));
+    assert_eq!(
+        [root.kind, root.children[0].kind, grandchild.kind],
+        [Kind::Command, Kind::Unknown, Kind::Deadline]
+    );
 }
 
 #[tokio::test]

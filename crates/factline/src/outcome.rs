@@ -32,6 +32,17 @@ impl State {
     }
 }
 
+impl OutcomeKind {
+    /// As it stands on the wire and in answers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Command => "command",
+            Self::Deadline => "deadline",
+        }
+    }
+}
+
 impl Outcome {
     /// An outcome of a command of this name; its other fields are empty.
     pub fn of_command(
