@@ -12,13 +12,16 @@ use rdkafka::message::Message as _;
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer as _, ThreadedProducer};
 use rdkafka::{Offset, TopicPartitionList};
 
+use crate::Passed;
+use crate::cpu::Cpu;
+
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Bytes of an event and of an outcome with their headers, roughly.
 const RECORDS: [usize; 2] = [700, 800];
 
-/// Commands passed through in a second. What is written goes to the dead letters, which nobody reads here.
-pub(crate) fn handle(kafka: &KafkaConfig, commands: usize, batch: usize) -> Result<f64> {
+/// Commands passed through. What is written goes to the dead letters, which nobody reads here.
+pub(crate) fn handle(kafka: &KafkaConfig, commands: usize, batch: usize) -> Result<Passed> {
     let topics = kafka.topics(&catalog::PRODUCT);
     let group = format!("{}bare", kafka.topic_prefix);
     let consumer: BaseConsumer = kafka
@@ -47,7 +50,7 @@ pub(crate) fn handle(kafka: &KafkaConfig, commands: usize, batch: usize) -> Resu
             match consumer.poll(Duration::from_millis(wait)) {
                 Some(message) => {
                     let message = message?;
-                    first.get_or_insert_with(Instant::now);
+                    first.get_or_insert_with(|| (Instant::now(), Cpu::spent()));
                     next.insert(message.partition(), message.offset() + 1);
                     let key = message.key().unwrap_or_default().to_vec();
                     read.push((message.partition(), key));
@@ -81,8 +84,12 @@ pub(crate) fn handle(kafka: &KafkaConfig, commands: usize, batch: usize) -> Resu
         producer.commit_transaction(TIMEOUT)?;
         done += read.len();
     }
-    let seconds = first.context("nothing came")?.elapsed().as_secs_f64();
-    Ok(f64::from(u32::try_from(commands)?) / seconds)
+    let (begin, spent) = first.context("nothing came")?;
+    let commands = f64::from(u32::try_from(commands)?);
+    Ok(Passed {
+        rate: commands / begin.elapsed().as_secs_f64(),
+        each: Cpu::each(spent, commands),
+    })
 }
 
 /// Seconds to read events and outcomes without looking into them.

@@ -7,10 +7,12 @@
 //! - [`ours`]: the command handler, in this process
 //! - [`bare`]: the same loop without a framework, states, schemas or checks
 //! - [`takeover`]: handlers in processes that are killed, and how long their partitions stand still
+//! - [`cpu`]: CPU time, of us and of the servers: it can be compared even where the clock cannot
 //!
 //! To measure something else: a subcommand, and its limit.
 
 mod bare;
+mod cpu;
 mod load;
 mod memory;
 mod ours;
@@ -56,6 +58,14 @@ struct Handler {
     workers: u32,
 }
 
+/// How a loop has passed its commands.
+struct Passed {
+    /// Commands in a second.
+    rate: f64,
+    /// What each of them cost.
+    each: cpu::Cpu,
+}
+
 fn main() -> Result<()> {
     let runtime = tokio::runtime::Runtime::new()?;
     match Bench::parse() {
@@ -68,7 +78,7 @@ fn main() -> Result<()> {
 fn handler(runtime: &tokio::runtime::Runtime, options: &Handler) -> Result<()> {
     let servers = infra::Servers::throwaway()?;
     println!(
-        "round | handler, commands/s | bare, commands/s | ratio | restart, s | bare read, s | MiB in use"
+        "round | handler, commands/s | CPU µs each, servers' | bare, commands/s | CPU µs each, servers' | ratio | restart, s | bare read, s | MiB in use"
     );
     for round in 1..=options.rounds {
         let kafka = KafkaConfig {
@@ -87,8 +97,14 @@ fn handler(runtime: &tokio::runtime::Runtime, options: &Handler) -> Result<()> {
             let restart = ours::restart(&kafka, options).await?;
             let read = bare::read(&kafka)?;
             println!(
-                "{round:5} | {handled:19.0} | {bare:16.0} | {:5.2} | {:10.2} | {:12.2} | {before} -> {}",
-                handled / bare,
+                "{round:5} | {:19.0} | {:11.1}, {:8.1} | {:16.0} | {:11.1}, {:8.1} | {:5.2} | {:10.2} | {:12.2} | {before} -> {}",
+                handled.rate,
+                handled.each.ours,
+                handled.each.servers,
+                bare.rate,
+                bare.each.ours,
+                bare.each.servers,
+                handled.rate / bare.rate,
                 restart.seconds,
                 read,
                 restart.memory,

@@ -13,10 +13,11 @@ use rdkafka::{Offset, TopicPartitionList};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Handler, memory};
+use crate::cpu::Cpu;
+use crate::{Handler, Passed, memory};
 
 /// How often it is looked whether something has come.
-const LOOK: Duration = Duration::from_millis(10);
+const LOOK: Duration = Duration::from_millis(20);
 
 #[derive(clap::Parser)]
 struct Flags {
@@ -72,18 +73,28 @@ impl Running {
     }
 }
 
-/// Commands decided in a second, from when the handler is ready.
-pub(crate) async fn handle(kafka: &KafkaConfig, options: &Handler, commands: usize) -> Result<f64> {
+/// Commands decided, from when the handler is ready.
+pub(crate) async fn handle(
+    kafka: &KafkaConfig,
+    options: &Handler,
+    commands: usize,
+) -> Result<Passed> {
+    let group = kafka.topics(&catalog::PRODUCT).handler_group().to_owned();
+    let watcher: BaseConsumer = kafka.client_config().set("group.id", group).create()?;
     let running = start(kafka, options);
     running.ready().await;
-    let begin = Instant::now();
-    let group = kafka.topics(&catalog::PRODUCT).handler_group().to_owned();
-    while handled(kafka, &group)? < commands {
+    let (begin, spent) = (Instant::now(), Cpu::spent());
+    while handled(kafka, &watcher)? < commands {
         tokio::time::sleep(LOOK).await;
     }
     let seconds = begin.elapsed().as_secs_f64();
+    let commands = f64::from(u32::try_from(commands)?);
+    let each = Cpu::each(spent, commands);
     running.stop().await?;
-    Ok(f64::from(u32::try_from(commands)?) / seconds)
+    Ok(Passed {
+        rate: commands / seconds,
+        each,
+    })
 }
 
 /// From the start of a handler until it is ready.
@@ -97,12 +108,11 @@ pub(crate) async fn restart(kafka: &KafkaConfig, options: &Handler) -> Result<Re
 }
 
 /// How far the group has come, over all partitions.
-fn handled(kafka: &KafkaConfig, group: &str) -> Result<usize> {
+fn handled(kafka: &KafkaConfig, watcher: &BaseConsumer) -> Result<usize> {
     let topics = kafka.topics(&catalog::PRODUCT);
-    let consumer: BaseConsumer = kafka.client_config().set("group.id", group).create()?;
     let mut asked = TopicPartitionList::new();
     asked.add_partition_range(topics.commands(), 0, catalog::PRODUCT.partitions - 1);
-    let answered = consumer
+    let answered = watcher
         .committed_offsets(asked, Duration::from_secs(10))
         .context("cannot ask how far the group has come")?;
     let offsets = answered
