@@ -106,7 +106,7 @@ impl Letter {
         let (mut value, _) = self.row();
         let headers = self.record.headers.iter();
         let headers: Map<String, Value> = headers
-            .map(|(name, value)| (name.clone(), shown::text(value).into()))
+            .map(|(name, value)| (name.to_owned(), shown::text(value).into()))
             .collect();
         if let Value::Object(shown) = &mut value {
             shown.insert("headers".to_owned(), headers.into());
@@ -118,7 +118,5 @@ impl Letter {
 
 /// The last header of a name, as text.
 fn header(record: &Record, name: &str) -> Option<String> {
-    let mut headers = record.headers.iter().rev();
-    let (_, value) = headers.find(|(known, _)| known == name)?;
-    Some(shown::text(value))
+    Some(shown::text(record.headers.last(name)?))
 }

@@ -8,7 +8,7 @@ use chrono::{SecondsFormat, Utc};
 use factline::id;
 use factline_kafka::reading::partitions;
 use factline_kafka::topics::partition_of;
-use factline_kafka::{KafkaConfig, Record, Topics};
+use factline_kafka::{Headers, KafkaConfig, Record, Topics};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use serde_json::json;
@@ -39,8 +39,6 @@ pub(super) struct Mender {
     producer: FutureProducer,
 }
 
-type Headers = Vec<(String, Vec<u8>)>;
-
 impl Mender {
     pub(super) fn new(kafka: &KafkaConfig, topics: Topics, actor: String) -> Result<Self> {
         let producer = kafka
@@ -65,10 +63,8 @@ impl Mender {
             .operation
             .with_context(|| format!("{} does not name its operation", letter.key))?;
         let operation = id::retry(failed, &letter.key);
-        let own = |(name, _): &&(String, Vec<u8>)| {
-            !name.starts_with(PREFIX) && !REPLACED.contains(&name.as_str())
-        };
-        let mut headers: Headers = letter.record.headers.iter().filter(own).cloned().collect();
+        let own = |(name, _): &(&str, &[u8])| !name.starts_with(PREFIX) && !REPLACED.contains(name);
+        let mut headers: Headers = letter.record.headers.iter().filter(own).collect();
         let new = [
             ("ce_id", operation.to_string()),
             ("ce_operation", operation.to_string()),
@@ -77,13 +73,13 @@ impl Mender {
             ("ce_actor", self.actor.clone()),
             ("ce_retryof", failed.to_string()),
         ];
-        headers.extend(new.map(bytes));
+        headers.extend(new);
         let key = letter
             .record
             .headers
             .iter()
-            .find(|(name, _)| name == "deadletter_key")
-            .map(|(_, key)| key.clone())
+            .find(|(name, _)| *name == "deadletter_key")
+            .map(|(_, key)| key.to_vec())
             .with_context(|| {
                 format!(
                     "{} was sent without a key: it cannot be sent again",
@@ -129,9 +125,7 @@ impl Mender {
             ("deadletter_markedby", self.actor.clone()),
             ("deadletter_markedat", now()),
         ];
-        marked
-            .headers
-            .extend(mark.into_iter().chain(more).map(bytes));
+        marked.headers.extend(mark.into_iter().chain(more));
         self.append(&marked).await?;
         Ok(())
     }
@@ -143,7 +137,7 @@ impl Mender {
             .headers
             .iter()
             .fold(headers, |headers, (key, value)| {
-                let value = Some(value.as_slice());
+                let value = Some(value);
                 headers.insert(Header { key, value })
             });
         let key = record.key.clone().unwrap_or_default();
@@ -162,10 +156,6 @@ impl Mender {
             record.topic, delivery.partition, delivery.offset
         ))
     }
-}
-
-fn bytes((name, value): (&str, String)) -> (String, Vec<u8>) {
-    (name.to_owned(), value.into_bytes())
 }
 
 fn now() -> String {

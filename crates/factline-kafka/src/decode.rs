@@ -1,6 +1,6 @@
 //! From a record's bytes to a message, the registry's schema in between.
 
-use factline::avro;
+use factline::avro::{self, Codec};
 use factline::envelope::{Envelope, InvalidEnvelope};
 use factline::{Messages, Outcome};
 
@@ -61,11 +61,32 @@ pub async fn value<M: Messages>(
 ) -> Result<M, Error> {
     let (id, datum) = frame::read(record.value.as_deref().ok_or(Error::NoValue)?)?;
     let codec = registry.codec(id).await?;
+    by_codec(&codec, envelope, datum)
+}
+
+/// Decodes a record as [`message`] does, for a thread of its own: it only waits, on the runtime, for a schema that was
+/// not seen before.
+pub fn message_blocking<M: Messages>(
+    registry: &Registry,
+    runtime: &tokio::runtime::Handle,
+    record: &Record,
+) -> Result<(Envelope, M), Error> {
+    let envelope = record.envelope()?;
+    let (id, datum) = frame::read(record.value.as_deref().ok_or(Error::NoValue)?)?;
+    let codec = match registry.known_codec(id) {
+        Some(codec) => codec,
+        None => runtime.block_on(registry.codec(id))?,
+    };
+    let message = by_codec(&codec, &envelope, datum)?;
+    Ok((envelope, message))
+}
+
+fn by_codec<M: Messages>(codec: &Codec, envelope: &Envelope, datum: &[u8]) -> Result<M, Error> {
     if codec.record() != envelope.record {
         let (header, schema) = (envelope.record.clone(), codec.record().to_owned());
         return Err(Error::OtherRecord { header, schema });
     }
-    Ok(M::decode(&envelope.record, &codec, datum)?)
+    Ok(M::decode(&envelope.record, codec, datum)?)
 }
 
 /// Decodes a record as an outcome.

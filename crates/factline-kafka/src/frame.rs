@@ -20,10 +20,20 @@ pub enum Error {
 /// Frames a datum.
 pub fn write(schema_id: i32, datum: &[u8]) -> Vec<u8> {
     let mut value = Vec::with_capacity(5 + datum.len());
-    value.push(0);
-    value.extend_from_slice(&schema_id.to_be_bytes());
+    value.extend_from_slice(&head(schema_id));
     value.extend_from_slice(datum);
     value
+}
+
+/// Frames a datum where it is.
+pub fn put_before(schema_id: i32, mut datum: Vec<u8>) -> Vec<u8> {
+    datum.splice(0..0, head(schema_id));
+    datum
+}
+
+fn head(schema_id: i32) -> [u8; 5] {
+    let [a, b, c, d] = schema_id.to_be_bytes();
+    [0, a, b, c, d]
 }
 
 /// The schema's id and the datum.
@@ -44,6 +54,7 @@ mod tests {
     #[test]
     fn a_frame_reads_back() {
         assert_eq!(read(&write(258, b"datum")), Ok((258, &b"datum"[..])));
+        assert_eq!(put_before(258, b"datum".to_vec()), write(258, b"datum"));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! - [`config`], [`security`]: how a process finds Kafka and is let in
 //! - [`topics`], [`provision`], [`plan`]: what exists, under which names, with which settings
 //! - [`trim`]: deletes commands that were handled
-//! - [`registry`], [`frame`], [`decode`], [`record`]: from bytes to messages and back
+//! - [`registry`], [`frame`], [`decode`], [`record`], [`headers`]: from bytes to messages and back
 //! - [`handler`]: the command handler
 //! - [`reaction`], [`policy`], [`member`], [`condition`]: what is done about facts, at least once, and what policies ask for, once in effect
 //! - [`reading`], [`history`]: what stands on a topic, and what happened to one aggregate, for tools
@@ -15,6 +15,7 @@ pub mod config;
 pub mod decode;
 pub mod frame;
 pub mod handler;
+pub mod headers;
 pub mod history;
 pub mod identity;
 pub mod member;
@@ -32,6 +33,7 @@ pub mod topics;
 pub mod trim;
 
 pub use config::KafkaConfig;
+pub use headers::Headers;
 pub use record::Record;
 pub use registry::Registry;
 pub use security::KafkaSecurity;

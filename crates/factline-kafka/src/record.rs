@@ -7,6 +7,8 @@ use factline::{Timestamp, id};
 use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
 use uuid::Uuid;
 
+use crate::headers::Headers;
+
 /// One record of a topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
@@ -21,7 +23,7 @@ pub struct Record {
     /// The key's bytes.
     pub key: Option<Vec<u8>>,
     /// Headers in their order.
-    pub headers: Vec<(String, Vec<u8>)>,
+    pub headers: Headers,
     /// The value's bytes; none is a tombstone.
     pub value: Option<Vec<u8>>,
 }
@@ -29,11 +31,7 @@ pub struct Record {
 impl Record {
     /// The envelope in the headers.
     pub fn envelope(&self) -> Result<Envelope, InvalidEnvelope> {
-        Envelope::from_headers(
-            self.headers
-                .iter()
-                .map(|(name, value)| (name.as_str(), value.as_slice())),
-        )
+        Envelope::from_headers(self.headers.iter())
     }
 
     /// The operation that the record belongs to, even where its envelope cannot be read: then its `ce_operation`,
@@ -41,8 +39,8 @@ impl Record {
     /// command that nobody can read still ends under one id.
     pub fn operation(&self) -> Uuid {
         let named = |name: &str| {
-            let header = self.headers.iter().rev().find(|(known, _)| known == name)?;
-            std::str::from_utf8(&header.1).ok()?.parse().ok()
+            let value = self.headers.last(name)?;
+            std::str::from_utf8(value).ok()?.parse().ok()
         };
         named("ce_operation")
             .or_else(|| named("ce_id"))
@@ -51,12 +49,8 @@ impl Record {
 
     /// Bytes of key, headers and value.
     pub fn size(&self) -> usize {
-        let headers: usize = self
-            .headers
-            .iter()
-            .map(|(name, value)| name.len() + value.len())
-            .sum();
-        self.key.as_ref().map_or(0, Vec::len) + headers + self.value.as_ref().map_or(0, Vec::len)
+        let [key, value] = [&self.key, &self.value].map(|bytes| bytes.as_ref().map_or(0, Vec::len));
+        key + self.headers.size() + value
     }
 
     /// Where the record stands, as error texts and `ce_commandposition` have it: `topic/partition@offset`.
@@ -85,17 +79,13 @@ impl From<&BorrowedMessage<'_>> for Record {
     }
 }
 
-fn headers(message: &BorrowedMessage<'_>) -> Vec<(String, Vec<u8>)> {
-    let Some(headers) = message.headers() else {
-        return Vec::new();
+fn headers(message: &BorrowedMessage<'_>) -> Headers {
+    let Some(native) = message.headers() else {
+        return Headers::default();
     };
+    let mut headers = Headers::with_capacity(native.count());
+    for header in native.iter() {
+        headers.push(header.key, header.value.unwrap_or_default());
+    }
     headers
-        .iter()
-        .map(|header| {
-            (
-                header.key.to_owned(),
-                header.value.unwrap_or_default().to_vec(),
-            )
-        })
-        .collect()
 }

@@ -260,8 +260,7 @@ impl Batch {
 
 /// The event's number in its partition, read without the rest of the envelope, which is the sink's matter.
 fn sequence(record: &Record) -> Option<u64> {
-    let header = |(name, _): &&(String, Vec<u8>)| name == "ce_partitionsequence";
-    let (_, value) = record.headers.iter().rev().find(header)?;
+    let value = record.headers.last("ce_partitionsequence")?;
     std::str::from_utf8(value).ok()?.parse().ok()
 }
 

@@ -50,6 +50,10 @@ pub enum Error {
     },
 }
 
+/// Bytes that most datums do not exceed, with room for a frame: they are written field by field, and growing with each
+/// costs more than the fields.
+const USUAL: usize = 512;
+
 /// A schema, ready to write and read datums of its record.
 pub struct Codec {
     record: String,
@@ -93,12 +97,14 @@ impl Codec {
 
     /// Writes a value as a datum.
     pub fn encode<T: Serialize>(&self, value: &T) -> Result<Vec<u8>, Error> {
-        self.writer
-            .write_ser_to_vec(value)
-            .map_err(|source| Error::Encode {
+        let mut datum = Vec::with_capacity(USUAL);
+        match self.writer.write_ser(&mut datum, value) {
+            Ok(_) => Ok(datum),
+            Err(source) => Err(Error::Encode {
                 record: self.record.clone(),
                 source: Box::new(source),
-            })
+            }),
+        }
     }
 
     /// Reads a value from a datum that this schema wrote. Fields that the type has and the schema lacks take the

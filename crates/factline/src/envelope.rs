@@ -2,13 +2,15 @@
 //!
 //! On the wire an envelope is a set of record headers in the binary mode of the CloudEvents 1.0 Kafka binding:
 //! the attributes of the specification and, as extensions, ours. All values are text. `docs/wire-format.md` holds the table.
-//! To add a header: a field here, a line in [`Envelope::to_headers`] and one in [`Envelope::from_headers`]; a
+//! To add a header: a field here, a line in [`Envelope::write_headers`], and its name in [`Envelope::from_headers`]; a
 //! reader that does not know it passes it over.
 
+use std::fmt::Write as _;
 use std::str::FromStr;
 
-use chrono::SecondsFormat;
+use chrono::{Datelike as _, NaiveDate, SecondsFormat, Timelike as _};
 use uuid::Uuid;
+use uuid::fmt::Hyphenated;
 
 use crate::Timestamp;
 
@@ -133,62 +135,74 @@ impl Envelope {
 
     /// The headers, absent fields left out.
     pub fn to_headers(&self) -> Vec<(&'static str, String)> {
-        let mut headers = vec![
-            ("ce_specversion", "1.0".to_owned()),
-            ("ce_id", self.id.to_string()),
-            ("ce_type", self.record.clone()),
-            ("ce_source", self.source.clone()),
-            ("ce_subject", self.subject.clone()),
-            ("ce_time", instant(self.time)),
-            ("content-type", "application/avro".to_owned()),
-            ("ce_operation", self.operation.to_string()),
-            ("ce_correlationid", self.correlation.to_string()),
-            ("ce_causationid", self.causation.to_string()),
-            ("ce_actor", self.actor.clone()),
-            ("ce_origintime", instant(self.origin_time)),
-        ];
-        let optional = [
-            ("ce_sequence", self.sequence.map(|value| value.to_string())),
-            (
-                "ce_partitionsequence",
-                self.partition_sequence.map(|value| value.to_string()),
-            ),
-            (
-                "ce_rootoperation",
-                self.root_operation.map(|value| value.to_string()),
-            ),
-            (
-                "ce_parentoperation",
-                self.parent_operation.map(|value| value.to_string()),
-            ),
-            ("ce_processtype", self.process_type.clone()),
-            ("ce_processid", self.process_id.clone()),
-            ("ce_opens", self.opens.clone()),
-            (
-                "ce_concludes",
-                self.concludes.map(|value| value.to_string()),
-            ),
-            (
-                "ce_timetolive",
-                self.time_to_live_ms.map(|value| value.to_string()),
-            ),
-            (
-                "ce_expectedversion",
-                self.expected_version.map(|value| value.to_string()),
-            ),
-            ("ce_idempotencyscope", self.idempotency_scope.clone()),
-            ("ce_idempotencyprint", self.idempotency_fingerprint.clone()),
-            ("ce_commandposition", self.command_position.clone()),
-            ("ce_position", self.position.clone()),
-            ("ce_traceparent", self.traceparent.clone()),
-            ("ce_retryof", self.retry_of.map(|value| value.to_string())),
-        ];
-        headers.extend(
-            optional
-                .into_iter()
-                .filter_map(|(name, value)| value.map(|value| (name, value))),
-        );
+        let mut headers = Vec::with_capacity(16);
+        self.write_headers(|name, value| headers.push((name, value.to_owned())));
         headers
+    }
+
+    /// The same without a text of its own for each: a handler writes two records for a command.
+    pub fn write_headers(&self, mut write: impl FnMut(&'static str, &str)) {
+        let mut room = Room::new();
+        write("ce_specversion", "1.0");
+        write("ce_id", room.id(self.id));
+        write("ce_type", &self.record);
+        write("ce_source", &self.source);
+        write("ce_subject", &self.subject);
+        write("ce_time", room.instant(self.time));
+        write("content-type", "application/avro");
+        write("ce_operation", room.id(self.operation));
+        write("ce_correlationid", room.id(self.correlation));
+        write("ce_causationid", room.id(self.causation));
+        write("ce_actor", &self.actor);
+        write("ce_origintime", room.instant(self.origin_time));
+        if let Some(sequence) = self.sequence {
+            write("ce_sequence", room.number(sequence));
+        }
+        if let Some(sequence) = self.partition_sequence {
+            write("ce_partitionsequence", room.number(sequence));
+        }
+        if let Some(operation) = self.root_operation {
+            write("ce_rootoperation", room.id(operation));
+        }
+        if let Some(operation) = self.parent_operation {
+            write("ce_parentoperation", room.id(operation));
+        }
+        if let Some(process) = &self.process_type {
+            write("ce_processtype", process);
+        }
+        if let Some(process) = &self.process_id {
+            write("ce_processid", process);
+        }
+        if let Some(command) = &self.opens {
+            write("ce_opens", command);
+        }
+        if let Some(operation) = self.concludes {
+            write("ce_concludes", room.id(operation));
+        }
+        if let Some(milliseconds) = self.time_to_live_ms {
+            write("ce_timetolive", room.number(milliseconds));
+        }
+        if let Some(version) = self.expected_version {
+            write("ce_expectedversion", room.number(version));
+        }
+        if let Some(scope) = &self.idempotency_scope {
+            write("ce_idempotencyscope", scope);
+        }
+        if let Some(print) = &self.idempotency_fingerprint {
+            write("ce_idempotencyprint", print);
+        }
+        if let Some(place) = &self.command_position {
+            write("ce_commandposition", place);
+        }
+        if let Some(position) = &self.position {
+            write("ce_position", position);
+        }
+        if let Some(parent) = &self.traceparent {
+            write("ce_traceparent", parent);
+        }
+        if let Some(operation) = self.retry_of {
+            write("ce_retryof", room.id(operation));
+        }
     }
 
     /// Reads headers. A foreign producer of commands needs `ce_id`, `ce_type`, `ce_source`, `ce_subject` and
@@ -196,96 +210,250 @@ impl Envelope {
     pub fn from_headers<'a>(
         headers: impl Iterator<Item = (&'a str, &'a [u8])>,
     ) -> Result<Self, InvalidEnvelope> {
-        let headers = Headers(headers.collect());
-        let id = headers.required("ce_id", "a UUID")?;
-        let time = headers
-            .instant("ce_time")?
-            .ok_or(InvalidEnvelope::Missing { name: "ce_time" })?;
-        let operation = headers.parsed("ce_operation", "a UUID")?.unwrap_or(id);
+        let mut found = Headers::default();
+        for (name, value) in headers {
+            // Of several with one name the last counts.
+            if let Some(place) = found.place(name) {
+                *place = Some(value);
+            }
+        }
+        let id = required("ce_id", found.id, "a UUID")?;
+        let time =
+            instant("ce_time", found.time)?.ok_or(InvalidEnvelope::Missing { name: "ce_time" })?;
+        let operation = uuid("ce_operation", found.operation)?;
+        let operation = operation.unwrap_or(id);
         Ok(Self {
             id,
-            record: headers.required("ce_type", "text")?,
-            source: headers.required("ce_source", "text")?,
-            subject: headers.required("ce_subject", "text")?,
+            record: required("ce_type", found.record, "text")?,
+            source: required("ce_source", found.source, "text")?,
+            subject: required("ce_subject", found.subject, "text")?,
             time,
-            sequence: headers.parsed("ce_sequence", "a whole number")?,
-            partition_sequence: headers.parsed("ce_partitionsequence", "a whole number")?,
+            sequence: number("ce_sequence", found.sequence)?,
+            partition_sequence: number("ce_partitionsequence", found.partition_sequence)?,
             operation,
-            root_operation: headers.parsed("ce_rootoperation", "a UUID")?,
-            parent_operation: headers.parsed("ce_parentoperation", "a UUID")?,
-            process_type: headers.parsed("ce_processtype", "text")?,
-            process_id: headers.parsed("ce_processid", "text")?,
-            opens: headers.parsed("ce_opens", "text")?,
-            concludes: headers.parsed("ce_concludes", "a UUID")?,
-            correlation: headers
-                .parsed("ce_correlationid", "a UUID")?
-                .unwrap_or(operation),
-            causation: headers.parsed("ce_causationid", "a UUID")?.unwrap_or(id),
-            actor: headers
-                .parsed("ce_actor", "text")?
-                .unwrap_or_else(|| ANONYMOUS.to_owned()),
-            origin_time: headers.instant("ce_origintime")?.unwrap_or(time),
-            time_to_live_ms: headers.parsed("ce_timetolive", "a whole number")?,
-            expected_version: headers.parsed("ce_expectedversion", "a whole number")?,
-            idempotency_scope: headers.parsed("ce_idempotencyscope", "text")?,
-            idempotency_fingerprint: headers.parsed("ce_idempotencyprint", "text")?,
-            command_position: headers.parsed("ce_commandposition", "text")?,
-            position: headers.parsed("ce_position", "text")?,
-            traceparent: headers.parsed("ce_traceparent", "text")?,
-            retry_of: headers.parsed("ce_retryof", "a UUID")?,
+            root_operation: uuid("ce_rootoperation", found.root_operation)?,
+            parent_operation: uuid("ce_parentoperation", found.parent_operation)?,
+            process_type: text("ce_processtype", found.process_type)?,
+            process_id: text("ce_processid", found.process_id)?,
+            opens: text("ce_opens", found.opens)?,
+            concludes: uuid("ce_concludes", found.concludes)?,
+            correlation: uuid("ce_correlationid", found.correlation)?.unwrap_or(operation),
+            causation: uuid("ce_causationid", found.causation)?.unwrap_or(id),
+            actor: text("ce_actor", found.actor)?.unwrap_or_else(|| ANONYMOUS.to_owned()),
+            origin_time: instant("ce_origintime", found.origin_time)?.unwrap_or(time),
+            time_to_live_ms: number("ce_timetolive", found.time_to_live)?,
+            expected_version: number("ce_expectedversion", found.expected_version)?,
+            idempotency_scope: text("ce_idempotencyscope", found.idempotency_scope)?,
+            idempotency_fingerprint: text("ce_idempotencyprint", found.idempotency_print)?,
+            command_position: text("ce_commandposition", found.command_position)?,
+            position: text("ce_position", found.position)?,
+            traceparent: text("ce_traceparent", found.traceparent)?,
+            retry_of: uuid("ce_retryof", found.retry_of)?,
         })
     }
 }
 
-/// RFC 3339 in UTC with microseconds, the finest that every store here keeps.
-fn instant(time: Timestamp) -> String {
-    time.to_rfc3339_opts(SecondsFormat::Micros, true)
+/// Room for one value at a time, as text.
+struct Room {
+    id: [u8; Hyphenated::LENGTH],
+    text: String,
 }
 
-/// Headers by name; of several with one name the last counts.
-struct Headers<'a>(Vec<(&'a str, &'a [u8])>);
-
-impl Headers<'_> {
-    fn text(&self, name: &'static str) -> Result<Option<&str>, InvalidEnvelope> {
-        let Some((_, value)) = self.0.iter().rev().find(|(known, _)| *known == name) else {
-            return Ok(None);
-        };
-        std::str::from_utf8(value)
-            .map(Some)
-            .map_err(|_| InvalidEnvelope::Malformed {
-                name,
-                expected: "UTF-8",
-            })
+impl Room {
+    fn new() -> Self {
+        Self {
+            id: [0; Hyphenated::LENGTH],
+            text: String::with_capacity(32),
+        }
     }
 
-    fn parsed<T: FromStr>(
-        &self,
-        name: &'static str,
-        expected: &'static str,
-    ) -> Result<Option<T>, InvalidEnvelope> {
-        let malformed = InvalidEnvelope::Malformed { name, expected };
-        self.text(name)?
-            .map(|text| text.parse().map_err(|_| malformed))
-            .transpose()
+    fn id(&mut self, id: Uuid) -> &str {
+        id.hyphenated().encode_lower(&mut self.id)
     }
 
-    fn required<T: FromStr>(
-        &self,
-        name: &'static str,
-        expected: &'static str,
-    ) -> Result<T, InvalidEnvelope> {
-        self.parsed(name, expected)?
-            .ok_or(InvalidEnvelope::Missing { name })
+    fn number(&mut self, number: u64) -> &str {
+        self.text.clear();
+        // Writing to a text does not fail.
+        let _ = write!(self.text, "{number}");
+        &self.text
     }
 
-    fn instant(&self, name: &'static str) -> Result<Option<Timestamp>, InvalidEnvelope> {
-        let malformed = InvalidEnvelope::Malformed {
-            name,
-            expected: "an RFC 3339 instant",
-        };
-        let parse = |text: &str| Timestamp::from_str(text).map_err(|_| malformed);
-        self.text(name)?.map(parse).transpose()
+    /// RFC 3339 in UTC with microseconds, the finest that every store here keeps.
+    fn instant(&mut self, time: Timestamp) -> &str {
+        self.text.clear();
+        match time.year() {
+            year @ 0..=9999 if time.nanosecond() < 1_000_000_000 => {
+                let text = &mut self.text;
+                digits(text, 4, year.cast_unsigned());
+                for (mark, number) in [('-', time.month()), ('-', time.day())] {
+                    text.push(mark);
+                    digits(text, 2, number);
+                }
+                let clock = [
+                    ('T', time.hour()),
+                    (':', time.minute()),
+                    (':', time.second()),
+                ];
+                for (mark, number) in clock {
+                    text.push(mark);
+                    digits(text, 2, number);
+                }
+                text.push('.');
+                digits(text, 6, time.nanosecond() / 1000);
+                text.push('Z');
+            }
+            _ => self.text = time.to_rfc3339_opts(SecondsFormat::Micros, true),
+        }
+        &self.text
     }
+}
+
+/// Appends a number with so many digits.
+fn digits(text: &mut String, count: u32, number: u32) {
+    for place in (0..count).rev() {
+        let digit = number / 10_u32.pow(place) % 10;
+        text.push(char::from_digit(digit, 10).unwrap_or('0'));
+    }
+}
+
+/// The values that were found, each under its name.
+#[derive(Default)]
+struct Headers<'a> {
+    id: Option<&'a [u8]>,
+    record: Option<&'a [u8]>,
+    source: Option<&'a [u8]>,
+    subject: Option<&'a [u8]>,
+    time: Option<&'a [u8]>,
+    sequence: Option<&'a [u8]>,
+    partition_sequence: Option<&'a [u8]>,
+    operation: Option<&'a [u8]>,
+    root_operation: Option<&'a [u8]>,
+    parent_operation: Option<&'a [u8]>,
+    process_type: Option<&'a [u8]>,
+    process_id: Option<&'a [u8]>,
+    opens: Option<&'a [u8]>,
+    concludes: Option<&'a [u8]>,
+    correlation: Option<&'a [u8]>,
+    causation: Option<&'a [u8]>,
+    actor: Option<&'a [u8]>,
+    origin_time: Option<&'a [u8]>,
+    time_to_live: Option<&'a [u8]>,
+    expected_version: Option<&'a [u8]>,
+    idempotency_scope: Option<&'a [u8]>,
+    idempotency_print: Option<&'a [u8]>,
+    command_position: Option<&'a [u8]>,
+    position: Option<&'a [u8]>,
+    traceparent: Option<&'a [u8]>,
+    retry_of: Option<&'a [u8]>,
+}
+
+impl<'a> Headers<'a> {
+    /// Where the value of a header goes; none for one that is not ours.
+    fn place(&mut self, name: &str) -> Option<&mut Option<&'a [u8]>> {
+        Some(match name {
+            "ce_id" => &mut self.id,
+            "ce_type" => &mut self.record,
+            "ce_source" => &mut self.source,
+            "ce_subject" => &mut self.subject,
+            "ce_time" => &mut self.time,
+            "ce_sequence" => &mut self.sequence,
+            "ce_partitionsequence" => &mut self.partition_sequence,
+            "ce_operation" => &mut self.operation,
+            "ce_rootoperation" => &mut self.root_operation,
+            "ce_parentoperation" => &mut self.parent_operation,
+            "ce_processtype" => &mut self.process_type,
+            "ce_processid" => &mut self.process_id,
+            "ce_opens" => &mut self.opens,
+            "ce_concludes" => &mut self.concludes,
+            "ce_correlationid" => &mut self.correlation,
+            "ce_causationid" => &mut self.causation,
+            "ce_actor" => &mut self.actor,
+            "ce_origintime" => &mut self.origin_time,
+            "ce_timetolive" => &mut self.time_to_live,
+            "ce_expectedversion" => &mut self.expected_version,
+            "ce_idempotencyscope" => &mut self.idempotency_scope,
+            "ce_idempotencyprint" => &mut self.idempotency_print,
+            "ce_commandposition" => &mut self.command_position,
+            "ce_position" => &mut self.position,
+            "ce_traceparent" => &mut self.traceparent,
+            "ce_retryof" => &mut self.retry_of,
+            _ => return None,
+        })
+    }
+}
+
+fn parsed<T>(
+    name: &'static str,
+    value: Option<&[u8]>,
+    expected: &'static str,
+    parse: impl FnOnce(&str) -> Option<T>,
+) -> Result<Option<T>, InvalidEnvelope> {
+    let Some(value) = value else {
+        return Ok(None);
+    };
+    let malformed = |expected| InvalidEnvelope::Malformed { name, expected };
+    let text = std::str::from_utf8(value).map_err(|_| malformed("UTF-8"))?;
+    parse(text).map(Some).ok_or_else(|| malformed(expected))
+}
+
+fn required<T: FromStr>(
+    name: &'static str,
+    value: Option<&[u8]>,
+    expected: &'static str,
+) -> Result<T, InvalidEnvelope> {
+    parsed(name, value, expected, |text| text.parse().ok())?
+        .ok_or(InvalidEnvelope::Missing { name })
+}
+
+fn text(name: &'static str, value: Option<&[u8]>) -> Result<Option<String>, InvalidEnvelope> {
+    parsed(name, value, "text", |text| Some(text.to_owned()))
+}
+
+fn uuid(name: &'static str, value: Option<&[u8]>) -> Result<Option<Uuid>, InvalidEnvelope> {
+    parsed(name, value, "a UUID", |text| text.parse().ok())
+}
+
+fn number(name: &'static str, value: Option<&[u8]>) -> Result<Option<u64>, InvalidEnvelope> {
+    parsed(name, value, "a whole number", |text| text.parse().ok())
+}
+
+fn instant(name: &'static str, value: Option<&[u8]>) -> Result<Option<Timestamp>, InvalidEnvelope> {
+    parsed(name, value, "an RFC 3339 instant", |text| {
+        as_written(text).or_else(|| text.parse().ok())
+    })
+}
+
+/// Reads an instant in the one form in which [`Room::instant`] writes it; any other is read by the library, which takes
+/// ten times as long.
+fn as_written(text: &str) -> Option<Timestamp> {
+    let bytes: &[u8; 27] = text.as_bytes().try_into().ok()?;
+    let marks = [
+        (4, b'-'),
+        (7, b'-'),
+        (10, b'T'),
+        (13, b':'),
+        (16, b':'),
+        (19, b'.'),
+        (26, b'Z'),
+    ];
+    if marks.iter().any(|(place, mark)| bytes[*place] != *mark) {
+        return None;
+    }
+    let number = |range: std::ops::Range<usize>| {
+        bytes[range].iter().try_fold(0, |number: u32, byte| {
+            let digit = byte.checked_sub(b'0').filter(|digit| *digit < 10)?;
+            Some(number * 10 + u32::from(digit))
+        })
+    };
+    let year = number(0..4)?.cast_signed();
+    NaiveDate::from_ymd_opt(year, number(5..7)?, number(8..10)?)?
+        .and_hms_micro_opt(
+            number(11..13)?,
+            number(14..16)?,
+            number(17..19)?,
+            number(20..26)?,
+        )
+        .map(|time| time.and_utc())
 }
 
 #[cfg(test)]
@@ -353,5 +521,36 @@ mod tests {
                 expected: "a whole number"
             })
         );
+    }
+
+    /// What the library writes and reads is what was in the log before.
+    #[test]
+    fn instants_are_written_and_read_as_the_library_does() {
+        let days = (-800_000..3_000_000).step_by(9_973);
+        for time in days.map(|day| Timestamp::UNIX_EPOCH + chrono::TimeDelta::days(day)) {
+            for micros in [0, 1, 86_399_999_999, 45_296_123_456] {
+                let time = time + chrono::TimeDelta::microseconds(micros);
+                let text = time.to_rfc3339_opts(SecondsFormat::Micros, true);
+                assert_eq!(Room::new().instant(time), text);
+                let known = instant("ce_time", Some(text.as_bytes()));
+                assert_eq!(known, Ok(Some(time)), "{text}");
+            }
+        }
+        let others = [
+            "2026-11-25T03:14:01Z",
+            "2026-11-25T03:14:01.5+02:00",
+            "2026-11-25t03:14:01.123456z",
+        ];
+        for text in others {
+            let known = instant("ce_time", Some(text.as_bytes()));
+            assert_eq!(known.ok().flatten(), text.parse().ok(), "{text}");
+        }
+        for text in [
+            "2026-02-30T00:00:00.000000Z",
+            "2026-02-03T24:00:00.000000Z",
+            "2026-02-03T00:00:00.00000xZ",
+        ] {
+            assert!(instant("ce_time", Some(text.as_bytes())).is_err(), "{text}");
+        }
     }
 }

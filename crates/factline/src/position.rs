@@ -4,10 +4,11 @@
 //! sequence* (not its offset: offsets have gaps, and a copied topic would have others). The text form is opaque to
 //! clients: base64url of `topic/partition@sequence#identity`, joined by commas, behind a `1` for this format.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::str::FromStr;
 
 use base64::Engine as _;
+use base64::display::Base64Display;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 /// One partition's event sequence.
@@ -73,17 +74,17 @@ impl Position {
 
 impl fmt::Display for Position {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let points: Vec<String> = self
-            .points
-            .iter()
-            .map(|point| {
-                format!(
-                    "{}/{}@{}#{}",
-                    point.topic, point.partition, point.sequence, point.identity
-                )
-            })
-            .collect();
-        write!(formatter, "1{}", URL_SAFE_NO_PAD.encode(points.join(",")))
+        let mut list = String::with_capacity(64 * self.points.len());
+        for (index, point) in self.points.iter().enumerate() {
+            if index > 0 {
+                list.push(',');
+            }
+            let (topic, partition) = (&point.topic, point.partition);
+            let (sequence, identity) = (point.sequence, &point.identity);
+            write!(list, "{topic}/{partition}@{sequence}#{identity}")?;
+        }
+        let text = Base64Display::new(list.as_bytes(), &URL_SAFE_NO_PAD);
+        write!(formatter, "1{text}")
     }
 }
 

@@ -107,7 +107,7 @@ fn append(kafka: &KafkaConfig, records: Vec<Record>) {
         let sequence = &mut sequences[usize::try_from(record.partition).unwrap()];
         *sequence += 1;
         let mut headers = OwnedHeaders::new();
-        for (key, value) in &record.headers {
+        for (key, value) in record.headers.iter() {
             let value = Some(value);
             headers = headers.insert(Header { key, value });
         }

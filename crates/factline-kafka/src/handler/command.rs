@@ -11,6 +11,7 @@ use super::decision::{self, Decided, Impossible, fits};
 use super::outgoing::{Asked, Outgoing, Wire, outcome_of, unreadable_outcome};
 use super::partition::Overlay;
 use crate::decode;
+use crate::headers::Headers;
 use crate::in_one_line;
 use crate::record::Record;
 use crate::topics::partition_of;
@@ -90,7 +91,7 @@ pub(super) fn handle<A: Aggregate>(
     let attempt = AssertUnwindSafe(|| {
         let read = match fault {
             Some(fault) => Err(fault),
-            None => match runtime.block_on(decode::message::<A::Command>(&wire.registry, record)) {
+            None => match decode::message_blocking::<A::Command>(&wire.registry, runtime, record) {
                 Err(error) if error.is_transient() => return Err(error),
                 read => read.map_err(Fault::Unreadable),
             },
@@ -182,20 +183,23 @@ fn ask<A: Aggregate>(
                 place: asked.place.clone(),
                 ..*asked
             };
-            return decision::refused(wire, overlay, &asked, refusal, now);
+            let stored = overlay.load(&envelope.subject);
+            return decision::refused(wire, overlay, (&asked, stored), refusal, now);
         }
         overlay.scoped(scope, envelope.operation);
     }
     if let Some(late) = late(envelope) {
         let end = (State::TimedOut, "timed_out".to_owned(), late);
-        return decision::ended(wire, overlay, asked, end, now);
+        let stored = overlay.load(&envelope.subject);
+        return decision::ended(wire, overlay, (asked, stored), end, now);
     }
     if let Some(expected) = envelope.expected_version {
-        let actual = overlay.load(&envelope.subject).version;
+        let stored = overlay.load(&envelope.subject);
+        let actual = stored.version;
         if actual != expected {
             let reason = format!("version is {actual}, expected was {expected}");
             let refusal = ("version_conflict".to_owned(), reason);
-            return decision::refused(wire, overlay, asked, refusal, now);
+            return decision::refused(wire, overlay, (asked, stored), refusal, now);
         }
     }
     decision::decide(wire, overlay, asked, command, now)
@@ -260,7 +264,7 @@ fn failed(
         // Then without anything of the command's own: the letter says where it stands.
         let bare = Record {
             key: None,
-            headers: Vec::new(),
+            headers: Headers::default(),
             value: None,
             ..record.clone()
         };

@@ -56,8 +56,9 @@ pub(super) fn decide<A: Aggregate>(
     now: Timestamp,
 ) -> Result<Decided, Impossible> {
     let before = overlay.load(&asked.envelope.subject);
+    let (open, version_before) = (before.open.clone(), before.version);
     let (own, of_workflow);
-    let asked = if let Some(open) = &before.open {
+    let asked = if let Some(open) = &open {
         own = belonging(open, asked.envelope);
         of_workflow = Asked {
             place: asked.place.clone(),
@@ -74,13 +75,13 @@ pub(super) fn decide<A: Aggregate>(
         Ok(decision) => decision,
         Err(rejection) => {
             let refusal = (rejection.code().to_owned(), rejection.to_string());
-            return refused(wire, overlay, asked, refusal, now);
+            return refused(wire, overlay, (asked, before), refusal, now);
         }
     };
     let workflow = decision.workflow().cloned();
     let events = decision.into_events();
     let did = (events.as_slice(), workflow.as_ref());
-    let (mut after, mut outgoing) = happened(wire, overlay, asked, &before, did, now)?;
+    let (mut after, mut outgoing) = happened(wire, overlay, asked, before, did, now)?;
     let (state, conclusion) = match &workflow {
         Some(Workflow::Begins) => (State::Running, None),
         Some(Workflow::Ends(conclusion)) => (State::Completed, Some(conclusion)),
@@ -100,13 +101,13 @@ pub(super) fn decide<A: Aggregate>(
         ..outcome_of(asked, state, now)
     };
     outgoing.push(wire.outcome(asked, &outcome, now)?);
-    if let (Some(conclusion), Some(open)) = (conclusion, &before.open) {
+    if let (Some(conclusion), Some(open)) = (conclusion, &open) {
         outgoing.push(concluded(wire, asked, open, &after, conclusion, now)?);
     }
     if !outgoing.iter().all(fits) {
         return Err(Impossible::TooLarge);
     }
-    if after.version > before.version || asked.kind == OutcomeKind::Deadline {
+    if after.version > version_before || asked.kind == OutcomeKind::Deadline {
         overlay.store(subject, after);
     }
     Ok(Decided { state, outgoing })
@@ -116,23 +117,22 @@ pub(super) fn decide<A: Aggregate>(
 pub(super) fn refused<A: Aggregate>(
     wire: &Wire,
     overlay: &mut Overlay<'_, A>,
-    asked: &Asked<'_>,
+    of: (&Asked<'_>, Stored<A>),
     (code, reason): (String, String),
     now: Timestamp,
 ) -> Result<Decided, Impossible> {
-    ended(wire, overlay, asked, (State::Rejected, code, reason), now)
+    ended(wire, overlay, of, (State::Rejected, code, reason), now)
 }
 
-/// The command comes to its end without an event.
+/// The command comes to its end without an event; the aggregate is as it was loaded.
 pub(super) fn ended<A: Aggregate>(
     wire: &Wire,
     overlay: &mut Overlay<'_, A>,
-    asked: &Asked<'_>,
+    (asked, mut stored): (&Asked<'_>, Stored<A>),
     (state, code, reason): (State, String, String),
     now: Timestamp,
 ) -> Result<Decided, Impossible> {
     let subject = &asked.envelope.subject;
-    let mut stored = overlay.load(subject);
     let outcome = Outcome {
         code: Some(code),
         reason: Some(reason),
@@ -161,7 +161,7 @@ fn happened<A: Aggregate>(
     wire: &Wire,
     overlay: &Overlay<'_, A>,
     asked: &Asked<'_>,
-    before: &Stored<A>,
+    before: Stored<A>,
     (events, workflow): (&[A::Event], Option<&Workflow>),
     now: Timestamp,
 ) -> Result<(Stored<A>, Vec<Outgoing>), Impossible> {
@@ -186,11 +186,12 @@ fn happened<A: Aggregate>(
         }
     };
     let carried = carried(before.open.as_deref(), asked.envelope);
-    let mut after = before.clone();
+    let version_before = before.version;
+    let mut after = before;
     let mut outgoing = Vec::with_capacity(events.len() + 2);
     for (index, event) in events.iter().enumerate() {
         let number = index as u64 + 1;
-        let (version, sequence) = (before.version + number, overlay.sequence() + number);
+        let (version, sequence) = (version_before + number, overlay.sequence() + number);
         let mut envelope = wire.event_envelope(asked, event.record(), version, sequence, now);
         envelope.position.clone_from(&carried);
         if begins && index == 0 {
@@ -311,10 +312,5 @@ pub(super) fn end_of_workflow<A>(
 }
 
 pub(super) fn fits(record: &Outgoing) -> bool {
-    let headers: usize = record
-        .headers
-        .iter()
-        .map(|(name, value)| name.len() + value.len())
-        .sum();
-    record.key.len() + headers + record.value.len() <= LARGEST
+    record.key.len() + record.headers.size() + record.value.len() <= LARGEST
 }

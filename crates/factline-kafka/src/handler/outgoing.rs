@@ -6,6 +6,7 @@ use factline::{Contract, Envelope, Messages, Outcome, Point, Position, Timestamp
 use uuid::Uuid;
 
 use crate::config::KafkaConfig;
+use crate::headers::Headers;
 use crate::record::Record;
 use crate::registry::{self, Registry, SchemaIds};
 use crate::topics::Topics;
@@ -17,7 +18,7 @@ pub(super) struct Outgoing {
     pub(super) topic: String,
     pub(super) partition: i32,
     pub(super) key: Vec<u8>,
-    pub(super) headers: Vec<(String, Vec<u8>)>,
+    pub(super) headers: Headers,
     pub(super) time: Timestamp,
     pub(super) value: Vec<u8>,
 }
@@ -41,6 +42,8 @@ pub struct Wire {
     pub topics: Topics,
     /// The registry, to read what others wrote.
     pub registry: Registry,
+    /// What its events and outcomes say that they come from.
+    source: String,
     /// Identity of the events topic, for positions.
     identity: String,
     events: SchemaIds,
@@ -107,6 +110,7 @@ impl Wire {
         Ok(Self {
             contract,
             topics,
+            source: source(contract.aggregate),
             registry,
             identity,
             events,
@@ -132,7 +136,7 @@ impl Wire {
         Envelope {
             id: id::event(self.contract.aggregate, &envelope.subject, version),
             record: record.to_owned(),
-            source: source(self.contract.aggregate),
+            source: self.source.clone(),
             time: now,
             sequence: Some(version),
             partition_sequence: Some(sequence),
@@ -159,7 +163,7 @@ impl Wire {
             key: envelope.subject.as_bytes().to_vec(),
             headers: headers(envelope),
             time: now,
-            value: frame::write(schema, &event.encode(codec)?),
+            value: frame::put_before(schema, event.encode(codec)?),
         })
     }
 
@@ -175,7 +179,7 @@ impl Wire {
         let envelope = Envelope {
             id: id::outcome(outcome.operation_id, outcome.state.as_str()),
             record: outcome::SCHEMA.name.to_owned(),
-            source: source(self.contract.aggregate),
+            source: self.source.clone(),
             time: now,
             sequence: None,
             partition_sequence: None,
@@ -193,7 +197,7 @@ impl Wire {
             key: envelope.subject.as_bytes().to_vec(),
             headers: headers(&envelope),
             time: now,
-            value: frame::write(schema, &codec.encode(outcome)?),
+            value: frame::put_before(schema, codec.encode(outcome)?),
         })
     }
 
@@ -204,9 +208,9 @@ impl Wire {
         outcome: &Outcome,
         now: Timestamp,
     ) -> Result<Outgoing, avro::Error> {
-        let (source, place) = (source(self.contract.aggregate), record.place());
-        let envelope =
-            Envelope::of_command(outcome.operation_id, &outcome.name, &source, &place, now);
+        let place = record.place();
+        let (operation, source) = (outcome.operation_id, &self.source);
+        let envelope = Envelope::of_command(operation, &outcome.name, source, &place, now);
         let asked = Asked {
             partition: record.partition,
             place: Some(place.clone()),
@@ -232,9 +236,9 @@ impl Wire {
             ("deadletter_code", code.to_owned()),
             ("deadletter_reason", reason.to_owned()),
         ];
-        headers.extend(ours.map(|(name, value)| (name.to_owned(), value.into_bytes())));
+        headers.extend(ours);
         if let Some(key) = &record.key {
-            headers.push(("deadletter_key".to_owned(), key.clone()));
+            headers.push("deadletter_key", key);
         }
         Outgoing {
             topic: self.topics.dead_letters().to_owned(),
@@ -262,15 +266,14 @@ impl Wire {
 pub(super) fn outcome_of(asked: &Asked<'_>, state: State, now: Timestamp) -> Outcome {
     let envelope = asked.envelope;
     let above = envelope.parent_operation.or(envelope.root_operation);
-    Outcome {
-        kind: asked.kind,
-        resource: Some(envelope.subject.clone()),
-        actor: envelope.actor.clone(),
-        parent: above.filter(|above| *above != envelope.operation),
-        retry_of: envelope.retry_of,
-        created_at: envelope.origin_time.timestamp_micros(),
-        ..Outcome::of_command(envelope.operation, &envelope.record, state, now)
-    }
+    let mut outcome = Outcome::of_command(envelope.operation, &envelope.record, state, now);
+    outcome.kind = asked.kind;
+    outcome.resource = Some(envelope.subject.clone());
+    outcome.actor.clone_from(&envelope.actor);
+    outcome.parent = above.filter(|above| *above != envelope.operation);
+    outcome.retry_of = envelope.retry_of;
+    outcome.created_at = envelope.origin_time.timestamp_micros();
+    outcome
 }
 
 /// The outcome of a command that says nothing of itself.
@@ -282,11 +285,10 @@ pub(super) fn unreadable_outcome(record: &Record, now: Timestamp) -> Outcome {
     }
 }
 
-fn headers(envelope: &Envelope) -> Vec<(String, Vec<u8>)> {
-    let headers = envelope.to_headers().into_iter();
+fn headers(envelope: &Envelope) -> Headers {
+    let mut headers = Headers::with_capacity(20);
+    envelope.write_headers(|name, value| headers.push(name, value.as_bytes()));
     headers
-        .map(|(name, value)| (name.to_owned(), value.into_bytes()))
-        .collect()
 }
 
 fn known<'i>(ids: &'i SchemaIds, record: &str) -> Result<(i32, &'i avro::Codec), avro::Error> {

@@ -98,10 +98,10 @@ impl Transactions {
     pub(super) fn send(&self, record: &Outgoing) -> Result<(), Failure> {
         let headers = record.headers.iter().fold(
             OwnedHeaders::new_with_capacity(record.headers.len()),
-            |headers, header| {
+            |headers, (key, value)| {
                 headers.insert(Header {
-                    key: &header.0,
-                    value: Some(&header.1),
+                    key,
+                    value: Some(value),
                 })
             },
         );

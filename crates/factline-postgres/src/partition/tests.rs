@@ -7,10 +7,9 @@ fn record(partition: i32, offset: i64, sequence: u64) -> Record {
         offset,
         timestamp: factline::Timestamp::default(),
         key: None,
-        headers: vec![(
-            "ce_partitionsequence".to_owned(),
-            sequence.to_string().into_bytes(),
-        )],
+        headers: [("ce_partitionsequence", sequence.to_string())]
+            .into_iter()
+            .collect(),
         value: None,
     }
 }

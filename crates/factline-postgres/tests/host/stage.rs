@@ -234,7 +234,7 @@ impl Sink for Written {
             if value == "poison" {
                 return Err(Poison::new(record, "it is poison").into());
             }
-            let (_, sequence) = &record.headers[0];
+            let (_, sequence) = record.headers.iter().next().unwrap();
             let sequence: i64 = String::from_utf8_lossy(sequence).parse().unwrap();
             sqlx::query("insert into stage.written values ($1, $2, $3)")
                 .bind(record.partition)

@@ -177,7 +177,7 @@ pub(super) fn outgoing(
         topic: wire.topics.snapshots().to_owned(),
         partition,
         key,
-        headers: vec![(LINEAGE.to_owned(), lineage.to_string().into_bytes())],
+        headers: [(LINEAGE, lineage.to_string())].into_iter().collect(),
         time: chrono::Utc::now(),
         value,
     }
