@@ -56,6 +56,8 @@ pub enum Checkout {
         total: Option<Money>,
         /// Why.
         trouble: Trouble,
+        /// Whether an order that was placed too late has been recalled: then that there is none was said before it was.
+        recalled: bool,
         /// Until when.
         patience: Patience,
     },

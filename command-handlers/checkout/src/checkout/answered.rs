@@ -21,8 +21,16 @@ impl Checkout {
                 method: process.method.clone(),
                 total,
             }),
-            // Placed when nobody waited for it any more, such as by a dead letter that was sent again.
-            Self::Failed {
+            // Placed when nobody waited for it any more, such as by a dead letter that was sent again. What was to cancel it
+            // may have come before it.
+            Self::Cancelling {
+                process,
+                total: None,
+                trouble,
+                recalled: false,
+                ..
+            }
+            | Self::Failed {
                 process,
                 trouble,
                 recalled: false,
@@ -108,6 +116,7 @@ impl Checkout {
                 total: Some(total),
                 trouble,
                 patience,
+                ..
             } if trouble.cause == Cause::ConfirmationUnanswered => {
                 completed(process, total, *patience)
             }
@@ -156,6 +165,7 @@ impl Checkout {
                 total: None,
                 trouble,
                 patience,
+                ..
             } => failed(process, trouble, *patience),
             Self::Unbegun
             | Self::Placing { .. }
@@ -180,6 +190,10 @@ impl Checkout {
                 process, trouble, ..
             } if trouble.cause == Cause::ConfirmationUnanswered && code == "order_shipped" => {
                 Decision::event(retried(process, Step::ConfirmOrder, ATTEMPTS + 1, "", now))
+            }
+            // Said before it was placed, and heard after: its recall is still to be answered.
+            Self::Cancelling { recalled: true, .. } if code == "order_not_found" => {
+                Decision::nothing()
             }
             Self::Cancelling { .. } => self.order_cancelled(now),
             Self::Unbegun

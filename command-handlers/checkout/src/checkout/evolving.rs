@@ -97,6 +97,7 @@ impl Checkout {
             process,
             total,
             trouble,
+            recalled: false,
             patience: Patience::until(due, patience.concluded),
         }
     }
@@ -131,6 +132,23 @@ impl Checkout {
             ) => Self::Confirming {
                 process,
                 total,
+                patience: patience.again(event.due, event.attempt),
+            },
+            // For the first time again: an order that was placed meanwhile.
+            (
+                Self::Cancelling {
+                    process,
+                    total,
+                    trouble,
+                    patience,
+                    ..
+                },
+                Step::CancelOrder,
+            ) if event.attempt == 1 => Self::Cancelling {
+                process,
+                total,
+                trouble,
+                recalled: true,
                 patience: patience.again(event.due, event.attempt),
             },
             (

@@ -38,6 +38,37 @@ fn an_order_that_is_not_placed_in_time_is_cancelled() {
         .concluding(&Conclusion::timed_out("order_timed_out", reason));
 }
 
+/// It is told so before it is told that there was no order to cancel: the two come from different topics.
+#[test]
+fn an_order_that_is_placed_while_it_is_cancelled_is_recalled() {
+    let reason = "the order was not placed in time";
+    let cause = Cause::OrderTimedOut;
+    let recalled = retried(Step::CancelOrder, 1, reason, 940);
+    let late = [begun(), abandoned(cause, reason, 930)];
+    given::<Checkout>(late.clone())
+        .at(at(910))
+        .when(order_placed())
+        .then([recalled.clone()])
+        .waking(at(940), expire());
+    let after = || given::<Checkout>(late.clone().into_iter().chain([recalled.clone()]));
+    after().when(order_placed()).then_nothing();
+    after()
+        .when(not_cancelled("order_not_found"))
+        .then_nothing();
+    after()
+        .when_due()
+        .then([retried(Step::CancelOrder, 2, reason, 1000)]);
+    after()
+        .when(cancelled())
+        .then([failed(cause, reason)])
+        .concluding(&Conclusion::timed_out("order_timed_out", reason));
+    // Without it, there is none to cancel.
+    given::<Checkout>(late)
+        .when(not_cancelled("order_not_found"))
+        .then([failed(cause, reason)])
+        .concluding(&Conclusion::timed_out("order_timed_out", reason));
+}
+
 #[test]
 fn a_payment_that_is_not_made_in_time_is_called_off_with_its_order() {
     let reason = "the payment was not made in time";
