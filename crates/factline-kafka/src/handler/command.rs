@@ -207,8 +207,12 @@ fn ask<A: Aggregate>(
 
 /// An idempotency scope in the short form in which it is remembered.
 pub(super) fn scope(envelope: &Envelope) -> Option<Uuid> {
-    let scope = envelope.idempotency_scope.as_deref()?;
-    Some(Uuid::new_v5(&Uuid::NAMESPACE_OID, scope.as_bytes()))
+    envelope.idempotency_scope.as_deref().map(short_scope)
+}
+
+/// The same of its text.
+pub(super) fn short_scope(scope: &str) -> Uuid {
+    Uuid::new_v5(&Uuid::NAMESPACE_OID, scope.as_bytes())
 }
 
 /// Why a command is no longer wanted, by the worker's clock.

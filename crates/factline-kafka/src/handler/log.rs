@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 use factline_faults::{Mutant, is};
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::BorrowedMessage;
 use rdkafka::{ClientContext, Offset, TopicPartitionList};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::KafkaConfig;
 use crate::decode;
-use crate::record::Record;
 
 /// Why a restore was broken off; trying again can help.
 #[derive(Debug, thiserror::Error)]
@@ -174,7 +174,7 @@ pub(super) fn read_to(
     topic: &str,
     ends: &Ends,
     stop: &CancellationToken,
-    mut take: impl FnMut(Record) -> Result<(), Error>,
+    mut take: impl FnMut(&BorrowedMessage<'_>) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let mut open: Vec<i32> = ends
         .iter()
@@ -203,7 +203,7 @@ pub(super) fn read_to(
     while !open.is_empty() {
         match consumer.poll(Duration::from_millis(100)) {
             Some(Ok(message)) => {
-                take(Record::from(&message))?;
+                take(&message)?;
                 seen += 1;
                 watch.progressed();
             }

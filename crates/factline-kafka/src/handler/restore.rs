@@ -11,11 +11,13 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Instant;
 
 use chrono::TimeDelta;
-use factline::Aggregate;
+use factline::{Aggregate, Timestamp};
 use factline_faults::{Mutant, is};
 use rdkafka::consumer::Consumer as _;
+use rdkafka::message::{BorrowedMessage, Headers, Message as _};
 use rdkafka::{Offset, TopicPartitionList};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::command;
 use super::log::{self, Ends, Error, log_ends, nobody, read_to};
@@ -122,19 +124,11 @@ pub(super) fn restore<A: Aggregate>(
     count += replay_all(source, &again, &mut restored)?;
 
     let outcome_ends = within_window(kafka, outcomes, outcome_ends, &restored, bounds.window)?;
-    read_to(kafka, outcomes, &outcome_ends, source.stop, |record| {
-        if let Some(Ok(partition)) = restored.get_mut(&record.partition)
+    read_to(kafka, outcomes, &outcome_ends, source.stop, |message| {
+        if let Some(Ok(partition)) = restored.get_mut(&message.partition())
             && !is(Mutant::ForgetDedupe)
         {
-            let envelope = record.envelope().ok();
-            partition.remember(&Remembered {
-                operation: record.operation(),
-                time: record.timestamp,
-                record: envelope
-                    .as_ref()
-                    .map(|envelope| (envelope.id, envelope.subject.as_str())),
-                scope: envelope.as_ref().and_then(command::scope),
-            });
+            remember(partition, message);
         }
         Ok(())
     })?;
@@ -162,7 +156,8 @@ fn replay_all<A: Aggregate>(
     let Source { kafka, wire, .. } = *source;
     source.progress.expect(ends);
     let mut count = 0_u64;
-    read_to(kafka, wire.topics.events(), ends, source.stop, |record| {
+    read_to(kafka, wire.topics.events(), ends, source.stop, |message| {
+        let record = Record::from(message);
         count += 1;
         source.progress.done.fetch_add(1, Ordering::Relaxed);
         if let Some(slot) = restored.get_mut(&record.partition)
@@ -174,6 +169,38 @@ fn replay_all<A: Aggregate>(
         Ok(())
     })?;
     Ok(count)
+}
+
+/// Takes in an outcome. There may be millions of them, so of their headers only those are read that are needed.
+fn remember<A: Aggregate>(partition: &mut Partition<A>, message: &BorrowedMessage<'_>) {
+    // The crate panics on a header whose name is not UTF-8, which a stranger may have written.
+    let read = catch_unwind(AssertUnwindSafe(|| {
+        let (mut id, mut operation, mut subject, mut scope) = (None, None, None, None);
+        for header in message.headers().into_iter().flat_map(Headers::iter) {
+            let place = match header.key {
+                "ce_id" => &mut id,
+                "ce_operation" => &mut operation,
+                "ce_subject" => &mut subject,
+                "ce_idempotencyscope" => &mut scope,
+                _ => continue,
+            };
+            *place = header
+                .value
+                .and_then(|value| std::str::from_utf8(value).ok());
+        }
+        (id, operation, subject, scope)
+    }));
+    let (id, operation, subject, scope) = read.unwrap_or_default();
+    let uuid = |text: Option<&str>| text?.parse::<Uuid>().ok();
+    let time = message.timestamp().to_millis();
+    partition.remember(&Remembered {
+        operation: uuid(operation).unwrap_or_else(|| Record::from(message).operation()),
+        time: time
+            .and_then(Timestamp::from_timestamp_millis)
+            .unwrap_or_default(),
+        record: uuid(id).zip(subject),
+        scope: scope.map(command::short_scope),
+    });
 }
 
 /// Moves the start of each partition's outcomes to the dedupe window: a window before its last event, which is no

@@ -58,7 +58,8 @@ pub(in crate::handler) fn load<A: Aggregate>(
 ) -> Result<HashMap<i32, Loaded<A>>, Error> {
     let topic = wire.topics.snapshots();
     let mut partitions: HashMap<i32, Kept> = HashMap::new();
-    read_to(kafka, topic, snapshots, stop, |record| {
+    read_to(kafka, topic, snapshots, stop, |message| {
+        let record = Record::from(message);
         partitions.entry(record.partition).or_default().take(record);
         Ok(())
     })?;
