@@ -119,8 +119,8 @@ fn logged<T>(record: &Record, value: Option<T>) -> Logged<T> {
 
 fn letter(record: &Record) -> Result<Letter> {
     let header = |name: &str| {
-        let found = record.headers.iter().rev().find(|(known, _)| known == name);
-        let text = found.and_then(|(_, value)| String::from_utf8(value.clone()).ok());
+        let found = record.headers.last(name);
+        let text = found.and_then(|value| String::from_utf8(value.to_vec()).ok());
         text.with_context(|| format!("{} has no {name}", record.place()))
     };
     Ok(Letter {
