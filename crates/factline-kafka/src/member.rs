@@ -19,6 +19,7 @@ use rdkafka::statistics::Statistics;
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, TopicPartitionList};
 
+use crate::condition::Condition;
 use crate::config::KafkaConfig;
 
 /// A partition of a topic.
@@ -199,6 +200,50 @@ pub fn unassign(consumer: &BaseConsumer<Events>, keys: &[Key]) -> KafkaResult<()
         }
     }
     consumer.incremental_unassign(&list)
+}
+
+/// How far `poll` has come in each assigned partition that it has come anywhere in: behind the last record that it has
+/// returned, and behind the markers with which transactions end, which are no records and are never returned.
+pub fn positions(consumer: &BaseConsumer<Events>) -> Vec<(Key, i64)> {
+    let Ok(position) = consumer.position() else {
+        return Vec::new();
+    };
+    let known = position.elements().into_iter().filter_map(|place| {
+        let Offset::Offset(next) = place.offset() else {
+            return None;
+        };
+        Some(((place.topic().to_owned(), place.partition()), next))
+    });
+    known.collect()
+}
+
+/// What the client has measured since the last call, if it has: unread records of each partition. It is also when a host
+/// learns whether brokers are there, and forgets that something could not be read: what still cannot is said again.
+pub fn measured<T: Ord>(
+    consumer: &BaseConsumer<Events>,
+    condition: &mut Condition<T>,
+    (reading, brokers): (T, T),
+) -> Option<HashMap<Key, i64>> {
+    let unread = consumer.context().take_unread()?;
+    condition.set(reading, None);
+    let down = consumer.context().brokers_down();
+    let reason = down.then(|| "no broker can be reached".to_owned());
+    condition.set(brokers, reason);
+    Some(unread)
+}
+
+/// Fetches a partition no further, and says why. It stays ours, so that no other instance runs into the same.
+pub fn stop<T: Ord>(
+    consumer: &BaseConsumer<Events>,
+    condition: &mut Condition<T>,
+    key: &Key,
+    reason: String,
+) {
+    if let Err(error) = unassign(consumer, std::slice::from_ref(key)) {
+        let (topic, partition) = (&key.0, key.1);
+        tracing::warn!(%error, topic, partition, "cannot stop fetching; records are dropped");
+    }
+    condition.stopped(key.clone(), reason);
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use factline::Timestamp;
 use factline_faults::{Point, pause};
 use factline_kafka::{KafkaConfig, Record, in_one_line};
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::consumer::BaseConsumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use sqlx::PgPool;
 use tokio::sync::oneshot;
@@ -156,9 +156,9 @@ impl Host {
             let (batch, stops) = self.partitions.admit(polled);
             self.write(&mut sink, batch).await;
             for (key, stop) in stops {
-                self.stop(key, &stop);
+                self.stop(&key, &stop);
             }
-            self.measure();
+            self.measure().await;
         }
         member::leave(self.consumer);
         Ok(())
@@ -213,7 +213,7 @@ impl Host {
                     for batch in &mut queue {
                         batch.cut(&key, poison.offset);
                     }
-                    self.stop(key, &Stop::Poison(poison));
+                    self.stop(&key, &Stop::Poison(poison));
                 }
                 Err(Failure::Sink(SinkError::Database(error))) if blames_data(&error) => {
                     let rest = batch.split();
@@ -223,7 +223,7 @@ impl Host {
                         for batch in &mut queue {
                             batch.cut(&key, poison.offset);
                         }
-                        self.stop(key, &Stop::Poison(poison));
+                        self.stop(&key, &Stop::Poison(poison));
                     } else {
                         queue.push_front(rest);
                         queue.push_front(batch);
@@ -267,8 +267,8 @@ impl Host {
         Ok(())
     }
 
-    /// Follows a partition no further. The partition stays ours, so that no other instance runs into the same.
-    fn stop(&mut self, key: Key, stop: &Stop) {
+    /// Follows a partition no further, loudly.
+    fn stop(&mut self, key: &Key, stop: &Stop) {
         let why = in_one_line(stop);
         let (topic, partition) = (&key.0, key.1);
         tracing::error!(
@@ -278,12 +278,9 @@ impl Host {
             reason = why,
             "partition is followed no further"
         );
-        self.partitions.stop(&key);
-        self.meters.stopped(&key, true);
-        if let Err(error) = member::unassign(&self.consumer, std::slice::from_ref(&key)) {
-            tracing::warn!(%error, topic, partition, "cannot stop fetching; records are dropped");
-        }
-        self.condition.stopped(key, why);
+        self.partitions.stop(key);
+        self.meters.stopped(key, true);
+        member::stop(&self.consumer, &mut self.condition, key, why);
     }
 
     /// Waits before the next try, longer each time. False if the process is to end.
@@ -307,21 +304,44 @@ impl Host {
         go_on
     }
 
-    /// Hands on what the client has measured since the last call.
-    fn measure(&mut self) {
-        let Some(unread) = self.consumer.context().take_unread() else {
+    /// Hands on what the client has measured since the last call; with it, what lies idle is passed.
+    async fn measure(&mut self) {
+        let troubles = (Trouble::Reading, Trouble::Brokers);
+        let measured = member::measured(&self.consumer, &mut self.condition, troubles);
+        let Some(unread) = measured else {
             return;
         };
-        // What still cannot be read is said again.
-        self.condition.set(Trouble::Reading, None);
-        let down = self.consumer.context().brokers_down();
-        let reason = down.then(|| "no broker can be reached".to_owned());
-        self.condition.set(Trouble::Brokers, reason);
         let now = now();
         for (key, applied) in self.partitions.iter() {
             if let Some(unread) = unread.get(&key) {
                 self.meters.lag(&key, *unread, applied, now);
             }
+        }
+        self.pass_markers().await;
+    }
+
+    /// Moves checkpoints past the markers with which transactions end. They are no records, but a checkpoint that stays
+    /// before one for as long as the topic is kept seems to have missed what was deleted. Whatever is in the way: the
+    /// next turn tries again.
+    async fn pass_markers(&mut self) {
+        let moves = self.partitions.past(&member::positions(&self.consumer));
+        if moves.is_empty() {
+            return;
+        }
+        let owner = &self.follower.owner;
+        let attempt = async {
+            let mut transaction = self.pool.begin().await?;
+            if !checkpoint::advance(&mut transaction, owner, &moves).await? {
+                transaction.rollback().await?;
+                return Ok(false);
+            }
+            transaction.commit().await.map(|()| true)
+        };
+        match tokio::time::timeout(TRANSACTION, attempt).await {
+            Ok(Ok(true)) => self.partitions.advance(moves),
+            Ok(Ok(false)) => self.fall_back().await,
+            Ok(Err(error)) => tracing::debug!(%error, "cannot pass markers for now"),
+            Err(_) => tracing::debug!("cannot pass markers in time"),
         }
     }
 }

@@ -78,6 +78,8 @@ struct Partition {
     applied: Cursor,
     /// As it will be when the batch under way is committed.
     ahead: Cursor,
+    /// Where the consumer said that it was when the partition was begun: of an earlier time.
+    stale: Option<i64>,
     stopped: bool,
 }
 
@@ -99,6 +101,7 @@ impl Partitions {
             contents,
             applied: cursor.clone(),
             ahead: cursor,
+            stale: None,
             stopped,
         };
         let topic = self.0.entry(key.0.clone()).or_default();
@@ -122,6 +125,37 @@ impl Partitions {
         if let Some(partition) = self.get_mut(&key.0, key.1) {
             partition.stopped = true;
         }
+    }
+
+    /// Takes note of where the consumer says that it is before it has fetched anything.
+    pub(crate) fn begun(&mut self, positions: &[(Key, i64)]) {
+        for ((topic, number), position) in positions {
+            if let Some(partition) = self.get_mut(topic, *number) {
+                partition.stale = Some(*position);
+            }
+        }
+    }
+
+    /// The checkpoints' moves past what is no record, by how far the consumer has come. Not while anything of the partition
+    /// is under way; and not of facts, which are kept for ever.
+    pub(crate) fn past(&self, positions: &[(Key, i64)]) -> Vec<Move> {
+        let moves = positions.iter().filter_map(|((topic, number), position)| {
+            let partition = self.0.get(topic)?.get(number)?;
+            let applied = &partition.applied;
+            let idle = partition.ahead == *applied && !partition.stopped;
+            let news = partition.stale != Some(*position) && *position > applied.next_offset;
+            let passes = partition.contents == Contents::Records && idle && news;
+            passes.then(|| Move {
+                topic: topic.clone(),
+                partition: *number,
+                expected_offset: applied.next_offset,
+                to: Cursor {
+                    next_offset: *position,
+                    ..applied.clone()
+                },
+            })
+        });
+        moves.collect()
     }
 
     /// Every assigned partition and its checkpoint.

@@ -288,7 +288,7 @@ impl Host {
         }
     }
 
-    /// Follows a partition no further. It stays ours, so that no other instance runs into the same.
+    /// Follows a partition no further, loudly.
     pub(super) fn stop_partition(&mut self, key: &Key, why: &dyn std::error::Error) {
         let reason = in_one_line(why);
         let (topic, partition) = (&key.0, key.1);
@@ -301,10 +301,7 @@ impl Host {
         );
         self.places.stop(key);
         self.meters.stopped(self.places.stopped());
-        if let Err(error) = member::unassign(&self.consumer, std::slice::from_ref(key)) {
-            tracing::warn!(%error, topic, partition, "cannot stop fetching; records are dropped");
-        }
-        self.condition.stopped(key.clone(), reason);
+        member::stop(&self.consumer, &mut self.condition, key, reason);
     }
 
     /// Commits what was carried out. If it fails, the next turn tries again; meanwhile only more would be repeated.
@@ -340,14 +337,11 @@ impl Host {
 
     /// Hands on what the client has measured since the last call.
     fn measure(&mut self) {
-        let Some(unread) = self.consumer.context().take_unread() else {
+        let troubles = (Trouble::Reading, Trouble::Brokers);
+        let measured = member::measured(&self.consumer, &mut self.condition, troubles);
+        let Some(unread) = measured else {
             return;
         };
-        // What still cannot be read is said again.
-        self.condition.set(Trouble::Reading, None);
-        let down = self.consumer.context().brokers_down();
-        let reason = down.then(|| "no broker can be reached".to_owned());
-        self.condition.set(Trouble::Brokers, reason);
         for key in self.places.following() {
             if let Some(unread) = unread.get(key) {
                 self.meters.lag(key, *unread);
@@ -361,15 +355,9 @@ impl Host {
     /// Moves past the markers with which transactions end. They are no records, but if a group stays before one for as
     /// long as the topic is kept, it seems to have missed what was deleted.
     fn pass_markers(&mut self) {
-        let Ok(position) = self.consumer.position() else {
-            return;
-        };
-        for place in position.elements() {
-            if let Offset::Offset(next) = place.offset() {
-                let key = (place.topic().to_owned(), place.partition());
-                if self.places.wants(&key, next) {
-                    self.places.done(&key, next);
-                }
+        for (key, next) in member::positions(&self.consumer) {
+            if self.places.wants(&key, next) {
+                self.places.done(&key, next);
             }
         }
     }

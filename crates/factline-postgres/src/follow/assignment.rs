@@ -132,9 +132,10 @@ impl Host {
             stops.extend(stop.map(|stop| (key, stop)));
         }
         member::assign(&self.consumer, &starts)?;
+        begun.begun(&member::positions(&self.consumer));
         self.partitions.extend(begun);
         for (key, stop) in stops {
-            self.stop(key, &stop);
+            self.stop(&key, &stop);
         }
         Ok(())
     }

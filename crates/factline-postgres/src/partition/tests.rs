@@ -130,3 +130,36 @@ fn moves_go_from_the_checkpoint_to_the_last_record() {
     assert_eq!((moves[0].expected_offset, moves[0].to.next_offset), (5, 9));
     assert_eq!(moves[0].to.sequence, 4);
 }
+
+#[test]
+fn markers_are_passed_where_nothing_is_under_way() {
+    let mut partitions = Partitions::default();
+    let at = |next_offset| Cursor {
+        next_offset,
+        sequence: 0,
+        event_time: Some(factline::Timestamp::default()),
+    };
+    for partition in 0..4 {
+        partitions.insert(&key(partition), Contents::Records, at(4), partition == 1);
+    }
+    partitions.insert(&key(4), Contents::Events, at(4), false);
+    // Of partition 3 the consumer still says where it was before.
+    partitions.begun(&[(key(3), 9)]);
+    let (batch, _) = partitions.admit(vec![record(2, 4, 0)]);
+    let positions: Vec<_> = (0..5).map(|partition| (key(partition), 9)).collect();
+    let moves = partitions.past(&positions);
+    let expected = Move {
+        topic: key(0).0,
+        partition: 0,
+        expected_offset: 4,
+        to: at(9),
+    };
+    assert_eq!(moves, std::slice::from_ref(&expected));
+    partitions.advance(moves);
+    partitions.advance(partitions.moves(&batch));
+    let moves = partitions.past(&positions);
+    assert_eq!(moves.len(), 1, "only where a batch is committed: {moves:?}");
+    assert_eq!((moves[0].partition, moves[0].expected_offset), (2, 5));
+    assert_eq!(partitions.past(&[(key(3), 10)]).len(), 1);
+    assert_eq!(partitions.past(&[(key(3), 4)]), []);
+}

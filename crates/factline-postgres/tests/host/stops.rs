@@ -4,7 +4,7 @@ use factline_postgres::Contents;
 use rdkafka::admin::AdminOptions;
 use rdkafka::{Offset, TopicPartitionList};
 
-use crate::stage::{Stage, all};
+use crate::stage::{Stage, all, until};
 
 /// What is written if partition 0 stops after `last` and partition 1 has 20 events.
 fn stopped_after(last: i64) -> Vec<(i32, i64)> {
@@ -139,10 +139,45 @@ async fn records_that_are_deleted_in_time_are_not_missed_by_who_comes_later() {
     assert_eq!(stage.written().await, [(0, 6), (0, 7), (0, 8)]);
 }
 
+/// Behind the last record stands the marker of its transaction, which is deleted with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn records_that_were_read_are_not_missed_when_they_are_deleted_in_time() {
+    let stage = Stage::set(2).await;
+    let host = stage.follow_as("group", Contents::Records);
+    stage.good(0, 1..=3).await;
+    stage.append(vec![(0, 4, "aborted")], false).await;
+    stage.until_written(3).await;
+    // Three records and a marker, one that was aborted and a marker.
+    let places = async || {
+        let checkpoints = stage.checkpoints().await.into_iter();
+        let mut places: Vec<(i32, i64)> = checkpoints
+            .map(|known| (known.partition, known.cursor.next_offset))
+            .collect();
+        places.sort_unstable();
+        places
+    };
+    until(async || places().await == [(0, 6), (1, 0)]).await;
+    host.stop().await;
+    delete(&stage, 6).await;
+    let host = stage.follow_as("group", Contents::Records);
+    host.until_ready().await;
+    stage.good(0, 4..=5).await;
+    stage.until_written(5).await;
+    until(async || places().await == [(0, 9), (1, 0)]).await;
+    host.until_ready().await;
+    assert_eq!(stage.written().await, all(1, 5));
+    host.stop().await;
+}
+
 async fn delete_first_five(stage: &Stage) {
     stage.good(0, 1..=8).await;
+    delete(stage, 5).await;
+}
+
+/// Deletes everything before this offset from partition 0.
+async fn delete(stage: &Stage, before: i64) {
     let mut list = TopicPartitionList::new();
-    list.add_partition_offset(&stage.topic, 0, Offset::Offset(5))
+    list.add_partition_offset(&stage.topic, 0, Offset::Offset(before))
         .unwrap();
     let deleted = stage
         .admin()
