@@ -20,12 +20,14 @@ while read -r user resource name pattern operations; do
   aggregates=("$@")
   # Said once, whatever aggregates there are.
   [[ $name == *'{aggregate}'* ]] || aggregates=('')
+  named=()
   for aggregate in "${aggregates[@]}"; do
+    named+=("--$resource")
     # There is one cluster: the tool takes no name for it.
-    named=("${name//'{aggregate}'/$aggregate}")
-    [[ $resource != cluster ]] || named=()
-    # shellcheck disable=SC2086 # one option for each operation
-    "${tool[@]}" --add --allow-principal "User:$user" --"$resource" ${named[@]+"${named[@]}"} \
-      --resource-pattern-type "$pattern" $(printf -- '--operation %s ' ${operations//,/ }) </dev/null
+    [[ $resource == cluster ]] || named+=("${name//'{aggregate}'/$aggregate}")
   done
+  # One call for a line, whatever aggregates there are: each starts a Java of its own.
+  # shellcheck disable=SC2086 # one option for each operation
+  "${tool[@]}" --add --allow-principal "User:$user" "${named[@]}" \
+    --resource-pattern-type "$pattern" $(printf -- '--operation %s ' ${operations//,/ }) </dev/null
 done <"$(dirname "${BASH_SOURCE[0]}")/acls.txt"
