@@ -3,7 +3,8 @@
 //! It selects from the stable names in schema `read` and does nothing else: it writes no row, knows no broker and asks no
 //! other service. Every answer is one snapshot of the database, at least as new as the position that the request names.
 //!
-//! To add a resource: a module with its handlers and SQL, its line below and in `resource::ALL`.
+//! To add a resource: a module with its handlers and SQL, its line below and in `resource::ALL`. One of something by its id
+//! is a `single::Single`; lists are its own.
 
 mod checkouts;
 mod customers;
