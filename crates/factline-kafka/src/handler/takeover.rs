@@ -111,9 +111,14 @@ impl<A: Aggregate> TakeOver<A> {
 
     /// For readiness; nothing if nobody waits for it any more.
     pub(super) fn progress(&self) -> Option<String> {
-        let (partitions, percent) = (&self.partitions, self.progress.percent());
+        let (partitions, percent) = (&self.partitions, self.percent());
         (!partitions.is_empty())
             .then(|| format!("restoring partitions {partitions:?}: {percent} % of their events"))
+    }
+
+    /// Of the events that are to be read, between 0 and 100.
+    pub(super) fn percent(&self) -> i64 {
+        self.progress.percent()
     }
 
     /// What was read of those partitions that are still wanted, or why it cannot be. Waits for it.
