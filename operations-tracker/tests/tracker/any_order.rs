@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::system::database;
 
 /// A command, what its handler says while it runs, and two ends, of which the lower counts.
-fn sightings(id: Uuid) -> [Sighting; 4] {
+pub(crate) fn sightings(id: Uuid) -> [Sighting; 4] {
     let began = Timestamp::UNIX_EPOCH + TimeDelta::days(20_000);
     let sighting = |topic: &str, offset, state, seconds: i64| Sighting {
         id,
@@ -78,7 +78,7 @@ fn arrangements() -> Vec<Vec<usize>> {
     all.split_off(1)
 }
 
-async fn write(pool: &PgPool, batch: Vec<Sighting>) {
+pub(crate) async fn write(pool: &PgPool, batch: Vec<Sighting>) {
     let mut transaction = pool.begin().await.unwrap();
     store::write(&mut transaction, &fold(batch)).await.unwrap();
     transaction.commit().await.unwrap();
@@ -119,7 +119,7 @@ fn expected(id: Uuid, seen: &[usize]) -> Operation {
     }
 }
 
-async fn check(pool: &PgPool, id: Uuid, order: &[usize], how: &str) {
+pub(crate) async fn check(pool: &PgPool, id: Uuid, order: &[usize], how: &str) {
     let found = store::find(pool, id).await.unwrap().unwrap();
     assert_eq!(found.operation, expected(id, order), "{order:?} {how}");
     let both_ends = order.contains(&2) && order.contains(&3);

@@ -5,6 +5,7 @@
     reason = "a test ends with the first thing that is not as it must be"
 )]
 
+mod absorption;
 mod answers;
 mod any_order;
 mod rights;
