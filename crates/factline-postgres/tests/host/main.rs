@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test says what it finds by panicking")]
 
 mod stage;
+mod stopped;
 mod stops;
 mod survives;
 mod waits;
+mod zombies;

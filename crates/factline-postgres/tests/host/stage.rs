@@ -22,6 +22,7 @@ pub(crate) const SOON: Duration = Duration::from_mins(1);
 
 pub(crate) struct Stage {
     pub(crate) kafka: KafkaConfig,
+    url: String,
     pub(crate) pool: PgPool,
     pub(crate) topic: String,
     pub(crate) owner: Owner,
@@ -57,16 +58,38 @@ impl Stage {
                 registry_url: servers.registry.url(),
                 ..KafkaConfig::default()
             },
+            url,
             pool,
             topic: format!("stage.{number}.events"),
-            owner: Owner {
-                schema: "factline",
-                view: "stage".to_owned(),
-                version: 1,
-            },
+            owner: owner(),
         };
         stage.create_topic(partitions).await;
         stage
+    }
+
+    /// In one line, for a child process.
+    pub(crate) fn say(&self) -> String {
+        let kafka = &self.kafka;
+        [&kafka.brokers, &kafka.registry_url, &self.url, &self.topic]
+            .map(String::as_str)
+            .join(" ")
+    }
+
+    /// What another process has set, from what it says.
+    pub(crate) async fn read(said: &str) -> Self {
+        let parts: Vec<String> = said.split(' ').map(str::to_owned).collect();
+        let [brokers, registry_url, url, topic] = <[String; 4]>::try_from(parts).unwrap();
+        Self {
+            kafka: KafkaConfig {
+                brokers,
+                registry_url,
+                ..KafkaConfig::default()
+            },
+            pool: PgPool::connect(&url).await.unwrap(),
+            url,
+            topic,
+            owner: owner(),
+        }
     }
 
     pub(crate) async fn create_topic(&self, partitions: i32) {
@@ -136,7 +159,16 @@ impl Stage {
         self.follow_as(group, Contents::Events)
     }
 
+    /// With connections of its own.
+    pub(crate) fn follow_with(&self, group: &str, pool: PgPool) -> Running {
+        self.start(group, Contents::Events, pool)
+    }
+
     pub(crate) fn follow_as(&self, group: &str, contents: Contents) -> Running {
+        self.start(group, contents, self.pool.clone())
+    }
+
+    fn start(&self, group: &str, contents: Contents, pool: PgPool) -> Running {
         let health = Arc::new(Mutex::new(None));
         let shutdown = CancellationToken::new();
         let follower = Follower {
@@ -148,7 +180,7 @@ impl Stage {
         let running = follower.run(
             Written,
             self.kafka.clone(),
-            self.pool.clone(),
+            pool,
             move |state| *report.lock().unwrap() = Some(state),
             shutdown.clone(),
         );
@@ -198,6 +230,14 @@ impl Running {
 
     pub(crate) async fn until_ready(&self) {
         until(async || self.state() == Some(Ok(()))).await;
+    }
+}
+
+fn owner() -> Owner {
+    Owner {
+        schema: "factline",
+        view: "stage".to_owned(),
+        version: 1,
     }
 }
 
