@@ -4,6 +4,7 @@
 
 mod checkouts;
 mod client;
+mod judged;
 mod life_of_a_product;
 mod life_of_an_order;
 mod refusals;
