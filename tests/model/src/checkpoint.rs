@@ -1,0 +1,125 @@
+//! A view's rows and its checkpoint: they move together, and only from where the writer thinks they are.
+//!
+//! What is modelled is `crates/factline-postgres/src/follow.rs`: two followers of one partition, both of which may think that it is
+//! theirs (the group's word is no fence), each batch in one transaction of the database. One row that every event concerns.
+
+use std::fmt::{Display, Formatter, Result};
+
+use crate::explore::{Model, Next};
+
+/// How many events there are.
+const EVENTS: u8 = 3;
+
+/// Two followers and a row.
+#[derive(Debug, Clone, Copy)]
+pub struct Checkpoint {
+    /// Whether a follower whose checkpoint another has moved is turned back.
+    pub compares: bool,
+}
+
+/// What the database holds, and what the followers think.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct State {
+    /// The events that the row is the fold of.
+    row: Vec<u8>,
+    checkpoint: u8,
+    /// Where each follower goes on, if it has begun.
+    followers: [Option<u8>; 2],
+}
+
+/// What can happen.
+#[derive(Debug, Clone, Copy)]
+#[expect(missing_docs, reason = "each is told in words below")]
+pub enum Action {
+    Begin(usize, u8),
+    Write(usize, u8, u8),
+    LoseAnswer(usize, u8, u8),
+    TurnBack(usize),
+    Crash(usize),
+}
+
+impl Display for Action {
+    fn fmt(&self, to: &mut Formatter<'_>) -> Result {
+        let name = |who: &usize| ["A", "B"][*who];
+        match self {
+            Self::Begin(who, at) => write!(to, "{} begins at the checkpoint: {at}", name(who)),
+            Self::Write(who, from, end) => {
+                write!(
+                    to,
+                    "{} writes the events {from}..{end} and the checkpoint {end}",
+                    name(who)
+                )
+            }
+            Self::LoseAnswer(who, from, end) => {
+                write!(
+                    to,
+                    "{} writes the events {from}..{end}, and hears no answer",
+                    name(who)
+                )
+            }
+            Self::TurnBack(who) => write!(
+                to,
+                "{} finds the checkpoint moved, writes nothing",
+                name(who)
+            ),
+            Self::Crash(who) => write!(to, "{} is killed", name(who)),
+        }
+    }
+}
+
+impl Model for Checkpoint {
+    type State = State;
+    type Action = Action;
+
+    fn initial(&self) -> State {
+        State {
+            row: Vec::new(),
+            checkpoint: 0,
+            followers: [None; 2],
+        }
+    }
+
+    fn next(&self, state: &State, next: &mut Next<'_, State, Action>) {
+        for (who, follower) in state.followers.iter().enumerate() {
+            let Some(from) = *follower else {
+                next.step(Action::Begin(who, state.checkpoint), |to| {
+                    to.followers[who] = Some(to.checkpoint);
+                });
+                continue;
+            };
+            next.fault(Action::Crash(who), |to| to.followers[who] = None);
+            if self.compares && from != state.checkpoint {
+                next.step(Action::TurnBack(who), |to| {
+                    to.followers[who] = Some(to.checkpoint);
+                });
+                continue;
+            }
+            for end in from + 1..=EVENTS {
+                let write = |to: &mut State| {
+                    to.row.extend(from..end);
+                    to.checkpoint = end;
+                };
+                next.step(Action::Write(who, from, end), |to| {
+                    write(to);
+                    to.followers[who] = Some(end);
+                });
+                next.fault(Action::LoseAnswer(who, from, end), write);
+            }
+        }
+    }
+
+    fn wrong(&self, state: &State) -> Option<String> {
+        let is_fold = state.row.iter().copied().eq(0..state.checkpoint);
+        let (row, checkpoint) = (&state.row, state.checkpoint);
+        (!is_fold).then(|| format!("the row is the fold of {row:?}, the checkpoint {checkpoint}"))
+    }
+
+    fn is_done(&self, state: &State) -> bool {
+        state.checkpoint == EVENTS
+    }
+
+    fn representative(&self, mut state: State) -> State {
+        state.followers.sort_unstable();
+        state
+    }
+}

@@ -1,0 +1,159 @@
+//! What can happen, as it is told in a counterexample.
+
+use std::fmt::{Display, Formatter, Result};
+
+use super::state::{DEADLINE, Id, Record, Who};
+
+/// What can happen.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "each is told in words below")]
+pub enum Action {
+    Crash(Who),
+    Restart(Who),
+    Init(Who),
+    SessionEnds(Who),
+    MovePartition(Who),
+    Rebalance,
+    Hear(Who),
+    Join(Who),
+    JoinAgain(Who),
+    Assign(Who),
+    Revoke(Who),
+    Lose(Who),
+    Take(Who),
+    AskOffset(Who, u8),
+    Capture(Who, usize),
+    Read(Who, usize),
+    Begin(Who, Vec<Record>, Option<u8>),
+    Append(Who, Record),
+    Offer(Who, Option<u8>),
+    Refuse(Who),
+    OtherMember(Who),
+    Commit(Who),
+    GiveUp(Who),
+    TimeOut(Who),
+    MarkLog(Who, bool),
+    MarkOffsets(Who, bool),
+}
+
+struct Name(Who);
+
+impl Display for Name {
+    fn fmt(&self, to: &mut Formatter<'_>) -> Result {
+        write!(to, "{}", ["A", "B", "C"].get(self.0).unwrap_or(&"another"))
+    }
+}
+
+/// A record, as it is told.
+pub fn told(record: Record) -> String {
+    format!("{} (version {})", named(record.id), record.version)
+}
+
+/// A command, or the deadline, as it is told.
+pub fn named(id: Id) -> String {
+    match id {
+        DEADLINE => "the deadline".to_owned(),
+        command => format!("command {command}"),
+    }
+}
+
+fn ended(commit: bool) -> &'static str {
+    if commit { "committed" } else { "aborted" }
+}
+
+impl Display for Action {
+    fn fmt(&self, to: &mut Formatter<'_>) -> Result {
+        match self {
+            Self::Crash(who) => write!(to, "{} is killed", Name(*who)),
+            Self::Restart(who) => write!(to, "{} is started again", Name(*who)),
+            Self::Init(who) => write!(
+                to,
+                "{}'s new producer has its predecessor's transaction aborted",
+                Name(*who)
+            ),
+            Self::SessionEnds(who) => write!(to, "the group takes {} for dead", Name(*who)),
+            Self::MovePartition(who) => {
+                write!(to, "the group wants the partition back from {}", Name(*who))
+            }
+            Self::Rebalance => write!(to, "the group begins another generation"),
+            Self::Hear(who) => write!(to, "{}'s client hears of the generation", Name(*who)),
+            Self::Join(who) => write!(to, "{} joins the group", Name(*who)),
+            Self::JoinAgain(who) => write!(
+                to,
+                "{}'s client joins again under another id, and its worker has not heard",
+                Name(*who)
+            ),
+            Self::Assign(who) => write!(to, "the group gives the partition to {}", Name(*who)),
+            Self::Revoke(who) => write!(to, "{} gives the partition back", Name(*who)),
+            Self::Lose(who) => write!(to, "{} hears that it has lost the partition", Name(*who)),
+            Self::Take(who) => write!(to, "{} begins to take the partition over", Name(*who)),
+            Self::AskOffset(who, offset) => {
+                write!(to, "{} asks for the committed offset: {offset}", Name(*who))
+            }
+            Self::Capture(who, end) => {
+                write!(to, "{} captures the end of the log: {end}", Name(*who))
+            }
+            Self::Read(who, count) => write!(
+                to,
+                "{} has read the log: {count} records; it is ready",
+                Name(*who)
+            ),
+            Self::Begin(who, records, next) => {
+                let records: Vec<String> = records.iter().copied().map(told).collect();
+                let records = if records.is_empty() {
+                    "nothing new".to_owned()
+                } else {
+                    records.join(", ")
+                };
+                match next {
+                    Some(next) => write!(
+                        to,
+                        "{} decides {records}; the next command is {next}",
+                        Name(*who)
+                    ),
+                    None => write!(to, "{} decides {records}, without an offset", Name(*who)),
+                }
+            }
+            Self::Append(who, record) => {
+                write!(to, "{}'s {} is appended", Name(*who), told(*record))
+            }
+            Self::Offer(who, Some(next)) => {
+                write!(to, "{}'s offset {next} is accepted", Name(*who))
+            }
+            Self::Offer(who, None) => write!(to, "{} has no offset to send", Name(*who)),
+            Self::Refuse(who) => write!(
+                to,
+                "{}'s offset is refused: not of this generation; it aborts",
+                Name(*who)
+            ),
+            Self::OtherMember(who) => write!(
+                to,
+                "{} is another member than the partition came to; it aborts and starts anew",
+                Name(*who)
+            ),
+            Self::Commit(who) => write!(
+                to,
+                "{}'s transaction is committed; it believes it",
+                Name(*who)
+            ),
+            Self::GiveUp(who) => write!(to, "{}'s transaction fails; it aborts", Name(*who)),
+            Self::TimeOut(who) => write!(
+                to,
+                "{}'s transaction has timed out and is aborted; its producer is fenced",
+                Name(*who)
+            ),
+            Self::MarkLog(who, commit) => write!(
+                to,
+                "the log has the marker: {}'s records are {}",
+                Name(*who),
+                ended(*commit)
+            ),
+            Self::MarkOffsets(who, commit) => write!(
+                to,
+                "the offsets have the marker: {}'s offset is {}",
+                Name(*who),
+                ended(*commit)
+            ),
+        }
+    }
+}

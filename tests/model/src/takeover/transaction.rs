@@ -1,0 +1,207 @@
+//! A transaction: decide, send, flush, offsets, commit, adopt; and what the coordinators make of it.
+//!
+//! A record that was sent arrives when it likes. The offsets are checked where they arrive, against the group as it is then.
+
+use super::action::Action;
+use super::rule::Rule;
+use super::state::{DEADLINE, Entry, Id, Memory, Record, Slot, State, Transaction, Worker};
+use super::{Steps, Takeover};
+
+pub(super) fn is_open(slot: &Slot) -> bool {
+    slot.transaction.as_ref().is_some_and(Transaction::is_open)
+}
+
+pub(super) fn steps<const W: usize>(
+    model: &Takeover<W>,
+    state: &State<W>,
+    who: usize,
+    next: &mut Steps<'_, W>,
+) {
+    let slot = &state.slots[who];
+    if let Some(transaction) = &slot.transaction {
+        broker(state, who, transaction, next);
+        if let (Worker::Ready(_), true) = (&slot.worker, transaction.is_open()) {
+            worker(model, slot, who, transaction, next);
+        }
+    } else if let Worker::Ready(memory) = &slot.worker {
+        begin(model, who, memory, next);
+    }
+}
+
+/// A batch of one command or more, or the deadline alone.
+fn begin<const W: usize>(
+    model: &Takeover<W>,
+    who: usize,
+    memory: &Memory,
+    next: &mut Steps<'_, W>,
+) {
+    let from = usize::from(memory.next);
+    let most = model.commands.len().min(from + model.batch);
+    for end in from + 1..=most {
+        let batch = &model.commands[from..end];
+        let offset = u8::try_from(end).ok();
+        decide(model, who, memory, (batch, offset), next);
+    }
+    let is_due = memory.history.contains(&model.commands[0]);
+    if model.deadline && is_due && !memory.history.contains(&DEADLINE) {
+        let offset = model.keeps(Rule::DeadlineOffsets).then_some(memory.next);
+        decide(model, who, memory, (&[DEADLINE], offset), next);
+    }
+}
+
+fn decide<const W: usize>(
+    model: &Takeover<W>,
+    who: usize,
+    memory: &Memory,
+    (batch, offset): (&[Id], Option<u8>),
+    next: &mut Steps<'_, W>,
+) {
+    let mut overlay = memory.clone();
+    let mut records = Vec::new();
+    for id in batch {
+        if model.keeps(Rule::Dedupe) && overlay.known.contains(id) {
+            continue;
+        }
+        overlay.history.push(*id);
+        overlay.known.push(*id);
+        let version = u8::try_from(overlay.history.len()).expect("few enough decisions");
+        records.push(Record { id: *id, version });
+    }
+    next.step(Action::Begin(who, records.clone(), offset), |to| {
+        let slot = &mut to.slots[who];
+        if !model.keeps(Rule::AdoptAfterCommit) {
+            slot.worker = Worker::Ready(overlay);
+        }
+        slot.transaction = Some(Transaction {
+            records,
+            appended: 0,
+            next: offset,
+            offered: false,
+            end: None,
+        });
+    });
+}
+
+/// What the worker does with its open transaction.
+fn worker<const W: usize>(
+    model: &Takeover<W>,
+    slot: &Slot,
+    who: usize,
+    transaction: &Transaction,
+    next: &mut Steps<'_, W>,
+) {
+    let flushed = transaction.appended == transaction.records.len();
+    if !transaction.offered && (flushed || !model.keeps(Rule::Flush)) {
+        let is_checked = transaction.next.is_some();
+        let is_accepted = slot.member && slot.kept.unwrap_or(slot.current);
+        if slot.renamed && model.keeps(Rule::SameMember) {
+            next.step(Action::OtherMember(who), |to| {
+                to.slots[who].end(true);
+                to.decide(who, false);
+            });
+        } else if !is_checked || is_accepted {
+            next.step(Action::Offer(who, transaction.next), |to| {
+                let slot = &mut to.slots[who];
+                if !model.keeps(Rule::FreshMetadata) {
+                    slot.kept.get_or_insert(slot.current);
+                }
+                if let Some(transaction) = &mut slot.transaction {
+                    transaction.offered = true;
+                }
+            });
+        } else {
+            next.step(Action::Refuse(who), |to| to.decide(who, false));
+        }
+    }
+    // A client that is asked to commit waits for its records first.
+    if transaction.offered && flushed {
+        next.step(Action::Commit(who), |to| {
+            adopt(model, &mut to.slots[who]);
+            to.decide(who, true);
+        });
+    }
+    next.fault(Action::GiveUp(who), |to| to.decide(who, false));
+}
+
+fn adopt<const W: usize>(model: &Takeover<W>, slot: &mut Slot) {
+    let (Worker::Ready(memory), Some(transaction)) = (&mut slot.worker, &slot.transaction) else {
+        return;
+    };
+    memory.next = transaction.next.unwrap_or(memory.next);
+    if model.keeps(Rule::AdoptAfterCommit) {
+        let decided = transaction.records.iter().map(|record| record.id);
+        memory.history.extend(decided.clone());
+        memory.known.extend(decided);
+    }
+}
+
+/// What the brokers do with it, whatever has become of the worker.
+fn broker<const W: usize>(
+    state: &State<W>,
+    who: usize,
+    transaction: &Transaction,
+    next: &mut Steps<'_, W>,
+) {
+    let Some(end) = transaction.end else {
+        if let Some(record) = transaction.records.get(transaction.appended).copied() {
+            next.step(Action::Append(who, record), |to| {
+                let by = Some(who);
+                to.log.push(Entry { record, by });
+                if let Some(transaction) = &mut to.slots[who].transaction {
+                    transaction.appended += 1;
+                }
+            });
+        }
+        let slot = &state.slots[who];
+        let is_down = slot.worker == Worker::Down;
+        let is_known = transaction.appended > 0 || transaction.is_pending();
+        if is_down || (is_known && matches!(slot.worker, Worker::Ready(_))) {
+            next.add(Action::TimeOut(who), !is_down, |to| {
+                to.slots[who].end(!is_down);
+                to.decide(who, false);
+            });
+        }
+        return;
+    };
+    // Markers are written one after another, in any order.
+    if end.log {
+        next.step(Action::MarkLog(who, end.commit), |to| {
+            mark_log(to, who, end.commit);
+            marked(to, who, |end| end.log = false);
+        });
+    }
+    if end.offsets {
+        next.step(Action::MarkOffsets(who, end.commit), |to| {
+            if end.commit {
+                to.offset = transaction.next.unwrap_or(to.offset);
+            }
+            marked(to, who, |end| end.offsets = false);
+        });
+    }
+}
+
+fn marked<const W: usize>(to: &mut State<W>, who: usize, mark: impl Fn(&mut super::state::End)) {
+    let transaction = to.slots[who].transaction.as_mut();
+    if let Some(end) = transaction.and_then(|known| known.end.as_mut()) {
+        mark(end);
+    }
+    to.forget_ended(who);
+}
+
+fn mark_log<const W: usize>(to: &mut State<W>, who: usize, commit: bool) {
+    if commit {
+        for entry in &mut to.log {
+            if entry.by == Some(who) {
+                entry.by = None;
+            }
+        }
+        return;
+    }
+    for slot in &mut to.slots {
+        if let Worker::Restoring { end: Some(end), .. } = &mut slot.worker {
+            let below = &to.log[..*end];
+            *end -= below.iter().filter(|entry| entry.by == Some(who)).count();
+        }
+    }
+    to.log.retain(|entry| entry.by != Some(who));
+}
