@@ -9,6 +9,10 @@ use factline_kafka::security::{TLS, WithoutTls};
 use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
 
+/// How long a transaction may stand still between two statements. Whoever is stopped inside one, or cut off, holds its rows
+/// and checkpoints, and so the partitions that others have taken over: PostgreSQL ends it then.
+const STILL: &str = "set idle_in_transaction_session_timeout = '20s'";
+
 /// Options of every process that talks to PostgreSQL.
 #[derive(Clone, clap::Args)]
 pub struct PostgresConfig {
@@ -33,6 +37,9 @@ impl PostgresConfig {
         PgPoolOptions::new()
             .max_connections(self.database_connections)
             .acquire_timeout(Duration::from_secs(5))
+            .after_connect(|connection, _| {
+                Box::pin(async move { sqlx::query(STILL).execute(connection).await.map(|_| ()) })
+            })
             .connect_lazy_with(self.database_url.clone().application_name(process))
     }
 }

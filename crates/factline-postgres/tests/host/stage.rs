@@ -67,6 +67,11 @@ impl Stage {
         stage
     }
 
+    /// Where its database is.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
     /// In one line, for a child process.
     pub(crate) fn say(&self) -> String {
         let kafka = &self.kafka;

@@ -9,9 +9,11 @@ use std::process::{Command, Output};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use clap::Parser as _;
+use factline_postgres::PostgresConfig;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgPoolOptions;
-use sqlx::{PgPool, Postgres};
+use sqlx::{Connection as _, PgPool, Postgres};
 
 use crate::stage::{Running, Stage, all, until};
 
@@ -150,4 +152,36 @@ async fn a_blind_checkpoint_is_found() {
     let kept = run_child(&Stage::set(PARTITIONS).await, "").await;
     let said = String::from_utf8_lossy(&kept.stderr);
     assert!(kept.status.success(), "{said}");
+}
+
+#[derive(clap::Parser)]
+struct Flags {
+    #[command(flatten)]
+    postgres: PostgresConfig,
+}
+
+/// One that stands still inside its transaction has the rows locked that its successor needs: until PostgreSQL ends it.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_stands_still_inside_a_transaction_is_put_out_of_it() {
+    let stage = Stage::set(1).await;
+    stage.good(0, 1..=1).await;
+    let first = stage.follow("first");
+    stage.until_written(1).await;
+    first.stop().await;
+    let flags = Flags::parse_from(["test", "--database-url", stage.url()]);
+    let mut connection = flags.postgres.pool("zombie").acquire().await.unwrap();
+    let mut zombie = connection.begin().await.unwrap();
+    let moved = sqlx::query("update factline.checkpoint set next_offset = 99, sequence = 99")
+        .execute(&mut *zombie)
+        .await
+        .unwrap();
+    assert_eq!(moved.rows_affected(), 1);
+
+    stage.good(0, 2..=3).await;
+    let successor = stage.follow("successor");
+    stage.until_written(3).await;
+    assert!(zombie.commit().await.is_err());
+    successor.stop().await;
+    assert_eq!(stage.written().await, all(1, 3));
+    assert_eq!(stage.checkpoints().await[0].cursor.sequence, 3);
 }
