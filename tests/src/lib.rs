@@ -8,8 +8,9 @@
 
 pub mod checker;
 pub mod collect;
+pub mod faults;
 mod log;
 mod system;
 
 pub use log::{History, Log};
-pub use system::{System, eventually};
+pub use system::{Layout, System, eventually};

@@ -1,15 +1,19 @@
 //! Every service as a process, on servers that may be shared or its own.
+//!
+//! Of each service there is one instance, called as the service is; a [`Layout`] may ask for more, which are called
+//! `projectors-2` and so on. How one of them is brought down in other ways than by a kill is in `breaking`.
+
+mod breaking;
 
 use std::collections::BTreeMap;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
-use infra::Servers;
 use infra::services::{Need, SERVICES, Service};
+use infra::{Servers, port};
 
 /// How long anything may take before a test gives up on it.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
@@ -21,35 +25,72 @@ pub struct System {
     /// Prefix of every topic and group of this system.
     pub prefix: String,
     database: String,
-    ports: BTreeMap<&'static str, u16>,
+    instances: BTreeMap<String, Instance>,
+    layout: Layout,
     programs: PathBuf,
     logs: tempfile::TempDir,
-    running: Mutex<BTreeMap<&'static str, Child>>,
+    running: Mutex<BTreeMap<String, Child>>,
+}
+
+/// How a system is not as usual.
+#[derive(Debug, Clone, Default)]
+pub struct Layout {
+    /// How many instances there are of a service; of the others, one.
+    pub instances: BTreeMap<&'static str, usize>,
+    /// Where an instance finds Kafka, if not at the broker's own address.
+    pub brokers: BTreeMap<String, String>,
+    /// What every process finds in its environment besides.
+    pub environment: Vec<(String, String)>,
+}
+
+impl Layout {
+    /// The names of a service's instances.
+    pub fn instances(&self, service: &str) -> Vec<String> {
+        let count = self.instances.get(service).copied().unwrap_or(1);
+        (1..=count)
+            .map(|number| instance(service, number))
+            .collect()
+    }
+}
+
+/// A process, whether it runs or not.
+struct Instance {
+    service: &'static Service,
+    number: usize,
+    port: u16,
+}
+
+/// The first is called as its service is.
+pub(crate) fn instance(service: &str, number: usize) -> String {
+    match number {
+        1 => service.to_owned(),
+        _ => format!("{service}-{number}"),
+    }
 }
 
 impl System {
     /// Starts everything on the test process's shared servers and waits until it is ready. `name` tells the topics
     /// and the database of this test from those of others.
     pub async fn start(name: &str) -> Result<Self> {
-        Self::on(tokio::task::spawn_blocking(Servers::shared).await?, name).await
+        let servers = tokio::task::spawn_blocking(Servers::shared).await?;
+        Self::on(servers, name, Layout::default()).await
     }
 
     /// Like [`System::start`], on servers of its own: for a test that kills them. They end with the test process.
     pub async fn start_alone(name: &str) -> Result<Self> {
         let servers = tokio::task::spawn_blocking(Servers::throwaway).await??;
-        Self::on(Box::leak(Box::new(servers)), name).await
+        Self::on(Box::leak(Box::new(servers)), name, Layout::default()).await
     }
 
-    async fn on(servers: &'static Servers, name: &str) -> Result<Self> {
+    /// Like [`System::start`], on these servers and in this layout.
+    pub async fn on(servers: &'static Servers, name: &str, layout: Layout) -> Result<Self> {
         let unique = format!("{name}{}", &uuid::Uuid::new_v4().simple().to_string()[..8]);
         let system = Self {
             servers,
             prefix: format!("{unique}."),
             database: unique.clone(),
-            ports: SERVICES
-                .iter()
-                .map(|service| Ok((service.name, free_port()?)))
-                .collect::<Result<_>>()?,
+            instances: instances(&layout)?,
+            layout,
             programs: programs()?,
             logs: tempfile::tempdir()?,
             running: Mutex::default(),
@@ -57,7 +98,8 @@ impl System {
         tokio::task::spawn_blocking(move || servers.postgres.create_database(&unique)).await??;
         for service in SERVICES {
             for job in service.jobs {
-                let ended = tokio::process::Command::from(system.command(service))
+                let job_of = system.command(service.name)?;
+                let ended = tokio::process::Command::from(job_of)
                     .arg(job)
                     .output()
                     .await?;
@@ -70,8 +112,8 @@ impl System {
                 }
             }
         }
-        for service in SERVICES {
-            system.spawn(service.name)?;
+        for name in system.names() {
+            system.spawn(name)?;
         }
         system.ready().await?;
         Ok(system)
@@ -82,23 +124,26 @@ impl System {
         self.address("gateway")
     }
 
-    /// A service's own address.
-    pub fn address(&self, service: &str) -> String {
-        format!(
-            "http://127.0.0.1:{}",
-            self.ports.get(service).copied().unwrap_or_default()
-        )
+    /// The names of all instances.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.instances.keys().map(String::as_str)
     }
 
-    /// Waits until every service says that it is ready.
+    /// An instance's own address.
+    pub fn address(&self, name: &str) -> String {
+        let port = self.instances.get(name).map_or(0, |found| found.port);
+        format!("http://127.0.0.1:{port}")
+    }
+
+    /// Waits until every instance says that it is ready.
     pub async fn ready(&self) -> Result<()> {
-        for service in SERVICES {
-            self.service_ready(service.name).await?;
+        for name in self.names() {
+            self.service_ready(name).await?;
         }
         Ok(())
     }
 
-    /// Waits until one service says that it is ready.
+    /// Waits until one instance says that it is ready.
     pub async fn service_ready(&self, service: &str) -> Result<()> {
         let url = format!("{}/health/ready", self.address(service));
         let start = Instant::now();
@@ -115,25 +160,24 @@ impl System {
         }
     }
 
-    /// Starts a service that does not run.
+    /// Starts an instance that does not run.
     pub fn spawn(&self, name: &str) -> Result<()> {
-        let service = service(name)?;
         let log = std::fs::File::options()
             .create(true)
             .append(true)
             .open(self.logs.path().join(name))?;
         let child = self
-            .command(service)
+            .command(name)?
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)
             .spawn();
         let child = child.with_context(|| format!("cannot start {name}"))?;
-        self.running().insert(service.name, child);
+        self.running().insert(name.to_owned(), child);
         Ok(())
     }
 
-    /// Ends a service with SIGKILL, in the middle of whatever it does.
+    /// Ends an instance with SIGKILL, in the middle of whatever it does.
     pub fn kill(&self, name: &str) -> Result<()> {
         let mut child = self
             .running()
@@ -144,47 +188,87 @@ impl System {
         Ok(())
     }
 
-    /// The end of what a service has logged.
+    /// The end of what an instance has logged.
     pub fn log(&self, name: &str) -> String {
         let text = std::fs::read_to_string(self.logs.path().join(name)).unwrap_or_default();
         let lines: Vec<&str> = text.lines().collect();
         lines[lines.len().saturating_sub(40)..].join("\n")
     }
 
-    fn running(&self) -> std::sync::MutexGuard<'_, BTreeMap<&'static str, Child>> {
+    /// How many lines of all instances' logs have these words.
+    pub fn logged(&self, words: &str) -> usize {
+        let texts = self
+            .names()
+            .filter_map(|name| std::fs::read_to_string(self.logs.path().join(name)).ok());
+        let counts = texts.map(|text| text.lines().filter(|line| line.contains(words)).count());
+        counts.sum()
+    }
+
+    /// Copies the instances' logs to where they outlive this value, and says where.
+    pub fn leave_logs(&self) -> Result<PathBuf> {
+        let place = tempfile::Builder::new().prefix(&self.database).tempdir()?;
+        let place = place.keep();
+        for name in self.names() {
+            std::fs::copy(self.logs.path().join(name), place.join(name))?;
+        }
+        Ok(place)
+    }
+
+    fn running(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Child>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn command(&self, service: &Service) -> Command {
+    fn command(&self, name: &str) -> Result<Command> {
+        let Instance {
+            service,
+            number,
+            port,
+        } = self
+            .instances
+            .get(name)
+            .with_context(|| format!("no instance is called {name}"))?;
         let mut command = Command::new(self.programs.join(service.name));
         command
-            .env(
-                "FACTLINE_LISTEN",
-                format!("127.0.0.1:{}", self.ports[service.name]),
-            )
+            .env("FACTLINE_LISTEN", format!("127.0.0.1:{port}"))
             .env("FACTLINE_TOPIC_PREFIX", &self.prefix)
-            .env("RUST_LOG", "info");
+            .env("RUST_LOG", "info")
+            .envs(self.layout.environment.iter().cloned());
         for need in service.needs {
             match need {
-                Need::Kafka => command.env("FACTLINE_KAFKA_BROKERS", self.servers.kafka.brokers()),
+                Need::Kafka => {
+                    let detour = self.layout.brokers.get(name).cloned();
+                    let brokers = detour.unwrap_or_else(|| self.servers.kafka.brokers());
+                    command.env("FACTLINE_KAFKA_BROKERS", brokers)
+                }
                 Need::Registry => command.env("FACTLINE_REGISTRY_URL", self.servers.registry.url()),
                 Need::Database(role) => command.env(
                     "FACTLINE_DATABASE_URL",
                     self.servers.postgres.url(&self.database, role),
                 ),
-                Need::Service(name) => {
+                Need::Service(other) => {
                     let variable =
-                        format!("FACTLINE_{}_URL", name.to_uppercase().replace('-', "_"));
-                    command.env(variable, self.address(name))
+                        format!("FACTLINE_{}_URL", other.to_uppercase().replace('-', "_"));
+                    command.env(variable, self.address(&self.partner(other, *number)))
                 }
-                Need::Instance => command.env("FACTLINE_INSTANCE", format!("{}-1", service.name)),
+                Need::Instance => {
+                    command.env("FACTLINE_INSTANCE", format!("{}-{number}", service.name))
+                }
                 Need::Folder => command.env(
                     "FACTLINE_DATA_DIR",
-                    self.logs.path().join(format!("{}.data", service.name)),
+                    self.logs.path().join(format!("{name}.data")),
                 ),
             };
         }
-        command
+        Ok(command)
+    }
+
+    /// The second of one service talks to the second of the other, if there is one.
+    fn partner(&self, service: &str, number: usize) -> String {
+        let same = instance(service, number);
+        if self.instances.contains_key(&same) {
+            return same;
+        }
+        service.to_owned()
     }
 }
 
@@ -198,35 +282,36 @@ impl Drop for System {
             let _ = child.wait();
         }
         if std::thread::panicking() {
-            for service in SERVICES {
-                eprintln!(
-                    "--- the end of the log of {}\n{}",
-                    service.name,
-                    self.log(service.name)
-                );
+            for name in self.names() {
+                eprintln!("--- the end of the log of {name}\n{}", self.log(name));
             }
         }
     }
 }
 
-fn service(name: &str) -> Result<&'static Service> {
-    SERVICES
-        .iter()
-        .find(|service| service.name == name)
-        .with_context(|| format!("no service is called {name}"))
+fn instances(layout: &Layout) -> Result<BTreeMap<String, Instance>> {
+    let mut instances = BTreeMap::new();
+    for service in SERVICES {
+        for (index, name) in layout.instances(service.name).into_iter().enumerate() {
+            let instance = Instance {
+                service,
+                number: index + 1,
+                port: port::free()?,
+            };
+            instances.insert(name, instance);
+        }
+    }
+    Ok(instances)
 }
 
-fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
-}
-
-/// Where cargo puts the services: beside the folder of the test that runs.
+/// Where cargo puts the services: beside the program that runs, or beside the folder of the test that does.
 fn programs() -> Result<PathBuf> {
-    let test = std::env::current_exe()?;
-    let folder = test
-        .parent()
-        .and_then(Path::parent)
-        .context("the test has no folder")?;
+    let program = std::env::current_exe()?;
+    let folder = program.parent().context("the program has no folder")?;
+    let folder = match folder.file_name() {
+        Some(name) if name == "deps" => folder.parent().unwrap_or(Path::new("/")),
+        _ => folder,
+    };
     for service in SERVICES {
         if !folder.join(service.name).exists() {
             bail!(

@@ -1,0 +1,118 @@
+//! How each fault is brought about, and taken back: whoever was struck works again when [`strike`] returns, or is about to.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use tokio::time::sleep;
+
+use super::cluster::{BROKER, Cluster, DATABASE};
+use super::proxy::Line;
+use super::roles::{ROLES, Role};
+use super::schedule::Fault;
+use super::stranger;
+
+/// How long a process may take to end in order: its own limit, and time to be late on a machine that is busy.
+const ORDERLY: Duration = Duration::from_secs(30);
+
+/// Does it.
+pub(super) async fn strike(cluster: &Cluster, fault: &Fault) -> Result<()> {
+    let system = &cluster.system;
+    match fault {
+        Fault::Kill { instance, away } => kill(cluster, instance, *away).await,
+        Fault::Freeze { instance, lasts } => {
+            let _alone = cluster.alone(instance).await?;
+            system.freeze(instance)?;
+            sleep(*lasts).await;
+            system.thaw(instance)
+        }
+        Fault::RollingRestart { service } => {
+            for name in names(service)? {
+                let _alone = cluster.alone(&name).await?;
+                stop(cluster, &name).await?;
+                system.spawn(&name)?;
+                system.service_ready(&name).await?;
+            }
+            Ok(())
+        }
+        Fault::Scale { service, lasts } => {
+            let names = names(service)?;
+            let mut held = Vec::new();
+            for name in names.iter().skip(1) {
+                held.push(cluster.alone(name).await?);
+                stop(cluster, name).await?;
+            }
+            sleep(*lasts).await;
+            names.iter().skip(1).try_for_each(|name| system.spawn(name))
+        }
+        Fault::KillBroker { away } => {
+            let _alone = cluster.alone(BROKER).await?;
+            let kafka = &system.servers.kafka;
+            tokio::task::block_in_place(|| kafka.kill())?;
+            sleep(*away).await;
+            tokio::task::block_in_place(|| kafka.start())
+        }
+        Fault::FreezeBroker { lasts } => {
+            let _alone = cluster.alone(BROKER).await?;
+            let kafka = &system.servers.kafka;
+            kafka.pause()?;
+            sleep(*lasts).await;
+            kafka.resume()
+        }
+        Fault::Cut { instance, lasts } => bad_line(cluster, instance, Line::Cut, *lasts).await,
+        Fault::Delay {
+            instance,
+            by,
+            lasts,
+        } => bad_line(cluster, instance, Line::Slow(*by), *lasts).await,
+        Fault::Stranger {
+            aggregate,
+            stream,
+            lasts,
+            victim,
+        } => {
+            let open = stranger::open(cluster, aggregate, *stream, *lasts);
+            let taken_over = async {
+                sleep(*lasts / 4).await;
+                kill(cluster, victim, *lasts / 4).await
+            };
+            let (open, taken_over) = tokio::join!(open, taken_over);
+            open.and(taken_over)
+        }
+        Fault::KillDatabase { away } => {
+            let _alone = cluster.alone(DATABASE).await?;
+            let postgres = &system.servers.postgres;
+            tokio::task::block_in_place(|| postgres.kill())?;
+            sleep(*away).await;
+            tokio::task::block_in_place(|| postgres.start())
+        }
+    }
+}
+
+async fn kill(cluster: &Cluster, name: &str, away: Duration) -> Result<()> {
+    let _alone = cluster.alone(name).await?;
+    cluster.system.kill(name)?;
+    sleep(away).await;
+    cluster.system.spawn(name)
+}
+
+/// One that has ended by itself meanwhile is stopped too.
+async fn stop(cluster: &Cluster, name: &str) -> Result<()> {
+    cluster.system.stop(name, ORDERLY).await
+}
+
+async fn bad_line(cluster: &Cluster, name: &str, line: Line, lasts: Duration) -> Result<()> {
+    let _alone = cluster.alone(name).await?;
+    let proxy = cluster.proxies.get(name);
+    let proxy = proxy.with_context(|| format!("{name} has no proxy"))?;
+    proxy.set(line);
+    sleep(lasts).await;
+    proxy.set(Line::Good);
+    Ok(())
+}
+
+fn names(service: &str) -> Result<Vec<String>> {
+    let roles = ROLES.iter().filter(|role| role.service == service);
+    let names: Vec<String> = roles.flat_map(Role::names).collect();
+    ensure!(!names.is_empty(), "{service} has no instances");
+    Ok(names)
+}

@@ -1,0 +1,59 @@
+//! Ways to bring an instance down, and up again, other than by a kill.
+
+use std::process::ExitStatus;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::System;
+
+impl System {
+    /// Freezes an instance (SIGSTOP): its connections stay open, and it does nothing.
+    pub fn freeze(&self, name: &str) -> Result<()> {
+        self.signal(name, Signal::STOP)
+    }
+
+    /// Lets a frozen instance go on (SIGCONT).
+    pub fn thaw(&self, name: &str) -> Result<()> {
+        self.signal(name, Signal::CONT)
+    }
+
+    /// Ends an instance in order (SIGTERM), and waits until it has. One that takes longer than `patience` is killed, and that
+    /// is an error.
+    pub async fn stop(&self, name: &str, patience: Duration) -> Result<()> {
+        self.signal(name, Signal::TERM)?;
+        let start = Instant::now();
+        while self.end(name)?.is_none() {
+            if start.elapsed() > patience {
+                self.kill(name)?;
+                bail!("{name} has not ended within {patience:?}");
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        self.running().remove(name);
+        Ok(())
+    }
+
+    /// How an instance has ended by itself; none if it runs, or was brought down.
+    pub fn end(&self, name: &str) -> Result<Option<ExitStatus>> {
+        match self.running().get_mut(name) {
+            Some(child) => Ok(child.try_wait()?),
+            None => Ok(None),
+        }
+    }
+
+    fn signal(&self, name: &str, signal: Signal) -> Result<()> {
+        // Once it is known to have ended, its id may be somebody else's.
+        if self.end(name)?.is_some() {
+            return Ok(());
+        }
+        let running = self.running();
+        let child = running
+            .get(name)
+            .with_context(|| format!("{name} does not run"))?;
+        let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+        let pid = pid.with_context(|| format!("{name} has no process id"))?;
+        kill_process(pid, signal).with_context(|| format!("cannot signal {name}"))
+    }
+}
