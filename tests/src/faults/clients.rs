@@ -24,6 +24,8 @@ pub(super) const CLIENTS: u32 = 8;
 const ORDERS: usize = 12;
 /// How many products.
 const PRODUCTS: usize = 6;
+/// How many wishes are kept to be sent again: of the latest, the first try may still be under way.
+const LATEST: usize = 50;
 /// How often a command is tried that has a key.
 const TRIES: u32 = 5;
 /// How long a client waits for an operation's end before it goes on to other things.
@@ -94,17 +96,16 @@ impl World {
     }
 
     fn keep(&self, wish: &Wish) {
-        self.used
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(wish.clone());
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        if used.len() >= LATEST {
+            used.remove(0);
+        }
+        used.push(wish.clone());
     }
 
     fn used(&self, random: &mut StdRng) -> Option<Wish> {
         let used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-        // The latest are the ones whose first try may still be under way.
-        let latest = &used[used.len().saturating_sub(50)..];
-        latest.choose(random).cloned()
+        used.choose(random).cloned()
     }
 
     /// An order that others are at as well; now and then it gives way to a new one.
