@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use factline::Contract;
 use factline::outcome::State;
 use factline_kafka::{Record, Registry, decode};
@@ -25,24 +25,29 @@ const AT_ONCE: usize = 16;
 pub async fn judge(system: &System, known: &History) -> Result<History> {
     let begun = Instant::now();
     loop {
-        let history = History {
-            requests: known.requests.clone(),
-            observations: known.observations.clone(),
-            reads: known.reads.clone(),
-            ..collect(system).await?
+        // A service that cannot answer yet is waited for like everything else.
+        let wrong = match collect(system).await {
+            Ok(collected) => {
+                let history = History {
+                    requests: known.requests.clone(),
+                    observations: known.observations.clone(),
+                    reads: known.reads.clone(),
+                    ..collected
+                };
+                let found = check(&history);
+                if found.is_empty() {
+                    return Ok(history);
+                }
+                let texts: Vec<String> = found.iter().take(20).map(ToString::to_string).collect();
+                format!(
+                    "{} violations, among them\n{}",
+                    found.len(),
+                    texts.join("\n")
+                )
+            }
+            Err(error) => format!("{error:#}"),
         };
-        let found = check(&history);
-        if found.is_empty() {
-            return Ok(history);
-        }
-        if begun.elapsed() > PATIENCE {
-            let texts: Vec<String> = found.iter().take(20).map(ToString::to_string).collect();
-            bail!(
-                "{} violations, among them\n{}",
-                found.len(),
-                texts.join("\n")
-            );
-        }
+        ensure!(begun.elapsed() < PATIENCE, wrong);
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
 }
