@@ -1,6 +1,6 @@
 //! Commands on the topic, as an edge would append them.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use catalog_schemas::{ChangePrice, CreateProduct, Money, product::Command};
@@ -13,12 +13,13 @@ use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer as _, ThreadedProducer};
 use uuid::Uuid;
 
-/// Appends so many commands about so many products, and answers how many.
+/// Appends so many commands about so many products, at a rate in the second if there is one.
 pub(crate) async fn append(
     kafka: &KafkaConfig,
     commands: usize,
     aggregates: usize,
-) -> Result<usize> {
+    rate: u32,
+) -> Result<()> {
     let topics = kafka.topics(&catalog::PRODUCT);
     let registry = Registry::new(&kafka.registry_url);
     let schemas = registry
@@ -27,9 +28,14 @@ pub(crate) async fn append(
     let producer: ThreadedProducer<DefaultProducerContext> = kafka
         .client_config()
         .set("acks", "all")
-        .set("linger.ms", "20")
+        .set("linger.ms", if rate == 0 { "20" } else { "0" })
         .create()?;
+    let begin = Instant::now();
     for number in 0..commands {
+        if rate > 0 {
+            let due = Duration::from_secs_f64(f64::from(u32::try_from(number)?) / f64::from(rate));
+            tokio::time::sleep_until((begin + due).into()).await;
+        }
         let product = product(number % aggregates);
         let command = command(product, number, aggregates);
         let appended = Appended::of(&schemas, product, &command)?;
@@ -43,7 +49,7 @@ pub(crate) async fn append(
         }
     }
     producer.flush(Duration::from_mins(1))?;
-    Ok(commands)
+    Ok(())
 }
 
 /// The products that the commands are about, by number.

@@ -53,6 +53,9 @@ struct Handler {
     /// Commands in a transaction at most
     #[arg(long, default_value_t = 1000)]
     max_batch: u32,
+    /// Commands that come in a second while the handler runs; 0: all of them before
+    #[arg(long, default_value_t = 0)]
+    rate: u32,
     /// Workers in the process
     #[arg(long, default_value_t = 1)]
     workers: u32,
@@ -90,9 +93,8 @@ fn handler(runtime: &tokio::runtime::Runtime, options: &Handler) -> Result<()> {
         };
         runtime.block_on(async {
             provision::provision(&kafka, &catalog::PRODUCT, None).await?;
-            let commands = load::append(&kafka, options.commands, options.aggregates).await?;
-            let handled = ours::handle(&kafka, options, commands).await?;
-            let bare = bare::handle(&kafka, commands, options.max_batch as usize)?;
+            let handled = ours::handle(&kafka, options).await?;
+            let bare = bare::handle(&kafka, options.commands, options.max_batch as usize)?;
             let before = memory::in_use();
             let restart = ours::restart(&kafka, options).await?;
             let read = bare::read(&kafka)?;

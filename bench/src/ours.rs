@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::cpu::Cpu;
-use crate::{Handler, Passed, memory};
+use crate::{Handler, Passed, load, memory};
 
 /// How often it is looked whether something has come.
 const LOOK: Duration = Duration::from_millis(20);
@@ -73,18 +73,30 @@ impl Running {
     }
 }
 
-/// Commands decided, from when the handler is ready.
-pub(crate) async fn handle(
-    kafka: &KafkaConfig,
-    options: &Handler,
-    commands: usize,
-) -> Result<Passed> {
+/// Commands decided, from when the handler is ready; at a rate, what each cost includes that it is appended.
+pub(crate) async fn handle(kafka: &KafkaConfig, options: &Handler) -> Result<Passed> {
+    let commands = options.commands;
     let group = kafka.topics(&catalog::PRODUCT).handler_group().to_owned();
     let watcher: BaseConsumer = kafka.client_config().set("group.id", group).create()?;
-    let running = start(kafka, options);
+    let append = load::append(kafka, commands, options.aggregates, options.rate);
+    if options.rate == 0 {
+        append.await?;
+        let running = start(kafka, options);
+        return handled_by(running, kafka, (&watcher, commands), async { Ok(()) }).await;
+    }
+    handled_by(start(kafka, options), kafka, (&watcher, commands), append).await
+}
+
+async fn handled_by(
+    running: Running,
+    kafka: &KafkaConfig,
+    (watcher, commands): (&BaseConsumer, usize),
+    meanwhile: impl Future<Output = Result<()>>,
+) -> Result<Passed> {
     running.ready().await;
     let (begin, spent) = (Instant::now(), Cpu::spent());
-    while handled(kafka, &watcher)? < commands {
+    meanwhile.await?;
+    while handled(kafka, watcher)? < commands {
         tokio::time::sleep(LOOK).await;
     }
     let seconds = begin.elapsed().as_secs_f64();
