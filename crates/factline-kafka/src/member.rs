@@ -40,6 +40,8 @@ pub struct Events {
     changes: Mutex<Vec<Change>>,
     unread: Mutex<Option<HashMap<Key, i64>>>,
     brokers_down: AtomicBool,
+    /// Something was assigned, and librdkafka has no answer yet.
+    unanswered: AtomicBool,
     closing: AtomicBool,
 }
 
@@ -105,6 +107,7 @@ impl ConsumerContext for Events {
                 tracing::warn!(%error, "cannot decline partitions while closing");
             }
         } else {
+            self.unanswered.store(true, Ordering::Relaxed);
             lock(&self.changes).push(Change::Assigned(keys));
         }
     }
@@ -171,9 +174,8 @@ pub fn join(
 pub fn leave(consumer: BaseConsumer<Events>) {
     let context = consumer.context();
     context.closing.store(true, Ordering::Relaxed);
-    let unanswered = |change: &Change| matches!(change, Change::Assigned(_));
-    // librdkafka does not close before it has an answer.
-    if context.take_changes().iter().any(unanswered)
+    // Before librdkafka has an answer it does not close; the host may have taken the change, and put its answer off.
+    if context.unanswered.load(Ordering::Relaxed)
         && let Err(error) = assign(&consumer, &[])
     {
         tracing::warn!(%error, "cannot decline partitions while closing");
@@ -187,7 +189,12 @@ pub fn assign(consumer: &BaseConsumer<Events>, starts: &[(Key, i64)]) -> KafkaRe
     for ((topic, partition), offset) in starts {
         list.add_partition_offset(topic, *partition, Offset::Offset(*offset))?;
     }
-    consumer.incremental_assign(&list)
+    consumer.incremental_assign(&list)?;
+    consumer
+        .context()
+        .unanswered
+        .store(false, Ordering::Relaxed);
+    Ok(())
 }
 
 /// Stops to fetch those of the partitions that are fetched.

@@ -352,8 +352,9 @@ impl<A: Aggregate> Ownership<A> {
             f64::from(u32::try_from(owned.blocked.len()).unwrap_or(u32::MAX)),
         );
         let restored = owned.takeovers.iter().map(TakeOver::percent).min();
-        metrics::gauge!("factline_handler_restored_percent", "topic" => topic.to_owned())
-            .set(f64::from(i32::try_from(restored.unwrap_or(100)).unwrap_or(100)));
+        metrics::gauge!("factline_handler_restored_percent", "topic" => topic.to_owned()).set(
+            f64::from(i32::try_from(restored.unwrap_or(100)).unwrap_or(100)),
+        );
         let mut reasons: Vec<String> = owned
             .blocked
             .iter()

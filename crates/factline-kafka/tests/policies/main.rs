@@ -5,6 +5,7 @@
 mod children;
 mod gate;
 mod killed;
+mod leaves;
 mod policies;
 mod rig;
 mod starts;
