@@ -5,6 +5,7 @@
 //!
 //! - [`load`]: commands on a topic
 //! - [`ours`]: the command handler, in this process
+//! - [`restart`]: how long it takes to come back, and what it holds in memory
 //! - [`bare`]: the same loop without a framework, states, schemas or checks
 //! - [`takeover`]: handlers in processes that are killed, and how long their partitions stand still
 //! - [`cpu`]: CPU time, of us and of the servers: it can be compared even where the clock cannot
@@ -16,6 +17,7 @@ mod cpu;
 mod load;
 mod memory;
 mod ours;
+mod restart;
 mod takeover;
 
 use anyhow::Result;
@@ -27,11 +29,16 @@ use uuid::Uuid;
 #[derive(Debug, clap::Parser)]
 #[command(
     version,
-    after_help = "Example:\n  cargo run --release -p bench -- handler --commands 200000 --aggregates 100000\n  cargo run --release -p bench -- takeover --tries 30"
+    after_help = "Example:\n  cargo run --release -p bench -- handler --commands 200000 --aggregates 100000\n  cargo run --release -p bench -- restart --commands 1000000 --aggregates 100000\n  cargo run --release -p bench -- takeover --tries 30"
 )]
 enum Bench {
     /// Commands decided in a second, and the time and memory of a restart over what they left
     Handler(Handler),
+    /// How long a handler takes to come back, and its memory: by the log alone, and with snapshots
+    Restart(restart::Options),
+    /// What `restart` measures
+    #[command(hide = true)]
+    Restarted(Box<restart::Restarted>),
     /// From kill -9 of one of three handlers until every partition commits again
     Takeover(takeover::Options),
     /// A handler that is to be killed: what `takeover` starts
@@ -73,6 +80,8 @@ fn main() -> Result<()> {
     let runtime = tokio::runtime::Runtime::new()?;
     match Bench::parse() {
         Bench::Handler(options) => handler(&runtime, &options),
+        Bench::Restart(options) => restart::measure(&runtime, &options),
+        Bench::Restarted(options) => runtime.block_on(restart::restarted(*options)),
         Bench::Takeover(options) => takeover::measure(&runtime, &options),
         Bench::Host(host) => runtime.block_on(takeover::host(*host)),
     }

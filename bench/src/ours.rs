@@ -120,7 +120,7 @@ pub(crate) async fn restart(kafka: &KafkaConfig, options: &Handler) -> Result<Re
 }
 
 /// How far the group has come, over all partitions.
-fn handled(kafka: &KafkaConfig, watcher: &BaseConsumer) -> Result<usize> {
+pub(crate) fn handled(kafka: &KafkaConfig, watcher: &BaseConsumer) -> Result<usize> {
     let topics = kafka.topics(&catalog::PRODUCT);
     let mut asked = TopicPartitionList::new();
     asked.add_partition_range(topics.commands(), 0, catalog::PRODUCT.partitions - 1);
