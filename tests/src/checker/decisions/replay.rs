@@ -69,6 +69,10 @@ impl<'f, 'h, A: Aggregate> Replay<'f, 'h, A> {
                 .code
                 .or(told.2.filter(|_| conclusion.reason.is_none()));
             if told == (operation, conclusion.state, code) {
+                let time = decided_at(outcome);
+                if time != self.time {
+                    self.wrong_time(&at, time, "what ended the workflow was decided at another");
+                }
                 return;
             }
             self.violations.push(Violation::Decision {
@@ -88,7 +92,7 @@ impl<'f, 'h, A: Aggregate> Replay<'f, 'h, A> {
         let before = self.time;
         let now = self.advance(&at, outcome);
         if outcome.kind == OutcomeKind::Deadline {
-            self.deadline(&at, record, outcome, now);
+            self.deadline(&at, (record, outcome), before, now);
         } else {
             self.command(&at, (record, outcome), before, now);
         }
@@ -105,7 +109,7 @@ impl<'f, 'h, A: Aggregate> Replay<'f, 'h, A> {
 
     /// The decision's time, which never runs back.
     fn advance(&mut self, at: &At, outcome: &Outcome) -> Timestamp {
-        let now = Timestamp::from_timestamp_micros(outcome.decided_at).unwrap_or_default();
+        let now = decided_at(outcome);
         if now < self.time {
             self.wrong_time(at, now, "its partition was later before");
         }
@@ -175,7 +179,13 @@ impl<'f, 'h, A: Aggregate> Replay<'f, 'h, A> {
         self.compare(at, (record, outcome), &subject, kept, expected);
     }
 
-    fn deadline(&mut self, at: &At, record: &Logged<Outcome>, outcome: &Outcome, now: Timestamp) {
+    fn deadline(
+        &mut self,
+        at: &At,
+        (record, outcome): (&Logged<Outcome>, &Outcome),
+        before: Timestamp,
+        now: Timestamp,
+    ) {
         let subject = record.subject().to_owned();
         let kept = self
             .aggregates
@@ -190,6 +200,8 @@ impl<'f, 'h, A: Aggregate> Replay<'f, 'h, A> {
         };
         if now < due {
             self.wrong_time(at, now, "its deadline is later");
+        } else if now > before.max(due) && !self.was_appended(now) {
+            self.wrong_time(at, now, "nothing of its partition was then");
         }
         let first = self.deadlines.first();
         if let Some((first, earlier)) = first.filter(|first| **first < (due, subject.clone())) {
@@ -197,6 +209,12 @@ impl<'f, 'h, A: Aggregate> Replay<'f, 'h, A> {
             self.violations.push(Violation::Overdue { at, due: *first });
         }
         self.compare(at, (record, outcome), &subject, kept, expected);
+    }
+
+    /// Whether a command of the partition came at a time. One that was decided before leaves no other trace of its time.
+    fn was_appended(&self, time: Timestamp) -> bool {
+        let mut commands = self.found.log.commands.iter();
+        commands.any(|command| command.partition == self.partition && command.timestamp == time)
     }
 
     /// Before a command of a time, every deadline of that time or earlier.
@@ -325,4 +343,8 @@ impl<'f, 'h, A: Aggregate> Replay<'f, 'h, A> {
             });
         }
     }
+}
+
+fn decided_at(outcome: &Outcome) -> Timestamp {
+    Timestamp::from_timestamp_micros(outcome.decided_at).unwrap_or_default()
 }
