@@ -11,6 +11,7 @@ use factline::{Aggregate, Timestamp};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 
 use super::ownership::{Owned, Ownership};
+use crate::ends::watermarks;
 
 /// How long Kafka may take to say where a partition ends.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -56,7 +57,7 @@ impl Idle {
         for (partition, (_, next)) in due {
             let captured = self.0.get_mut(&partition);
             let Some(captured) = captured else {
-                match consumer.fetch_watermarks(topic, partition, TIMEOUT) {
+                match watermarks(consumer, topic, partition, TIMEOUT) {
                     Ok((_, end)) => {
                         let captured = Captured {
                             time: now,

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::KafkaConfig;
 use crate::decode;
+use crate::ends::watermarks;
 
 /// Why a restore was broken off; trying again can help.
 #[derive(Debug, thiserror::Error)]
@@ -143,12 +144,10 @@ pub(super) fn ends(
     topic: &str,
     partition: i32,
 ) -> Result<(i64, i64), Error> {
-    reader
-        .fetch_watermarks(topic, partition, TIMEOUT)
-        .map_err(|source| Error::Kafka {
-            what: "read the ends of the log",
-            source,
-        })
+    watermarks(reader, topic, partition, TIMEOUT).map_err(|source| Error::Kafka {
+        what: "read the ends of the log",
+        source,
+    })
 }
 
 /// First offset and high watermark of each partition that holds anything.

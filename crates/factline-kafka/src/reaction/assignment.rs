@@ -9,6 +9,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use super::Error;
 use super::condition::Trouble;
 use super::host::{Host, RETRY};
+use crate::ends::watermarks;
 use crate::identity;
 use crate::in_one_line;
 use crate::member::{self, Change, Key};
@@ -102,6 +103,8 @@ impl Host {
         self.release(&self.places.keys());
         self.pending.clear();
         self.unanswered = None;
+        // Of the old one's troubles.
+        self.condition.set(Trouble::Committing, None);
         self.paused = false;
         let fresh = self.join()?;
         member::leave(std::mem::replace(&mut self.consumer, fresh));
@@ -185,13 +188,13 @@ impl Host {
             return Ok(Err(Lost::NoOffset));
         };
         let (topic, partition) = (key.0.clone(), key.1);
-        let (begins, ends) = self
-            .consumer
-            .fetch_watermarks(&topic, partition, TIMEOUT)
-            .map_err(|source| NotYet::Watermarks {
-                topic,
-                partition,
-                source,
+        let (begins, ends) =
+            watermarks(&self.consumer, &topic, partition, TIMEOUT).map_err(|source| {
+                NotYet::Watermarks {
+                    topic,
+                    partition,
+                    source,
+                }
             })?;
         Ok(if next < begins {
             Err(Lost::Deleted { begins, next })

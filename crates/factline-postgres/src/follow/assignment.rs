@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use factline_kafka::ends::watermarks;
 use factline_kafka::identity::{self, topic_identity};
 use rdkafka::consumer::Consumer as _;
 use rdkafka::error::KafkaError;
@@ -156,9 +157,7 @@ impl Host {
                 None => topic_identity(&self.kafka, topic)?,
             };
             identities.insert(topic, identity.clone());
-            let (begins, ends) = self
-                .consumer
-                .fetch_watermarks(topic, *partition, WATERMARKS)
+            let (begins, ends) = watermarks(&self.consumer, topic, *partition, WATERMARKS)
                 .map_err(|source| Unavailable::Watermarks {
                     topic: topic.clone(),
                     partition: *partition,
