@@ -91,6 +91,8 @@ impl KafkaConfig {
         config.set("bootstrap.servers", &self.brokers);
         // A broker that was away is tried again within a second: the default waits up to ten.
         config.set("reconnect.backoff.max.ms", "1000");
+        // What a broker tells of topics on its way up may be wrong; the default believes it for five minutes.
+        config.set("topic.metadata.refresh.interval.ms", "10000");
         self.security.apply(&mut config);
         for (key, value) in &self.properties {
             config.set(key, value);
