@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use factline::Aggregate;
 use factline_faults::{Mutant, is};
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientContext, Offset, Statistics, TopicPartitionList};
 use tokio_util::sync::CancellationToken;
@@ -42,18 +42,6 @@ pub(super) struct Owned<A> {
     broken: Option<String>,
     /// Partitions whose state is being read.
     takeovers: Vec<TakeOver<A>>,
-    /// Partitions whose state is there, and whose commands are yet to be sought.
-    restored: HashMap<i32, Partition<A>>,
-    /// Partitions that were sought to their start, until the first record has come.
-    arriving: HashMap<i32, Arriving>,
-}
-
-/// What is expected after a seek.
-#[derive(Debug)]
-struct Arriving {
-    start: i64,
-    /// The first record that came instead of the one at the start.
-    first: Option<i64>,
 }
 
 /// The consumer's context: it answers rebalances.
@@ -71,9 +59,6 @@ pub(super) struct Ownership<A> {
     /// When readiness was last told of a restore.
     told: Mutex<Instant>,
 }
-
-/// How long a seek may take.
-const SEEK: Duration = Duration::from_secs(5);
 
 /// How often readiness hears how far a restore has come.
 const PROGRESS: Duration = Duration::from_secs(1);
@@ -95,8 +80,6 @@ impl<A: Aggregate> Ownership<A> {
             trouble: None,
             broken: None,
             takeovers: Vec::new(),
-            restored: HashMap::new(),
-            arriving: HashMap::new(),
         };
         Self {
             owned: Mutex::new(owned),
@@ -141,8 +124,17 @@ impl<A: Aggregate> Ownership<A> {
         known
     }
 
-    /// Nothing more of this partition is handled here; others go on.
-    pub(super) fn stop_partition(&self, partition: i32, reason: String) {
+    /// Nothing more of this partition is fetched or handled here; others go on. It stays ours, so that no other member runs
+    /// into the same.
+    pub(super) fn stop_partition(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        partition: i32,
+        reason: String,
+    ) {
+        if let Err(error) = self.fetch_no_more(consumer, &[partition]) {
+            self.break_off(format!("partition {partition} cannot be stopped: {error}"));
+        }
         let mut owned = self.owned();
         owned.partitions.remove(&partition);
         owned.pending.retain(|record| record.partition != partition);
@@ -182,21 +174,16 @@ impl<A: Aggregate> Ownership<A> {
     }
 
     /// Takes the partitions and begins to read their state. librdkafka delivers nothing at all, not even of partitions
-    /// that stay, until an assignment is answered; so it is answered at once, with the ends. What that delivers is passed
-    /// over in the worker's `gather` until a partition is restored and sought to its start.
+    /// that stay, until an assignment is answered; so it is answered at once, and with none of them. Each is fetched from
+    /// its start once its state is there.
     fn assigned(&self, consumer: &BaseConsumer<Self>, partitions: Vec<i32>) {
         tracing::info!(
             topic = self.wire.topics.commands(),
             ?partitions,
             "partitions assigned"
         );
-        let mut assignment = TopicPartitionList::new();
-        for partition in &partitions {
-            let topic = self.wire.topics.commands();
-            let _ = assignment.add_partition_offset(topic, *partition, Offset::End);
-        }
-        if let Err(error) = consumer.incremental_assign(&assignment) {
-            self.break_off(format!("partitions cannot be assigned: {error}"));
+        if let Err(error) = consumer.incremental_assign(&TopicPartitionList::new()) {
+            self.break_off(format!("an assignment cannot be answered: {error}"));
         }
         let member = membership(consumer).map(|membership| membership.member);
         let mut owned = self.owned();
@@ -219,17 +206,17 @@ impl<A: Aggregate> Ownership<A> {
     /// Lets the commands of partitions come that have been restored since. The worker calls it between its polls.
     pub(super) fn finish_takeovers(&self, consumer: &BaseConsumer<Self>) {
         let mut owned = self.owned();
-        if owned.takeovers.is_empty() && owned.restored.is_empty() {
+        if owned.takeovers.is_empty() {
             return;
         }
-        let mut running = Vec::new();
+        let (mut running, mut taken) = (Vec::new(), Vec::new());
         for takeover in std::mem::take(&mut owned.takeovers) {
             if !takeover.is_finished() {
                 running.push(takeover);
                 continue;
             }
             match takeover.result() {
-                Ok(taken) => owned.keep(taken, self.wire.topics.commands()),
+                Ok(more) => taken.extend(more),
                 Err(reason) => {
                     drop(owned);
                     return self.break_off(reason);
@@ -237,67 +224,59 @@ impl<A: Aggregate> Ownership<A> {
             }
         }
         owned.takeovers = running;
-        let starts = std::mem::take(&mut owned.restored);
         drop(owned);
-        for (partition, state) in starts {
-            let start = state.next();
-            let sought = self.seek(consumer, partition, start);
-            let mut owned = self.owned();
-            if sought {
-                owned
-                    .arriving
-                    .insert(partition, Arriving { start, first: None });
-                owned.partitions.insert(partition, state);
-            } else {
-                owned.restored.insert(partition, state);
-            }
+        if !taken.is_empty() {
+            self.take(consumer, taken);
         }
         if self.progress_is_due() || self.owned().takeovers.is_empty() {
             self.tell();
         }
     }
 
-    /// Whether the partition's next record is the first at this offset or behind it. librdkafka refuses while it is still
-    /// busy with the assignment.
-    fn seek(&self, consumer: &BaseConsumer<Self>, partition: i32, start: i64) -> bool {
+    /// Begins to fetch partitions whose state is there, or stops those that cannot be handled.
+    ///
+    /// The offset is a number, and never asked for: an answer of the broker to "where is the end" that is late sends
+    /// librdkafka to the end, also after it was sought elsewhere meanwhile.
+    fn take(&self, consumer: &BaseConsumer<Self>, taken: Vec<Taken<A>>) {
         let topic = self.wire.topics.commands();
-        let mut place = TopicPartitionList::new();
-        let _ = place.add_partition_offset(topic, partition, Offset::Offset(start));
-        match consumer.seek_partitions(place, SEEK) {
-            Ok(sought) => sought.elements().iter().all(|place| place.error().is_ok()),
-            Err(error) => {
-                tracing::debug!(topic, partition, %error, "seek is tried again");
-                false
+        let mut starts = TopicPartitionList::new();
+        let mut owned = self.owned();
+        for Taken { partition, state } in taken {
+            match state {
+                Ok(state) => {
+                    // Adding to a list fails on a negative offset only.
+                    let next = Offset::Offset(state.next());
+                    let _ = starts.add_partition_offset(topic, partition, next);
+                    owned.blocked.remove(&partition);
+                    owned.partitions.insert(partition, state);
+                }
+                Err(reason) => owned.block(topic, partition, reason),
             }
+        }
+        drop(owned);
+        if let Err(error) = consumer.incremental_assign(&starts) {
+            self.break_off(format!("partitions cannot be fetched: {error}"));
         }
     }
 
-    /// Whether a record is the next of a partition that is handled. The first after a seek is looked at twice: one from
-    /// before the seek would make the commands between pass unseen.
-    pub(super) fn is_next(&self, consumer: &BaseConsumer<Self>, record: &Record) -> bool {
-        let mut owned = self.owned();
-        let partition = record.partition;
-        // Of a partition that is stopped or being restored nothing is handled.
-        let Some(state) = owned.partitions.get(&partition) else {
-            return false;
-        };
-        if record.offset < state.next() {
-            return false;
+    /// Whether a record is one that is yet to be handled: of a partition that is neither stopped nor being restored.
+    pub(super) fn is_next(&self, record: &Record) -> bool {
+        let owned = self.owned();
+        let state = owned.partitions.get(&record.partition);
+        state.is_some_and(|state| record.offset >= state.next())
+    }
+
+    /// Of the partitions, stops to fetch those that are fetched. Within a rebalance it is the answer.
+    fn fetch_no_more(&self, consumer: &BaseConsumer<Self>, partitions: &[i32]) -> KafkaResult<()> {
+        let topic = self.wire.topics.commands();
+        let fetched = consumer.assignment()?;
+        let mut leaving = TopicPartitionList::new();
+        for partition in partitions {
+            if fetched.find_partition(topic, *partition).is_some() {
+                leaving.add_partition(topic, *partition);
+            }
         }
-        let Some(arriving) = owned.arriving.get_mut(&partition) else {
-            return true;
-        };
-        if record.offset == arriving.start || arriving.first == Some(record.offset) {
-            owned.arriving.remove(&partition);
-            return true;
-        }
-        arriving.first = Some(record.offset);
-        let start = arriving.start;
-        drop(owned);
-        if !self.seek(consumer, partition, start) {
-            self.break_off(format!("partition {partition} cannot be sought to {start}"));
-        }
-        false
+        consumer.incremental_unassign(&leaving)
     }
 
     fn progress_is_due(&self) -> bool {
@@ -317,18 +296,10 @@ impl<A: Aggregate> Ownership<A> {
             lost,
             "partitions revoked"
         );
-        let mut leaving = TopicPartitionList::new();
-        if is(Mutant::KeepRevoked) {
-            for partition in partitions {
-                leaving.add_partition(self.wire.topics.commands(), *partition);
-            }
-        } else {
+        if !is(Mutant::KeepRevoked) {
             let mut owned = self.owned();
             for partition in partitions {
-                leaving.add_partition(self.wire.topics.commands(), *partition);
                 owned.partitions.remove(partition);
-                owned.restored.remove(partition);
-                owned.arriving.remove(partition);
                 owned.blocked.remove(partition);
             }
             for takeover in &mut owned.takeovers {
@@ -338,7 +309,7 @@ impl<A: Aggregate> Ownership<A> {
                 .pending
                 .retain(|record| !partitions.contains(&record.partition));
         }
-        if let Err(error) = consumer.incremental_unassign(&leaving) {
+        if let Err(error) = self.fetch_no_more(consumer, partitions) {
             self.break_off(format!("revoked partitions cannot be unassigned: {error}"));
         }
         self.tell();
@@ -386,23 +357,11 @@ impl<A: Aggregate> Owned<A> {
         }
     }
 
-    fn keep(&mut self, taken: Vec<Taken<A>>, topic: &str) {
-        for Taken { partition, state } in taken {
-            match state {
-                Ok(state) => {
-                    self.blocked.remove(&partition);
-                    self.restored.insert(partition, state);
-                }
-                Err(reason) => self.block(topic, partition, reason),
-            }
-        }
-    }
-
     /// Every partition that was assigned, in whatever state it is.
     fn all(&self) -> Vec<i32> {
         let restoring = self.takeovers.iter().flat_map(TakeOver::partitions);
-        let known = self.partitions.keys().chain(self.restored.keys());
-        let all = known.chain(self.blocked.keys()).chain(restoring);
+        let all = self.partitions.keys().chain(self.blocked.keys());
+        let all = all.chain(restoring);
         let all: BTreeSet<i32> = all.copied().collect();
         all.into_iter().collect()
     }

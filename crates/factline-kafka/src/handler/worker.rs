@@ -110,9 +110,9 @@ impl<'l, A: Aggregate> Worker<'l, A> {
         self.write_down(&mut batch);
         match batch.waiting.take() {
             Some(full @ (Waiting::Full { partition, .. } | Waiting::Heavy { partition, .. })) => {
-                self.consumer
-                    .context()
-                    .stop_partition(partition, in_one_line(&full));
+                let reason = in_one_line(&full);
+                let context = self.consumer.context();
+                context.stop_partition(&self.consumer, partition, reason);
             }
             Some(registry) => self.put_off(&in_one_line(&registry)),
             None => {}
@@ -299,7 +299,7 @@ impl<'l, A: Aggregate> Worker<'l, A> {
             match self.consumer.poll(wait) {
                 Some(Ok(message)) => {
                     let record = Record::from(&message);
-                    let is_next = self.consumer.context().is_next(&self.consumer, &record);
+                    let is_next = self.consumer.context().is_next(&record);
                     let mut owned = self.consumer.context().owned();
                     if is_next {
                         bytes += record.size();
