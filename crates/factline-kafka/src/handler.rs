@@ -14,7 +14,7 @@
 //! - `command`, `deadline`, `decision`, `outgoing`: from what is asked to what it leads to
 //! - `partition`, `stored`, `dedupe`: state and overlay
 //! - `snapshot`, `log`: states that were written down, and topics that are read to an end
-//! - `transaction`, `membership`: the producer, librdkafka's errors, and who we are in the group
+//! - `transaction`, `native`: the producer, librdkafka's errors, and what the crate does not offer
 //! - `meters`: what it tells of itself
 //!
 //! It is not a place for business: rules are an [`Aggregate`]'s.
@@ -26,8 +26,8 @@ mod decision;
 mod dedupe;
 mod idle;
 mod log;
-mod membership;
 mod meters;
+mod native;
 mod outgoing;
 mod ownership;
 mod partition;

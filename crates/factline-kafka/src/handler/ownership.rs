@@ -17,7 +17,7 @@ use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientContext, Offset, Statistics, TopicPartitionList};
 use tokio_util::sync::CancellationToken;
 
-use super::membership::{Membership, membership};
+use super::native::{Membership, membership};
 use super::outgoing::Wire;
 use super::partition::{Bounds, Partition};
 use super::takeover::{TakeOver, Taken};

@@ -1,7 +1,4 @@
 //! One transactional producer and the calls of one transaction, with librdkafka's errors sorted by what to do.
-//!
-//! Raw librdkafka is needed for one thing: the crate's `flush` waits in steps of 100 ms, and its `commit` calls
-//! it. The native flush returns as soon as the last acknowledgement is in, and leaves the commit nothing to wait for.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,6 +10,7 @@ use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer};
 use rdkafka::{ClientConfig, ClientContext, TopicPartitionList};
 
+use super::native;
 use super::outgoing::Outgoing;
 
 /// What became of a step of a transaction that did not succeed.
@@ -116,7 +114,7 @@ impl Transactions {
                 Ok(()) => return Ok(()),
                 Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), again)) => {
                     message = again;
-                    self.producer.flush_natively(Duration::from_millis(100));
+                    native::flush(&self.producer, Duration::from_millis(100));
                 }
                 Err((KafkaError::MessageProduction(RDKafkaErrorCode::MessageSizeTooLarge), _)) => {
                     return Err(Failure::TooLarge);
@@ -128,7 +126,7 @@ impl Transactions {
 
     /// Waits until every record is acknowledged: what a successor must see is in the log before the offsets are sent.
     pub(super) fn flush(&self) -> Result<(), Failure> {
-        let flushed = self.producer.flush_natively(self.patience);
+        let flushed = native::flush(&self.producer, self.patience);
         if self.deliveries.too_large() {
             return Err(Failure::TooLarge);
         }
@@ -164,7 +162,7 @@ impl Transactions {
     /// Waits first for what is under way: an abort that overtakes the transaction's first records can make the
     /// producer unusable (librdkafka#4849).
     pub(super) fn abort(&mut self) -> Result<(), Failure> {
-        self.producer.flush_natively(CALL);
+        native::flush(&self.producer, CALL);
         match self.call("abort", |producer| producer.abort_transaction(CALL)) {
             Err(Failure::Abort { what, source }) => Err(unknown(what, source)),
             Err(Failure::TooLarge) => Err(unknown("abort", KafkaError::Canceled)),
@@ -234,21 +232,5 @@ impl ProducerContext for Deliveries {
         {
             self.too_large.store(true, Ordering::Release);
         }
-    }
-}
-
-trait FlushNatively {
-    /// Whether everything was acknowledged, or given up, within the time.
-    fn flush_natively(&self, timeout: Duration) -> bool;
-}
-
-impl FlushNatively for ThreadedProducer<Deliveries> {
-    fn flush_natively(&self, timeout: Duration) -> bool {
-        let milliseconds = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
-        // SAFETY: the handle lives as long as the producer, and its reports are served by the producer's own thread.
-        #[expect(unsafe_code, reason = "the crate's flush waits in steps of 100 ms")]
-        let error =
-            unsafe { rdkafka_sys::rd_kafka_flush(self.client().native_ptr(), milliseconds) };
-        error == rdkafka_sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR
     }
 }

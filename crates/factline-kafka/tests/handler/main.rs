@@ -9,6 +9,7 @@ mod contract;
 mod deadlines;
 mod judge;
 mod killed;
+mod late;
 mod mutants;
 mod process;
 mod rig;

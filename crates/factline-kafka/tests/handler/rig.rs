@@ -91,6 +91,11 @@ impl Rig {
         let servers = tokio::task::spawn_blocking(infra::Servers::shared)
             .await
             .unwrap();
+        Self::on(servers, name).await
+    }
+
+    /// The same on other servers.
+    pub(crate) async fn on(servers: &infra::Servers, name: &str) -> Self {
         let prefix = format!("{name}-{}.", Uuid::new_v4().simple());
         let brokers = servers.kafka.brokers();
         let url = servers.registry.url();
