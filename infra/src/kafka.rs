@@ -135,6 +135,15 @@ impl Kafka {
         self.server.stop()
     }
 
+    /// Fills the broker's disk, as far as it can tell: no file of it can grow. A broker ends at the first write that fails,
+    /// which is waited for, so somebody has to make it write. Its disk has room again when it is started.
+    ///
+    /// # Errors
+    /// When it does not run, does not end, or runs on something else than Linux.
+    pub fn fill_disk(&self) -> Result<()> {
+        self.server.fill_disk()
+    }
+
     /// Freezes the broker (SIGSTOP): connections stay open, nothing is answered.
     ///
     /// # Errors

@@ -118,6 +118,30 @@ impl Guarded {
         start_time(self.pid).is_some()
     }
 
+    /// Lets none of its files grow beyond a byte: each write fails, as on a disk that is full.
+    ///
+    /// # Errors
+    /// Where the operating system is another than Linux.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn fill_disk(&self) -> Result<()> {
+        use rustix::process::{Resource, Rlimit, prlimit};
+        let limit = Rlimit {
+            current: Some(1),
+            maximum: None,
+        };
+        prlimit(Some(self.pid), Resource::Fsize, limit)
+            .with_context(|| format!("cannot limit the files of process {}", self.pid))?;
+        Ok(())
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) fn fill_disk(&self) -> Result<()> {
+        bail!(
+            "a full disk can be made on Linux only, not for process {}",
+            self.pid
+        )
+    }
+
     /// Asks the process to end and waits for it; after `patience` it is killed.
     pub(crate) fn stop(self, signal: Signal, patience: Duration) -> Result<()> {
         self.signal(signal)?;

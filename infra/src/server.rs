@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use rustix::process::Signal;
 
-use crate::process::{Guarded, Launch, await_ready};
+use crate::process::{Guarded, Launch, await_end, await_ready};
 
 /// Patience for a start: far more than needed, because tests run on loaded machines.
 const START: Duration = Duration::from_mins(2);
@@ -66,6 +66,21 @@ impl Server {
     /// Ends the process in order.
     pub(crate) fn stop(&self) -> Result<()> {
         self.kill(self.stop)
+    }
+
+    /// Lets it write nothing more and waits until it has ended by itself.
+    pub(crate) fn fill_disk(&self) -> Result<()> {
+        let mut process = self.process();
+        let name = self.launch.name;
+        let running = process
+            .as_ref()
+            .with_context(|| format!("{name} does not run"))?;
+        running.fill_disk()?;
+        if !await_end(STOP, || running.is_running()) {
+            bail!("{name} goes on although its disk is full");
+        }
+        *process = None;
+        Ok(())
     }
 
     /// Sends a signal and leaves the process be.

@@ -1,8 +1,7 @@
 //! What breaks when: a pure function of a seed, so that a run that has found something can be had again.
 //!
-//! It knows the roles and nothing of processes; how a fault is brought about is in `strike`. Not here: a disk that is nearly
-//! full, which needs a file system of its own. One more kind is a variant of [`Kind`] and of [`Fault`], and the arms that the
-//! compiler then asks for.
+//! It knows the roles and nothing of processes; how a fault is brought about is in `strike`. One more kind is a variant of
+//! [`Kind`] and of [`Fault`], and the arms that the compiler then asks for.
 
 use std::fmt;
 use std::time::Duration;
@@ -37,11 +36,13 @@ pub enum Kind {
     Stranger,
     /// PostgreSQL crashes.
     KillDatabase,
+    /// The broker's disk is full in the middle of a write.
+    FullDisk,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Kill,
         Self::Freeze,
         Self::RollingRestart,
@@ -52,6 +53,7 @@ impl Kind {
         Self::Delay,
         Self::Stranger,
         Self::KillDatabase,
+        Self::FullDisk,
     ];
 }
 
@@ -135,6 +137,11 @@ pub enum Fault {
         /// Until it is started again.
         away: Duration,
     },
+    /// [`Kind::FullDisk`]
+    FullDisk {
+        /// Until there is room, and the broker is started again.
+        away: Duration,
+    },
 }
 
 /// From the beginning of the load to the fault.
@@ -213,6 +220,7 @@ fn fault(kind: Kind, random: &mut StdRng) -> Fault {
             victim: instance(random, |role| role.service == roles::HANDLERS),
         },
         Kind::KillDatabase => Fault::KillDatabase { away: away(random) },
+        Kind::FullDisk => Fault::FullDisk { away: away(random) },
     }
 }
 
@@ -252,6 +260,7 @@ impl Fault {
             Self::Delay { .. } => Kind::Delay,
             Self::Stranger { .. } => Kind::Stranger,
             Self::KillDatabase { .. } => Kind::KillDatabase,
+            Self::FullDisk { .. } => Kind::FullDisk,
         }
     }
 }
@@ -296,6 +305,12 @@ impl fmt::Display for Fault {
             ),
             Self::KillDatabase { away } => {
                 write!(formatter, "kill the database, away for {away:.1?}")
+            }
+            Self::FullDisk { away } => {
+                write!(
+                    formatter,
+                    "fill the broker's disk, room again after {away:.1?}"
+                )
             }
         }
     }

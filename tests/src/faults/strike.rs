@@ -85,6 +85,13 @@ pub(super) async fn strike(cluster: &Cluster, fault: &Fault) -> Result<()> {
             sleep(*away).await;
             tokio::task::block_in_place(|| postgres.start())
         }
+        Fault::FullDisk { away } => {
+            let _alone = cluster.alone(BROKER).await?;
+            let kafka = &system.servers.kafka;
+            tokio::task::block_in_place(|| kafka.fill_disk())?;
+            sleep(*away).await;
+            tokio::task::block_in_place(|| kafka.start())
+        }
     }
 }
 

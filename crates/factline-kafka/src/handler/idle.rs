@@ -5,9 +5,10 @@
 //! so load, however constant, cannot starve it.
 
 use std::collections::HashMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use factline::{Aggregate, Timestamp};
+use rdkafka::Offset;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 
 use super::ownership::{Owned, Ownership};
@@ -15,10 +16,6 @@ use crate::ends::watermarks;
 
 /// How long Kafka may take to say where a partition ends.
 const TIMEOUT: Duration = Duration::from_secs(2);
-
-/// A partition's end may be no command: a foreign producer's transaction leaves a mark there, which nobody can consume.
-/// If nothing more has come for so long, nothing will.
-const SILENCE: Duration = Duration::from_secs(5);
 
 /// The ends that were captured.
 #[derive(Debug, Default)]
@@ -30,9 +27,6 @@ struct Captured {
     time: Timestamp,
     /// ... once all commands up to this offset are handled.
     end: i64,
-    /// Where handling has come to, and since when it has not moved.
-    next: i64,
-    since: Instant,
 }
 
 impl Idle {
@@ -55,17 +49,10 @@ impl Idle {
         });
         let mut ripe = HashMap::new();
         for (partition, (_, next)) in due {
-            let captured = self.0.get_mut(&partition);
-            let Some(captured) = captured else {
+            let Some(captured) = self.0.get(&partition) else {
                 match watermarks(consumer, topic, partition, TIMEOUT) {
                     Ok((_, end)) => {
-                        let captured = Captured {
-                            time: now,
-                            end,
-                            next,
-                            since: Instant::now(),
-                        };
-                        self.0.insert(partition, captured);
+                        self.0.insert(partition, Captured { time: now, end });
                     }
                     Err(error) => {
                         tracing::warn!(topic, partition, %error, "deadlines wait for kafka");
@@ -73,16 +60,29 @@ impl Idle {
                 }
                 continue;
             };
-            if captured.next != next {
-                captured.next = next;
-                captured.since = Instant::now();
-            }
-            if next >= captured.end || captured.since.elapsed() > SILENCE {
+            if next >= captured.end || has_passed(consumer, topic, partition, captured.end) {
                 ripe.insert(partition, captured.time);
             }
         }
         ripe
     }
+}
+
+/// Whether nothing is left to be handled below an end that no command has reached. It may be none: the transaction of a
+/// foreign producer leaves a mark behind it, which nobody can consume, and which librdkafka's position passes all the same.
+fn has_passed<A: Aggregate>(
+    consumer: &BaseConsumer<Ownership<A>>,
+    topic: &str,
+    partition: i32,
+    end: i64,
+) -> bool {
+    let is_pending = consumer.context().owned().is_pending(partition, end);
+    let position = || {
+        let position = consumer.position().ok()?;
+        let place = position.find_partition(topic, partition)?;
+        Some(place.offset())
+    };
+    !is_pending && matches!(position(), Some(Offset::Offset(position)) if position >= end)
 }
 
 /// The partitions in which a deadline is due: when the first is, and where handling has come to. Those with commands at

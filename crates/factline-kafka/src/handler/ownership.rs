@@ -344,6 +344,12 @@ impl<A: Aggregate> Ownership<A> {
 }
 
 impl<A: Aggregate> Owned<A> {
+    /// Whether a record below an offset was fetched and is yet to be handled.
+    pub(super) fn is_pending(&self, partition: i32, below: i64) -> bool {
+        let mut pending = self.pending.iter();
+        pending.any(|record| record.partition == partition && record.offset < below)
+    }
+
     /// Partitions whose changed aggregates should be written down.
     pub(super) fn snapshots_due(&self) -> Vec<i32> {
         let due = self.partitions.iter();

@@ -8,9 +8,12 @@ use factline::outcome::{OutcomeKind, State};
 use factline::{Outcome, Timestamp, id};
 use uuid::Uuid;
 
-use crate::account::{Account, Event, PANICS, Schedule, Withdraw};
-use crate::rig::{Rig, eventually};
+use crate::account::{ACCOUNT, Account, Event, PANICS, Schedule, Withdraw};
+use crate::rig::{PATIENCE, Rig, eventually};
+use crate::rules::transactional;
 use factline::Aggregate as _;
+use factline_kafka::topics::partition_of;
+use rdkafka::producer::{BaseRecord, Producer as _};
 
 /// A standing order; answers its operation.
 pub(crate) async fn schedule(
@@ -70,6 +73,30 @@ async fn a_deadline_comes_due_without_any_command() {
         (outcome.operation_id, Some(asked), set.correlation)
     );
     assert_eq!(due.command_position, None);
+    handler.stop().await;
+}
+
+/// The end that a deadline waits for is no command: a stranger's transaction was aborted there, and nobody can consume that.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deadline_waits_for_no_command_where_there_is_none() {
+    let rig = Rig::new("mark").await;
+    let handler = rig.start("a").await;
+    let asked = schedule(&rig, "ada", 1_500, 5, false).await;
+    rig.outcomes_of(&[asked]).await;
+    let id = format!("{}stranger", rig.kafka.topic_prefix);
+    let stranger = transactional(&rig, &id, PATIENCE);
+    stranger.begin_transaction().unwrap();
+    let partition = partition_of(b"ada", ACCOUNT.partitions);
+    let record = BaseRecord::<str, [u8]>::to(rig.topics.commands()).partition(partition);
+    stranger.send(record.key("x").payload(b"x")).unwrap();
+    eventually("the stranger's record is in the log", async || {
+        stranger.poll(Duration::from_millis(10));
+        stranger.in_flight_count() == 0
+    })
+    .await;
+    stranger.abort_transaction(PATIENCE).unwrap();
+    let due = first_deadline(&rig, "ada").await;
+    assert_eq!(due.state, State::Completed);
     handler.stop().await;
 }
 
