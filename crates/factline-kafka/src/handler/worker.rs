@@ -36,6 +36,12 @@ const SNAPSHOTS_AGAIN: Duration = Duration::from_mins(1);
 /// Tries of a batch after which the worker says that it is in trouble.
 const TROUBLE: u32 = 5;
 
+/// Tries, for half a minute, after which a worker that is no member of its group does not wait any longer to become one.
+const NO_MEMBER: u32 = 20;
+
+/// How often a worker that has gathered enough looks for rebalances while it waits: each look may bring a record more.
+const GLANCE: Duration = Duration::from_millis(20);
+
 pub(super) struct Worker<'l, A: Aggregate> {
     consumer: BaseConsumer<Ownership<A>>,
     transactions: Transactions,
@@ -48,6 +54,8 @@ pub(super) struct Worker<'l, A: Aggregate> {
     limit: &'l mut usize,
     /// Tries of the present batch that failed.
     failures: u32,
+    /// When the batch is tried again, after it has failed.
+    again: Option<Instant>,
     idle: Idle,
     meters: Meters,
     /// The partitions whose deadlines, up to a time each, are to be decided in this turn.
@@ -88,6 +96,7 @@ impl<'l, A: Aggregate> Worker<'l, A> {
             max_batch,
             limit,
             failures: 0,
+            again: None,
             idle: Idle::default(),
             meters: Meters::new(),
             ripe: HashMap::new(),
@@ -243,6 +252,9 @@ impl<'l, A: Aggregate> Worker<'l, A> {
             }
             failure => {
                 self.transactions.abort()?;
+                if self.failures >= NO_MEMBER && membership(&self.consumer).is_none() {
+                    return Err(Ended::Broken(in_one_line(&failure)));
+                }
                 self.put_off(&in_one_line(&failure));
                 Ok(())
             }
@@ -264,7 +276,7 @@ impl<'l, A: Aggregate> Worker<'l, A> {
         Ok(())
     }
 
-    /// Nothing happened; the same commands are tried again after a pause, after which rebalances are served.
+    /// Nothing happened; the same commands are tried again after a pause, in which rebalances are served.
     fn put_off(&mut self, reason: &str) {
         self.failures = self.failures.saturating_add(1);
         tracing::warn!(
@@ -278,10 +290,12 @@ impl<'l, A: Aggregate> Worker<'l, A> {
             self.consumer.context().trouble(Some(reason.to_owned()));
         }
         let pause = Duration::from_millis(10) * 2_u32.saturating_pow(self.failures.min(10));
-        std::thread::sleep(pause.min(Duration::from_secs(2)));
+        self.again = Some(Instant::now() + pause.min(Duration::from_secs(2)));
     }
 
-    /// Polls until there is something to do and nothing more at hand, or enough.
+    /// Polls until there is something to do and nothing more at hand, or enough; and in any case until a batch that was
+    /// put off may be tried again. A poll serves one event of librdkafka, which may be a line of its log: so the pause
+    /// is spent in here, or the rebalance that ends the failure would wait behind them.
     fn gather(&mut self) -> Result<(), Ended> {
         let (mut count, mut bytes) = {
             let owned = self.consumer.context().owned();
@@ -295,8 +309,15 @@ impl<'l, A: Aggregate> Worker<'l, A> {
             0 => Duration::from_millis(100),
             _ => Duration::ZERO,
         };
+        let again = self.again.take().unwrap_or_else(Instant::now);
+        let most = self.max_batch;
+        let is_enough = |count, bytes| count >= most || bytes >= GATHERED_BYTES;
         loop {
-            match self.consumer.poll(wait) {
+            let pause = again.saturating_duration_since(Instant::now());
+            if is_enough(count, bytes) {
+                std::thread::sleep(pause.min(GLANCE));
+            }
+            match self.consumer.poll(wait.max(pause)) {
                 Some(Ok(message)) => {
                     let record = Record::from(&message);
                     let is_next = self.consumer.context().is_next(&record);
@@ -308,9 +329,11 @@ impl<'l, A: Aggregate> Worker<'l, A> {
                     count = owned.pending.len();
                 }
                 Some(Err(error)) => self.consumer_error(error)?,
+                // A rebalance was served.
+                None if !pause.is_zero() => {}
                 None => break,
             }
-            if count >= self.max_batch || bytes >= GATHERED_BYTES {
+            if pause.is_zero() && is_enough(count, bytes) {
                 break;
             }
             wait = Duration::ZERO;

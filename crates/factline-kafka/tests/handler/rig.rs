@@ -18,6 +18,7 @@ use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::{Offset, TopicPartitionList};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
 use uuid::Uuid;
 
 use crate::account::{ACCOUNT, Account, Command, Deposit, Event};
@@ -77,6 +78,10 @@ fn parse(flags: &str) -> (KafkaConfig, Options) {
 
 /// Handles commands until the process is killed.
 pub(crate) async fn handle_for_ever(flags: &str) {
+    // What is logged decides what the client tells of, all of which the handler has to serve.
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::from_default_env())
+        .init();
     let (kafka, options) = parse(flags);
     let report: handler::Report = Arc::new(|_, _| {});
     let stop = CancellationToken::new();

@@ -107,6 +107,25 @@ async fn who_was_evicted_anywhere_writes_nothing_twice() {
     passes(async |mutant| deadlines_are_due(mutant, ANYWHERE).await).await;
 }
 
+/// Lines of librdkafka's log are events, as rebalances are. Who has many of the former must not wait long for the latter.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_evicted_and_logs_much_comes_back() {
+    let rig = Rig::new("wordy").await;
+    let wordy = [
+        ("RUST_LOG", "librdkafka=debug"),
+        ("FACTLINE_KAFKA_PROPERTIES", "debug=all"),
+    ];
+    let _handler = Process::start_with(&rig, "", &wordy);
+    let mut operations = vec![rig.deposit("ada", 1).await];
+    rig.outcomes_of(&operations).await;
+    evict_everybody(&rig).await;
+    // It is at work when it hears of it: a batch has failed, and is to be tried again.
+    for account in accounts() {
+        operations.push(rig.deposit(&account, 1).await);
+    }
+    rig.outcomes_of(&operations).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn to_leave_the_offsets_out_is_found() {
     let scenario = async |mutant| deadlines_are_due(mutant, BEFORE_IT_WRITES).await;
