@@ -259,13 +259,6 @@ impl<A: Aggregate> Ownership<A> {
         }
     }
 
-    /// Whether a record is one that is yet to be handled: of a partition that is neither stopped nor being restored.
-    pub(super) fn is_next(&self, record: &Record) -> bool {
-        let owned = self.owned();
-        let state = owned.partitions.get(&record.partition);
-        state.is_some_and(|state| record.offset >= state.next())
-    }
-
     /// Of the partitions, stops to fetch those that are fetched. Within a rebalance it is the answer.
     fn fetch_no_more(&self, consumer: &BaseConsumer<Self>, partitions: &[i32]) -> KafkaResult<()> {
         let topic = self.wire.topics.commands();
@@ -344,6 +337,12 @@ impl<A: Aggregate> Ownership<A> {
 }
 
 impl<A: Aggregate> Owned<A> {
+    /// Whether a record is one that is yet to be handled: of a partition that is neither stopped nor being restored.
+    pub(super) fn is_next(&self, record: &Record) -> bool {
+        let state = self.partitions.get(&record.partition);
+        state.is_some_and(|state| record.offset >= state.next())
+    }
+
     /// Whether a record below an offset was fetched and is yet to be handled.
     pub(super) fn is_pending(&self, partition: i32, below: i64) -> bool {
         let mut pending = self.pending.iter();

@@ -309,20 +309,21 @@ impl<'l, A: Aggregate> Worker<'l, A> {
             0 => Duration::from_millis(100),
             _ => Duration::ZERO,
         };
-        let again = self.again.take().unwrap_or_else(Instant::now);
+        let again = self.again.take();
         let most = self.max_batch;
         let is_enough = |count, bytes| count >= most || bytes >= GATHERED_BYTES;
         loop {
-            let pause = again.saturating_duration_since(Instant::now());
+            let pause = again.map_or(Duration::ZERO, |again| {
+                again.saturating_duration_since(Instant::now())
+            });
             if is_enough(count, bytes) {
                 std::thread::sleep(pause.min(GLANCE));
             }
             match self.consumer.poll(wait.max(pause)) {
                 Some(Ok(message)) => {
                     let record = Record::from(&message);
-                    let is_next = self.consumer.context().is_next(&record);
                     let mut owned = self.consumer.context().owned();
-                    if is_next {
+                    if owned.is_next(&record) {
                         bytes += record.size();
                         owned.pending.push(record);
                     }
