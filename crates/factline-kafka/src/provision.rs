@@ -21,6 +21,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 
 use crate::config::KafkaConfig;
+use crate::ends::ends_of;
 use crate::retention;
 use crate::topics::Topics;
 
@@ -267,11 +268,8 @@ fn first_offsets(config: &KafkaConfig, contract: &Contract, topics: &Topics) -> 
         .filter(|place| place.offset() == Offset::Invalid)
     {
         let partition = place.partition();
-        let (_, end) = patiently(|| {
-            consumer
-                .fetch_watermarks(topics.commands(), partition, TIMEOUT)
-                .map_err(kafka)
-        })?;
+        let (_, end) =
+            patiently(|| ends_of(&consumer, topics.commands(), partition, TIMEOUT).map_err(kafka))?;
         if end > 0 {
             let (group, topic) = (group.to_owned(), topics.commands().to_owned());
             return Err(Error::LostOffset {

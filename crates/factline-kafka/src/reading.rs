@@ -11,6 +11,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::{Offset, TopicPartitionList};
 
 use crate::config::KafkaConfig;
+use crate::ends::ends;
 use crate::record::Record;
 
 /// How long Kafka may be silent before a reader gives up.
@@ -119,13 +120,12 @@ impl Reader {
         if range.since.is_some() {
             from = consumer.offsets_for_times(from, TIMEOUT).map_err(kafka)?;
         }
+        let ends = ends(&consumer, topic, &chosen, TIMEOUT).map_err(kafka)?;
         let mut open = HashMap::new();
         let mut total = 0;
         for place in from.elements() {
             let partition = place.partition();
-            let (low, high) = consumer
-                .fetch_watermarks(topic, partition, TIMEOUT)
-                .map_err(kafka)?;
+            let (low, high) = ends.get(&partition).copied().unwrap_or_default();
             let begin = match place.offset() {
                 Offset::Offset(offset) => offset.max(low),
                 Offset::Beginning => low,

@@ -17,6 +17,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::{Offset, TopicPartitionList};
 
 use crate::config::KafkaConfig;
+use crate::ends::ends;
 use crate::identity::{self, topic_identity};
 use crate::provision::TIMEOUT;
 use crate::topics::Topics;
@@ -126,10 +127,11 @@ fn bounds(
         .map_err(|source| failed("ask for the ends", topic, source))?;
     let mut bounds = Vec::new();
     let mut identities = BTreeMap::new();
+    let partitions: Vec<i32> = reached.keys().copied().collect();
+    let ends = ends(&consumer, topic, &partitions, TIMEOUT)
+        .map_err(|source| failed("ask for the ends", topic, source))?;
     for (partition, reached) in reached {
-        let (from, stable) = consumer
-            .fetch_watermarks(topic, partition, TIMEOUT)
-            .map_err(|source| failed("ask for the ends", topic, source))?;
+        let (from, stable) = ends.get(&partition).copied().unwrap_or_default();
         let to = reached.next_offset.min(stable);
         bounds.push(Trimmed {
             partition,

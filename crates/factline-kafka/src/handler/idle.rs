@@ -12,7 +12,7 @@ use rdkafka::Offset;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 
 use super::ownership::{Owned, Ownership};
-use crate::ends::watermarks;
+use crate::ends::ends_of;
 
 /// How long Kafka may take to say where a partition ends.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -50,7 +50,7 @@ impl Idle {
         let mut ripe = HashMap::new();
         for (partition, (_, next)) in due {
             let Some(captured) = self.0.get(&partition) else {
-                match watermarks(consumer, topic, partition, TIMEOUT) {
+                match ends_of(consumer, topic, partition, TIMEOUT) {
                     Ok((_, end)) => {
                         self.0.insert(partition, Captured { time: now, end });
                     }

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::KafkaConfig;
 use crate::decode;
-use crate::ends::watermarks;
+use crate::ends::{ends, ends_of};
 
 /// Why a restore was broken off; trying again can help.
 #[derive(Debug, thiserror::Error)]
@@ -138,16 +138,22 @@ pub(super) fn uncommitted(kafka: &KafkaConfig) -> Result<BaseConsumer<ToTheEnd>,
     reader(kafka, &nobody(kafka), isolation)
 }
 
-/// First offset and end of a partition.
-pub(super) fn ends(
+/// Why ends are not known.
+fn unknown(source: KafkaError) -> Error {
+    Error::Kafka {
+        what: "read the ends of the log",
+        source,
+    }
+}
+
+/// The end of a partition, to a reader that was made before.
+pub(super) fn end(
     reader: &BaseConsumer<ToTheEnd>,
     topic: &str,
     partition: i32,
-) -> Result<(i64, i64), Error> {
-    watermarks(reader, topic, partition, TIMEOUT).map_err(|source| Error::Kafka {
-        what: "read the ends of the log",
-        source,
-    })
+) -> Result<i64, Error> {
+    let (_, end) = ends_of(reader, topic, partition, TIMEOUT).map_err(unknown)?;
+    Ok(end)
 }
 
 /// First offset and high watermark of each partition that holds anything.
@@ -156,15 +162,9 @@ pub(super) fn log_ends(
     topic: &str,
     partitions: &[i32],
 ) -> Result<Ends, Error> {
-    let uncommitted = uncommitted(kafka)?;
-    let mut known = Ends::new();
-    for partition in partitions {
-        let (low, high) = ends(&uncommitted, topic, *partition)?;
-        if high > 0 {
-            known.insert(*partition, (low, high));
-        }
-    }
-    Ok(known)
+    let mut known = ends(&uncommitted(kafka)?, topic, partitions, TIMEOUT).map_err(unknown)?;
+    known.retain(|_, (_, high)| *high > 0);
+    Ok(known.into_iter().collect())
 }
 
 /// Reads each partition from its first offset until its captured end is passed.
@@ -238,12 +238,7 @@ fn wait_until_stable(
     for (partition, (_, end)) in ends {
         loop {
             // On a read committed consumer the high end is the last stable offset.
-            let (_, stable) = consumer
-                .fetch_watermarks(topic, *partition, TIMEOUT)
-                .map_err(|source| Error::Kafka {
-                    what: "read the last stable offset",
-                    source,
-                })?;
+            let stable = self::end(consumer, topic, *partition)?;
             if stable >= *end {
                 watch.progressed();
                 break;

@@ -161,7 +161,7 @@ impl<A: Aggregate> Ownership<A> {
         let Some(reader) = &*uncommitted else {
             return Ok(0);
         };
-        log::ends(reader, self.wire.topics.events(), partition).map(|(_, end)| end)
+        log::end(reader, self.wire.topics.events(), partition)
     }
 
     /// This process's slot.

@@ -9,7 +9,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use super::Error;
 use super::condition::Trouble;
 use super::host::{Host, RETRY};
-use crate::ends::watermarks;
+use crate::ends::ends_of;
 use crate::identity;
 use crate::in_one_line;
 use crate::member::{self, Change, Key};
@@ -25,7 +25,7 @@ enum NotYet {
     #[error("cannot read the group's offsets")]
     Offsets(#[source] KafkaError),
     #[error("cannot read the ends of {topic}/{partition}")]
-    Watermarks {
+    Ends {
         topic: String,
         partition: i32,
         source: KafkaError,
@@ -189,12 +189,10 @@ impl Host {
         };
         let (topic, partition) = (key.0.clone(), key.1);
         let (begins, ends) =
-            watermarks(&self.consumer, &topic, partition, TIMEOUT).map_err(|source| {
-                NotYet::Watermarks {
-                    topic,
-                    partition,
-                    source,
-                }
+            ends_of(&self.consumer, &topic, partition, TIMEOUT).map_err(|source| NotYet::Ends {
+                topic,
+                partition,
+                source,
             })?;
         Ok(if next < begins {
             Err(Lost::Deleted { begins, next })

@@ -7,6 +7,7 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::Reaction;
 use crate::config::KafkaConfig;
+use crate::ends::ends_of;
 use crate::provision::{Error, TIMEOUT, check_partitions, patiently};
 use crate::retention;
 
@@ -52,11 +53,8 @@ fn commit_blocking(reaction: &Reaction, kafka: &KafkaConfig) -> Result<(), Error
             continue;
         }
         let (topic, partition) = (place.topic(), place.partition());
-        let (low, end) = patiently(|| {
-            consumer
-                .fetch_watermarks(topic, partition, TIMEOUT)
-                .map_err(failed)
-        })?;
+        let (low, end) =
+            patiently(|| ends_of(&consumer, topic, partition, TIMEOUT).map_err(failed))?;
         let offset = match reaction.start {
             Start::Now => end,
             Start::Beginning => low,

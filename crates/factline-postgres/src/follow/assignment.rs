@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use factline_kafka::ends::watermarks;
+use factline_kafka::ends::ends_of;
 use factline_kafka::identity::{self, topic_identity};
 use rdkafka::consumer::Consumer as _;
 use rdkafka::error::KafkaError;
@@ -15,7 +15,7 @@ use crate::partition::{Contents, Partitions, Stop};
 use factline_kafka::member::{self, Change, Key};
 
 /// How long a broker may take to say where a log begins and ends.
-const WATERMARKS: Duration = Duration::from_secs(5);
+const ENDS: Duration = Duration::from_secs(5);
 
 /// Why partitions cannot be begun for now.
 #[derive(Debug, thiserror::Error)]
@@ -23,7 +23,7 @@ enum Unavailable {
     #[error(transparent)]
     Identity(#[from] identity::Error),
     #[error("cannot read the ends of {topic}/{partition}")]
-    Watermarks {
+    Ends {
         topic: String,
         partition: i32,
         source: KafkaError,
@@ -157,11 +157,13 @@ impl Host {
                 None => topic_identity(&self.kafka, topic)?,
             };
             identities.insert(topic, identity.clone());
-            let (begins, ends) = watermarks(&self.consumer, topic, *partition, WATERMARKS)
-                .map_err(|source| Unavailable::Watermarks {
-                    topic: topic.clone(),
-                    partition: *partition,
-                    source,
+            let (begins, ends) =
+                ends_of(&self.consumer, topic, *partition, ENDS).map_err(|source| {
+                    Unavailable::Ends {
+                        topic: topic.clone(),
+                        partition: *partition,
+                        source,
+                    }
                 })?;
             let checkpoint = if let Some(checkpoint) = known.remove(key) {
                 checkpoint
