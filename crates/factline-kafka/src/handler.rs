@@ -50,13 +50,14 @@ use uuid::Uuid;
 
 use crate::config::KafkaConfig;
 use crate::in_one_line;
+use crate::member::Slot;
 use crate::provision;
 use crate::retention;
 use crate::starting::patiently;
 use ownership::Ownership;
 use partition::Bounds;
 use transaction::Transactions;
-use worker::{Ended, Worker};
+use worker::{Ended, Kept, Worker};
 
 pub use outgoing::{Wire, WireError};
 
@@ -250,7 +251,10 @@ fn supervise<A: Aggregate>(
     (slot, (component, report)): (&str, (&str, &Report)),
     stop: &CancellationToken,
 ) -> Result<(), Error> {
-    let mut limit = options.max_batch as usize;
+    let mut kept = Kept {
+        limit: options.max_batch as usize,
+        slot: Slot::default(),
+    };
     let mut pause = Duration::from_millis(50);
     while !stop.is_cancelled() {
         let started = std::time::Instant::now();
@@ -258,7 +262,7 @@ fn supervise<A: Aggregate>(
             kafka,
             wire,
             options,
-            (slot, &mut limit),
+            (slot, &mut kept),
             (component, report),
             stop,
         ) {
@@ -289,7 +293,7 @@ fn work<A: Aggregate>(
     kafka: &KafkaConfig,
     wire: &Arc<Wire>,
     options: &Options,
-    (slot, limit): (&str, &mut usize),
+    (slot, kept): (&str, &mut Kept),
     (component, report): (&str, &Report),
     stop: &CancellationToken,
 ) -> Result<(), Ended> {
@@ -361,7 +365,7 @@ fn work<A: Aggregate>(
         transactions,
         Arc::clone(wire),
         options.max_batch as usize,
-        limit,
+        kept,
     );
     while !stop.is_cancelled() {
         worker.turn()?;

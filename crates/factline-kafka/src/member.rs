@@ -5,7 +5,7 @@
 //! host commits there, in the group or elsewhere, is never for a partition that was given back.
 //!
 //! [`reaction`](crate::reaction) commits offsets to the group; the followers of `factline-postgres` have checkpoints beside
-//! their rows. The command handler is no such host: its assignments have to do with transactions.
+//! their rows. The command handler is no such host, since its assignments have to do with transactions; it has a [`Slot`].
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -128,7 +128,7 @@ pub struct Slot {
 
 impl Slot {
     /// Whether somebody else has the slot, now that this consumer has failed.
-    pub fn is_taken(&mut self, consumer: &BaseConsumer<Events>) -> bool {
+    pub fn is_taken<C: ConsumerContext>(&mut self, consumer: &BaseConsumer<C>) -> bool {
         let Some((RDKafkaErrorCode::FencedInstanceId, _)) = consumer.client().fatal_error() else {
             return false;
         };

@@ -45,11 +45,8 @@ pub(super) async fn strike(cluster: &Cluster, fault: &Fault) -> Result<()> {
             names.iter().skip(1).try_for_each(|name| system.spawn(name))
         }
         Fault::KillBroker { away } => {
-            let _alone = cluster.alone(BROKER).await?;
             let kafka = &system.servers.kafka;
-            tokio::task::block_in_place(|| kafka.kill())?;
-            sleep(*away).await;
-            tokio::task::block_in_place(|| kafka.start())
+            down(cluster, BROKER, *away, || kafka.kill(), || kafka.start()).await
         }
         Fault::FreezeBroker { lasts } => {
             let _alone = cluster.alone(BROKER).await?;
@@ -79,20 +76,30 @@ pub(super) async fn strike(cluster: &Cluster, fault: &Fault) -> Result<()> {
             open.and(taken_over)
         }
         Fault::KillDatabase { away } => {
-            let _alone = cluster.alone(DATABASE).await?;
             let postgres = &system.servers.postgres;
-            tokio::task::block_in_place(|| postgres.kill())?;
-            sleep(*away).await;
-            tokio::task::block_in_place(|| postgres.start())
+            let start = || postgres.start();
+            down(cluster, DATABASE, *away, || postgres.kill(), start).await
         }
         Fault::FullDisk { away } => {
-            let _alone = cluster.alone(BROKER).await?;
             let kafka = &system.servers.kafka;
-            tokio::task::block_in_place(|| kafka.fill_disk())?;
-            sleep(*away).await;
-            tokio::task::block_in_place(|| kafka.start())
+            let start = || kafka.start();
+            down(cluster, BROKER, *away, || kafka.fill_disk(), start).await
         }
     }
+}
+
+/// Ends a server in some way, and starts it again. What ends it may wait for that.
+async fn down(
+    cluster: &Cluster,
+    name: &str,
+    away: Duration,
+    end: impl FnOnce() -> Result<()>,
+    start: impl FnOnce() -> Result<()>,
+) -> Result<()> {
+    let _alone = cluster.alone(name).await?;
+    tokio::task::block_in_place(end)?;
+    sleep(away).await;
+    tokio::task::block_in_place(start)
 }
 
 async fn kill(cluster: &Cluster, name: &str, away: Duration) -> Result<()> {

@@ -22,6 +22,7 @@ use super::outgoing::Wire;
 use super::ownership::Ownership;
 use super::transaction::{Failure, Transactions};
 use crate::in_one_line;
+use crate::member::Slot;
 use crate::record::Record;
 
 /// Bytes of commands that are gathered for one transaction before it is begun, beside their number.
@@ -48,10 +49,7 @@ pub(super) struct Worker<'l, A: Aggregate> {
     wire: Arc<Wire>,
     /// Commands in a transaction at most.
     max_batch: usize,
-    /// Commands in the next transaction. Halved when one fails: so a command whose records the broker finds too
-    /// large is found, and a batch that cannot be written in time becomes one that can. It outlives the worker,
-    /// whose end may be the failure.
-    limit: &'l mut usize,
+    kept: &'l mut Kept,
     /// Tries of the present batch that failed.
     failures: u32,
     /// When the batch is tried again, after it has failed.
@@ -63,7 +61,17 @@ pub(super) struct Worker<'l, A: Aggregate> {
     /// After a batch with snapshots has failed.
     no_snapshots_before: Option<Instant>,
     /// The group's metadata of the first transaction, for the mutant that goes on with it.
-    kept: Option<ConsumerGroupMetadata>,
+    stale: Option<ConsumerGroupMetadata>,
+}
+
+/// What outlives a worker, whose end may be what it is about.
+#[derive(Debug)]
+pub(super) struct Kept {
+    /// Commands in the next transaction. Halved when one fails: so a command whose records the broker finds too
+    /// large is found, and a batch that cannot be written in time becomes one that can.
+    pub(super) limit: usize,
+    /// How often the place in the group was lost.
+    pub(super) slot: Slot,
 }
 
 /// Why a worker cannot go on. Its successor starts from what Kafka has committed.
@@ -87,21 +95,21 @@ impl<'l, A: Aggregate> Worker<'l, A> {
         transactions: Transactions,
         wire: Arc<Wire>,
         max_batch: usize,
-        limit: &'l mut usize,
+        kept: &'l mut Kept,
     ) -> Self {
         Self {
             consumer,
             transactions,
             wire,
             max_batch,
-            limit,
+            kept,
             failures: 0,
             again: None,
             idle: Idle::default(),
             meters: Meters::new(),
             ripe: HashMap::new(),
             no_snapshots_before: None,
-            kept: None,
+            stale: None,
         }
     }
 
@@ -151,7 +159,7 @@ impl<'l, A: Aggregate> Worker<'l, A> {
             context.runtime(),
             &context.owned(),
             &self.ripe,
-            (*self.limit, fault),
+            (self.kept.limit, fault),
         )
     }
 
@@ -211,9 +219,9 @@ impl<'l, A: Aggregate> Worker<'l, A> {
         }
         let offsets = batch.offsets(self.wire.topics.commands());
         self.transactions
-            .send_offsets(&offsets, self.kept.as_ref().unwrap_or(&group))?;
+            .send_offsets(&offsets, self.stale.as_ref().unwrap_or(&group))?;
         if is(Mutant::StaleMetadata) {
-            self.kept.get_or_insert(group);
+            self.stale.get_or_insert(group);
         }
         stand_still(Point::Offered);
         self.transactions.commit()?;
@@ -228,7 +236,7 @@ impl<'l, A: Aggregate> Worker<'l, A> {
         metrics::histogram!("factline_transaction_commands", "aggregate" => aggregate)
             .record(f64::from(u32::try_from(batch.len()).unwrap_or(u32::MAX)));
         batch.adopt(&mut self.consumer.context().owned(), &self.wire);
-        *self.limit = (*self.limit * 2).min(self.max_batch);
+        self.kept.limit = (self.kept.limit * 2).min(self.max_batch);
         if self.failures >= TROUBLE {
             self.consumer.context().trouble(None);
         }
@@ -238,12 +246,12 @@ impl<'l, A: Aggregate> Worker<'l, A> {
     /// Nothing of the batch is visible; or nobody knows, and then this worker has to go.
     fn recover(&mut self, failure: Failure, batch: &Batch<A>) -> Result<(), Ended> {
         // Only then is the batch surely the first pending command: of a larger one, others may have been left out.
-        let alone = *self.limit == 1;
+        let alone = self.kept.limit == 1;
         if batch.has_snapshots() {
             self.no_snapshots_before = Some(Instant::now() + SNAPSHOTS_AGAIN);
         }
         // Before the abort, which may fail and end the worker: its successor begins with the smaller batch.
-        *self.limit = usize::try_from(batch.len() / 2).unwrap_or(1).max(1);
+        self.kept.limit = usize::try_from(batch.len() / 2).unwrap_or(1).max(1);
         match failure {
             failure @ Failure::Unknown { .. } => Err(failure.into()),
             Failure::TooLarge if alone => {
@@ -345,18 +353,14 @@ impl<'l, A: Aggregate> Worker<'l, A> {
         }
     }
 
-    fn consumer_error(&self, error: KafkaError) -> Result<(), Ended> {
+    fn consumer_error(&mut self, error: KafkaError) -> Result<(), Ended> {
         // A fatal error comes as just that; what it is, the client knows.
         match self.consumer.client().fatal_error() {
-            Some((RDKafkaErrorCode::FencedInstanceId, _))
-                if membership(&self.consumer).is_some() =>
-            {
-                Err(Fenced {
-                    instance: self.consumer.context().instance().to_owned(),
-                }
-                .into())
+            Some(_) if self.kept.slot.is_taken(&self.consumer) => Err(Fenced {
+                instance: self.consumer.context().instance().to_owned(),
             }
-            // Without a member id it has fenced itself, by trying to come back after its session had timed out.
+            .into()),
+            // Once or twice it was the worker itself, that came back twice after its session had timed out.
             Some(_) => Err(Ended::Consume(error)),
             None if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AutoOffsetReset) => {
                 Err(Ended::Consume(error))

@@ -1,11 +1,10 @@
 //! What becomes of a command, good or bad.
 
 use factline::outcome::State;
-use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, ResourceSpecifier};
-use rdkafka::client::DefaultClientContext;
 use uuid::Uuid;
 
 use crate::account::{self, ACCOUNT, Deposit, Withdraw};
+use crate::mutants::refused::one_is_too_large;
 use crate::rig::Rig;
 use factline::{Envelope, Position};
 use factline_kafka::topics::partition_of;
@@ -211,27 +210,13 @@ async fn a_stray_command_fails_where_it_was_read() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_broker_refuses_fails_alone() {
     let rig = Rig::new("large").await;
-    let admin: AdminClient<DefaultClientContext> = rig.kafka.client_config().create().unwrap();
-    let smaller = AlterConfig::new(ResourceSpecifier::Topic(rig.topics.events()))
-        .set("max.message.bytes", "100000");
-    admin
-        .alter_configs(&[smaller], &AdminOptions::new())
-        .await
-        .unwrap()
-        .remove(0)
-        .unwrap();
-    let mut operations = Vec::new();
-    for number in 0..20 {
-        let amount = if number == 13 {
-            account::TOO_LARGE_FOR_THE_BROKER
-        } else {
-            1
-        };
-        operations.push(rig.deposit("ada", amount).await);
-    }
+    let (operations, large) = one_is_too_large(&rig).await;
     let handler = rig.start("a").await;
     let outcomes = rig.outcomes_of(&operations).await;
-    assert_eq!(outcomes[&operations[13]].code.as_deref(), Some("too_large"));
+    assert_eq!(
+        outcomes[&operations[large]].code.as_deref(),
+        Some("too_large")
+    );
     assert_eq!(rig.check(&operations).await["ada"], 19);
     handler.stop().await;
 }

@@ -10,10 +10,10 @@ use uuid::Uuid;
 
 use crate::account::{ACCOUNT, Account, Event, PANICS, Schedule, Withdraw};
 use crate::rig::{PATIENCE, Rig, eventually};
-use crate::rules::transactional;
+use crate::rules::stranger;
 use factline::Aggregate as _;
 use factline_kafka::topics::partition_of;
-use rdkafka::producer::{BaseRecord, Producer as _};
+use rdkafka::producer::Producer as _;
 
 /// A standing order; answers its operation.
 pub(crate) async fn schedule(
@@ -83,17 +83,9 @@ async fn a_deadline_waits_for_no_command_where_there_is_none() {
     let handler = rig.start("a").await;
     let asked = schedule(&rig, "ada", 1_500, 5, false).await;
     rig.outcomes_of(&[asked]).await;
-    let id = format!("{}stranger", rig.kafka.topic_prefix);
-    let stranger = transactional(&rig, &id, PATIENCE);
-    stranger.begin_transaction().unwrap();
-    let partition = partition_of(b"ada", ACCOUNT.partitions);
-    let record = BaseRecord::<str, [u8]>::to(rig.topics.commands()).partition(partition);
-    stranger.send(record.key("x").payload(b"x")).unwrap();
-    eventually("the stranger's record is in the log", async || {
-        stranger.poll(Duration::from_millis(10));
-        stranger.in_flight_count() == 0
-    })
-    .await;
+    let ours = [partition_of(b"ada", ACCOUNT.partitions)];
+    let commands = (rig.topics.commands(), ours.as_slice());
+    let stranger = stranger(&rig, commands, PATIENCE).await;
     stranger.abort_transaction(PATIENCE).unwrap();
     let due = first_deadline(&rig, "ada").await;
     assert_eq!(due.state, State::Completed);

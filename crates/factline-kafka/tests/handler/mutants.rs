@@ -17,7 +17,7 @@
 mod evicted;
 mod foreign;
 mod moved;
-mod refused;
+pub(crate) mod refused;
 mod repeated;
 mod storm;
 

@@ -300,8 +300,8 @@ impl Running {
     }
 
     /// Waits until the handler ends by itself.
-    pub(crate) async fn ended(self) -> Result<(), handler::Error> {
-        self.task.await.unwrap()
+    pub(crate) async fn ended(&mut self) -> Result<(), handler::Error> {
+        (&mut self.task).await.unwrap()
     }
 
     pub(crate) async fn stop(self) {

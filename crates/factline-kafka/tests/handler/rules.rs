@@ -22,6 +22,27 @@ pub(crate) fn transactional(rig: &Rig, id: &str, timeout: Duration) -> BaseProdu
     producer
 }
 
+/// Somebody's open transaction, with a record on each of the partitions.
+pub(crate) async fn stranger(
+    rig: &Rig,
+    (topic, partitions): (&str, &[i32]),
+    timeout: Duration,
+) -> BaseProducer {
+    let id = format!("{}stranger", rig.kafka.topic_prefix);
+    let stranger = transactional(rig, &id, timeout);
+    stranger.begin_transaction().unwrap();
+    for partition in partitions {
+        let record = BaseRecord::<str, [u8]>::to(topic).partition(*partition);
+        stranger.send(record.key("x").payload(b"x")).unwrap();
+    }
+    eventually("the stranger's records are in the log", async || {
+        stranger.poll(Duration::from_millis(10));
+        stranger.in_flight_count() == 0
+    })
+    .await;
+    stranger
+}
+
 /// Rule 4. Somebody's transaction is open on the events topic; behind it, events are committed. A successor that
 /// read only to the last stable offset would not see them, and give their versions out again.
 #[tokio::test(flavor = "multi_thread")]
@@ -32,25 +53,9 @@ async fn a_restore_sees_what_is_committed_behind_an_open_transaction() {
     let before = rig.deposit("ada", 1).await;
     rig.outcomes_of(&[before]).await;
 
-    let neighbour = transactional(
-        &rig,
-        &format!("{}neighbour", rig.kafka.topic_prefix),
-        Duration::from_secs(20),
-    );
-    neighbour.begin_transaction().unwrap();
-    neighbour
-        .send(
-            BaseRecord::<str, [u8]>::to(rig.topics.events())
-                .partition(partition)
-                .key("x")
-                .payload(b"x"),
-        )
-        .unwrap();
-    eventually("the neighbour's record is in the log", async || {
-        neighbour.poll(Duration::from_millis(10));
-        neighbour.in_flight_count() == 0
-    })
-    .await;
+    let ours = [partition];
+    let events = (rig.topics.events(), ours.as_slice());
+    let neighbour = stranger(&rig, events, Duration::from_secs(20)).await;
 
     let behind = rig.deposit("ada", 2).await;
     // A reader of committed outcomes sees it: only the events partition has the open transaction.

@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use crate::account::ACCOUNT;
 use crate::rig::{PATIENCE, Rig, eventually};
-use crate::rules::transactional;
+use crate::rules::stranger;
 use factline_kafka::KafkaConfig;
 use factline_kafka::topics::partition_of;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::producer::{BaseRecord, Producer as _};
+use rdkafka::producer::Producer as _;
 use rdkafka::{Offset, TopicPartitionList};
 use tokio_util::sync::CancellationToken;
 
@@ -37,18 +37,9 @@ async fn a_restore_does_not_interrupt_partitions_that_stay() {
     }
     rig.outcomes_of(&operations).await;
 
-    let id = format!("{}neighbour", rig.kafka.topic_prefix);
-    let neighbour = transactional(&rig, &id, Duration::from_mins(1));
-    neighbour.begin_transaction().unwrap();
-    for partition in 0..ACCOUNT.partitions {
-        let record = BaseRecord::<str, [u8]>::to(rig.topics.events()).partition(partition);
-        neighbour.send(record.key("x").payload(b"x")).unwrap();
-    }
-    eventually("the neighbour's records are in the log", async || {
-        neighbour.poll(Duration::from_millis(10));
-        neighbour.in_flight_count() == 0
-    })
-    .await;
+    let everywhere: Vec<i32> = (0..ACCOUNT.partitions).collect();
+    let events = (rig.topics.events(), everywhere.as_slice());
+    let neighbour = stranger(&rig, events, Duration::from_mins(1)).await;
 
     second.stop().await;
     // A static member's partitions stay its own for the session's time.

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use factline_faults::Mutant;
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+use rdkafka::producer::Producer as _;
 
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::{Offset, TopicPartitionList};
@@ -13,28 +13,12 @@ use super::{Wrong, environment, finds, passes, patience};
 use crate::account::ACCOUNT;
 use crate::judge::judge;
 use crate::process::Process;
-use crate::rig::{self, Rig, eventually};
-use crate::rules::{forge, transactional};
+use crate::rig::{self, Rig};
+use crate::rules::{forge, stranger, transactional};
 use factline_kafka::topics::partition_of;
 
 /// How long the successor is watched while the transaction is open: long enough for it to be done if it does not wait.
 const WATCH: Duration = Duration::from_secs(6);
-
-/// An open transaction with a record on the events of ada's partition.
-async fn neighbour(rig: &Rig) -> BaseProducer {
-    let id = format!("{}neighbour", rig.kafka.topic_prefix);
-    let neighbour = transactional(rig, &id, Duration::from_mins(1));
-    neighbour.begin_transaction().unwrap();
-    let record = BaseRecord::<str, [u8]>::to(rig.topics.events());
-    let record = record.partition(partition_of(b"ada", ACCOUNT.partitions));
-    neighbour.send(record.key("x").payload(b"x")).unwrap();
-    eventually("the neighbour's record is in the log", async || {
-        neighbour.poll(Duration::from_millis(10));
-        neighbour.in_flight_count() == 0
-    })
-    .await;
-    neighbour
-}
 
 /// Behind the open transaction an event is committed. Who reads to the last stable offset only gives its version out again.
 async fn events_are_committed_behind_it(mutant: Option<Mutant>) -> Wrong {
@@ -42,7 +26,9 @@ async fn events_are_committed_behind_it(mutant: Option<Mutant>) -> Wrong {
     let first = rig.start("").await;
     let mut operations = vec![rig.deposit("ada", 1).await];
     rig.outcomes_of(&operations).await;
-    let neighbour = neighbour(&rig).await;
+    let ours = [partition_of(b"ada", ACCOUNT.partitions)];
+    let events = (rig.topics.events(), ours.as_slice());
+    let neighbour = stranger(&rig, events, Duration::from_mins(1)).await;
     operations.push(rig.deposit("ada", 2).await);
     rig.outcomes_of(&operations).await;
     first.stop().await;

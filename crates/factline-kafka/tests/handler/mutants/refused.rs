@@ -10,6 +10,7 @@
 use factline_faults::Mutant;
 use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, ResourceSpecifier};
 use rdkafka::client::DefaultClientContext;
+use uuid::Uuid;
 
 use super::{Wrong, environment, finds, passes, patience};
 use crate::account;
@@ -17,8 +18,9 @@ use crate::judge::judge;
 use crate::process::Process;
 use crate::rig::Rig;
 
-async fn one_of_a_batch_is_too_large(mutant: Option<Mutant>) -> Wrong {
-    let rig = Rig::new("refused").await;
+/// Commands of one aggregate, and which of them leads to an event that the broker finds too large.
+pub(crate) async fn one_is_too_large(rig: &Rig) -> (Vec<Uuid>, usize) {
+    const LARGE: usize = 13;
     let admin: AdminClient<DefaultClientContext> = rig.kafka.client_config().create().unwrap();
     let smaller = AlterConfig::new(ResourceSpecifier::Topic(rig.topics.events()))
         .set("max.message.bytes", "100000");
@@ -30,13 +32,19 @@ async fn one_of_a_batch_is_too_large(mutant: Option<Mutant>) -> Wrong {
         .unwrap();
     let mut operations = Vec::new();
     for number in 0..20 {
-        let amount = if number == 13 {
+        let amount = if number == LARGE {
             account::TOO_LARGE_FOR_THE_BROKER
         } else {
             1
         };
         operations.push(rig.deposit("ada", amount).await);
     }
+    (operations, LARGE)
+}
+
+async fn one_of_a_batch_is_too_large(mutant: Option<Mutant>) -> Wrong {
+    let rig = Rig::new("refused").await;
+    let (operations, _) = one_is_too_large(&rig).await;
     let _handler = Process::start_with(&rig, "a", &environment(mutant, &[]));
     judge(&rig, &operations, patience(mutant)).await.wrong
 }
