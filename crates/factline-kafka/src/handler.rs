@@ -9,7 +9,7 @@
 //! [`partition`](self) and the restore.
 //!
 //! - `worker`: the loop and the transaction
-//! - `ownership`, `takeover`, `restore`: which partitions, and how their state comes to be
+//! - `owned`, `ownership`, `takeover`, `restore`: which partitions, and how their state comes to be
 //! - `batch`, `idle`: what is decided in one transaction, and when deadlines are that no command brings
 //! - `command`, `deadline`, `decision`, `outgoing`: from what is asked to what it leads to
 //! - `partition`, `stored`, `dedupe`: state and overlay
@@ -29,6 +29,7 @@ mod log;
 mod meters;
 mod native;
 mod outgoing;
+mod owned;
 mod ownership;
 mod partition;
 mod restore;
@@ -36,6 +37,7 @@ mod snapshot;
 mod stored;
 mod takeover;
 mod transaction;
+mod waiting;
 mod worker;
 
 use std::sync::Arc;

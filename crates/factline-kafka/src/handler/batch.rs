@@ -10,9 +10,10 @@ use rdkafka::{Offset, TopicPartitionList};
 use super::command::{self, Fault, Handled};
 use super::deadline;
 use super::outgoing::{Outgoing, Wire};
-use super::ownership::Owned;
+use super::owned::Owned;
 use super::partition::{Changes, Overlay};
 use super::snapshot::round::Writing;
+use super::waiting::Waiting;
 use crate::decode;
 
 /// How much may still be decided, and what is known of the first.
@@ -27,23 +28,6 @@ impl Left {
         self.count -= 1;
         self.fault.take()
     }
-}
-
-/// What a partition waits for.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Waiting {
-    #[error("the registry does not answer")]
-    Registry(#[from] decode::Error),
-    #[error(
-        "partition {partition} remembers {known} decided commands, and may not remember more (--dedupe-limit) nor forget \
-         one before its time (--dedupe-hours)"
-    )]
-    Full { partition: i32, known: usize },
-    #[error(
-        "aggregates of partition {partition} take about {} MiB of memory, and may not take more (--state-limit-mb)",
-        .bytes >> 20
-    )]
-    Heavy { partition: i32, bytes: u64 },
 }
 
 /// Nothing of it is visible or adopted yet.

@@ -11,7 +11,8 @@ use factline::{Aggregate, Timestamp};
 use rdkafka::Offset;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 
-use super::ownership::{Owned, Ownership};
+use super::owned::Owned;
+use super::ownership::Ownership;
 use crate::ends::ends_of;
 
 /// How long Kafka may take to say where a partition ends.

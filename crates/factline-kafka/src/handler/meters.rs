@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use factline::Aggregate;
 use rdkafka::Statistics;
 
-use super::ownership::Owned;
+use super::owned::Owned;
 
 const EVERY: Duration = Duration::from_secs(1);
 

@@ -5,7 +5,6 @@
 //! once, with the records that were fetched and not handled: the broker would let a member of the right generation
 //! commit for a partition that it no longer owns.
 
-use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -19,30 +18,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::native::{Membership, membership};
 use super::outgoing::Wire;
-use super::partition::{Bounds, Partition};
+use super::owned::Owned;
+use super::partition::Bounds;
 use super::takeover::{TakeOver, Taken};
 use super::{Report, log, meters};
 use crate::config::KafkaConfig;
-use crate::record::Record;
-
-/// What is owned at this moment.
-#[derive(Debug)]
-pub(super) struct Owned<A> {
-    pub(super) partitions: HashMap<i32, Partition<A>>,
-    /// Records fetched and not yet handled, in order within each partition.
-    pub(super) pending: Vec<Record>,
-    /// Partitions that are assigned and not consumed, until somebody mends what is said here.
-    blocked: HashMap<i32, String>,
-    joined: bool,
-    /// The member id with which the partitions came.
-    member: Option<String>,
-    /// Why nothing gets done at present, though partitions are owned.
-    trouble: Option<String>,
-    /// Why this consumer is of no more use.
-    broken: Option<String>,
-    /// Partitions whose state is being read.
-    takeovers: Vec<TakeOver<A>>,
-}
 
 /// The consumer's context: it answers rebalances.
 pub(super) struct Ownership<A> {
@@ -71,18 +51,8 @@ impl<A: Aggregate> Ownership<A> {
         (component, report): (&str, &Report),
         stop: &CancellationToken,
     ) -> Self {
-        let owned = Owned {
-            partitions: HashMap::new(),
-            pending: Vec::new(),
-            blocked: HashMap::new(),
-            joined: false,
-            member: None,
-            trouble: None,
-            broken: None,
-            takeovers: Vec::new(),
-        };
         Self {
-            owned: Mutex::new(owned),
+            owned: Mutex::new(Owned::nothing()),
             kafka: kafka.clone(),
             wire: Arc::clone(wire),
             runtime: tokio::runtime::Handle::current(),
@@ -136,8 +106,7 @@ impl<A: Aggregate> Ownership<A> {
             self.break_off(format!("partition {partition} cannot be stopped: {error}"));
         }
         let mut owned = self.owned();
-        owned.partitions.remove(&partition);
-        owned.pending.retain(|record| record.partition != partition);
+        owned.give_up(&[partition]);
         owned.block(self.wire.topics.commands(), partition, reason);
         drop(owned);
         self.tell();
@@ -290,17 +259,7 @@ impl<A: Aggregate> Ownership<A> {
             "partitions revoked"
         );
         if !is(Mutant::KeepRevoked) {
-            let mut owned = self.owned();
-            for partition in partitions {
-                owned.partitions.remove(partition);
-                owned.blocked.remove(partition);
-            }
-            for takeover in &mut owned.takeovers {
-                takeover.give_up(partitions);
-            }
-            owned
-                .pending
-                .retain(|record| !partitions.contains(&record.partition));
+            self.owned().give_up(partitions);
         }
         if let Err(error) = self.fetch_no_more(consumer, partitions) {
             self.break_off(format!("revoked partitions cannot be unassigned: {error}"));
@@ -319,66 +278,9 @@ impl<A: Aggregate> Ownership<A> {
         metrics::gauge!("factline_handler_restored_percent", "topic" => topic.to_owned()).set(
             f64::from(i32::try_from(restored.unwrap_or(100)).unwrap_or(100)),
         );
-        let mut reasons: Vec<String> = owned
-            .blocked
-            .iter()
-            .map(|(partition, reason)| format!("{topic}/{partition} is stopped: {reason}"))
-            .collect();
-        reasons.extend(owned.takeovers.iter().filter_map(TakeOver::progress));
-        reasons.extend(owned.trouble.clone());
-        let state = match (owned.joined, reasons.is_empty()) {
-            (false, true) => Err("waiting for an assignment of partitions".to_owned()),
-            (true, true) => Ok(()),
-            (_, false) => Err(reasons.join("; ")),
-        };
+        let state = owned.state(topic);
         drop(owned);
         (self.report)(&self.component, state);
-    }
-}
-
-impl<A: Aggregate> Owned<A> {
-    /// Whether a record is one that is yet to be handled: of a partition that is neither stopped nor being restored.
-    pub(super) fn is_next(&self, record: &Record) -> bool {
-        let state = self.partitions.get(&record.partition);
-        state.is_some_and(|state| record.offset >= state.next())
-    }
-
-    /// Whether a record below an offset was fetched and is yet to be handled.
-    pub(super) fn is_pending(&self, partition: i32, below: i64) -> bool {
-        let mut pending = self.pending.iter();
-        pending.any(|record| record.partition == partition && record.offset < below)
-    }
-
-    /// Partitions whose changed aggregates should be written down.
-    pub(super) fn snapshots_due(&self) -> Vec<i32> {
-        let due = self.partitions.iter();
-        let due = due.filter(|(_, state)| state.is_snapshot_due());
-        due.map(|(partition, _)| *partition).collect()
-    }
-
-    pub(super) fn begin_snapshots(&mut self, partition: i32, offset: i64) {
-        if let Some(state) = self.partitions.get_mut(&partition) {
-            state.begin_snapshots(offset);
-        }
-    }
-
-    /// Every partition that was assigned, in whatever state it is.
-    fn all(&self) -> Vec<i32> {
-        let restoring = self.takeovers.iter().flat_map(TakeOver::partitions);
-        let all = self.partitions.keys().chain(self.blocked.keys());
-        let all = all.chain(restoring);
-        let all: BTreeSet<i32> = all.copied().collect();
-        all.into_iter().collect()
-    }
-
-    fn block(&mut self, topic: &str, partition: i32, reason: String) {
-        tracing::error!(
-            topic,
-            partition,
-            reason,
-            "partition is stopped until this is mended; others go on"
-        );
-        self.blocked.insert(partition, reason);
     }
 }
 

@@ -14,11 +14,11 @@ use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::{Offset, TopicPartitionList};
 use tokio_util::sync::CancellationToken;
 
-use super::batch::Waiting;
 use super::log::{self, Error, TIMEOUT, log_ends};
 use super::outgoing::Wire;
 use super::partition::{Bounds, Partition};
 use super::restore::{Progress, Source, restore};
+use super::waiting::Waiting;
 use crate::config::KafkaConfig;
 use crate::in_one_line;
 

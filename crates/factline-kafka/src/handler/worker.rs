@@ -12,7 +12,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerGroupMetadata};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::Fenced;
-use super::batch::{Batch, Waiting};
+use super::batch::Batch;
 use super::command::Fault;
 use super::idle::Idle;
 use super::log::is_passing;
@@ -21,6 +21,7 @@ use super::native::membership;
 use super::outgoing::Wire;
 use super::ownership::Ownership;
 use super::transaction::{Failure, Transactions};
+use super::waiting::Waiting;
 use crate::in_one_line;
 use crate::member::Slot;
 use crate::record::Record;

@@ -1,0 +1,117 @@
+//! What a worker owns at this moment: partitions with their state, those whose state is being read, and those that are
+//! stopped. How it comes to be theirs is in `ownership`.
+
+use std::collections::{BTreeSet, HashMap};
+
+use factline::Aggregate;
+
+use super::partition::Partition;
+use super::takeover::TakeOver;
+use crate::record::Record;
+
+/// What is owned at this moment.
+#[derive(Debug)]
+pub(super) struct Owned<A> {
+    pub(super) partitions: HashMap<i32, Partition<A>>,
+    /// Records fetched and not yet handled, in order within each partition.
+    pub(super) pending: Vec<Record>,
+    /// Partitions that are assigned and not consumed, until somebody mends what is said here.
+    pub(super) blocked: HashMap<i32, String>,
+    /// Whether the group has said what is ours.
+    pub(super) joined: bool,
+    /// The member id with which the partitions came.
+    pub(super) member: Option<String>,
+    /// Why nothing gets done at present, though partitions are owned.
+    pub(super) trouble: Option<String>,
+    /// Why this consumer is of no more use.
+    pub(super) broken: Option<String>,
+    /// Partitions whose state is being read.
+    pub(super) takeovers: Vec<TakeOver<A>>,
+}
+
+impl<A: Aggregate> Owned<A> {
+    pub(super) fn nothing() -> Self {
+        Self {
+            partitions: HashMap::new(),
+            pending: Vec::new(),
+            blocked: HashMap::new(),
+            joined: false,
+            member: None,
+            trouble: None,
+            broken: None,
+            takeovers: Vec::new(),
+        }
+    }
+
+    /// Whether a record is one that is yet to be handled: of a partition that is neither stopped nor being restored.
+    pub(super) fn is_next(&self, record: &Record) -> bool {
+        let state = self.partitions.get(&record.partition);
+        state.is_some_and(|state| record.offset >= state.next())
+    }
+
+    /// Whether a record below an offset was fetched and is yet to be handled.
+    pub(super) fn is_pending(&self, partition: i32, below: i64) -> bool {
+        let mut pending = self.pending.iter();
+        pending.any(|record| record.partition == partition && record.offset < below)
+    }
+
+    /// Partitions whose changed aggregates should be written down.
+    pub(super) fn snapshots_due(&self) -> Vec<i32> {
+        let due = self.partitions.iter();
+        let due = due.filter(|(_, state)| state.is_snapshot_due());
+        due.map(|(partition, _)| *partition).collect()
+    }
+
+    pub(super) fn begin_snapshots(&mut self, partition: i32, offset: i64) {
+        if let Some(state) = self.partitions.get_mut(&partition) {
+            state.begin_snapshots(offset);
+        }
+    }
+
+    /// Every partition that was assigned, in whatever state it is.
+    pub(super) fn all(&self) -> Vec<i32> {
+        let restoring = self.takeovers.iter().flat_map(TakeOver::partitions);
+        let all = self.partitions.keys().chain(self.blocked.keys());
+        let all = all.chain(restoring);
+        let all: BTreeSet<i32> = all.copied().collect();
+        all.into_iter().collect()
+    }
+
+    /// Drops partitions, with all that was fetched of them.
+    pub(super) fn give_up(&mut self, partitions: &[i32]) {
+        for partition in partitions {
+            self.partitions.remove(partition);
+            self.blocked.remove(partition);
+        }
+        for takeover in &mut self.takeovers {
+            takeover.give_up(partitions);
+        }
+        self.pending
+            .retain(|record| !partitions.contains(&record.partition));
+    }
+
+    pub(super) fn block(&mut self, topic: &str, partition: i32, reason: String) {
+        tracing::error!(
+            topic,
+            partition,
+            reason,
+            "partition is stopped until this is mended; others go on"
+        );
+        self.blocked.insert(partition, reason);
+    }
+
+    /// Whether everything is as it should be, or all that is not.
+    pub(super) fn state(&self, topic: &str) -> Result<(), String> {
+        let blocked = self.blocked.iter();
+        let blocked =
+            blocked.map(|(partition, reason)| format!("{topic}/{partition} is stopped: {reason}"));
+        let mut reasons: Vec<String> = blocked.collect();
+        reasons.extend(self.takeovers.iter().filter_map(TakeOver::progress));
+        reasons.extend(self.trouble.clone());
+        match (self.joined, reasons.is_empty()) {
+            (false, true) => Err("waiting for an assignment of partitions".to_owned()),
+            (true, true) => Ok(()),
+            (_, false) => Err(reasons.join("; ")),
+        }
+    }
+}
