@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use e2e::faults::schedule::each_once;
-use e2e::faults::{Plan, run};
+use e2e::faults::{PATIENCE, Plan, run};
 
 /// How long clients go on; all faults begin within.
 const LASTS: Duration = Duration::from_secs(90);
@@ -15,6 +15,7 @@ async fn everything_is_done_exactly_once_while_each_kind_of_fault_strikes() {
         seed,
         schedule: each_once(seed, LASTS),
         lasts: LASTS,
+        patience: PATIENCE,
         environment: Vec::new(),
     };
     let report = run(&plan).await.unwrap();

@@ -20,4 +20,4 @@ mod settle;
 mod stranger;
 mod strike;
 
-pub use run::{Plan, Report, run};
+pub use run::{PATIENCE, Plan, Report, run};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 use clap::Parser;
 use e2e::faults::schedule::schedule;
-use e2e::faults::{Plan, run};
+use e2e::faults::{PATIENCE, Plan, run};
 
 /// Breaks a whole store on purpose while clients use it, and checks that everything was done exactly once
 ///
@@ -33,6 +33,10 @@ struct Options {
     /// Lets every process stand still between two steps now and then: `FACTLINE_PAUSES`, such as flushed=0.01:500
     #[arg(long, value_name = "SPEC")]
     pauses: Option<String>,
+
+    /// How long it may take until all has ended, once nothing is broken any more; a mutant may never come there
+    #[arg(long, value_name = "SECONDS", default_value_t = PATIENCE.as_secs())]
+    patience: u64,
 
     /// Prints what would happen, and starts nothing
     #[arg(long)]
@@ -66,6 +70,7 @@ async fn main() -> Result<ExitCode> {
         seed,
         schedule,
         lasts: Duration::from_mins(options.minutes),
+        patience: Duration::from_secs(options.patience),
         environment: environment.collect(),
     })
     .await?;

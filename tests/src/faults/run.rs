@@ -22,6 +22,9 @@ use crate::collect::collect;
 /// How long views and the tracker may be behind the log once nothing is added to it.
 const FOLLOWERS: Duration = Duration::from_secs(30);
 
+/// Long enough until rest for whoever keeps the rules, on however slow a machine.
+pub const PATIENCE: Duration = Duration::from_mins(4);
+
 /// What is to be done.
 #[derive(Debug, Clone)]
 pub struct Plan {
@@ -31,6 +34,8 @@ pub struct Plan {
     pub schedule: Schedule,
     /// How long clients go on, at least.
     pub lasts: Duration,
+    /// How long it may take until rest, from when nothing is broken any more.
+    pub patience: Duration,
     /// More environment for every process, such as `FACTLINE_MUTANT`.
     pub environment: Vec<(String, String)>,
 }
@@ -81,7 +86,7 @@ pub async fn run(plan: &Plan) -> Result<Report> {
         "{:7.1} s  rest: nothing is broken any more",
         seconds(&world)
     );
-    if let Err(error) = settle(&cluster, &world).await {
+    if let Err(error) = settle(&cluster, &world, plan.patience).await {
         violations.push(format!("{error:#}"));
     }
     supervisor.abort();

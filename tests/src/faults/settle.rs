@@ -11,14 +11,12 @@ use super::clients::World;
 use super::cluster::Cluster;
 use crate::log::Log;
 
-/// How long it may take until rest, from when nothing is broken any more.
-const PATIENCE: Duration = Duration::from_mins(4);
 /// Who reads the ends that no client has waited for.
 const LAST_CLIENT: u32 = u32::MAX;
 
-/// Waits for all of it.
-pub(super) async fn settle(cluster: &Cluster, world: &World) -> Result<()> {
-    let until = Instant::now() + PATIENCE;
+/// Waits for all of it, for so long at most.
+pub(super) async fn settle(cluster: &Cluster, world: &World, patience: Duration) -> Result<()> {
+    let until = Instant::now() + patience;
     cluster.system.ready().await?;
     ends(world, until).await?;
     let mut seen = None;
