@@ -217,3 +217,28 @@ fn the_script_makes_the_roles_that_infra_makes() {
     );
     assert!(script.contains(&grant), "{grant}");
 }
+
+/// Releases of Kafka differ in what they keep (decision 14): what is tested is what containers run.
+#[test]
+fn containers_run_the_kafka_that_is_tested() {
+    let pom = text("infra/pom.xml");
+    let version = pom
+        .split_once("<kafka.version>")
+        .and_then(|(_, rest)| rest.split_once('<'))
+        .map(|(version, _)| format!("apache/kafka:{version}"));
+    let version = version.expect("infra/pom.xml names a version of Kafka");
+    for file in [COMPOSE, THREE] {
+        let text = text(file);
+        let images = text.lines().filter_map(|line| {
+            line.trim()
+                .strip_prefix("image: ")
+                .filter(|image| image.contains("kafka"))
+        });
+        let images: Vec<&str> = images.collect();
+        assert!(!images.is_empty(), "{file} runs no Kafka");
+        assert!(
+            images.iter().all(|image| *image == version),
+            "{file}: {images:?}, not {version}"
+        );
+    }
+}
