@@ -47,6 +47,8 @@ pub(crate) struct Rig {
 /// A handler that runs in this process.
 pub(crate) struct Running {
     pub reports: Arc<Mutex<HashMap<String, Result<(), String>>>>,
+    /// Whatever it has ever waited for.
+    pub said: Arc<Mutex<Vec<String>>>,
     stop: CancellationToken,
     task: JoinHandle<Result<(), handler::Error>>,
 }
@@ -148,8 +150,10 @@ impl Rig {
     /// Starts a handler in a slot.
     pub(crate) fn launch(&self, instance: &str) -> Running {
         let reports = Arc::new(Mutex::new(HashMap::new()));
-        let told = Arc::clone(&reports);
+        let said = Arc::new(Mutex::new(Vec::new()));
+        let (told, words) = (Arc::clone(&reports), Arc::clone(&said));
         let report: handler::Report = Arc::new(move |component, state| {
+            words.lock().unwrap().extend(state.clone().err());
             told.lock().unwrap().insert(component.to_owned(), state);
         });
         let stop = CancellationToken::new();
@@ -166,6 +170,7 @@ impl Rig {
         ));
         Running {
             reports,
+            said,
             stop,
             task,
         }
