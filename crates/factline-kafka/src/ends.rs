@@ -1,9 +1,7 @@
 //! Where partitions begin and end, asked by a client that lives long.
 //!
-//! Not by `fetch_watermarks`: librdkafka waits in there without end for an answer that no longer comes when its broker is
-//! dropped meanwhile (`rd_kafka_query_watermark_offsets`, 2.12), as it is when the cluster that comes up again does not know
-//! it yet. The question for the offset at a time has a limit of its own, and two times of the protocol stand for begin and
-//! end. It is one for all partitions of a broker, too.
+//! By the question for the offset at a time, of which two in the protocol stand for begin and end: it is one for all partitions
+//! of a broker, where `fetch_watermarks` asks twice for each.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -10,6 +10,7 @@
 //!
 //! - `worker`: the loop and the transaction
 //! - `owned`, `ownership`, `takeover`, `restore`: which partitions, and how their state comes to be
+//! - `arrivals`: whether what is there is fetched
 //! - `batch`, `idle`: what is decided in one transaction, and when deadlines are that no command brings
 //! - `command`, `deadline`, `decision`, `outgoing`: from what is asked to what it leads to
 //! - `partition`, `stored`, `dedupe`: state and overlay
@@ -19,6 +20,7 @@
 //!
 //! It is not a place for business: rules are an [`Aggregate`]'s.
 
+mod arrivals;
 mod batch;
 mod command;
 mod deadline;
@@ -255,7 +257,8 @@ fn supervise<A: Aggregate>(
 ) -> Result<(), Error> {
     let mut kept = Kept {
         limit: options.max_batch as usize,
-        slot: Slot::default(),
+        // A member hears of it by a heartbeat, a few of which go into a session.
+        slot: Slot::within(Duration::from_millis(options.session_timeout_ms.into()) * 4),
     };
     let mut pause = Duration::from_millis(50);
     while !stop.is_cancelled() {

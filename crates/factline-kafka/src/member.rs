@@ -113,7 +113,7 @@ impl ConsumerContext for Events {
     }
 }
 
-/// How often, within how long, a slot has to be lost to be somebody else's.
+/// How often, within how long at least, a slot has to be lost to be somebody else's.
 const LOST: (usize, Duration) = (3, Duration::from_secs(30));
 
 /// The process's place in its group, `group.instance.id`, which another process may have been given by mistake.
@@ -124,15 +124,24 @@ const LOST: (usize, Duration) = (3, Duration::from_secs(30));
 #[derive(Debug, Default)]
 pub struct Slot {
     lost: Vec<Instant>,
+    within: Duration,
 }
 
 impl Slot {
+    /// For a group whose members hear so late of having lost it that three times take longer than half a minute.
+    pub fn within(within: Duration) -> Self {
+        Self {
+            within,
+            ..Self::default()
+        }
+    }
+
     /// Whether somebody else has the slot, now that this consumer has failed.
     pub fn is_taken<C: ConsumerContext>(&mut self, consumer: &BaseConsumer<C>) -> bool {
         let Some((RDKafkaErrorCode::FencedInstanceId, _)) = consumer.client().fatal_error() else {
             return false;
         };
-        let (often, within) = LOST;
+        let (often, within) = (LOST.0, LOST.1.max(self.within));
         self.lost.retain(|lost| lost.elapsed() < within);
         self.lost.push(Instant::now());
         self.lost.len() >= often

@@ -87,6 +87,9 @@ pub async fn run(plan: &Plan) -> Result<Report> {
         seconds(&world)
     );
     if let Err(error) = settle(&cluster, &world, plan.patience).await {
+        if plan.environment.is_empty() {
+            cluster.system.keep_stacks();
+        }
         violations.push(format!("{error:#}"));
     }
     supervisor.abort();

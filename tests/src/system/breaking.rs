@@ -1,6 +1,6 @@
 //! Ways to bring an instance down, and up again, other than by a kill.
 
-use std::process::ExitStatus;
+use std::process::{Command, ExitStatus};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
@@ -9,6 +9,24 @@ use rustix::process::{Pid, Signal, kill_process};
 use super::System;
 
 impl System {
+    /// Writes beside each process's log where its threads stand, for whoever asks why one does not go on. Takes `gdb`;
+    /// without it there is nothing.
+    pub fn keep_stacks(&self) {
+        for (name, process) in self.running().iter() {
+            let told = Command::new("gdb")
+                .args(["-batch", "-ex", "thread apply all backtrace 16", "-p"])
+                .arg(process.id().to_string())
+                .output();
+            let Ok(told) = told else {
+                return;
+            };
+            let file = self.logs.path().join(format!("{name}.stacks"));
+            if let Err(error) = std::fs::write(&file, told.stdout) {
+                eprintln!("cannot write {}: {error}", file.display());
+            }
+        }
+    }
+
     /// Freezes an instance (SIGSTOP): its connections stay open, and it does nothing.
     pub fn freeze(&self, name: &str) -> Result<()> {
         self.signal(name, Signal::STOP)

@@ -5,7 +5,6 @@
 //! so load, however constant, cannot starve it.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use factline::{Aggregate, Timestamp};
 use rdkafka::Offset;
@@ -13,10 +12,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 
 use super::owned::Owned;
 use super::ownership::Ownership;
-use crate::ends::ends_of;
-
-/// How long Kafka may take to say where a partition ends.
-const TIMEOUT: Duration = Duration::from_secs(2);
+use crate::in_one_line;
 
 /// The ends that were captured.
 #[derive(Debug, Default)]
@@ -51,12 +47,14 @@ impl Idle {
         let mut ripe = HashMap::new();
         for (partition, (_, next)) in due {
             let Some(captured) = self.0.get(&partition) else {
-                match ends_of(consumer, topic, partition, TIMEOUT) {
-                    Ok((_, end)) => {
+                // Also what stands behind a stranger's open transaction was appended before.
+                match consumer.context().end_of(topic, partition) {
+                    Ok(end) => {
                         self.0.insert(partition, Captured { time: now, end });
                     }
                     Err(error) => {
-                        tracing::warn!(topic, partition, %error, "deadlines wait for kafka");
+                        let error = in_one_line(&error);
+                        tracing::warn!(topic, partition, error, "deadlines wait for kafka");
                     }
                 }
                 continue;

@@ -151,8 +151,9 @@ pub(super) fn end(
     reader: &BaseConsumer<ToTheEnd>,
     topic: &str,
     partition: i32,
+    timeout: Duration,
 ) -> Result<i64, Error> {
-    let (_, end) = ends_of(reader, topic, partition, TIMEOUT).map_err(unknown)?;
+    let (_, end) = ends_of(reader, topic, partition, timeout).map_err(unknown)?;
     Ok(end)
 }
 
@@ -238,7 +239,7 @@ fn wait_until_stable(
     for (partition, (_, end)) in ends {
         loop {
             // On a read committed consumer the high end is the last stable offset.
-            let stable = self::end(consumer, topic, *partition)?;
+            let stable = self::end(consumer, topic, *partition, TIMEOUT)?;
             if stable >= *end {
                 watch.progressed();
                 break;

@@ -2,6 +2,7 @@
 //! stopped. How it comes to be theirs is in `ownership`.
 
 use std::collections::{BTreeSet, HashMap};
+use std::time::Instant;
 
 use factline::Aggregate;
 
@@ -21,6 +22,10 @@ pub(super) struct Owned<A> {
     pub(super) joined: bool,
     /// The member id with which the partitions came.
     pub(super) member: Option<String>,
+    /// The generation in which the last of them came.
+    pub(super) generation: i32,
+    /// Since when the group is in another, while partitions are to be taken over.
+    pub(super) unsettled: Option<Instant>,
     /// Why nothing gets done at present, though partitions are owned.
     pub(super) trouble: Option<String>,
     /// Why this consumer is of no more use.
@@ -37,6 +42,8 @@ impl<A: Aggregate> Owned<A> {
             blocked: HashMap::new(),
             joined: false,
             member: None,
+            generation: -1,
+            unsettled: None,
             trouble: None,
             broken: None,
             takeovers: Vec::new(),
@@ -47,6 +54,19 @@ impl<A: Aggregate> Owned<A> {
     pub(super) fn is_next(&self, record: &Record) -> bool {
         let state = self.partitions.get(&record.partition);
         state.is_some_and(|state| record.offset >= state.next())
+    }
+
+    /// Partitions of which nothing is at hand, and what each waits for.
+    pub(super) fn at_rest(&self) -> HashMap<i32, i64> {
+        let mut at_rest: HashMap<i32, i64> = self
+            .partitions
+            .iter()
+            .map(|(partition, state)| (*partition, state.next()))
+            .collect();
+        for record in &self.pending {
+            at_rest.remove(&record.partition);
+        }
+        at_rest
     }
 
     /// Whether a record below an offset was fetched and is yet to be handled.

@@ -34,11 +34,17 @@ pub(super) struct Ownership<A> {
     report: Report,
     component: String,
     stop: CancellationToken,
-    /// Asks for ends, once snapshots are written.
+    /// Asks for ends, once it has to.
     uncommitted: Mutex<Option<BaseConsumer<log::ToTheEnd>>>,
     /// When readiness was last told of a restore.
     told: Mutex<Instant>,
 }
+
+/// How long the worker's thread waits for a broker to say where a partition ends, for each of two questions.
+const TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How long restored partitions wait for the group to say in which generation they are ours.
+const UNSETTLED: Duration = Duration::from_mins(1);
 
 /// How often readiness hears how far a restore has come.
 const PROGRESS: Duration = Duration::from_secs(1);
@@ -94,17 +100,9 @@ impl<A: Aggregate> Ownership<A> {
         known
     }
 
-    /// Nothing more of this partition is fetched or handled here; others go on. It stays ours, so that no other member runs
-    /// into the same.
-    pub(super) fn stop_partition(
-        &self,
-        consumer: &BaseConsumer<Self>,
-        partition: i32,
-        reason: String,
-    ) {
-        if let Err(error) = self.fetch_no_more(consumer, &[partition]) {
-            self.break_off(format!("partition {partition} cannot be stopped: {error}"));
-        }
+    /// Nothing more of this partition is handled here; others go on. It stays ours, so that no other member runs into the
+    /// same, and is fetched, since to end that could be taken for the answer to a rebalance.
+    pub(super) fn stop_partition(&self, partition: i32, reason: String) {
         let mut owned = self.owned();
         owned.give_up(&[partition]);
         owned.block(self.wire.topics.commands(), partition, reason);
@@ -118,8 +116,8 @@ impl<A: Aggregate> Ownership<A> {
         self.tell();
     }
 
-    /// The high watermark of a partition's events: the worker's own consumer would tell the last stable offset.
-    pub(super) fn end_of_events(&self, partition: i32) -> Result<i64, log::Error> {
+    /// The high watermark of a partition: the worker's own consumer would tell the last stable offset.
+    pub(super) fn end_of(&self, topic: &str, partition: i32) -> Result<i64, log::Error> {
         let mut uncommitted = self
             .uncommitted
             .lock()
@@ -130,7 +128,7 @@ impl<A: Aggregate> Ownership<A> {
         let Some(reader) = &*uncommitted else {
             return Ok(0);
         };
-        log::end(reader, self.wire.topics.events(), partition)
+        log::end(reader, topic, partition, TIMEOUT)
     }
 
     /// This process's slot.
@@ -154,8 +152,11 @@ impl<A: Aggregate> Ownership<A> {
         if let Err(error) = consumer.incremental_assign(&TopicPartitionList::new()) {
             self.break_off(format!("an assignment cannot be answered: {error}"));
         }
-        let member = membership(consumer).map(|membership| membership.member);
+        let (member, generation) = membership(consumer)
+            .map(|membership| (membership.member, membership.generation))
+            .unzip();
         let mut owned = self.owned();
+        owned.generation = generation.unwrap_or(-1);
         let had_some = !owned.partitions.is_empty() || !owned.takeovers.is_empty();
         let renamed = owned.member.is_some() && owned.member != member && had_some;
         owned.member = member;
@@ -178,6 +179,18 @@ impl<A: Aggregate> Ownership<A> {
         if owned.takeovers.is_empty() {
             return;
         }
+        // While the group is being formed anew, a call that adds partitions would be taken for its answer.
+        let settled = membership(consumer)
+            .is_some_and(|membership| membership.generation == owned.generation);
+        if !settled {
+            let since = *owned.unsettled.get_or_insert_with(Instant::now);
+            drop(owned);
+            if since.elapsed() > UNSETTLED {
+                self.break_off("the group does not settle".to_owned());
+            }
+            return;
+        }
+        owned.unsettled = None;
         let (mut running, mut taken) = (Vec::new(), Vec::new());
         for takeover in std::mem::take(&mut owned.takeovers) {
             if !takeover.is_finished() {

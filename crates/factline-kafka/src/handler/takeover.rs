@@ -1,7 +1,7 @@
 //! A takeover: partitions that the group has given to this worker, until their state is there.
 //!
 //! Their state is read by threads of their own, several partitions at once, while the worker goes on with what it has.
-//! Nobody handles the partitions meanwhile: who had them has given them back, and here their commands are passed over.
+//! Nobody handles the partitions meanwhile: who had them has given them back, and here their commands are not fetched yet.
 
 use std::collections::HashMap;
 use std::sync::Arc;

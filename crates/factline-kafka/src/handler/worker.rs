@@ -8,10 +8,12 @@ use std::time::{Duration, Instant};
 
 use factline::{Aggregate, Timestamp};
 use factline_faults::{Mutant, Point, is, stand_still};
+use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerGroupMetadata};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::Fenced;
+use super::arrivals::Arrivals;
 use super::batch::Batch;
 use super::command::Fault;
 use super::idle::Idle;
@@ -41,7 +43,8 @@ const TROUBLE: u32 = 5;
 /// Tries, for half a minute, after which a worker that is no member of its group does not wait any longer to become one.
 const NO_MEMBER: u32 = 20;
 
-/// How often a worker that has gathered enough looks for rebalances while it waits: each look may bring a record more.
+/// How often a worker that has gathered enough looks for rebalances while it waits: each look may bring a record more. One that
+/// has twice as much looks once.
 const GLANCE: Duration = Duration::from_millis(20);
 
 pub(super) struct Worker<'l, A: Aggregate> {
@@ -56,6 +59,7 @@ pub(super) struct Worker<'l, A: Aggregate> {
     /// When the batch is tried again, after it has failed.
     again: Option<Instant>,
     idle: Idle,
+    arrivals: Arrivals,
     meters: Meters,
     /// The partitions whose deadlines, up to a time each, are to be decided in this turn.
     ripe: HashMap<i32, Timestamp>,
@@ -90,6 +94,15 @@ pub(super) enum Ended {
     Fenced(#[from] Fenced),
 }
 
+/// Answers an assignment that was not served: librdkafka does not close a consumer that was fenced before it has that answer.
+impl<A: Aggregate> Drop for Worker<'_, A> {
+    fn drop(&mut self) {
+        if let Err(error) = self.consumer.incremental_assign(&TopicPartitionList::new()) {
+            tracing::debug!(%error, "the consumer is closed as it is");
+        }
+    }
+}
+
 impl<'l, A: Aggregate> Worker<'l, A> {
     pub(super) fn new(
         consumer: BaseConsumer<Ownership<A>>,
@@ -107,6 +120,7 @@ impl<'l, A: Aggregate> Worker<'l, A> {
             failures: 0,
             again: None,
             idle: Idle::default(),
+            arrivals: Arrivals::new(),
             meters: Meters::new(),
             ripe: HashMap::new(),
             no_snapshots_before: None,
@@ -122,6 +136,10 @@ impl<'l, A: Aggregate> Worker<'l, A> {
         self.meters
             .tell(&self.consumer.context().owned(), aggregate);
         let topic = self.wire.topics.commands();
+        if let Some(partition) = self.arrivals.missing(&self.consumer, topic) {
+            let reason = format!("commands of partition {partition} do not arrive");
+            return Err(Ended::Broken(reason));
+        }
         self.ripe = self.idle.ripe(&self.consumer, topic); // deadlines that no command brings the time for
         let start = Instant::now();
         let mut batch = self.decide(None);
@@ -130,7 +148,7 @@ impl<'l, A: Aggregate> Worker<'l, A> {
             Some(full @ (Waiting::Full { partition, .. } | Waiting::Heavy { partition, .. })) => {
                 let reason = in_one_line(&full);
                 let context = self.consumer.context();
-                context.stop_partition(&self.consumer, partition, reason);
+                context.stop_partition(partition, reason);
             }
             Some(registry) => self.put_off(&in_one_line(&registry)),
             None => {}
@@ -176,7 +194,7 @@ impl<'l, A: Aggregate> Worker<'l, A> {
         let context = self.consumer.context();
         let due = context.owned().snapshots_due();
         for partition in due {
-            match context.end_of_events(partition) {
+            match context.end_of(self.wire.topics.events(), partition) {
                 // No transaction is under way, so everything that was written lies before the end of the log.
                 Ok(end) => context.owned().begin_snapshots(partition, end),
                 Err(error) => {
@@ -325,7 +343,9 @@ impl<'l, A: Aggregate> Worker<'l, A> {
             let pause = again.map_or(Duration::ZERO, |again| {
                 again.saturating_duration_since(Instant::now())
             });
-            if is_enough(count, bytes) {
+            if is_enough(count / 2, bytes / 2) {
+                std::thread::sleep(pause);
+            } else if is_enough(count, bytes) {
                 std::thread::sleep(pause.min(GLANCE));
             }
             match self.consumer.poll(wait.max(pause)) {

@@ -32,6 +32,16 @@ impl Process {
 
     /// One whose environment says more.
     pub(crate) fn start_with(rig: &Rig, instance: &str, more: &[(&str, &str)]) -> Self {
+        Self::start_logging(rig, instance, more, Stdio::null())
+    }
+
+    /// One whose log goes somewhere; `RUST_LOG` says what is in it.
+    pub(crate) fn start_logging(
+        rig: &Rig,
+        instance: &str,
+        more: &[(&str, &str)],
+        log: Stdio,
+    ) -> Self {
         let child = Command::new(std::env::current_exe().unwrap())
             .args(["process::handler", "--exact", "--nocapture"])
             .env(ROLE, rig.flags(instance))
@@ -41,7 +51,7 @@ impl Process {
             )
             .envs(more.iter().copied())
             .stdin(Stdio::piped())
-            .stdout(Stdio::null())
+            .stdout(log)
             .stderr(Stdio::null())
             .spawn()
             .unwrap();

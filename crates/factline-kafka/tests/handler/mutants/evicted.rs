@@ -4,6 +4,7 @@
 //! It is taken out of the group as an administrator would do it, while its next heartbeat is far away: so the time in which
 //! it believes what is no longer true is not a matter of luck.
 
+use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
@@ -112,10 +113,12 @@ async fn who_was_evicted_anywhere_writes_nothing_twice() {
 async fn who_was_evicted_and_logs_much_comes_back() {
     let rig = Rig::new("wordy").await;
     let wordy = [
-        ("RUST_LOG", "librdkafka=debug"),
+        ("RUST_LOG", "librdkafka=debug,factline_kafka=info"),
         ("FACTLINE_KAFKA_PROPERTIES", "debug=all"),
     ];
-    let _handler = Process::start_with(&rig, "", &wordy);
+    let log = std::env::temp_dir().join(format!("{}log", rig.kafka.topic_prefix));
+    let file = File::create(&log).unwrap();
+    let handler = Process::start_logging(&rig, "", &wordy, file.into());
     let mut operations = vec![rig.deposit("ada", 1).await];
     rig.outcomes_of(&operations).await;
     evict_everybody(&rig).await;
@@ -124,6 +127,12 @@ async fn who_was_evicted_and_logs_much_comes_back() {
         operations.push(rig.deposit(&account, 1).await);
     }
     rig.outcomes_of(&operations).await;
+    drop(handler);
+    let text = std::fs::read_to_string(&log).unwrap();
+    std::fs::remove_file(&log).unwrap();
+    assert!(text.contains("partitions revoked"), "nobody was evicted");
+    // That a worker which never becomes a member is replaced in the end is another matter.
+    assert!(!text.contains("worker starts anew"), "it was replaced");
 }
 
 #[tokio::test(flavor = "multi_thread")]
