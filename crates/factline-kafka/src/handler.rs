@@ -49,6 +49,7 @@ use chrono::TimeDelta;
 use factline::{Aggregate, Contract};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -56,6 +57,7 @@ use crate::config::KafkaConfig;
 use crate::in_one_line;
 use crate::member::Slot;
 use crate::provision;
+use crate::pulse::{Pulse, SILENCE};
 use crate::retention;
 use crate::starting::patiently;
 use ownership::Ownership;
@@ -136,6 +138,12 @@ pub enum Error {
     /// The slot is taken.
     #[error(transparent)]
     Fenced(#[from] Fenced),
+    /// The client library does not go on.
+    #[error("the kafka client of {aggregate}'s handler has said nothing for long")]
+    Silent {
+        /// The aggregate type.
+        aggregate: &'static str,
+    },
     /// The worker's thread cannot be started, or has died.
     #[error("the worker thread is gone: {0}")]
     Thread(String),
@@ -192,7 +200,7 @@ pub async fn run<A: Aggregate>(
     for ended in workers {
         let ended = ended
             .await
-            .unwrap_or_else(|_| Err(Error::Thread("it panicked".to_owned())));
+            .unwrap_or_else(|error| Err(Error::Thread(error.to_string())));
         result = result.and(ended);
     }
     result
@@ -218,14 +226,14 @@ impl Place {
     }
 }
 
-/// Starts a worker's thread.
+/// Starts a worker's thread, and watches over it.
 fn spawn<A: Aggregate>(
     kafka: &KafkaConfig,
     wire: &Arc<Wire>,
     options: &Options,
     (place, report): (Place, &Report),
     stop: &CancellationToken,
-) -> Result<oneshot::Receiver<Result<(), Error>>, Error> {
+) -> Result<JoinHandle<Result<(), Error>>, Error> {
     let mut kafka = kafka.clone();
     if !kafka.instance.is_empty() {
         kafka.instance.clone_from(&place.slot);
@@ -233,18 +241,39 @@ fn spawn<A: Aggregate>(
     let (wire, options, report) = (Arc::clone(wire), options.clone(), Arc::clone(report));
     let (runtime, stop) = (tokio::runtime::Handle::current(), stop.clone());
     let (done, ended) = oneshot::channel();
-    let name = format!("handler-{}", wire.contract.aggregate);
+    let (pulse, aggregate) = (Pulse::default(), wire.contract.aggregate);
+    let name = format!("handler-{aggregate}");
+    // A transaction has four steps, each of which is tried again for as long as it may last.
+    let longest = SILENCE + Duration::from_millis(options.transaction_timeout_ms.into()) * 4;
+    let watch = {
+        let (pulse, stop) = (pulse.clone(), stop.clone());
+        async move {
+            tokio::select! {
+                ended = ended => ended.unwrap_or_else(|_| Err(Error::Thread("it panicked".to_owned()))),
+                () = pulse.stops(longest) => {
+                    stop.cancel();
+                    Err(Error::Silent { aggregate })
+                }
+            }
+        }
+    };
     let thread = std::thread::Builder::new().name(name).spawn(move || {
         let _guard = runtime.enter();
         let told = (place.component.as_str(), &report);
-        let result = supervise::<A>(&kafka, &wire, &options, (&place.slot, told), &stop);
+        let result = supervise::<A>(
+            &kafka,
+            &wire,
+            &options,
+            (&place.slot, told),
+            (&stop, &pulse),
+        );
         if result.is_err() {
             stop.cancel();
         }
         let _ = done.send(result);
     });
     thread.map_err(|error| Error::Thread(error.to_string()))?;
-    Ok(ended)
+    Ok(tokio::spawn(watch))
 }
 
 /// Runs one worker after another: what a worker cannot get over, its successor starts anew from what is committed.
@@ -253,7 +282,7 @@ fn supervise<A: Aggregate>(
     wire: &Arc<Wire>,
     options: &Options,
     (slot, (component, report)): (&str, (&str, &Report)),
-    stop: &CancellationToken,
+    (stop, pulse): (&CancellationToken, &Pulse),
 ) -> Result<(), Error> {
     let mut kept = Kept {
         limit: options.max_batch as usize,
@@ -269,7 +298,7 @@ fn supervise<A: Aggregate>(
             options,
             (slot, &mut kept),
             (component, report),
-            stop,
+            (stop, pulse),
         ) {
             Ok(()) => break,
             Err(Ended::Fenced(fenced)) => return Err(fenced.into()),
@@ -300,7 +329,7 @@ fn work<A: Aggregate>(
     options: &Options,
     (slot, kept): (&str, &mut Kept),
     (component, report): (&str, &Report),
-    stop: &CancellationToken,
+    (stop, pulse): (&CancellationToken, &Pulse),
 ) -> Result<(), Ended> {
     // First the producer: it aborts what its predecessor of this slot left open, which the restore would wait for.
     let transactions = Transactions::begin_life(
@@ -334,7 +363,7 @@ fn work<A: Aggregate>(
             snapshots_every: options.snapshot_every.into(),
         },
         (component, report),
-        stop,
+        (stop, pulse),
     );
     let mut config = kafka.client_config();
     config

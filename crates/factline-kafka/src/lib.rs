@@ -23,6 +23,7 @@ pub mod member;
 pub mod plan;
 pub mod policy;
 pub mod provision;
+pub mod pulse;
 pub mod reaction;
 pub mod reading;
 pub mod record;

@@ -21,6 +21,7 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use crate::condition::Condition;
 use crate::config::KafkaConfig;
+use crate::pulse::Pulse;
 
 /// A partition of a topic.
 pub type Key = (String, i32);
@@ -43,6 +44,8 @@ pub struct Events {
     /// Something was assigned, and librdkafka has no answer yet.
     unanswered: AtomicBool,
     closing: AtomicBool,
+    /// Beats when librdkafka has measured something, and the host has polled it.
+    pulse: Pulse,
 }
 
 impl Events {
@@ -64,6 +67,7 @@ impl Events {
 
 impl ClientContext for Events {
     fn stats(&self, statistics: Statistics) {
+        self.pulse.beat();
         let up = |broker: &rdkafka::statistics::Broker| broker.state == "UP";
         let down = !statistics.brokers.values().any(up);
         self.brokers_down.store(down, Ordering::Relaxed);
@@ -148,11 +152,12 @@ impl Slot {
     }
 }
 
-/// Joins the group and subscribes.
+/// Joins the group and subscribes. The pulse beats as long as the host polls and librdkafka goes on.
 pub fn join(
     kafka: &KafkaConfig,
     group: &str,
     topics: &[impl AsRef<str>],
+    pulse: &Pulse,
 ) -> KafkaResult<BaseConsumer<Events>> {
     let mut config = kafka.client_config();
     if !kafka.instance.is_empty() {
@@ -173,7 +178,10 @@ pub fn join(
         .set("fetch.queue.backoff.ms", "5")
         .set("queued.max.messages.kbytes", "16384")
         .set("statistics.interval.ms", "1000")
-        .create_with_context(Events::default())?;
+        .create_with_context(Events {
+            pulse: pulse.clone(),
+            ..Events::default()
+        })?;
     let topics: Vec<&str> = topics.iter().map(AsRef::as_ref).collect();
     consumer.subscribe(&topics)?;
     Ok(consumer)

@@ -36,6 +36,7 @@ use tokio_util::sync::CancellationToken;
 pub use crate::handler::Report;
 
 use crate::config::KafkaConfig;
+use crate::pulse::{Pulse, SILENCE};
 use crate::{provision, retention};
 use host::Host;
 
@@ -112,6 +113,12 @@ pub enum Error {
         /// The slot.
         instance: String,
     },
+    /// The client library does not go on.
+    #[error("{name}: the kafka client has said nothing for {} s", SILENCE.as_secs())]
+    Silent {
+        /// Name of the reaction.
+        name: String,
+    },
     /// A defect of the host or the effect.
     #[error("{name} panicked")]
     Panicked {
@@ -150,7 +157,8 @@ impl Reaction {
         // Whoever drops this future does not leave a thread behind.
         let stop = stop.child_token();
         let _stops = stop.clone().drop_guard();
-        let host = Host::new(self, kafka, report, stop)?;
+        let pulse = Pulse::default();
+        let host = Host::new(self, kafka, report, stop, &pulse)?;
         let runtime = tokio::runtime::Handle::current();
         let (ended, end) = oneshot::channel();
         std::thread::Builder::new()
@@ -159,7 +167,10 @@ impl Reaction {
                 // The receiver is gone only if nobody waits for the end.
                 let _ = ended.send(runtime.block_on(host.follow(effect)));
             })?;
-        end.await.unwrap_or(Err(Error::Panicked { name }))
+        tokio::select! {
+            end = end => end.unwrap_or(Err(Error::Panicked { name })),
+            () = pulse.stops(SILENCE) => Err(Error::Silent { name }),
+        }
     }
 
     /// The topics that are followed.

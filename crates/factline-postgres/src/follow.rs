@@ -24,6 +24,7 @@ use crate::metering::Meters;
 use crate::partition::{Batch, Contents, Partitions, Stop};
 use crate::sink::{Poison, Sink, SinkError};
 use factline_kafka::member::{self, Events, Key, Slot};
+use factline_kafka::pulse::{Pulse, SILENCE};
 
 /// Records of a batch at most: beyond some thousands a transaction only grows longer (`COPY` would be the next step).
 const BATCH_RECORDS: usize = 5_000;
@@ -64,6 +65,12 @@ pub enum Error {
         /// The slot.
         instance: String,
     },
+    /// The client library does not go on.
+    #[error("follower {view}: the kafka client has said nothing for {} s", SILENCE.as_secs())]
+    Silent {
+        /// Its name.
+        view: String,
+    },
     /// A defect of the host or the sink.
     #[error("follower {view} panicked")]
     Panicked {
@@ -86,8 +93,10 @@ impl Follower {
         let view = self.owner.view.clone();
         let (ended, end) = oneshot::channel();
         let runtime = tokio::runtime::Handle::current();
+        let pulse = Pulse::default();
         let host = Host {
-            consumer: self.join(&kafka)?,
+            consumer: self.join(&kafka, &pulse)?,
+            pulse: pulse.clone(),
             slot: Slot::default(),
             meters: Meters::new(&view),
             condition: Condition::new(report, Trouble::Joining),
@@ -103,21 +112,25 @@ impl Follower {
                 // The receiver is gone only if nobody waits for the end.
                 let _ = ended.send(runtime.block_on(host.follow(sink)));
             })?;
-        end.await.unwrap_or(Err(Error::Panicked { view }))
+        tokio::select! {
+            end = end => end.unwrap_or(Err(Error::Panicked { view })),
+            () = pulse.stops(SILENCE) => Err(Error::Silent { view }),
+        }
     }
 
-    fn join(&self, kafka: &KafkaConfig) -> Result<BaseConsumer<Events>, KafkaError> {
+    fn join(&self, kafka: &KafkaConfig, pulse: &Pulse) -> Result<BaseConsumer<Events>, KafkaError> {
         let topics: Vec<&str> = self
             .topics
             .iter()
             .map(|(topic, _)| topic.as_str())
             .collect();
-        member::join(kafka, &self.group, &topics)
+        member::join(kafka, &self.group, &topics, pulse)
     }
 }
 
 struct Host {
     slot: Slot,
+    pulse: Pulse,
     follower: Follower,
     kafka: KafkaConfig,
     pool: PgPool,
@@ -242,6 +255,7 @@ impl Host {
 
     /// One transaction: checkpoints first, so that who has lost a partition finds out before he writes a row.
     async fn transaction<S: Sink>(&mut self, sink: &mut S, batch: &Batch) -> Result<(), Failure> {
+        self.pulse.beat();
         let begun = Instant::now();
         let moves = self.partitions.moves(batch);
         let owner = &self.follower.owner;
@@ -297,6 +311,7 @@ impl Host {
             "tries again"
         );
         self.meters.retried();
+        self.pulse.beat();
         self.condition.set(Trouble::Writing, Some(reason));
         let ended = self.shutdown.cancelled();
         let go_on = tokio::time::timeout(*wait, ended).await.is_err();

@@ -23,6 +23,7 @@ use super::partition::Bounds;
 use super::takeover::{TakeOver, Taken};
 use super::{Report, log, meters};
 use crate::config::KafkaConfig;
+use crate::pulse::Pulse;
 
 /// The consumer's context: it answers rebalances.
 pub(super) struct Ownership<A> {
@@ -34,6 +35,8 @@ pub(super) struct Ownership<A> {
     report: Report,
     component: String,
     stop: CancellationToken,
+    /// Beats when librdkafka has measured something, and the worker has polled it.
+    pulse: Pulse,
     /// Asks for ends, once it has to.
     uncommitted: Mutex<Option<BaseConsumer<log::ToTheEnd>>>,
     /// When readiness was last told of a restore.
@@ -55,7 +58,7 @@ impl<A: Aggregate> Ownership<A> {
         wire: &Arc<Wire>,
         bounds: Bounds,
         (component, report): (&str, &Report),
-        stop: &CancellationToken,
+        (stop, pulse): (&CancellationToken, &Pulse),
     ) -> Self {
         Self {
             owned: Mutex::new(Owned::nothing()),
@@ -66,6 +69,7 @@ impl<A: Aggregate> Ownership<A> {
             report: Arc::clone(report),
             component: component.to_owned(),
             stop: stop.clone(),
+            pulse: pulse.clone(),
             uncommitted: Mutex::new(None),
             told: Mutex::new(Instant::now()),
         }
@@ -303,6 +307,7 @@ impl<A: Aggregate> ClientContext for Ownership<A> {
     }
 
     fn stats(&self, statistics: Statistics) {
+        self.pulse.beat();
         meters::tell_lag(&self.owned(), self.wire.topics.commands(), &statistics);
     }
 }

@@ -22,6 +22,7 @@ use super::{Error, Failure, Reaction, Report};
 use crate::config::KafkaConfig;
 use crate::in_one_line;
 use crate::member::{self, Events, Key, Slot};
+use crate::pulse::Pulse;
 use crate::record::Record;
 
 /// Records of a batch at most.
@@ -47,6 +48,7 @@ pub(super) struct Host {
     pub(super) condition: Condition,
     pub(super) meters: Meters,
     pub(super) stop: CancellationToken,
+    pulse: Pulse,
     /// Records that were polled and not looked at, in the order of each partition.
     pub(super) pending: VecDeque<Record>,
     pub(super) unanswered: Option<Unanswered>,
@@ -62,8 +64,10 @@ impl Host {
         kafka: KafkaConfig,
         report: Report,
         stop: CancellationToken,
+        pulse: &Pulse,
     ) -> Result<Self, KafkaError> {
-        let consumer = member::join(&kafka, &reaction.group, &reaction.topics(&kafka))?;
+        let topics = reaction.topics(&kafka);
+        let consumer = member::join(&kafka, &reaction.group, &topics, pulse)?;
         let topics = kafka.topics(reaction.source);
         let name = reaction.name.clone();
         let report = move |state| report(&name, state);
@@ -77,6 +81,7 @@ impl Host {
             paused: false,
             broken: None,
             slot: Slot::default(),
+            pulse: pulse.clone(),
             reaction,
             kafka,
             consumer,
@@ -86,7 +91,7 @@ impl Host {
 
     pub(super) fn join(&self) -> Result<BaseConsumer<Events>, KafkaError> {
         let topics = self.reaction.topics(&self.kafka);
-        member::join(&self.kafka, &self.reaction.group, &topics)
+        member::join(&self.kafka, &self.reaction.group, &topics, &self.pulse)
     }
 
     /// A crash between any two lines loses nothing: what was carried out and not committed is carried out again.
@@ -308,7 +313,8 @@ impl Host {
     fn commit(&mut self) {
         let moves = self.places.uncommitted();
         if moves.is_empty() {
-            return;
+            // What could not be committed may have left with its partitions.
+            return self.condition.set(Trouble::Committing, None);
         }
         let list = moves.iter().try_fold(
             TopicPartitionList::new(),

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use factline_kafka::KafkaConfig;
 use factline_kafka::member::{self, Change, Events};
+use factline_kafka::pulse::Pulse;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
 
@@ -18,7 +19,7 @@ fn join(kafka: &KafkaConfig) -> BaseConsumer<Events> {
     };
     let topic = kafka.topics(&GATE).events().to_owned();
     let group = format!("{}leaves", kafka.topic_prefix);
-    member::join(&kafka, &group, &[topic]).unwrap()
+    member::join(&kafka, &group, &[topic], &Pulse::default()).unwrap()
 }
 
 /// Polls until something is assigned, takes that, and does not answer.

@@ -89,7 +89,7 @@ impl Host {
         {
             self.condition.released(&key);
         }
-        let fresh = self.follower.join(&self.kafka)?;
+        let fresh = self.follower.join(&self.kafka, &self.pulse)?;
         member::leave(std::mem::replace(&mut self.consumer, fresh));
         Ok(())
     }
@@ -149,6 +149,7 @@ impl Host {
         let mut known = index(checkpoint::load(&mut connection, owner).await?);
         let mut all = Vec::new();
         for key @ (topic, partition) in keys {
+            self.pulse.beat();
             let Some(contents) = self.contents(topic) else {
                 continue;
             };
