@@ -35,12 +35,16 @@ pub enum Change {
     Revoked(Vec<Key>),
 }
 
+/// How long a client may find no broker before another one is made. Where there is none, the other one finds none either.
+pub(crate) const CUT_OFF: Duration = Duration::from_secs(30);
+
 /// Collects what the call-backs say until the host takes it.
 #[derive(Default)]
 pub struct Events {
     changes: Mutex<Vec<Change>>,
     unread: Mutex<Option<HashMap<Key, i64>>>,
-    brokers_down: AtomicBool,
+    /// Since when no broker was reachable.
+    down_since: Mutex<Option<Instant>>,
     /// Something was assigned, and librdkafka has no answer yet.
     unanswered: AtomicBool,
     closing: AtomicBool,
@@ -61,7 +65,13 @@ impl Events {
 
     /// Whether no broker was reachable when librdkafka looked last, about a second ago.
     pub fn brokers_down(&self) -> bool {
-        self.brokers_down.load(Ordering::Relaxed)
+        lock(&self.down_since).is_some()
+    }
+
+    /// Whether no broker has been reachable for so long that a new client should try. librdkafka 2.12 can wait for ever for a
+    /// coordinator without connecting to anybody who could tell: its one broker is known, and nobody asks for a connection.
+    pub fn is_cut_off(&self) -> bool {
+        lock(&self.down_since).is_some_and(|since| since.elapsed() > CUT_OFF)
     }
 }
 
@@ -69,8 +79,13 @@ impl ClientContext for Events {
     fn stats(&self, statistics: Statistics) {
         self.pulse.beat();
         let up = |broker: &rdkafka::statistics::Broker| broker.state == "UP";
-        let down = !statistics.brokers.values().any(up);
-        self.brokers_down.store(down, Ordering::Relaxed);
+        let mut down_since = lock(&self.down_since);
+        if statistics.brokers.values().any(up) {
+            *down_since = None;
+        } else {
+            down_since.get_or_insert_with(Instant::now);
+        }
+        drop(down_since);
         let mut unread = HashMap::new();
         for (topic, known) in statistics.topics {
             for (partition, known) in known.partitions {

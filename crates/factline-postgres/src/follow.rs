@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use factline::Timestamp;
 use factline_faults::{Point, pause};
 use factline_kafka::{KafkaConfig, Record, in_one_line};
-use rdkafka::consumer::BaseConsumer;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use sqlx::PgPool;
 use tokio::sync::oneshot;
@@ -205,6 +205,10 @@ impl Host {
                     self.condition.set(trouble, Some(error.to_string()));
                 }
             }
+        }
+        if polled.is_empty() && self.consumer.context().is_cut_off() {
+            let down = RDKafkaErrorCode::AllBrokersDown;
+            return Err(KafkaError::MessageConsumption(down));
         }
         Ok(polled)
     }

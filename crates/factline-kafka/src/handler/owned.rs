@@ -28,6 +28,8 @@ pub(super) struct Owned<A> {
     pub(super) unsettled: Option<Instant>,
     /// Why nothing gets done at present, though partitions are owned.
     pub(super) trouble: Option<String>,
+    /// Since when no broker is reachable.
+    pub(super) down_since: Option<Instant>,
     /// Why this consumer is of no more use.
     pub(super) broken: Option<String>,
     /// Partitions whose state is being read.
@@ -45,6 +47,7 @@ impl<A: Aggregate> Owned<A> {
             generation: -1,
             unsettled: None,
             trouble: None,
+            down_since: None,
             broken: None,
             takeovers: Vec::new(),
         }

@@ -23,6 +23,7 @@ use super::partition::Bounds;
 use super::takeover::{TakeOver, Taken};
 use super::{Report, log, meters};
 use crate::config::KafkaConfig;
+use crate::member::CUT_OFF;
 use crate::pulse::Pulse;
 
 /// The consumer's context: it answers rebalances.
@@ -82,7 +83,12 @@ impl<A: Aggregate> Ownership<A> {
 
     /// Why the worker has to end, if it has.
     pub(super) fn broken(&self) -> Option<String> {
-        self.owned().broken.clone()
+        let owned = self.owned();
+        let cut_off = owned
+            .down_since
+            .is_some_and(|since| since.elapsed() > CUT_OFF);
+        let cut_off = cut_off.then(|| "no broker has been reachable for long".to_owned());
+        owned.broken.clone().or(cut_off)
     }
 
     fn break_off(&self, reason: String) {
@@ -308,6 +314,17 @@ impl<A: Aggregate> ClientContext for Ownership<A> {
 
     fn stats(&self, statistics: Statistics) {
         self.pulse.beat();
+        let mut owned = self.owned();
+        if statistics
+            .brokers
+            .values()
+            .any(|broker| broker.state == "UP")
+        {
+            owned.down_since = None;
+        } else {
+            owned.down_since.get_or_insert_with(Instant::now);
+        }
+        drop(owned);
         meters::tell_lag(&self.owned(), self.wire.topics.commands(), &statistics);
     }
 }

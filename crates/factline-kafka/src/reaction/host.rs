@@ -107,6 +107,11 @@ impl Host {
             }
             self.resume();
             self.poll(IDLE);
+            if self.consumer.context().is_cut_off() {
+                let error = KafkaError::MessageConsumption(RDKafkaErrorCode::AllBrokersDown);
+                self.broken.get_or_insert(error);
+                continue;
+            }
             self.take_changes();
             // What is left undone is dropped: then the process ends, or joins anew where the group is.
             let Some(batch) = self.decode().await else {
