@@ -288,6 +288,7 @@ fn supervise<A: Aggregate>(
         limit: options.max_batch as usize,
         // A member hears of it by a heartbeat, a few of which go into a session.
         slot: Slot::within(Duration::from_millis(options.session_timeout_ms.into()) * 4),
+        without_slot: false,
     };
     let mut pause = Duration::from_millis(50);
     while !stop.is_cancelled() {
@@ -384,7 +385,7 @@ fn work<A: Aggregate>(
         // With queues full of small records the default would let the loop stand still for a second.
         .set("fetch.queue.backoff.ms", "5")
         .set("queued.max.messages.kbytes", "16384");
-    if !kafka.instance.is_empty() {
+    if !kafka.instance.is_empty() && !std::mem::take(&mut kept.without_slot) {
         config.set("group.instance.id", &kafka.instance);
     }
     let consumer: BaseConsumer<Ownership<A>> = config

@@ -20,6 +20,7 @@ pub mod headers;
 pub mod history;
 pub mod identity;
 pub mod member;
+mod orphans;
 pub mod plan;
 pub mod policy;
 pub mod provision;

@@ -49,11 +49,11 @@ impl Kind {
         Self::Scale,
         Self::KillBroker,
         Self::FreezeBroker,
+        Self::FullDisk,
         Self::Cut,
         Self::Delay,
         Self::Stranger,
         Self::KillDatabase,
-        Self::FullDisk,
     ];
 
     /// Those that can be brought about here: a disk can be filled on Linux only.

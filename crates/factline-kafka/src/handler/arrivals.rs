@@ -2,17 +2,19 @@
 //!
 //! librdkafka can leave a partition unfetched and say nothing: it pauses what it fetches for the time of a rebalance, and a call
 //! that crosses one can be taken for its answer too early. Readiness would say that all is well, for ever. So now and then
-//! the brokers are asked about partitions in which nothing moves.
+//! the brokers are asked about partitions in which nothing moves, and about those that the group has given to nobody.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
 use factline::Aggregate;
 use rdkafka::Offset;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 
+use super::outgoing::Wire;
 use super::ownership::Ownership;
 use crate::ends::ends;
+use crate::orphans::orphans;
 
 /// How often it is looked, and for how long something that is there may take to arrive.
 const EVERY: Duration = Duration::from_secs(15);
@@ -25,6 +27,16 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 pub(super) struct Arrivals {
     looked: Instant,
     seen: HashMap<i32, Seen>,
+    orphans: BTreeSet<i32>,
+}
+
+/// Why commands do not arrive.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Missing {
+    /// Those of a partition that is fetched.
+    Unfetched(i32),
+    /// Those of partitions that the group has given to nobody.
+    Orphans(BTreeSet<i32>),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,19 +52,28 @@ impl Arrivals {
         Self {
             looked: Instant::now(),
             seen: HashMap::new(),
+            orphans: BTreeSet::new(),
         }
     }
 
-    /// A partition whose commands do not arrive. None as well if the brokers do not answer.
+    /// What does not arrive. None as well if the brokers do not answer.
     pub(super) fn missing<A: Aggregate>(
         &mut self,
         consumer: &BaseConsumer<Ownership<A>>,
-        topic: &str,
-    ) -> Option<i32> {
+        wire: &Wire,
+    ) -> Option<Missing> {
         if self.looked.elapsed() < EVERY {
             return None;
         }
         self.looked = Instant::now();
+        let topic = wire.topics.commands();
+        let before = std::mem::take(&mut self.orphans);
+        let all = (topic, wire.contract.partitions);
+        self.orphans = orphans(consumer, wire.topics.handler_group(), all, TIMEOUT).ok()?;
+        let still: BTreeSet<i32> = self.orphans.intersection(&before).copied().collect();
+        if !still.is_empty() {
+            return Some(Missing::Orphans(still));
+        }
         let before = std::mem::take(&mut self.seen);
         let at_rest = consumer.context().owned().at_rest();
         let known = consumer.position().ok()?;
@@ -70,7 +91,7 @@ impl Arrivals {
                 Some((partition, Seen { position, end }))
             })
             .collect();
-        stuck(&before, &self.seen)
+        stuck(&before, &self.seen).map(Missing::Unfetched)
     }
 }
 

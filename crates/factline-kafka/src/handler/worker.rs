@@ -13,7 +13,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerGroupMetadata};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::Fenced;
-use super::arrivals::Arrivals;
+use super::arrivals::{Arrivals, Missing};
 use super::batch::Batch;
 use super::command::Fault;
 use super::idle::Idle;
@@ -77,6 +77,8 @@ pub(super) struct Kept {
     pub(super) limit: usize,
     /// How often the place in the group was lost.
     pub(super) slot: Slot,
+    /// The next worker joins the group as a stranger would.
+    pub(super) without_slot: bool,
 }
 
 /// Why a worker cannot go on. Its successor starts from what Kafka has committed.
@@ -136,9 +138,12 @@ impl<'l, A: Aggregate> Worker<'l, A> {
         self.meters
             .tell(&self.consumer.context().owned(), aggregate);
         let topic = self.wire.topics.commands();
-        if let Some(partition) = self.arrivals.missing(&self.consumer, topic) {
-            let reason = format!("commands of partition {partition} do not arrive");
-            return Err(Ended::Broken(reason));
+        if let Some(missing) = self.arrivals.missing(&self.consumer, &self.wire) {
+            // Whoever joins without a slot makes the group share its partitions out anew.
+            self.kept.without_slot = matches!(missing, Missing::Orphans(_));
+            return Err(Ended::Broken(format!(
+                "commands do not arrive: {missing:?}"
+            )));
         }
         self.ripe = self.idle.ripe(&self.consumer, topic); // deadlines that no command brings the time for
         let start = Instant::now();

@@ -1,0 +1,107 @@
+//! Partitions that a group has given to nobody.
+//!
+//! A cooperative rebalance takes a partition from one member in one generation and gives it to another in the next. If the
+//! coordinator crashes between the two, it comes back with the first of them; static members are given what they had in
+//! it, without another rebalance, and the partition has no owner until there is one for some other reason. Everybody is
+//! ready, and nobody handles it.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
+use rdkafka::error::KafkaResult;
+
+/// Partitions of a topic that no member of a settled group has; none while the group is being formed.
+///
+/// # Errors
+/// When the group's coordinator does not answer in time.
+pub(crate) fn orphans<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    group: &str,
+    (topic, count): (&str, i32),
+    timeout: Duration,
+) -> KafkaResult<BTreeSet<i32>> {
+    let groups = consumer.fetch_group_list(Some(group), timeout)?;
+    let mut orphans = BTreeSet::new();
+    for settled in groups
+        .groups()
+        .iter()
+        .filter(|group| group.state() == "Stable")
+    {
+        orphans.extend(0..count);
+        for member in settled.members() {
+            for owned in owned(member.assignment().unwrap_or_default(), topic) {
+                orphans.remove(&owned);
+            }
+        }
+    }
+    Ok(orphans)
+}
+
+/// A member's partitions of a topic, from what the group's leader has written for it: a version, then each topic with its
+/// partitions (`ConsumerProtocolAssignment` in Kafka's protocol). What cannot be read counts as none.
+fn owned(mut assignment: &[u8], topic: &str) -> Vec<i32> {
+    let mut owned = Vec::new();
+    let _version = take(&mut assignment, 2);
+    for _ in 0..number(take(&mut assignment, 4)) {
+        let length = number(take(&mut assignment, 2));
+        let name = take(&mut assignment, usize::try_from(length).unwrap_or_default());
+        for _ in 0..number(take(&mut assignment, 4)) {
+            let partition = take(&mut assignment, 4);
+            if partition.is_empty() {
+                break;
+            }
+            if name == topic.as_bytes() {
+                owned.push(number(partition));
+            }
+        }
+        if assignment.is_empty() {
+            break;
+        }
+    }
+    owned
+}
+
+/// The first bytes, or none if there are not so many.
+fn take<'b>(bytes: &mut &'b [u8], count: usize) -> &'b [u8] {
+    let Some((taken, rest)) = bytes.split_at_checked(count) else {
+        *bytes = &[];
+        return &[];
+    };
+    *bytes = rest;
+    taken
+}
+
+fn number(bytes: &[u8]) -> i32 {
+    bytes
+        .iter()
+        .fold(0, |number, byte| number << 8 | i32::from(*byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_assignment_is_read_topic_by_topic() {
+        let mut assignment = vec![0, 1, 0, 0, 0, 2];
+        assignment.extend([0, 1, b'a', 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 7]);
+        assignment.extend([0, 2, b'a', b'b', 0, 0, 0, 1, 0, 0, 1, 0, 255, 255, 255, 255]);
+        assert_eq!(owned(&assignment, "a"), [3, 7]);
+        assert_eq!(owned(&assignment, "ab"), [256]);
+        assert!(owned(&assignment, "b").is_empty());
+    }
+
+    #[test]
+    fn what_is_cut_short_is_none() {
+        assert!(owned(&[], "a").is_empty());
+        assert!(owned(&[0, 1, 127, 255, 255, 255], "a").is_empty());
+        assert_eq!(
+            owned(
+                &[0, 1, 0, 0, 0, 1, 0, 1, b'a', 0, 0, 0, 2, 0, 0, 0, 3, 0],
+                "a"
+            ),
+            [3]
+        );
+    }
+}
