@@ -216,11 +216,15 @@ pub fn leave(consumer: BaseConsumer<Events>) {
 }
 
 /// Starts to fetch partitions, each from an offset.
+///
+/// librdkafka keeps a pause for as long as it knows a partition: one that was taken away while it was paused would never be
+/// fetched again, should it come back when the host has long resumed what it had then.
 pub fn assign(consumer: &BaseConsumer<Events>, starts: &[(Key, i64)]) -> KafkaResult<()> {
     let mut list = TopicPartitionList::new();
     for ((topic, partition), offset) in starts {
         list.add_partition_offset(topic, *partition, Offset::Offset(*offset))?;
     }
+    consumer.resume(&list)?;
     consumer.incremental_assign(&list)?;
     consumer
         .context()

@@ -7,6 +7,7 @@ mod gate;
 mod killed;
 mod leaves;
 mod policies;
+mod returns;
 mod rig;
 mod starts;
 mod stops;

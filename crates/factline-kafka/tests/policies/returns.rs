@@ -1,0 +1,119 @@
+//! A partition that leaves while nothing is delivered, and comes back when everything is.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use factline_kafka::KafkaConfig;
+use factline_kafka::member::{self, Change, Events, Key};
+use factline_kafka::pulse::Pulse;
+use rdkafka::Message as _;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+
+use crate::gate::GATE;
+use crate::rig::{PATIENCE, Rig};
+
+/// A member with what it has, as a host keeps it.
+struct Host {
+    consumer: BaseConsumer<Events>,
+    has: BTreeSet<Key>,
+    /// Partitions that a record has come from since the last change.
+    heard: BTreeSet<Key>,
+}
+
+impl Host {
+    /// Without a slot, so that it is gone as soon as it leaves.
+    fn join(kafka: &KafkaConfig) -> Self {
+        let kafka = KafkaConfig {
+            instance: String::new(),
+            ..kafka.clone()
+        };
+        let topic = kafka.topics(&GATE).events().to_owned();
+        let group = format!("{}returns", kafka.topic_prefix);
+        Self {
+            consumer: member::join(&kafka, &group, &[topic], &Pulse::default()).unwrap(),
+            has: BTreeSet::new(),
+            heard: BTreeSet::new(),
+        }
+    }
+
+    /// Has nothing more delivered of what it has now, or all of it again.
+    fn pause(&self, paused: bool) {
+        // Dropped before the client is: what it lists, it keeps alive.
+        let assigned = self.consumer.assignment().unwrap();
+        if paused {
+            self.consumer.pause(&assigned).unwrap();
+        } else {
+            self.consumer.resume(&assigned).unwrap();
+        }
+    }
+
+    /// Polls once, and begins with whatever is given to it at its first record.
+    fn turn(&mut self) {
+        if let Some(record) = self.consumer.poll(Duration::from_millis(20)) {
+            let record = record.unwrap();
+            let key = (record.topic().to_owned(), record.partition());
+            self.heard.insert(key);
+        }
+        for change in self.consumer.context().take_changes() {
+            match change {
+                Change::Assigned(keys) => {
+                    let starts: Vec<(Key, i64)> = keys.into_iter().map(|key| (key, 0)).collect();
+                    member::assign(&self.consumer, &starts).unwrap();
+                    self.has.extend(starts.into_iter().map(|(key, _)| key));
+                }
+                Change::Revoked(keys) => {
+                    for key in keys {
+                        self.has.remove(&key);
+                        self.heard.remove(&key);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Goes on with some hosts until something is true of them.
+fn until(what: &str, hosts: &mut [&mut Host], mut done: impl FnMut(&[&mut Host]) -> bool) {
+    let begin = Instant::now();
+    while !done(hosts) {
+        assert!(begin.elapsed() < PATIENCE, "gave up waiting: {what}");
+        for host in &mut *hosts {
+            host.turn();
+        }
+    }
+}
+
+/// librdkafka keeps a pause for as long as it knows the partition, whoever has it meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_partition_that_left_while_all_was_paused_is_fetched_when_it_comes_back() {
+    let rig = Rig::new("returns").await;
+    let handlers = rig.handlers().await;
+    let all = usize::try_from(GATE.partitions).unwrap();
+    for gate in 0..30 {
+        rig.pass(&format!("gate-{gate}"), "c", 1).await;
+    }
+    rig.until_passed(30).await;
+
+    let mut host = Host::join(&rig.kafka);
+    until("all is heard of", &mut [&mut host], |hosts| {
+        hosts[0].heard.len() == all
+    });
+    host.pause(true);
+    let mut other = Host::join(&rig.kafka);
+    until("both have some", &mut [&mut host, &mut other], |hosts| {
+        hosts[0].has.len() < all && hosts[0].has.len() + hosts[1].has.len() == all
+    });
+    host.pause(false);
+    member::leave(other.consumer);
+    until("one has all again", &mut [&mut host], |hosts| {
+        hosts[0].has.len() == all
+    });
+    until("all is heard of again", &mut [&mut host], |hosts| {
+        hosts[0].heard.len() == all
+    });
+
+    member::leave(host.consumer);
+    for handler in handlers {
+        handler.stop().await;
+    }
+}
