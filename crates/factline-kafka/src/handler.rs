@@ -20,7 +20,6 @@
 //!
 //! It is not a place for business: rules are an [`Aggregate`]'s.
 
-mod arrivals;
 mod batch;
 mod command;
 mod deadline;

@@ -5,11 +5,13 @@
 //! - [`trim`]: deletes commands that were handled
 //! - [`registry`], [`frame`], [`decode`], [`record`], [`headers`]: from bytes to messages and back
 //! - [`handler`]: the command handler
-//! - [`reaction`], [`policy`], [`member`], [`condition`]: what is done about facts, at least once, and what policies ask for, once in effect
+//! - [`reaction`], [`policy`], [`member`], [`arrivals`], [`condition`]: what is done about facts, at least once, and what policies ask for, once in effect
 //! - [`ends`], [`reading`], [`history`]: where partitions end, what stands on a topic, and what happened to one aggregate, for tools
 //!
 //! This crate knows no business: an aggregate comes in as a [`factline::Aggregate`] and a [`factline::Contract`].
 
+pub mod arrivals;
+mod brokers;
 pub mod condition;
 pub mod config;
 pub mod decode;

@@ -19,6 +19,7 @@ use rdkafka::statistics::Statistics;
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, TopicPartitionList};
 
+use crate::brokers::Brokers;
 use crate::condition::Condition;
 use crate::config::KafkaConfig;
 use crate::pulse::Pulse;
@@ -35,16 +36,12 @@ pub enum Change {
     Revoked(Vec<Key>),
 }
 
-/// How long a client may find no broker before another one is made. Where there is none, the other one finds none either.
-pub(crate) const CUT_OFF: Duration = Duration::from_secs(30);
-
 /// Collects what the call-backs say until the host takes it.
 #[derive(Default)]
 pub struct Events {
     changes: Mutex<Vec<Change>>,
     unread: Mutex<Option<HashMap<Key, i64>>>,
-    /// Since when no broker was reachable.
-    down_since: Mutex<Option<Instant>>,
+    brokers: Mutex<Brokers>,
     /// Something was assigned, and librdkafka has no answer yet.
     unanswered: AtomicBool,
     closing: AtomicBool,
@@ -65,27 +62,19 @@ impl Events {
 
     /// Whether no broker was reachable when librdkafka looked last, about a second ago.
     pub fn brokers_down(&self) -> bool {
-        lock(&self.down_since).is_some()
+        lock(&self.brokers).are_down()
     }
 
-    /// Whether no broker has been reachable for so long that a new client should try. librdkafka 2.12 can wait for ever for a
-    /// coordinator without connecting to anybody who could tell: its one broker is known, and nobody asks for a connection.
+    /// Whether no broker has been reachable for so long that a new client should try.
     pub fn is_cut_off(&self) -> bool {
-        lock(&self.down_since).is_some_and(|since| since.elapsed() > CUT_OFF)
+        lock(&self.brokers).are_cut_off()
     }
 }
 
 impl ClientContext for Events {
     fn stats(&self, statistics: Statistics) {
         self.pulse.beat();
-        let up = |broker: &rdkafka::statistics::Broker| broker.state == "UP";
-        let mut down_since = lock(&self.down_since);
-        if statistics.brokers.values().any(up) {
-            *down_since = None;
-        } else {
-            down_since.get_or_insert_with(Instant::now);
-        }
-        drop(down_since);
+        lock(&self.brokers).measured(&statistics);
         let mut unread = HashMap::new();
         for (topic, known) in statistics.topics {
             for (partition, known) in known.partitions {
@@ -247,7 +236,7 @@ pub fn unassign(consumer: &BaseConsumer<Events>, keys: &[Key]) -> KafkaResult<()
 
 /// How far `poll` has come in each assigned partition that it has come anywhere in: behind the last record that it has
 /// returned, and behind the markers with which transactions end, which are no records and are never returned.
-pub fn positions(consumer: &BaseConsumer<Events>) -> Vec<(Key, i64)> {
+pub fn positions<C: ConsumerContext>(consumer: &BaseConsumer<C>) -> Vec<(Key, i64)> {
     let Ok(position) = consumer.position() else {
         return Vec::new();
     };

@@ -11,16 +11,18 @@ use std::time::Duration;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::KafkaResult;
 
-/// Partitions of a topic that no member of a settled group has; none while the group is being formed.
+use crate::member::Key;
+
+/// Partitions of topics, each with how many it has, that no member of a settled group has; none while the group is being formed.
 ///
 /// # Errors
 /// When the group's coordinator does not answer in time.
 pub(crate) fn orphans<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     group: &str,
-    (topic, count): (&str, i32),
+    topics: &[(String, i32)],
     timeout: Duration,
-) -> KafkaResult<BTreeSet<i32>> {
+) -> KafkaResult<BTreeSet<Key>> {
     let groups = consumer.fetch_group_list(Some(group), timeout)?;
     let mut orphans = BTreeSet::new();
     for settled in groups
@@ -28,9 +30,11 @@ pub(crate) fn orphans<C: ConsumerContext>(
         .iter()
         .filter(|group| group.state() == "Stable")
     {
-        orphans.extend(0..count);
+        for (topic, count) in topics {
+            orphans.extend((0..*count).map(|partition| (topic.clone(), partition)));
+        }
         for member in settled.members() {
-            for owned in owned(member.assignment().unwrap_or_default(), topic) {
+            for owned in owned(member.assignment().unwrap_or_default()) {
                 orphans.remove(&owned);
             }
         }
@@ -38,9 +42,9 @@ pub(crate) fn orphans<C: ConsumerContext>(
     Ok(orphans)
 }
 
-/// A member's partitions of a topic, from what the group's leader has written for it: a version, then each topic with its
+/// A member's partitions, from what the group's leader has written for it: a version, then each topic with its
 /// partitions (`ConsumerProtocolAssignment` in Kafka's protocol). What cannot be read counts as none.
-fn owned(mut assignment: &[u8], topic: &str) -> Vec<i32> {
+fn owned(mut assignment: &[u8]) -> Vec<Key> {
     let mut owned = Vec::new();
     let _version = take(&mut assignment, 2);
     for _ in 0..number(take(&mut assignment, 4)) {
@@ -51,9 +55,8 @@ fn owned(mut assignment: &[u8], topic: &str) -> Vec<i32> {
             if partition.is_empty() {
                 break;
             }
-            if name == topic.as_bytes() {
-                owned.push(number(partition));
-            }
+            let name = String::from_utf8_lossy(name).into_owned();
+            owned.push((name, number(partition)));
         }
         if assignment.is_empty() {
             break;
@@ -87,21 +90,18 @@ mod tests {
         let mut assignment = vec![0, 1, 0, 0, 0, 2];
         assignment.extend([0, 1, b'a', 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 7]);
         assignment.extend([0, 2, b'a', b'b', 0, 0, 0, 1, 0, 0, 1, 0, 255, 255, 255, 255]);
-        assert_eq!(owned(&assignment, "a"), [3, 7]);
-        assert_eq!(owned(&assignment, "ab"), [256]);
-        assert!(owned(&assignment, "b").is_empty());
+        let key = |topic: &str, partition| (topic.to_owned(), partition);
+        assert_eq!(
+            owned(&assignment),
+            [key("a", 3), key("a", 7), key("ab", 256)]
+        );
     }
 
     #[test]
     fn what_is_cut_short_is_none() {
-        assert!(owned(&[], "a").is_empty());
-        assert!(owned(&[0, 1, 127, 255, 255, 255], "a").is_empty());
-        assert_eq!(
-            owned(
-                &[0, 1, 0, 0, 0, 1, 0, 1, b'a', 0, 0, 0, 2, 0, 0, 0, 3, 0],
-                "a"
-            ),
-            [3]
-        );
+        assert!(owned(&[]).is_empty());
+        assert!(owned(&[0, 1, 127, 255, 255, 255]).is_empty());
+        let cut = [0, 1, 0, 0, 0, 1, 0, 1, b'a', 0, 0, 0, 2, 0, 0, 0, 3, 0];
+        assert_eq!(owned(&cut), [("a".to_owned(), 3)]);
     }
 }

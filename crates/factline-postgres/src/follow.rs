@@ -23,6 +23,7 @@ use crate::condition::{Condition, Trouble};
 use crate::metering::Meters;
 use crate::partition::{Batch, Contents, Partitions, Stop};
 use crate::sink::{Poison, Sink, SinkError};
+use factline_kafka::arrivals::Arrivals;
 use factline_kafka::member::{self, Events, Key, Slot};
 use factline_kafka::pulse::{Pulse, SILENCE};
 
@@ -100,6 +101,8 @@ impl Follower {
             slot: Slot::default(),
             meters: Meters::new(&view),
             condition: Condition::new(report, Trouble::Joining),
+            arrivals: Arrivals::default(),
+            without_slot: false,
             partitions: Partitions::default(),
             follower: self,
             kafka,
@@ -119,12 +122,12 @@ impl Follower {
     }
 
     fn join(&self, kafka: &KafkaConfig, pulse: &Pulse) -> Result<BaseConsumer<Events>, KafkaError> {
-        let topics: Vec<&str> = self
-            .topics
-            .iter()
-            .map(|(topic, _)| topic.as_str())
-            .collect();
-        member::join(kafka, &self.group, &topics, pulse)
+        member::join(kafka, &self.group, &self.names(), pulse)
+    }
+
+    fn names(&self) -> Vec<&str> {
+        let names = self.topics.iter().map(|(topic, _)| topic.as_str());
+        names.collect()
     }
 }
 
@@ -138,6 +141,9 @@ struct Host {
     partitions: Partitions,
     condition: Condition,
     meters: Meters,
+    arrivals: Arrivals,
+    /// The next consumer joins the group as a stranger would.
+    without_slot: bool,
     shutdown: CancellationToken,
 }
 
@@ -165,6 +171,13 @@ impl Host {
                     continue;
                 }
             };
+            let of = (self.follower.group.as_str(), &*self.follower.names());
+            let at_rest = || self.partitions.at_rest(&polled);
+            if let Some(missing) = self.arrivals.missing(&self.consumer, of, at_rest) {
+                self.without_slot = missing.is_orphaned();
+                self.rejoin(&missing).await?;
+                continue;
+            }
             self.take_changes().await;
             let (batch, stops) = self.partitions.admit(polled);
             self.write(&mut sink, batch).await;

@@ -167,6 +167,24 @@ impl Partitions {
         })
     }
 
+    /// Those that are followed and of which no record was polled, each with what was applied.
+    pub(crate) fn at_rest(&self, polled: &[Record]) -> Vec<(Key, i64)> {
+        let came = |topic: &str, number: i32| {
+            let of = |record: &Record| record.topic == topic && record.partition == number;
+            polled.iter().any(of)
+        };
+        let all = self.0.iter().flat_map(|(topic, partitions)| {
+            let partitions = partitions.iter();
+            partitions.map(move |(number, partition)| (topic, *number, partition))
+        });
+        let at_rest =
+            all.filter(|(topic, number, partition)| !partition.stopped && !came(topic, *number));
+        let at_rest = at_rest.map(|(topic, number, partition)| {
+            ((topic.clone(), number), partition.applied.next_offset)
+        });
+        at_rest.collect()
+    }
+
     /// Sorts out what was polled: records of partitions that are not ours (any more), or stopped, or that were applied
     /// before, are dropped; a partition whose next event is not the one that must come is to be stopped.
     pub(crate) fn admit(&mut self, polled: Vec<Record>) -> (Batch, Vec<(Key, Stop)>) {

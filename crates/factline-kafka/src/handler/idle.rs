@@ -7,12 +7,12 @@
 use std::collections::HashMap;
 
 use factline::{Aggregate, Timestamp};
-use rdkafka::Offset;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 
 use super::owned::Owned;
 use super::ownership::Ownership;
 use crate::in_one_line;
+use crate::member::{Key, positions};
 
 /// The ends that were captured.
 #[derive(Debug, Default)]
@@ -76,12 +76,10 @@ fn has_passed<A: Aggregate>(
     end: i64,
 ) -> bool {
     let is_pending = consumer.context().owned().is_pending(partition, end);
-    let position = || {
-        let position = consumer.position().ok()?;
-        let place = position.find_partition(topic, partition)?;
-        Some(place.offset())
+    let has_passed = |((of, number), position): &(Key, i64)| {
+        of == topic && *number == partition && *position >= end
     };
-    !is_pending && matches!(position(), Some(Offset::Offset(position)) if position >= end)
+    !is_pending && positions(consumer).iter().any(has_passed)
 }
 
 /// The partitions in which a deadline is due: when the first is, and where handling has come to. Those with commands at

@@ -8,6 +8,8 @@ use factline::Aggregate;
 
 use super::partition::Partition;
 use super::takeover::TakeOver;
+use crate::brokers::Brokers;
+use crate::member::Key;
 use crate::record::Record;
 
 /// What is owned at this moment.
@@ -28,8 +30,7 @@ pub(super) struct Owned<A> {
     pub(super) unsettled: Option<Instant>,
     /// Why nothing gets done at present, though partitions are owned.
     pub(super) trouble: Option<String>,
-    /// Since when no broker is reachable.
-    pub(super) down_since: Option<Instant>,
+    pub(super) brokers: Brokers,
     /// Why this consumer is of no more use.
     pub(super) broken: Option<String>,
     /// Partitions whose state is being read.
@@ -47,7 +48,7 @@ impl<A: Aggregate> Owned<A> {
             generation: -1,
             unsettled: None,
             trouble: None,
-            down_since: None,
+            brokers: Brokers::default(),
             broken: None,
             takeovers: Vec::new(),
         }
@@ -60,16 +61,13 @@ impl<A: Aggregate> Owned<A> {
     }
 
     /// Partitions of which nothing is at hand, and what each waits for.
-    pub(super) fn at_rest(&self) -> HashMap<i32, i64> {
-        let mut at_rest: HashMap<i32, i64> = self
-            .partitions
-            .iter()
-            .map(|(partition, state)| (*partition, state.next()))
-            .collect();
-        for record in &self.pending {
-            at_rest.remove(&record.partition);
-        }
-        at_rest
+    pub(super) fn at_rest(&self, topic: &str) -> Vec<(Key, i64)> {
+        let pending: BTreeSet<i32> = self.pending.iter().map(|record| record.partition).collect();
+        let at_rest = self.partitions.iter();
+        let at_rest = at_rest.filter(|(partition, _)| !pending.contains(partition));
+        let at_rest =
+            at_rest.map(|(partition, state)| ((topic.to_owned(), *partition), state.next()));
+        at_rest.collect()
     }
 
     /// Whether a record below an offset was fetched and is yet to be handled.

@@ -23,7 +23,6 @@ use super::partition::Bounds;
 use super::takeover::{TakeOver, Taken};
 use super::{Report, log, meters};
 use crate::config::KafkaConfig;
-use crate::member::CUT_OFF;
 use crate::pulse::Pulse;
 
 /// The consumer's context: it answers rebalances.
@@ -84,9 +83,7 @@ impl<A: Aggregate> Ownership<A> {
     /// Why the worker has to end, if it has.
     pub(super) fn broken(&self) -> Option<String> {
         let owned = self.owned();
-        let cut_off = owned
-            .down_since
-            .is_some_and(|since| since.elapsed() > CUT_OFF);
+        let cut_off = owned.brokers.are_cut_off();
         let cut_off = cut_off.then(|| "no broker has been reachable for long".to_owned());
         owned.broken.clone().or(cut_off)
     }
@@ -315,17 +312,8 @@ impl<A: Aggregate> ClientContext for Ownership<A> {
     fn stats(&self, statistics: Statistics) {
         self.pulse.beat();
         let mut owned = self.owned();
-        if statistics
-            .brokers
-            .values()
-            .any(|broker| broker.state == "UP")
-        {
-            owned.down_since = None;
-        } else {
-            owned.down_since.get_or_insert_with(Instant::now);
-        }
-        drop(owned);
-        meters::tell_lag(&self.owned(), self.wire.topics.commands(), &statistics);
+        owned.brokers.measured(&statistics);
+        meters::tell_lag(&owned, self.wire.topics.commands(), &statistics);
     }
 }
 

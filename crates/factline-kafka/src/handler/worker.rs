@@ -13,7 +13,6 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerGroupMetadata};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::Fenced;
-use super::arrivals::{Arrivals, Missing};
 use super::batch::Batch;
 use super::command::Fault;
 use super::idle::Idle;
@@ -24,6 +23,7 @@ use super::outgoing::Wire;
 use super::ownership::Ownership;
 use super::transaction::{Failure, Transactions};
 use super::waiting::Waiting;
+use crate::arrivals::Arrivals;
 use crate::in_one_line;
 use crate::member::Slot;
 use crate::record::Record;
@@ -122,7 +122,7 @@ impl<'l, A: Aggregate> Worker<'l, A> {
             failures: 0,
             again: None,
             idle: Idle::default(),
-            arrivals: Arrivals::new(),
+            arrivals: Arrivals::default(),
             meters: Meters::new(),
             ripe: HashMap::new(),
             no_snapshots_before: None,
@@ -138,12 +138,14 @@ impl<'l, A: Aggregate> Worker<'l, A> {
         self.meters
             .tell(&self.consumer.context().owned(), aggregate);
         let topic = self.wire.topics.commands();
-        if let Some(missing) = self.arrivals.missing(&self.consumer, &self.wire) {
-            // Whoever joins without a slot makes the group share its partitions out anew.
-            self.kept.without_slot = matches!(missing, Missing::Orphans(_));
-            return Err(Ended::Broken(format!(
-                "commands do not arrive: {missing:?}"
-            )));
+        let group = self.wire.topics.handler_group();
+        let at_rest = || self.consumer.context().owned().at_rest(topic);
+        if let Some(missing) = self
+            .arrivals
+            .missing(&self.consumer, (group, &[topic]), at_rest)
+        {
+            self.kept.without_slot = missing.is_orphaned();
+            return Err(Ended::Broken(missing.to_string()));
         }
         self.ripe = self.idle.ripe(&self.consumer, topic); // deadlines that no command brings the time for
         let start = Instant::now();

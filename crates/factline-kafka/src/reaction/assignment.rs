@@ -85,15 +85,15 @@ impl Host {
         self.meters.stopped(self.places.stopped());
     }
 
-    /// Makes a new consumer, after the old one has failed for good or a start offset was none.
-    pub(super) async fn rejoin(&mut self, error: &KafkaError) -> Result<(), Error> {
+    /// Makes a new consumer, after the old one has failed for good, a start offset was none, or records do not arrive.
+    pub(super) async fn rejoin(&mut self, reason: String) -> Result<(), Error> {
         if self.slot.is_taken(&self.consumer) {
             return Err(Error::SlotTaken {
                 name: self.reaction.name.clone(),
                 instance: self.kafka.instance.clone(),
             });
         }
-        let (name, reason) = (&self.reaction.name, in_one_line(error));
+        let name = &self.reaction.name;
         tracing::warn!(reaction = name, reason, "joins its group anew");
         self.condition.set(Trouble::Reading, Some(reason));
         tokio::select! {

@@ -19,6 +19,7 @@ use super::fact::Reader;
 use super::metering::Meters;
 use super::places::Places;
 use super::{Error, Failure, Reaction, Report};
+use crate::arrivals::Arrivals;
 use crate::config::KafkaConfig;
 use crate::in_one_line;
 use crate::member::{self, Events, Key, Slot};
@@ -54,8 +55,11 @@ pub(super) struct Host {
     pub(super) unanswered: Option<Unanswered>,
     /// Whether librdkafka is told to deliver nothing, so that polling only serves the group.
     pub(super) paused: bool,
+    arrivals: Arrivals,
     /// Why the consumer is of no more use.
-    broken: Option<KafkaError>,
+    pub(super) broken: Option<String>,
+    /// The next consumer joins the group as a stranger would.
+    without_slot: bool,
 }
 
 impl Host {
@@ -79,7 +83,9 @@ impl Host {
             pending: VecDeque::new(),
             unanswered: None,
             paused: false,
+            arrivals: Arrivals::default(),
             broken: None,
+            without_slot: false,
             slot: Slot::default(),
             pulse: pulse.clone(),
             reaction,
@@ -89,9 +95,14 @@ impl Host {
         })
     }
 
-    pub(super) fn join(&self) -> Result<BaseConsumer<Events>, KafkaError> {
+    pub(super) fn join(&mut self) -> Result<BaseConsumer<Events>, KafkaError> {
         let topics = self.reaction.topics(&self.kafka);
-        member::join(&self.kafka, &self.reaction.group, &topics, &self.pulse)
+        let mut kafka = self.kafka.clone();
+        if std::mem::take(&mut self.without_slot) {
+            kafka.instance.clear();
+        }
+        self.arrivals = Arrivals::default();
+        member::join(&kafka, &self.reaction.group, &topics, &self.pulse)
     }
 
     /// A crash between any two lines loses nothing: what was carried out and not committed is carried out again.
@@ -101,15 +112,15 @@ impl Host {
         F: AsyncFnMut(&[Fact<E>]) -> Result<(), Failure>,
     {
         while !self.stop.is_cancelled() {
-            if let Some(error) = self.broken.take() {
-                self.rejoin(&error).await?;
+            if let Some(reason) = self.broken.take() {
+                self.rejoin(reason).await?;
                 continue;
             }
             self.resume();
             self.poll(IDLE);
             if self.consumer.context().is_cut_off() {
-                let error = KafkaError::MessageConsumption(RDKafkaErrorCode::AllBrokersDown);
-                self.broken.get_or_insert(error);
+                let reason = || "no broker has been reachable for long".to_owned();
+                self.broken.get_or_insert_with(reason);
                 continue;
             }
             self.take_changes();
@@ -125,6 +136,7 @@ impl Host {
             }
             self.commit();
             self.measure();
+            self.look();
         }
         self.condition.ended();
         member::leave(self.consumer);
@@ -152,7 +164,7 @@ impl Host {
                     error @ (KafkaError::MessageConsumptionFatal(_)
                     | KafkaError::MessageConsumption(RDKafkaErrorCode::AutoOffsetReset)),
                 )) => {
-                    self.broken = Some(error);
+                    self.broken = Some(in_one_line(&error));
                     break;
                 }
                 Some(Err(error)) => {
@@ -294,7 +306,19 @@ impl Host {
         }
         let assigned = self.consumer.assignment();
         if let Err(error) = assigned.and_then(|assigned| self.consumer.resume(&assigned)) {
-            self.broken = Some(error);
+            self.broken = Some(in_one_line(&error));
+        }
+    }
+
+    /// Looks whether what is there arrives.
+    fn look(&mut self) {
+        let topics = self.reaction.topics(&self.kafka);
+        let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
+        let of = (self.reaction.group.as_str(), topics.as_slice());
+        let at_rest = || self.places.at_rest(&self.pending);
+        if let Some(missing) = self.arrivals.missing(&self.consumer, of, at_rest) {
+            self.without_slot = missing.is_orphaned();
+            self.broken = Some(missing.to_string());
         }
     }
 

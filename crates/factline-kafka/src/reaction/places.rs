@@ -1,8 +1,9 @@
 //! How far each partition has come: what was carried out, what of that is committed. Pure bookkeeping.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::member::Key;
+use crate::record::Record;
 
 /// One assigned partition.
 #[derive(Debug)]
@@ -76,6 +77,19 @@ impl Places {
     pub(super) fn following(&self) -> impl Iterator<Item = &Key> {
         let following = self.0.iter().filter(|(_, place)| !place.stopped);
         following.map(|(key, _)| key)
+    }
+
+    /// Those that go on and of which no record waits, each with what was carried out.
+    pub(super) fn at_rest(&self, pending: &VecDeque<Record>) -> Vec<(Key, i64)> {
+        let waits = |(topic, partition): &Key| {
+            let of = |record: &Record| record.topic == *topic && record.partition == *partition;
+            pending.iter().any(of)
+        };
+        let at_rest = self.0.iter();
+        let at_rest = at_rest.filter(|(key, place)| !place.stopped && !waits(key));
+        at_rest
+            .map(|(key, place)| (key.clone(), place.done))
+            .collect()
     }
 
     /// Every partition.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use factline_kafka::arrivals::Arrivals;
 use factline_kafka::ends::ends_of;
 use factline_kafka::identity::{self, topic_identity};
 use rdkafka::consumer::Consumer as _;
@@ -72,8 +73,11 @@ impl Host {
         self.begin(&keys).await;
     }
 
-    /// Makes a new consumer, after the old one has failed for good or a start offset was none.
-    pub(super) async fn rejoin(&mut self, error: &KafkaError) -> Result<(), Error> {
+    /// Makes a new consumer, after the old one has failed for good, a start offset was none, or records do not arrive.
+    pub(super) async fn rejoin(
+        &mut self,
+        error: &(dyn std::error::Error + 'static),
+    ) -> Result<(), Error> {
         if self.slot.is_taken(&self.consumer) {
             let (view, instance) = (
                 self.follower.owner.view.clone(),
@@ -89,7 +93,12 @@ impl Host {
         {
             self.condition.released(&key);
         }
-        let fresh = self.follower.join(&self.kafka, &self.pulse)?;
+        let mut kafka = self.kafka.clone();
+        if std::mem::take(&mut self.without_slot) {
+            kafka.instance.clear();
+        }
+        self.arrivals = Arrivals::default();
+        let fresh = self.follower.join(&kafka, &self.pulse)?;
         member::leave(std::mem::replace(&mut self.consumer, fresh));
         Ok(())
     }
