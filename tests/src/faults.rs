@@ -17,6 +17,7 @@ pub mod roles;
 mod run;
 pub mod schedule;
 mod settle;
+mod standing;
 mod stranger;
 mod strike;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clap::Parser;
-use e2e::faults::schedule::schedule;
+use e2e::faults::schedule::{Kind, schedule};
 use e2e::faults::{PATIENCE, Plan, run};
 
 /// Breaks a whole store on purpose while clients use it, and checks that everything was done exactly once
@@ -15,7 +15,7 @@ use e2e::faults::{PATIENCE, Plan, run};
 #[derive(Parser)]
 #[command(
     name = "./dev faults",
-    after_help = "Examples:\n  ./dev faults --minutes 10\n  ./dev faults --minutes 10 --seed 4711    the same faults at the same moments\n  ./dev faults --seed 4711 --schedule-only\n  ./dev faults --minutes 5 --mutant no-flush    a rule is broken: it must be found"
+    after_help = "Examples:\n  ./dev faults --minutes 10\n  ./dev faults --minutes 10 --seed 4711    the same faults at the same moments\n  ./dev faults --seed 4711 --schedule-only\n  ./dev faults --minutes 5 --only stranger,freeze\n  ./dev faults --minutes 5 --mutant keep-revoked    a rule is broken: it must be found"
 )]
 struct Options {
     /// How long faults and clients go on
@@ -25,6 +25,10 @@ struct Options {
     /// Decides what happens when; by default another one each time
     #[arg(long)]
     seed: Option<u64>,
+
+    /// Faults of these kinds only, the more often
+    #[arg(long, value_name = "KINDS", value_enum, value_delimiter = ',')]
+    only: Vec<Kind>,
 
     /// Breaks this rule in every process: `FACTLINE_MUTANT`, see crates/factline-faults
     #[arg(long, value_name = "NAME")]
@@ -47,7 +51,12 @@ struct Options {
 async fn main() -> Result<ExitCode> {
     let options = Options::parse();
     let seed = options.seed.unwrap_or_else(rand::random);
-    let schedule = schedule(seed, options.minutes);
+    let kinds = if options.only.is_empty() {
+        Kind::possible()
+    } else {
+        options.only.clone()
+    };
+    let schedule = schedule(seed, options.minutes, &kinds);
     if options.schedule_only {
         for (at, fault) in &schedule {
             println!("{:7.1} s  {fault}", at.as_secs_f64());
@@ -63,8 +72,9 @@ async fn main() -> Result<ExitCode> {
         .into_iter()
         .filter_map(|(name, value)| Some((name.to_owned(), value?)));
     println!(
-        "seed {seed}: ./dev faults --minutes {} --seed {seed}",
-        options.minutes
+        "seed {seed}: ./dev faults --minutes {}{} --seed {seed}",
+        options.minutes,
+        only(&options.only)
     );
     let report = run(&Plan {
         seed,
@@ -80,4 +90,15 @@ async fn main() -> Result<ExitCode> {
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// As it was asked for.
+fn only(kinds: &[Kind]) -> String {
+    let names = kinds.iter().filter_map(clap::ValueEnum::to_possible_value);
+    let names: Vec<String> = names.map(|name| name.get_name().to_owned()).collect();
+    if names.is_empty() {
+        String::new()
+    } else {
+        format!(" --only {}", names.join(","))
+    }
 }

@@ -15,6 +15,7 @@ use super::clients::{self, CLIENTS, World};
 use super::cluster::Cluster;
 use super::schedule::{Fault, Kind, Schedule};
 use super::settle::settle;
+use super::standing::standing;
 use super::strike::strike;
 use crate::checker::{History, check};
 use crate::collect::collect;
@@ -88,6 +89,9 @@ pub async fn run(plan: &Plan) -> Result<Report> {
     );
     if let Err(error) = settle(&cluster, &world, plan.patience).await {
         if plan.environment.is_empty() {
+            for line in standing(&cluster).await {
+                println!("          {line}");
+            }
             cluster.system.keep_stacks();
         }
         violations.push(format!("{error:#}"));

@@ -14,7 +14,7 @@ use rand::{RngExt as _, SeedableRng as _};
 use super::roles::{self, ROLES, Role};
 
 /// What can happen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
 pub enum Kind {
     /// SIGKILL.
     Kill,
@@ -155,14 +155,14 @@ pub enum Fault {
 pub type Schedule = Vec<(Duration, Fault)>;
 
 /// A whole run. Kinds come in rounds, each in an order of its own, and faults may overlap.
-pub fn schedule(seed: u64, minutes: u64) -> Schedule {
+pub fn schedule(seed: u64, minutes: u64, kinds: &[Kind]) -> Schedule {
     let mut random = StdRng::seed_from_u64(seed);
     let end = Duration::from_secs(minutes * 60);
     let (mut at, mut round) = (Duration::from_secs(3), Vec::new());
     let mut schedule = Vec::new();
     while at < end {
         if round.is_empty() {
-            round = Kind::possible();
+            round = kinds.to_vec();
             round.shuffle(&mut random);
         }
         if let Some(kind) = round.pop() {
@@ -333,14 +333,15 @@ mod tests {
 
     #[test]
     fn the_same_seed_is_the_same_schedule_and_another_is_not() {
-        assert_eq!(schedule(7, 10), schedule(7, 10));
-        assert_ne!(schedule(7, 10), schedule(8, 10));
+        let kinds = Kind::possible();
+        assert_eq!(schedule(7, 10, &kinds), schedule(7, 10, &kinds));
+        assert_ne!(schedule(7, 10, &kinds), schedule(8, 10, &kinds));
     }
 
     #[test]
     fn every_kind_comes_within_two_minutes_whatever_the_seed() {
         for seed in 0..100 {
-            let schedule = schedule(seed, 2);
+            let schedule = schedule(seed, 2, &Kind::possible());
             let kinds: BTreeSet<Kind> = schedule.iter().map(|(_, fault)| fault.kind()).collect();
             assert_eq!(
                 kinds.len(),
@@ -350,6 +351,18 @@ mod tests {
             assert!(schedule.is_sorted_by_key(|(at, _)| *at));
             assert!(schedule.last().is_some_and(|(at, _)| at.as_secs() < 120));
         }
+    }
+
+    #[test]
+    fn no_other_kind_comes_than_those_asked_for() {
+        let only = [Kind::Stranger, Kind::Freeze];
+        let schedule = schedule(7, 5, &only);
+        assert!(schedule.len() > 30);
+        assert!(
+            schedule
+                .iter()
+                .all(|(_, fault)| only.contains(&fault.kind()))
+        );
     }
 
     #[test]
@@ -365,7 +378,7 @@ mod tests {
     #[test]
     fn whoever_is_struck_is_there() {
         let names: BTreeSet<String> = ROLES.iter().flat_map(Role::names).collect();
-        for (_, fault) in schedule(1, 60) {
+        for (_, fault) in schedule(1, 60, &Kind::possible()) {
             match fault {
                 Fault::Kill { instance, .. }
                 | Fault::Freeze { instance, .. }

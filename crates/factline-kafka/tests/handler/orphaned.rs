@@ -12,7 +12,7 @@ async fn partitions_that_a_crashed_coordinator_gave_to_nobody_find_somebody() {
     let mut rig = Rig::on(servers, "orphaned").await;
     rig.kafka.brokers = address;
     // The member that comes back has so long to come, else the group shares out anew.
-    rig.options.session_timeout_ms = 15_000;
+    rig.options.session_timeout_ms = 10_000;
     let a = rig.start("a").await;
     line.halve_a_rebalance();
     let b = rig.launch("b");
