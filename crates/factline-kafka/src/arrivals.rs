@@ -44,7 +44,7 @@ pub enum Missing {
     #[error("records of {}/{} are there and do not arrive", .0.0, .0.1)]
     Unfetched(Key),
     /// Those of partitions that the group has given to nobody.
-    #[error("nobody in the group has {0:?}")]
+    #[error("nobody in the group has {}", listed(.0))]
     Orphans(BTreeSet<Key>),
 }
 
@@ -53,6 +53,13 @@ impl Missing {
     pub fn is_orphaned(&self) -> bool {
         matches!(self, Self::Orphans(_))
     }
+}
+
+fn listed(keys: &BTreeSet<Key>) -> String {
+    let places = keys
+        .iter()
+        .map(|(topic, partition)| format!("{topic}/{partition}"));
+    places.collect::<Vec<_>>().join(" ")
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
