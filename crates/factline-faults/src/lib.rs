@@ -28,6 +28,8 @@ pub enum Mutant {
     RestoreToStable,
     /// What is revoked stays in memory and is handled.
     KeepRevoked,
+    /// Who is another member than the one to which the partitions came commits for them all the same.
+    AnyMember,
     /// State is believed before it is committed, and stays so if it is not.
     AdoptBeforeCommit,
     /// No command is looked up among those that were decided.
@@ -42,12 +44,13 @@ pub enum Mutant {
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::NoFlush,
         Self::StaleMetadata,
         Self::NoDeadlineOffsets,
         Self::RestoreToStable,
         Self::KeepRevoked,
+        Self::AnyMember,
         Self::AdoptBeforeCommit,
         Self::NoDedupe,
         Self::ForgetDedupe,
@@ -63,6 +66,7 @@ impl Mutant {
             Self::NoDeadlineOffsets => "no-deadline-offsets",
             Self::RestoreToStable => "restore-to-stable",
             Self::KeepRevoked => "keep-revoked",
+            Self::AnyMember => "any-member",
             Self::AdoptBeforeCommit => "adopt-before-commit",
             Self::NoDedupe => "no-dedupe",
             Self::ForgetDedupe => "forget-dedupe",

@@ -100,7 +100,8 @@ impl<A: Aggregate> Ownership<A> {
     /// Whether the partitions came to this member. A static member that the group forgot joins again under a new id
     /// without giving back what it had: what it believes may be old.
     pub(super) fn is_member(&self, membership: &Membership) -> bool {
-        let known = self.owned().member.as_ref() == Some(&membership.member);
+        let same = self.owned().member.as_ref() == Some(&membership.member);
+        let known = same || is(Mutant::AnyMember);
         if !known {
             self.break_off("the group knows this member under another id".to_owned());
         }
@@ -174,7 +175,7 @@ impl<A: Aggregate> Ownership<A> {
             owned.takeovers.push(takeover);
         }
         drop(owned);
-        if renamed {
+        if renamed && !is(Mutant::AnyMember) {
             self.break_off("the group knows this member under another id".to_owned());
         }
         self.tell();

@@ -30,6 +30,7 @@ struct Told {
     late: Option<(i16, Duration, Whom)>,
     synced: bool,
     half: Half,
+    no_joins: bool,
 }
 
 /// How far a rebalance has come that is to get no further than its first generation.
@@ -79,6 +80,11 @@ impl Line {
         self.0.lock().unwrap().half = Half::Begun;
     }
 
+    /// Who asks to join its group is not heard, or is heard now.
+    pub(crate) fn hold_joins(&self, held: bool) {
+        self.0.lock().unwrap().no_joins = held;
+    }
+
     /// Whether a rebalance was halved.
     pub(crate) fn has_halved(&self) -> bool {
         self.0.lock().unwrap().half == Half::Halved
@@ -115,16 +121,21 @@ impl Line {
     ) -> io::Result<()> {
         loop {
             let request = frame(&mut from).await?;
+            let mut is_join = false;
             // Number, version, correlation; see "Request Header" in Kafka's protocol.
             if let [_, _, _, _, high, low, _, _, a, b, c, d, ..] = request[..] {
                 let number = i16::from_be_bytes([high, low]);
                 asked.lock().unwrap().insert([a, b, c, d], number);
                 let mut told = self.0.lock().unwrap();
                 told.synced |= number == SYNC_GROUP;
-                if number == JOIN_GROUP && matches!(told.half, Half::Synced | Half::Halved) {
+                is_join = number == JOIN_GROUP;
+                if is_join && matches!(told.half, Half::Synced | Half::Halved) {
                     told.half = Half::Halved;
                     continue;
                 }
+            }
+            while is_join && self.0.lock().unwrap().no_joins {
+                sleep(Duration::from_millis(10)).await;
             }
             to.write_all(&request).await?;
         }

@@ -8,6 +8,7 @@
 //! - `foreign`: somebody else's transaction is open on the events
 //! - `moved`: its partitions move while all is well
 //! - `refused`: the broker refuses one record of a batch
+//! - `renamed`: the group has forgotten it, and knows it under another id
 //! - `repeated`: commands come twice, before and after it was killed
 //! - `storm`: kills, stops and pauses at random
 //!
@@ -18,6 +19,7 @@ mod evicted;
 mod foreign;
 mod moved;
 pub(crate) mod refused;
+mod renamed;
 mod repeated;
 mod storm;
 
