@@ -2,65 +2,57 @@
 //!
 //! librdkafka can leave a partition unfetched and say nothing: it pauses what it fetches for the time of a rebalance, and a call
 //! that crosses one can be taken for its answer too early. Readiness would say that all is well, for ever. So now and then a
-//! host asks the brokers about partitions in which nothing moves, and about those that the group has given to nobody.
-//!
-//! What is done about either is to join the group anew: with a new client, and for partitions without an owner as a
-//! stranger, without the process's slot, which makes the group share its partitions out again.
+//! host asks the brokers about partitions in which nothing moves, and makes a new client if there should be something; and it
+//! asks about those that the group has given to [nobody](crate::orphans), and makes the group share out anew.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::KafkaResult;
 
+use crate::config::KafkaConfig;
 use crate::ends::ends;
 use crate::member::{Key, positions};
-use crate::orphans::orphans;
+use crate::orphans::{orphans, share_out_anew};
 
 /// How often it is looked, and for how long something that is there may take to arrive.
 const EVERY: Duration = Duration::from_secs(15);
 
-/// A turn of the host that takes longer does not count: nothing could arrive in it.
+/// What of a turn of the host counts at most: in a longer one nothing could arrive.
 const TURN: Duration = Duration::from_secs(1);
+
+/// How often nothing has to have come of one partition while there is a backlog of others: those have their turn first.
+const BACKLOG: u32 = 20;
 
 /// How long the brokers may take for an answer.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What was seen when it was looked last.
+/// What was seen when it was looked last. It outlives a client, since a new one may be of no help.
 #[derive(Debug)]
 pub struct Arrivals {
-    looked: Instant,
-    turned: Instant,
-    seen: HashMap<Key, Seen>,
-    orphans: BTreeSet<Key>,
+    kafka: KafkaConfig,
+    group: String,
+    topics: Vec<String>,
     /// How many partitions the topics have.
-    counts: HashMap<String, i32>,
+    counts: BTreeMap<String, i32>,
+    turned: Instant,
+    /// For how long something could arrive since it was looked last.
+    open: Duration,
+    seen: HashMap<Key, Seen>,
+    /// How often nothing has to have come of a partition. Doubled each time, so that what no new client gets over does not
+    /// keep the host from all else.
+    patience: u32,
+    asked: Instant,
+    orphans: BTreeSet<Key>,
+    sharing: Option<JoinHandle<()>>,
 }
 
-/// Why records do not arrive.
+/// Records are there, and do not arrive.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Missing {
-    /// Those of a partition that is fetched.
-    #[error("records of {}/{} are there and do not arrive", .0.0, .0.1)]
-    Unfetched(Key),
-    /// Those of partitions that the group has given to nobody.
-    #[error("nobody in the group has {}", listed(.0))]
-    Orphans(BTreeSet<Key>),
-}
-
-impl Missing {
-    /// Whether only a rebalance helps.
-    pub fn is_orphaned(&self) -> bool {
-        matches!(self, Self::Orphans(_))
-    }
-}
-
-fn listed(keys: &BTreeSet<Key>) -> String {
-    let places = keys
-        .iter()
-        .map(|(topic, partition)| format!("{topic}/{partition}"));
-    places.collect::<Vec<_>>().join(" ")
-}
+#[error("records of {}/{} are there and do not arrive", .0.0, .0.1)]
+pub struct Unfetched(Key);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Seen {
@@ -68,137 +60,220 @@ struct Seen {
     position: i64,
     /// Where the partition ended.
     end: i64,
-}
-
-impl Default for Arrivals {
-    fn default() -> Self {
-        Self {
-            looked: Instant::now(),
-            turned: Instant::now(),
-            seen: HashMap::new(),
-            orphans: BTreeSet::new(),
-            counts: HashMap::new(),
-        }
-    }
+    /// At how many looks in a row nothing had come of it, though there was more.
+    still: u32,
 }
 
 impl Arrivals {
-    /// What does not arrive. A host calls it once in each of its turns, with its group and the topics that the group follows,
-    /// and says which partitions it follows of which nothing is at hand, and from which record on. None as well if the
-    /// brokers do not answer.
+    /// Of the group's member that this process is.
+    pub fn new(kafka: &KafkaConfig, group: &str, topics: &[impl AsRef<str>]) -> Self {
+        Self {
+            kafka: kafka.clone(),
+            group: group.to_owned(),
+            topics: topics
+                .iter()
+                .map(|topic| topic.as_ref().to_owned())
+                .collect(),
+            counts: BTreeMap::new(),
+            turned: Instant::now(),
+            open: Duration::ZERO,
+            seen: HashMap::new(),
+            patience: 1,
+            asked: Instant::now(),
+            orphans: BTreeSet::new(),
+            sharing: None,
+        }
+    }
+
+    /// Partitions have come or gone.
+    pub fn changed(&mut self) {
+        self.seen.clear();
+    }
+
+    /// What does not arrive. A host calls it once in each of its turns, and says which partitions it follows: from which record
+    /// on, or none while some of it are at hand. None as well if the brokers do not answer.
     pub fn missing<C: ConsumerContext>(
         &mut self,
         consumer: &BaseConsumer<C>,
-        (group, topics): (&str, &[&str]),
-        at_rest: impl FnOnce() -> Vec<(Key, i64)>,
-    ) -> Option<Missing> {
-        let turn = self.turned.elapsed();
-        self.turned = Instant::now();
-        if turn > TURN {
-            self.looked += turn;
+        followed: impl FnOnce() -> Vec<(Key, Option<i64>)>,
+    ) -> Option<Unfetched> {
+        self.open += self.turned.elapsed().min(TURN);
+        if self.asked.elapsed() > EVERY {
+            if let Err(error) = self.look_for_orphans(consumer) {
+                let group = &self.group;
+                tracing::debug!(group, %error, "cannot see who has which partitions");
+            }
+            self.asked = Instant::now();
         }
-        if self.turned.saturating_duration_since(self.looked) < EVERY {
-            return None;
+        let mut missing = None;
+        if self.open > EVERY {
+            missing = self.look(consumer, followed()).unwrap_or_else(|error| {
+                let group = &self.group;
+                tracing::debug!(group, %error, "cannot see what should arrive");
+                None
+            });
+            self.open = Duration::ZERO;
         }
-        self.looked = self.turned;
-        let missing = self.look(consumer, (group, topics), at_rest());
         self.turned = Instant::now();
-        missing.unwrap_or_else(|error| {
-            tracing::debug!(group, %error, "cannot see what should arrive");
-            None
-        })
+        missing.map(Unfetched)
+    }
+
+    /// Partitions that were nobody's twice are made somebody's.
+    fn look_for_orphans<C: ConsumerContext>(
+        &mut self,
+        consumer: &BaseConsumer<C>,
+    ) -> KafkaResult<()> {
+        self.count(consumer)?;
+        let found = orphans(consumer, &self.group, &self.counts, TIMEOUT)?;
+        let still = found.intersection(&self.orphans);
+        let still: Vec<String> = still
+            .map(|(topic, partition)| format!("{topic}/{partition}"))
+            .collect();
+        if still.is_empty() {
+            self.orphans = found;
+        } else if self.sharing.as_ref().is_none_or(JoinHandle::is_finished) {
+            let (group, partitions) = (&self.group, still.join(" "));
+            tracing::warn!(
+                group,
+                partitions,
+                "nobody in the group has these; it is made to share out anew"
+            );
+            self.sharing = share_out_anew(&self.kafka, &self.group, &self.topics);
+            self.orphans.clear();
+        }
+        Ok(())
     }
 
     fn look<C: ConsumerContext>(
         &mut self,
         consumer: &BaseConsumer<C>,
-        (group, topics): (&str, &[&str]),
-        at_rest: Vec<(Key, i64)>,
-    ) -> KafkaResult<Option<Missing>> {
-        let before = std::mem::take(&mut self.orphans);
-        let counted = self.count(consumer, topics)?;
-        self.orphans = orphans(consumer, group, &counted, TIMEOUT)?;
-        let still: BTreeSet<Key> = self.orphans.intersection(&before).cloned().collect();
-        if !still.is_empty() {
-            return Ok(Some(Missing::Orphans(still)));
-        }
-        let before = std::mem::take(&mut self.seen);
+        followed: Vec<(Key, Option<i64>)>,
+    ) -> KafkaResult<Option<Key>> {
         let positions: HashMap<Key, i64> = positions(consumer).into_iter().collect();
         let mut by_topic: BTreeMap<String, BTreeMap<i32, i64>> = BTreeMap::new();
-        for ((topic, partition), next) in at_rest {
-            by_topic.entry(topic).or_default().insert(partition, next);
+        let mut some_at_hand = false;
+        for ((topic, partition), next) in followed {
+            match next {
+                Some(next) => {
+                    by_topic.entry(topic).or_default().insert(partition, next);
+                }
+                None => some_at_hand = true,
+            }
         }
+        let mut now = HashMap::new();
         for (topic, partitions) in by_topic {
             let asked: Vec<i32> = partitions.keys().copied().collect();
             for (partition, (_, end)) in ends(consumer, &topic, &asked, TIMEOUT)? {
                 let key = (topic.clone(), partition);
                 let next = partitions.get(&partition).copied().unwrap_or_default();
                 let position = positions.get(&key).copied().unwrap_or(next).max(next);
-                self.seen.insert(key, Seen { position, end });
+                now.insert(key, (position, end));
             }
         }
-        Ok(stuck(&before, &self.seen).map(Missing::Unfetched))
+        let (seen, moved) = compare(&self.seen, now);
+        let is_first = std::mem::replace(&mut self.seen, seen).is_empty();
+        let limit = if moved || some_at_hand {
+            BACKLOG * self.patience
+        } else {
+            self.patience
+        };
+        match self.seen.iter().max_by_key(|(_, seen)| seen.still) {
+            Some((key, seen)) if seen.still >= limit => {
+                let key = key.clone();
+                self.seen.clear();
+                self.patience = (self.patience * 2).min(BACKLOG);
+                Ok(Some(key))
+            }
+            Some((_, seen)) if seen.still == 0 && !is_first => {
+                self.patience = 1;
+                Ok(None)
+            }
+            _ => Ok(None),
+        }
     }
 
-    /// The topics that exist, and how many partitions each has.
-    fn count<C: ConsumerContext>(
-        &mut self,
-        consumer: &BaseConsumer<C>,
-        topics: &[&str],
-    ) -> KafkaResult<Vec<(String, i32)>> {
-        for topic in topics {
-            if !self.counts.contains_key(*topic) {
-                let metadata = consumer.fetch_metadata(Some(topic), TIMEOUT)?;
-                let known = metadata.topics().iter();
-                let known = known.filter(|known| known.name() == *topic);
-                let count = known.map(|known| known.partitions().len()).max();
-                if let Some(count) = count.and_then(|count| i32::try_from(count).ok())
-                    && count > 0
-                {
-                    self.counts.insert((*topic).to_owned(), count);
-                }
+    /// Learns how many partitions the topics have that exist.
+    fn count<C: ConsumerContext>(&mut self, consumer: &BaseConsumer<C>) -> KafkaResult<()> {
+        for topic in &self.topics {
+            if self.counts.contains_key(topic) {
+                continue;
+            }
+            let metadata = consumer.fetch_metadata(Some(topic), TIMEOUT)?;
+            let known = metadata.topics().iter();
+            let known = known.filter(|known| known.name() == topic);
+            let count = known.map(|known| known.partitions().len()).max();
+            let count = count.and_then(|count| i32::try_from(count).ok());
+            if let Some(count) = count.filter(|count| *count > 0) {
+                self.counts.insert(topic.clone(), count);
             }
         }
-        let counted = self.counts.iter();
-        Ok(counted
-            .map(|(topic, count)| (topic.clone(), *count))
-            .collect())
+        Ok(())
     }
 }
 
-/// A partition that had more to come, and in which nothing has come since.
-fn stuck(before: &HashMap<Key, Seen>, now: &HashMap<Key, Seen>) -> Option<Key> {
-    let mut both = before
-        .iter()
-        .filter_map(|(key, seen)| Some((key, seen, now.get(key)?)));
-    let stuck = both
-        .find(|(_, before, now)| before.position < before.end && now.position == before.position);
-    stuck.map(|(key, ..)| key.clone())
+/// What is seen now beside what was seen before; and whether anything has moved since.
+fn compare(
+    before: &HashMap<Key, Seen>,
+    now: HashMap<Key, (i64, i64)>,
+) -> (HashMap<Key, Seen>, bool) {
+    let mut moved = false;
+    let seen = now.into_iter().map(|(key, (position, end))| {
+        let still = match before.get(&key) {
+            Some(before) if before.position < position => {
+                moved = true;
+                0
+            }
+            Some(before) if before.position < before.end => before.still + 1,
+            _ => 0,
+        };
+        let seen = Seen {
+            position,
+            end,
+            still,
+        };
+        (key, seen)
+    });
+    (seen.collect(), moved)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn key() -> Key {
-        ("a.b.events".to_owned(), 7)
+    fn key(partition: i32) -> Key {
+        ("a.b.events".to_owned(), partition)
     }
 
-    fn seen(position: i64, end: i64) -> HashMap<Key, Seen> {
-        HashMap::from([(key(), Seen { position, end })])
+    /// What is seen at each of some looks at one partition: how often it was still.
+    fn still(looks: &[(i64, i64)]) -> u32 {
+        let mut seen = HashMap::new();
+        for look in looks {
+            seen = compare(&seen, HashMap::from([(key(7), *look)])).0;
+        }
+        seen[&key(7)].still
     }
 
     #[test]
-    fn what_is_there_and_does_not_come_is_stuck() {
-        assert_eq!(stuck(&seen(3, 5), &seen(3, 5)), Some(key()));
-        assert_eq!(stuck(&seen(3, 5), &seen(3, 9)), Some(key()));
+    fn what_is_there_and_does_not_come_is_still() {
+        assert_eq!(still(&[(3, 5), (3, 5)]), 1);
+        assert_eq!(still(&[(3, 5), (3, 9), (3, 9)]), 2);
     }
 
     #[test]
     fn what_moves_or_is_new_or_has_nothing_to_come_is_not() {
-        assert_eq!(stuck(&seen(3, 5), &seen(4, 5)), None);
-        assert_eq!(stuck(&seen(5, 5), &seen(5, 9)), None);
-        assert_eq!(stuck(&HashMap::new(), &seen(3, 5)), None);
-        assert_eq!(stuck(&seen(3, 5), &HashMap::new()), None);
+        assert_eq!(still(&[(3, 5), (3, 5), (4, 5)]), 0);
+        assert_eq!(still(&[(5, 5), (5, 9)]), 0);
+        assert_eq!(still(&[(3, 5)]), 0);
+    }
+
+    #[test]
+    fn one_that_moves_is_told_of_beside_one_that_does_not() {
+        let (seen, _) = compare(
+            &HashMap::new(),
+            HashMap::from([(key(1), (0, 9)), (key(2), (0, 9))]),
+        );
+        let (seen, moved) = compare(&seen, HashMap::from([(key(1), (4, 9)), (key(2), (0, 9))]));
+        assert!(moved);
+        assert_eq!((seen[&key(1)].still, seen[&key(2)].still), (0, 1));
     }
 }

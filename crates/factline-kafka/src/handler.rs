@@ -52,6 +52,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::arrivals::Arrivals;
 use crate::config::KafkaConfig;
 use crate::in_one_line;
 use crate::member::Slot;
@@ -287,7 +288,11 @@ fn supervise<A: Aggregate>(
         limit: options.max_batch as usize,
         // A member hears of it by a heartbeat, a few of which go into a session.
         slot: Slot::within(Duration::from_millis(options.session_timeout_ms.into()) * 4),
-        without_slot: false,
+        arrivals: Arrivals::new(
+            kafka,
+            wire.topics.handler_group(),
+            &[wire.topics.commands()],
+        ),
     };
     let mut pause = Duration::from_millis(50);
     while !stop.is_cancelled() {
@@ -384,7 +389,8 @@ fn work<A: Aggregate>(
         // With queues full of small records the default would let the loop stand still for a second.
         .set("fetch.queue.backoff.ms", "5")
         .set("queued.max.messages.kbytes", "16384");
-    if !kafka.instance.is_empty() && !std::mem::take(&mut kept.without_slot) {
+    kept.arrivals.changed();
+    if !kafka.instance.is_empty() {
         config.set("group.instance.id", &kafka.instance);
     }
     let consumer: BaseConsumer<Ownership<A>> = config

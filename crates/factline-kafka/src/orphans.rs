@@ -5,13 +5,19 @@
 //! it, without another rebalance, and the partition has no owner until there is one for some other reason. Everybody is
 //! ready, and nobody handles it.
 
-use std::collections::BTreeSet;
-use std::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::KafkaResult;
 
-use crate::member::Key;
+use crate::config::KafkaConfig;
+use crate::member::{self, Change, Key};
+use crate::pulse::Pulse;
+
+/// How long a group may take to share out, with a stranger in it.
+const SHARING: Duration = Duration::from_mins(2);
 
 /// Partitions of topics, each with how many it has, that no member of a settled group has; none while the group is being formed.
 ///
@@ -20,7 +26,7 @@ use crate::member::Key;
 pub(crate) fn orphans<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     group: &str,
-    topics: &[(String, i32)],
+    topics: &BTreeMap<String, i32>,
     timeout: Duration,
 ) -> KafkaResult<BTreeSet<Key>> {
     let groups = consumer.fetch_group_list(Some(group), timeout)?;
@@ -40,6 +46,41 @@ pub(crate) fn orphans<C: ConsumerContext>(
         }
     }
     Ok(orphans)
+}
+
+/// Makes a group share its partitions out anew: a stranger joins it, without a slot, and leaves as soon as it has been given
+/// something. Whoever has partitions keeps them meanwhile.
+pub(crate) fn share_out_anew(
+    kafka: &KafkaConfig,
+    group: &str,
+    topics: &[String],
+) -> Option<JoinHandle<()>> {
+    let kafka = KafkaConfig {
+        instance: String::new(),
+        ..kafka.clone()
+    };
+    let (group, topics) = (group.to_owned(), topics.to_vec());
+    let join_and_leave = move || {
+        let stranger = match member::join(&kafka, &group, &topics, &Pulse::default()) {
+            Ok(stranger) => stranger,
+            Err(error) => return tracing::warn!(group, %error, "no stranger can be made"),
+        };
+        let begun = Instant::now();
+        while begun.elapsed() < SHARING {
+            // What it reads of its own is nothing: it begins with no partition.
+            let _ = stranger.poll(Duration::from_millis(100));
+            let mut changes = stranger.context().take_changes().into_iter();
+            if changes.any(|change| matches!(change, Change::Assigned(_))) {
+                break;
+            }
+        }
+        member::leave(stranger);
+    };
+    let thread = std::thread::Builder::new().name("stranger".to_owned());
+    let thread = thread.spawn(join_and_leave);
+    thread
+        .map_err(|error| tracing::warn!(%error, "no thread for a stranger"))
+        .ok()
 }
 
 /// A member's partitions, from what the group's leader has written for it: a version, then each topic with its

@@ -101,8 +101,7 @@ impl Follower {
             slot: Slot::default(),
             meters: Meters::new(&view),
             condition: Condition::new(report, Trouble::Joining),
-            arrivals: Arrivals::default(),
-            without_slot: false,
+            arrivals: Arrivals::new(&kafka, &self.group, &self.names()),
             partitions: Partitions::default(),
             follower: self,
             kafka,
@@ -142,8 +141,6 @@ struct Host {
     condition: Condition,
     meters: Meters,
     arrivals: Arrivals,
-    /// The next consumer joins the group as a stranger would.
-    without_slot: bool,
     shutdown: CancellationToken,
 }
 
@@ -171,10 +168,8 @@ impl Host {
                     continue;
                 }
             };
-            let of = (self.follower.group.as_str(), &*self.follower.names());
-            let at_rest = || self.partitions.at_rest(&polled);
-            if let Some(missing) = self.arrivals.missing(&self.consumer, of, at_rest) {
-                self.without_slot = missing.is_orphaned();
+            let followed = || self.partitions.followed(&polled);
+            if let Some(missing) = self.arrivals.missing(&self.consumer, followed) {
                 self.rejoin(&missing).await?;
                 continue;
             }

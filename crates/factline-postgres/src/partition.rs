@@ -167,8 +167,8 @@ impl Partitions {
         })
     }
 
-    /// Those that are followed and of which no record was polled, each with what was applied.
-    pub(crate) fn at_rest(&self, polled: &[Record]) -> Vec<(Key, i64)> {
+    /// Those that are followed: from which record on, or none if some were polled.
+    pub(crate) fn followed(&self, polled: &[Record]) -> Vec<(Key, Option<i64>)> {
         let came = |topic: &str, number: i32| {
             let of = |record: &Record| record.topic == topic && record.partition == number;
             polled.iter().any(of)
@@ -177,12 +177,12 @@ impl Partitions {
             let partitions = partitions.iter();
             partitions.map(move |(number, partition)| (topic, *number, partition))
         });
-        let at_rest =
-            all.filter(|(topic, number, partition)| !partition.stopped && !came(topic, *number));
-        let at_rest = at_rest.map(|(topic, number, partition)| {
-            ((topic.clone(), number), partition.applied.next_offset)
+        let followed = all.filter(|(_, _, partition)| !partition.stopped);
+        let followed = followed.map(|(topic, number, partition)| {
+            let next = (!came(topic, number)).then_some(partition.applied.next_offset);
+            ((topic.clone(), number), next)
         });
-        at_rest.collect()
+        followed.collect()
     }
 
     /// Sorts out what was polled: records of partitions that are not ours (any more), or stopped, or that were applied

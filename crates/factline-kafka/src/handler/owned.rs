@@ -60,14 +60,14 @@ impl<A: Aggregate> Owned<A> {
         state.is_some_and(|state| record.offset >= state.next())
     }
 
-    /// Partitions of which nothing is at hand, and what each waits for.
-    pub(super) fn at_rest(&self, topic: &str) -> Vec<(Key, i64)> {
+    /// Every partition that is handled: from which command on, or none while some are at hand.
+    pub(super) fn followed(&self, topic: &str) -> Vec<(Key, Option<i64>)> {
         let pending: BTreeSet<i32> = self.pending.iter().map(|record| record.partition).collect();
-        let at_rest = self.partitions.iter();
-        let at_rest = at_rest.filter(|(partition, _)| !pending.contains(partition));
-        let at_rest =
-            at_rest.map(|(partition, state)| ((topic.to_owned(), *partition), state.next()));
-        at_rest.collect()
+        let followed = self.partitions.iter().map(|(partition, state)| {
+            let next = (!pending.contains(partition)).then(|| state.next());
+            ((topic.to_owned(), *partition), next)
+        });
+        followed.collect()
     }
 
     /// Whether a record below an offset was fetched and is yet to be handled.

@@ -59,7 +59,6 @@ pub(super) struct Worker<'l, A: Aggregate> {
     /// When the batch is tried again, after it has failed.
     again: Option<Instant>,
     idle: Idle,
-    arrivals: Arrivals,
     meters: Meters,
     /// The partitions whose deadlines, up to a time each, are to be decided in this turn.
     ripe: HashMap<i32, Timestamp>,
@@ -77,8 +76,7 @@ pub(super) struct Kept {
     pub(super) limit: usize,
     /// How often the place in the group was lost.
     pub(super) slot: Slot,
-    /// The next worker joins the group as a stranger would.
-    pub(super) without_slot: bool,
+    pub(super) arrivals: Arrivals,
 }
 
 /// Why a worker cannot go on. Its successor starts from what Kafka has committed.
@@ -122,7 +120,6 @@ impl<'l, A: Aggregate> Worker<'l, A> {
             failures: 0,
             again: None,
             idle: Idle::default(),
-            arrivals: Arrivals::default(),
             meters: Meters::new(),
             ripe: HashMap::new(),
             no_snapshots_before: None,
@@ -138,13 +135,8 @@ impl<'l, A: Aggregate> Worker<'l, A> {
         self.meters
             .tell(&self.consumer.context().owned(), aggregate);
         let topic = self.wire.topics.commands();
-        let group = self.wire.topics.handler_group();
-        let at_rest = || self.consumer.context().owned().at_rest(topic);
-        if let Some(missing) = self
-            .arrivals
-            .missing(&self.consumer, (group, &[topic]), at_rest)
-        {
-            self.kept.without_slot = missing.is_orphaned();
+        let followed = || self.consumer.context().owned().followed(topic);
+        if let Some(missing) = self.kept.arrivals.missing(&self.consumer, followed) {
             return Err(Ended::Broken(missing.to_string()));
         }
         self.ripe = self.idle.ripe(&self.consumer, topic); // deadlines that no command brings the time for

@@ -56,6 +56,7 @@ impl Host {
     /// Acts on the rebalances that `poll` has announced.
     pub(super) fn take_changes(&mut self) {
         for change in self.consumer.context().take_changes() {
+            self.arrivals.changed();
             match change {
                 Change::Revoked(keys) => {
                     self.release(&keys);
@@ -103,6 +104,7 @@ impl Host {
         self.release(&self.places.keys());
         self.pending.clear();
         self.unanswered = None;
+        self.arrivals.changed();
         // Of the old one's troubles.
         self.condition.set(Trouble::Committing, None);
         self.paused = false;

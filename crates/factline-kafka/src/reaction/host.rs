@@ -55,11 +55,9 @@ pub(super) struct Host {
     pub(super) unanswered: Option<Unanswered>,
     /// Whether librdkafka is told to deliver nothing, so that polling only serves the group.
     pub(super) paused: bool,
-    arrivals: Arrivals,
+    pub(super) arrivals: Arrivals,
     /// Why the consumer is of no more use.
     pub(super) broken: Option<String>,
-    /// The next consumer joins the group as a stranger would.
-    without_slot: bool,
 }
 
 impl Host {
@@ -83,9 +81,8 @@ impl Host {
             pending: VecDeque::new(),
             unanswered: None,
             paused: false,
-            arrivals: Arrivals::default(),
+            arrivals: Arrivals::new(&kafka, &reaction.group, &reaction.topics(&kafka)),
             broken: None,
-            without_slot: false,
             slot: Slot::default(),
             pulse: pulse.clone(),
             reaction,
@@ -95,14 +92,9 @@ impl Host {
         })
     }
 
-    pub(super) fn join(&mut self) -> Result<BaseConsumer<Events>, KafkaError> {
+    pub(super) fn join(&self) -> Result<BaseConsumer<Events>, KafkaError> {
         let topics = self.reaction.topics(&self.kafka);
-        let mut kafka = self.kafka.clone();
-        if std::mem::take(&mut self.without_slot) {
-            kafka.instance.clear();
-        }
-        self.arrivals = Arrivals::default();
-        member::join(&kafka, &self.reaction.group, &topics, &self.pulse)
+        member::join(&self.kafka, &self.reaction.group, &topics, &self.pulse)
     }
 
     /// A crash between any two lines loses nothing: what was carried out and not committed is carried out again.
@@ -310,14 +302,13 @@ impl Host {
         }
     }
 
-    /// Looks whether what is there arrives.
+    /// Looks whether what is there arrives. While an assignment is unanswered, nothing does.
     fn look(&mut self) {
-        let topics = self.reaction.topics(&self.kafka);
-        let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
-        let of = (self.reaction.group.as_str(), topics.as_slice());
-        let at_rest = || self.places.at_rest(&self.pending);
-        if let Some(missing) = self.arrivals.missing(&self.consumer, of, at_rest) {
-            self.without_slot = missing.is_orphaned();
+        if self.unanswered.is_some() {
+            return self.arrivals.changed();
+        }
+        let followed = || self.places.followed(&self.pending);
+        if let Some(missing) = self.arrivals.missing(&self.consumer, followed) {
             self.broken = Some(missing.to_string());
         }
     }

@@ -79,17 +79,16 @@ impl Places {
         following.map(|(key, _)| key)
     }
 
-    /// Those that go on and of which no record waits, each with what was carried out.
-    pub(super) fn at_rest(&self, pending: &VecDeque<Record>) -> Vec<(Key, i64)> {
+    /// Those that go on: from which record on, or none while some are pending.
+    pub(super) fn followed(&self, pending: &VecDeque<Record>) -> Vec<(Key, Option<i64>)> {
         let waits = |(topic, partition): &Key| {
             let of = |record: &Record| record.topic == *topic && record.partition == *partition;
             pending.iter().any(of)
         };
-        let at_rest = self.0.iter();
-        let at_rest = at_rest.filter(|(key, place)| !place.stopped && !waits(key));
-        at_rest
-            .map(|(key, place)| (key.clone(), place.done))
-            .collect()
+        let followed = self.0.iter().filter(|(_, place)| !place.stopped);
+        let followed =
+            followed.map(|(key, place)| (key.clone(), (!waits(key)).then_some(place.done)));
+        followed.collect()
     }
 
     /// Every partition.

@@ -1,9 +1,10 @@
-//! A partition that leaves while nothing is delivered, and comes back when everything is.
+//! Partitions that are ours, and not fetched.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use factline_kafka::KafkaConfig;
+use factline_kafka::arrivals::Arrivals;
 use factline_kafka::member::{self, Change, Events, Key};
 use factline_kafka::pulse::Pulse;
 use rdkafka::Message as _;
@@ -20,17 +21,17 @@ struct Host {
     heard: BTreeSet<Key>,
 }
 
+fn followed(kafka: &KafkaConfig) -> (String, String) {
+    let topic = kafka.topics(&GATE).events().to_owned();
+    (format!("{}returns", kafka.topic_prefix), topic)
+}
+
 impl Host {
     /// Without a slot, so that it is gone as soon as it leaves.
     fn join(kafka: &KafkaConfig) -> Self {
-        let kafka = KafkaConfig {
-            instance: String::new(),
-            ..kafka.clone()
-        };
-        let topic = kafka.topics(&GATE).events().to_owned();
-        let group = format!("{}returns", kafka.topic_prefix);
+        let (group, topic) = followed(kafka);
         Self {
-            consumer: member::join(&kafka, &group, &[topic], &Pulse::default()).unwrap(),
+            consumer: member::join(kafka, &group, &[topic], &Pulse::default()).unwrap(),
             has: BTreeSet::new(),
             heard: BTreeSet::new(),
         }
@@ -112,6 +113,44 @@ async fn a_partition_that_left_while_all_was_paused_is_fetched_when_it_comes_bac
         hosts[0].heard.len() == all
     });
 
+    member::leave(host.consumer);
+    for handler in handlers {
+        handler.stop().await;
+    }
+}
+
+/// Whatever keeps the client from fetching: here it is told to.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_there_and_does_not_arrive_is_told() {
+    let rig = Rig::new("arrives").await;
+    let handlers = rig.handlers().await;
+    let all = usize::try_from(GATE.partitions).unwrap();
+    let mut host = Host::join(&rig.kafka);
+    until("one has all", &mut [&mut host], |hosts| {
+        hosts[0].has.len() == all
+    });
+    let (group, topic) = followed(&rig.kafka);
+    let mut arrivals = Arrivals::new(&rig.kafka, &group, &[topic]);
+    let mut look = |host: &Host| {
+        let followed = || host.has.iter().map(|key| (key.clone(), Some(0))).collect();
+        arrivals.missing(&host.consumer, followed)
+    };
+    host.pause(true);
+    rig.pass("gate", "c", 1).await;
+    rig.until_passed(1).await;
+    until("it is told", &mut [&mut host], |hosts| {
+        look(hosts[0]).is_some()
+    });
+
+    host.pause(false);
+    until("it is heard of", &mut [&mut host], |hosts| {
+        hosts[0].heard.len() == 1
+    });
+    let begin = Instant::now();
+    until("it was looked some times", &mut [&mut host], |hosts| {
+        assert_eq!(look(hosts[0]), None, "all has arrived");
+        begin.elapsed() > Duration::from_secs(40)
+    });
     member::leave(host.consumer);
     for handler in handlers {
         handler.stop().await;

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use factline_kafka::arrivals::Arrivals;
 use factline_kafka::ends::ends_of;
 use factline_kafka::identity::{self, topic_identity};
 use rdkafka::consumer::Consumer as _;
@@ -39,6 +38,7 @@ impl Host {
     /// Acts on the rebalances that `poll` has announced.
     pub(super) async fn take_changes(&mut self) {
         for change in self.consumer.context().take_changes() {
+            self.arrivals.changed();
             match change {
                 Change::Revoked(keys) => {
                     for key in &keys {
@@ -93,12 +93,8 @@ impl Host {
         {
             self.condition.released(&key);
         }
-        let mut kafka = self.kafka.clone();
-        if std::mem::take(&mut self.without_slot) {
-            kafka.instance.clear();
-        }
-        self.arrivals = Arrivals::default();
-        let fresh = self.follower.join(&kafka, &self.pulse)?;
+        self.arrivals.changed();
+        let fresh = self.follower.join(&self.kafka, &self.pulse)?;
         member::leave(std::mem::replace(&mut self.consumer, fresh));
         Ok(())
     }
