@@ -145,15 +145,24 @@ impl System {
 
     /// Waits until one instance says that it is ready.
     pub async fn service_ready(&self, service: &str) -> Result<()> {
+        self.ready_before(service, || true).await
+    }
+
+    /// The same, where the time in which something that it needs is away on purpose does not count.
+    pub async fn ready_before(&self, service: &str, counts: impl Fn() -> bool) -> Result<()> {
         let url = format!("{}/health/ready", self.address(service));
-        let start = Instant::now();
+        let (mut waited, mut last) = (Duration::ZERO, Instant::now());
         loop {
             let reason = match reqwest::get(&url).await {
                 Ok(response) if response.status().is_success() => return Ok(()),
                 Ok(response) => response.text().await.unwrap_or_default(),
                 Err(error) => error.to_string(),
             };
-            if start.elapsed() > PATIENCE {
+            if counts() {
+                waited += last.elapsed();
+            }
+            last = Instant::now();
+            if waited > PATIENCE {
                 bail!("{service} is not ready: {reason}\n{}", self.log(service));
             }
             tokio::time::sleep(Duration::from_millis(100)).await;

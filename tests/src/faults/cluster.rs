@@ -85,6 +85,15 @@ impl Cluster {
             .await)
     }
 
+    /// Whether the broker or the database is being struck: nobody is ready without them.
+    pub(super) fn servers_are_struck(&self) -> bool {
+        let locks = [BROKER, DATABASE].map(|name| self.struck.get(name));
+        locks
+            .into_iter()
+            .flatten()
+            .any(|lock| lock.try_lock().is_err())
+    }
+
     /// Starts again what has ended by itself, as a supervisor does, for as long as it is polled.
     pub(super) async fn supervise(self: Arc<Self>) -> Result<()> {
         loop {

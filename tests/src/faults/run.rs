@@ -49,6 +49,10 @@ pub struct Report {
     struck: BTreeMap<Kind, usize>,
     ended_by_themselves: usize,
     rebalances: usize,
+    /// Transactions that were aborted, and tried again.
+    aborted: usize,
+    /// Workers of handlers that started anew from what is committed.
+    anew: usize,
     counts: Counts,
     commands: usize,
     events: usize,
@@ -113,6 +117,8 @@ pub async fn run(plan: &Plan) -> Result<Report> {
         struck,
         ended_by_themselves: cluster.ended.load(Ordering::Relaxed),
         rebalances: cluster.system.logged("partitions revoked"),
+        aborted: cluster.system.logged("a batch is tried again"),
+        anew: cluster.system.logged("worker starts anew"),
         counts: world.book.counts(),
         commands: history.logs.values().map(|log| log.commands.len()).sum(),
         events: history.logs.values().map(|log| log.events.len()).sum(),
@@ -183,8 +189,9 @@ impl fmt::Display for Report {
         writeln!(formatter, "faults       {}", listed(struck.iter()))?;
         writeln!(
             formatter,
-            "             {ended_by_themselves} processes have ended by themselves; {} rebalances",
-            self.rebalances
+            "             {ended_by_themselves} processes have ended by themselves; {} rebalances, {} transactions aborted and \
+             tried again, {} workers started anew",
+            self.rebalances, self.aborted, self.anew
         )?;
         writeln!(formatter, "answers      {}", listed(counts.answers.iter()))?;
         writeln!(formatter, "ends         {}", listed(counts.ends.iter()))?;

@@ -30,7 +30,9 @@ pub(super) async fn strike(cluster: &Cluster, fault: &Fault) -> Result<()> {
                 let _alone = cluster.alone(&name).await?;
                 stop(cluster, &name).await?;
                 system.spawn(&name)?;
-                system.service_ready(&name).await?;
+                system
+                    .ready_before(&name, || !cluster.servers_are_struck())
+                    .await?;
             }
             Ok(())
         }

@@ -59,6 +59,8 @@ pub(super) struct Worker<'l, A: Aggregate> {
     /// When the batch is tried again, after it has failed.
     again: Option<Instant>,
     idle: Idle,
+    /// Of partitions, as of the last turn.
+    changes: u64,
     meters: Meters,
     /// The partitions whose deadlines, up to a time each, are to be decided in this turn.
     ripe: HashMap<i32, Timestamp>,
@@ -120,6 +122,7 @@ impl<'l, A: Aggregate> Worker<'l, A> {
             failures: 0,
             again: None,
             idle: Idle::default(),
+            changes: 0,
             meters: Meters::new(),
             ripe: HashMap::new(),
             no_snapshots_before: None,
@@ -135,6 +138,10 @@ impl<'l, A: Aggregate> Worker<'l, A> {
         self.meters
             .tell(&self.consumer.context().owned(), aggregate);
         let topic = self.wire.topics.commands();
+        let changes = self.consumer.context().owned().changes;
+        if std::mem::replace(&mut self.changes, changes) != changes {
+            self.kept.arrivals.changed();
+        }
         let followed = || self.consumer.context().owned().followed(topic);
         if let Some(missing) = self.kept.arrivals.missing(&self.consumer, followed) {
             return Err(Ended::Broken(missing.to_string()));
