@@ -6,7 +6,7 @@
 //! asks about those that the group has given to [nobody](crate::orphans), and makes the group share out anew.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::thread::JoinHandle;
+use std::hash::{BuildHasher as _, RandomState};
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
@@ -25,6 +25,9 @@ const TURN: Duration = Duration::from_secs(1);
 
 /// How often nothing has to have come of one partition while there is a backlog of others: those have their turn first.
 const BACKLOG: u32 = 20;
+
+/// How long it is not looked for orphans again, at most, after a group that shared out anew still had some.
+const LONGEST: Duration = Duration::from_mins(10);
 
 /// How long the brokers may take for an answer.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -45,8 +48,9 @@ pub struct Arrivals {
     /// keep the host from all else.
     patience: u32,
     asked: Instant,
+    /// How often it is looked for orphans; the longer, the less it has helped.
+    asking: Duration,
     orphans: BTreeSet<Key>,
-    sharing: Option<JoinHandle<()>>,
 }
 
 /// Records are there, and do not arrive.
@@ -79,14 +83,22 @@ impl Arrivals {
             open: Duration::ZERO,
             seen: HashMap::new(),
             patience: 1,
-            asked: Instant::now(),
+            // Not all at once: the first that looks twice does what there is to do.
+            asked: Instant::now() + some_of(EVERY),
+            asking: EVERY,
             orphans: BTreeSet::new(),
-            sharing: None,
         }
     }
 
     /// Partitions have come or gone.
-    pub fn changed(&mut self) {
+    pub fn changed(&mut self, partitions: &[Key]) {
+        for partition in partitions {
+            self.seen.remove(partition);
+        }
+    }
+
+    /// There is another client, or whatever was seen counts no more.
+    pub fn anew(&mut self) {
         self.seen.clear();
     }
 
@@ -98,7 +110,7 @@ impl Arrivals {
         followed: impl FnOnce() -> Vec<(Key, Option<i64>)>,
     ) -> Option<Unfetched> {
         self.open += self.turned.elapsed().min(TURN);
-        if self.asked.elapsed() > EVERY {
+        if self.asked.elapsed() > self.asking {
             if let Err(error) = self.look_for_orphans(consumer) {
                 let group = &self.group;
                 tracing::debug!(group, %error, "cannot see who has which partitions");
@@ -110,6 +122,7 @@ impl Arrivals {
             missing = self.look(consumer, followed()).unwrap_or_else(|error| {
                 let group = &self.group;
                 tracing::debug!(group, %error, "cannot see what should arrive");
+                self.seen.clear();
                 None
             });
             self.open = Duration::ZERO;
@@ -125,22 +138,28 @@ impl Arrivals {
     ) -> KafkaResult<()> {
         self.count(consumer)?;
         let found = orphans(consumer, &self.group, &self.counts, TIMEOUT)?;
-        let still = found.intersection(&self.orphans);
-        let still: Vec<String> = still
+        if found.is_empty() {
+            self.asking = EVERY;
+        }
+        let still: Vec<String> = found
+            .intersection(&self.orphans)
             .map(|(topic, partition)| format!("{topic}/{partition}"))
             .collect();
         if still.is_empty() {
             self.orphans = found;
-        } else if self.sharing.as_ref().is_none_or(JoinHandle::is_finished) {
-            let (group, partitions) = (&self.group, still.join(" "));
-            tracing::warn!(
-                group,
-                partitions,
-                "nobody in the group has these; it is made to share out anew"
-            );
-            self.sharing = share_out_anew(&self.kafka, &self.group, &self.topics);
-            self.orphans.clear();
+            return Ok(());
         }
+        let (group, partitions) = (&self.group, still.join(" "));
+        tracing::warn!(
+            group,
+            partitions,
+            "nobody in the group has these; it is made to share out anew"
+        );
+        share_out_anew(&self.kafka, &self.group, &self.topics);
+        self.asking = (self.asking * 2).min(LONGEST);
+        self.orphans.clear();
+        // A topic may have been deleted meanwhile, or have more partitions.
+        self.counts.clear();
         Ok(())
     }
 
@@ -209,6 +228,12 @@ impl Arrivals {
         }
         Ok(())
     }
+}
+
+/// Some part of it, another one for each who asks.
+fn some_of(whole: Duration) -> Duration {
+    let chance = RandomState::new().hash_one(()) % 1_000;
+    whole * u32::try_from(chance).unwrap_or_default() / 1_000
 }
 
 /// What is seen now beside what was seen before; and whether anything has moved since.

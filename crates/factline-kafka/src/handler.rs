@@ -389,7 +389,7 @@ fn work<A: Aggregate>(
         // With queues full of small records the default would let the loop stand still for a second.
         .set("fetch.queue.backoff.ms", "5")
         .set("queued.max.messages.kbytes", "16384");
-    kept.arrivals.changed();
+    kept.arrivals.anew();
     if !kafka.instance.is_empty() {
         config.set("group.instance.id", &kafka.instance);
     }

@@ -6,7 +6,6 @@
 //! ready, and nobody handles it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
@@ -48,13 +47,9 @@ pub(crate) fn orphans<C: ConsumerContext>(
     Ok(orphans)
 }
 
-/// Makes a group share its partitions out anew: a stranger joins it, without a slot, and leaves as soon as it has been given
-/// something. Whoever has partitions keeps them meanwhile.
-pub(crate) fn share_out_anew(
-    kafka: &KafkaConfig,
-    group: &str,
-    topics: &[String],
-) -> Option<JoinHandle<()>> {
+/// Makes a group share its partitions out anew: a stranger joins it, without a slot, and leaves as soon as the group has shared
+/// out with it. Members go on meanwhile; some partitions may move, as when any member comes and goes.
+pub(crate) fn share_out_anew(kafka: &KafkaConfig, group: &str, topics: &[String]) {
     let kafka = KafkaConfig {
         instance: String::new(),
         ..kafka.clone()
@@ -77,10 +72,9 @@ pub(crate) fn share_out_anew(
         member::leave(stranger);
     };
     let thread = std::thread::Builder::new().name("stranger".to_owned());
-    let thread = thread.spawn(join_and_leave);
-    thread
-        .map_err(|error| tracing::warn!(%error, "no thread for a stranger"))
-        .ok()
+    if let Err(error) = thread.spawn(join_and_leave) {
+        tracing::warn!(%error, "no thread for a stranger");
+    }
 }
 
 /// A member's partitions, from what the group's leader has written for it: a version, then each topic with its

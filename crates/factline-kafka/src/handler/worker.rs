@@ -140,7 +140,7 @@ impl<'l, A: Aggregate> Worker<'l, A> {
         let topic = self.wire.topics.commands();
         let changes = self.consumer.context().owned().changes;
         if std::mem::replace(&mut self.changes, changes) != changes {
-            self.kept.arrivals.changed();
+            self.kept.arrivals.anew();
         }
         let followed = || self.consumer.context().owned().followed(topic);
         if let Some(missing) = self.kept.arrivals.missing(&self.consumer, followed) {

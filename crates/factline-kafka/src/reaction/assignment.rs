@@ -56,13 +56,14 @@ impl Host {
     /// Acts on the rebalances that `poll` has announced.
     pub(super) fn take_changes(&mut self) {
         for change in self.consumer.context().take_changes() {
-            self.arrivals.changed();
             match change {
                 Change::Revoked(keys) => {
+                    self.arrivals.changed(&keys);
                     self.release(&keys);
                     self.log("partitions were given back", &keys);
                 }
                 Change::Assigned(keys) => {
+                    self.arrivals.changed(&keys);
                     self.unanswered = Some(Unanswered {
                         keys,
                         next_try: Instant::now(),
@@ -104,7 +105,7 @@ impl Host {
         self.release(&self.places.keys());
         self.pending.clear();
         self.unanswered = None;
-        self.arrivals.changed();
+        self.arrivals.anew();
         // Of the old one's troubles.
         self.condition.set(Trouble::Committing, None);
         self.paused = false;

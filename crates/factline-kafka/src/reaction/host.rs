@@ -305,7 +305,7 @@ impl Host {
     /// Looks whether what is there arrives. While an assignment is unanswered, nothing does.
     fn look(&mut self) {
         if self.unanswered.is_some() {
-            return self.arrivals.changed();
+            return self.arrivals.anew();
         }
         let followed = || self.places.followed(&self.pending);
         if let Some(missing) = self.arrivals.missing(&self.consumer, followed) {

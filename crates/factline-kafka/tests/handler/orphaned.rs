@@ -10,7 +10,7 @@ use crate::rig::{Rig, eventually};
 const ACCOUNTS: usize = 30;
 
 /// For how long nobody may have done anything about it: it is looked for every quarter of a minute, twice.
-const AS_IT_IS: Duration = Duration::from_secs(8);
+const AS_IT_IS: Duration = Duration::from_secs(5);
 
 /// In a cooperative rebalance partitions leave in one generation, and come to others in the next. The coordinator crashes
 /// between the two and comes back with the first; a member that comes back in its slot is given what it had in it, without

@@ -38,9 +38,9 @@ impl Host {
     /// Acts on the rebalances that `poll` has announced.
     pub(super) async fn take_changes(&mut self) {
         for change in self.consumer.context().take_changes() {
-            self.arrivals.changed();
             match change {
                 Change::Revoked(keys) => {
+                    self.arrivals.changed(&keys);
                     for key in &keys {
                         self.release(key);
                         self.meters.released(key);
@@ -48,6 +48,7 @@ impl Host {
                     self.log("partitions were given back", &keys);
                 }
                 Change::Assigned(keys) => {
+                    self.arrivals.changed(&keys);
                     self.begin(&keys).await;
                     self.condition.set(Trouble::Joining, None);
                     if !keys.is_empty() {
@@ -93,7 +94,7 @@ impl Host {
         {
             self.condition.released(&key);
         }
-        self.arrivals.changed();
+        self.arrivals.anew();
         let fresh = self.follower.join(&self.kafka, &self.pulse)?;
         member::leave(std::mem::replace(&mut self.consumer, fresh));
         Ok(())
