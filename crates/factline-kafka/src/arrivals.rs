@@ -9,12 +9,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{BuildHasher as _, RandomState};
 use std::time::{Duration, Instant};
 
-use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
+use rdkafka::consumer::{BaseConsumer, ConsumerContext};
 use rdkafka::error::KafkaResult;
 
 use crate::config::KafkaConfig;
-use crate::ends::ends;
-use crate::member::{Key, positions};
+use crate::ends::{count_of, ends};
+use crate::member::{Key, listed, positions};
 use crate::orphans::{orphans, share_out_anew};
 
 /// How often it is looked, and for how long something that is there may take to arrive.
@@ -90,11 +90,9 @@ impl Arrivals {
         }
     }
 
-    /// Partitions have come or gone.
-    pub fn changed(&mut self, partitions: &[Key]) {
-        for partition in partitions {
-            self.seen.remove(partition);
-        }
+    /// A partition has gone. When it comes back, nothing was seen of it.
+    pub fn released(&mut self, partition: &Key) {
+        self.seen.remove(partition);
     }
 
     /// There is another client, or whatever was seen counts no more.
@@ -141,15 +139,11 @@ impl Arrivals {
         if found.is_empty() {
             self.asking = EVERY;
         }
-        let still: Vec<String> = found
-            .intersection(&self.orphans)
-            .map(|(topic, partition)| format!("{topic}/{partition}"))
-            .collect();
-        if still.is_empty() {
+        if found.is_disjoint(&self.orphans) {
             self.orphans = found;
             return Ok(());
         }
-        let (group, partitions) = (&self.group, still.join(" "));
+        let (group, partitions) = (&self.group, listed(found.intersection(&self.orphans)));
         tracing::warn!(
             group,
             partitions,
@@ -217,12 +211,7 @@ impl Arrivals {
             if self.counts.contains_key(topic) {
                 continue;
             }
-            let metadata = consumer.fetch_metadata(Some(topic), TIMEOUT)?;
-            let known = metadata.topics().iter();
-            let known = known.filter(|known| known.name() == topic);
-            let count = known.map(|known| known.partitions().len()).max();
-            let count = count.and_then(|count| i32::try_from(count).ok());
-            if let Some(count) = count.filter(|count| *count > 0) {
+            if let Some(count) = count_of(consumer, topic, TIMEOUT)? {
                 self.counts.insert(topic.clone(), count);
             }
         }

@@ -67,6 +67,21 @@ pub fn ends_of<C: ConsumerContext>(
     found.get(&partition).copied().ok_or(missing)
 }
 
+/// How many partitions a topic has; none if the brokers do not know it.
+///
+/// # Errors
+/// When the brokers do not answer in time.
+pub(crate) fn count_of<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    topic: &str,
+    timeout: Duration,
+) -> KafkaResult<Option<i32>> {
+    let metadata = consumer.fetch_metadata(Some(topic), timeout)?;
+    let found = metadata.topics().first();
+    let count = found.map_or(0, |topic| topic.partitions().len());
+    Ok(i32::try_from(count).ok().filter(|count| *count > 0))
+}
+
 /// What the brokers answer to `Beginning` or `End`, of every partition.
 fn offsets<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,

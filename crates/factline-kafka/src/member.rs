@@ -234,6 +234,13 @@ pub fn unassign(consumer: &BaseConsumer<Events>, keys: &[Key]) -> KafkaResult<()
     consumer.incremental_unassign(&list)
 }
 
+/// Partitions in one line, as logs tell of them.
+pub fn listed<'k>(keys: impl IntoIterator<Item = &'k Key>) -> String {
+    let places = keys.into_iter();
+    let places = places.map(|(topic, partition)| format!("{topic}/{partition}"));
+    places.collect::<Vec<_>>().join(" ")
+}
+
 /// How far `poll` has come in each assigned partition that it has come anywhere in: behind the last record that it has
 /// returned, and behind the markers with which transactions end, which are no records and are never returned.
 pub fn positions<C: ConsumerContext>(consumer: &BaseConsumer<C>) -> Vec<(Key, i64)> {

@@ -11,7 +11,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::{Offset, TopicPartitionList};
 
 use crate::config::KafkaConfig;
-use crate::ends::ends;
+use crate::ends::{count_of, ends};
 use crate::record::Record;
 
 /// How long Kafka may be silent before a reader gives up.
@@ -221,17 +221,10 @@ impl Reader {
 }
 
 fn count(consumer: &BaseConsumer, topic: &str) -> Result<i32, Error> {
-    let metadata = consumer
-        .fetch_metadata(Some(topic), TIMEOUT)
-        .map_err(|source| failed(topic, source))?;
-    let found = metadata.topics().first();
-    let count = found.map_or(0, |topic| topic.partitions().len());
-    match i32::try_from(count) {
-        Ok(count) if count > 0 => Ok(count),
-        _ => Err(Error::NoTopic {
-            topic: topic.to_owned(),
-        }),
-    }
+    let count = count_of(consumer, topic, TIMEOUT).map_err(|source| failed(topic, source))?;
+    count.ok_or_else(|| Error::NoTopic {
+        topic: topic.to_owned(),
+    })
 }
 
 fn failed(topic: &str, source: KafkaError) -> Error {

@@ -8,6 +8,7 @@ use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
 use uuid::Uuid;
 
 use crate::headers::Headers;
+use crate::member::Key;
 
 /// One record of a topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +57,13 @@ impl Record {
     /// Where the record stands, as error texts and `ce_commandposition` have it: `topic/partition@offset`.
     pub fn place(&self) -> String {
         format!("{}/{}@{}", self.topic, self.partition, self.offset)
+    }
+}
+
+impl Record {
+    /// Whether it stands in this partition.
+    pub fn is_of(&self, (topic, partition): &Key) -> bool {
+        self.topic == *topic && self.partition == *partition
     }
 }
 

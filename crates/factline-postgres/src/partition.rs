@@ -160,29 +160,26 @@ impl Partitions {
 
     /// Every assigned partition and its checkpoint.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Key, &Cursor)> {
-        self.0.iter().flat_map(|(topic, partitions)| {
-            partitions
-                .iter()
-                .map(move |(number, partition)| ((topic.clone(), *number), &partition.applied))
-        })
+        let all = self.assigned();
+        all.map(|(key, partition)| (key, &partition.applied))
     }
 
     /// Those that are followed: from which record on, or none if some were polled.
     pub(crate) fn followed(&self, polled: &[Record]) -> Vec<(Key, Option<i64>)> {
-        let came = |topic: &str, number: i32| {
-            let of = |record: &Record| record.topic == topic && record.partition == number;
-            polled.iter().any(of)
-        };
-        let all = self.0.iter().flat_map(|(topic, partitions)| {
-            let partitions = partitions.iter();
-            partitions.map(move |(number, partition)| (topic, *number, partition))
-        });
-        let followed = all.filter(|(_, _, partition)| !partition.stopped);
-        let followed = followed.map(|(topic, number, partition)| {
-            let next = (!came(topic, number)).then_some(partition.applied.next_offset);
-            ((topic.clone(), number), next)
+        let followed = self.assigned().filter(|(_, partition)| !partition.stopped);
+        let followed = followed.map(|(key, partition)| {
+            let came = polled.iter().any(|record| record.is_of(&key));
+            let next = (!came).then_some(partition.applied.next_offset);
+            (key, next)
         });
         followed.collect()
+    }
+
+    fn assigned(&self) -> impl Iterator<Item = (Key, &Partition)> {
+        self.0.iter().flat_map(|(topic, partitions)| {
+            let partitions = partitions.iter();
+            partitions.map(move |(number, partition)| ((topic.clone(), *number), partition))
+        })
     }
 
     /// Sorts out what was polled: records of partitions that are not ours (any more), or stopped, or that were applied
@@ -301,8 +298,7 @@ impl Batch {
     pub(crate) fn cut(&mut self, key: &Key, offset: i64) {
         let kept = std::mem::take(self);
         for (record, after) in kept.records.into_iter().zip(kept.after) {
-            let same = record.topic == key.0 && record.partition == key.1;
-            if !(same && record.offset >= offset) {
+            if !(record.is_of(key) && record.offset >= offset) {
                 self.records.push(record);
                 self.after.push(after);
             }

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use factline_kafka::ends::ends;
+use factline_kafka::ends::ends_of;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::{Offset, TopicPartitionList};
 
@@ -45,10 +45,8 @@ pub(super) async fn standing(cluster: &Cluster) -> Vec<String> {
                     continue;
                 };
                 let (topic, partition) = (place.topic(), place.partition());
-                let ends = ends(&reader, topic, &[partition], PATIENCE)?;
-                if let Some((_, end)) = ends.get(&partition)
-                    && next < *end
-                {
+                let (_, end) = ends_of(&reader, topic, partition, PATIENCE)?;
+                if next < end {
                     let (group, state) = (group.name(), group.state());
                     let line = format!("{group} ({state}): {topic}/{partition} at {next} of {end}");
                     lines.push(line);

@@ -24,8 +24,8 @@ pub(super) struct Owned<A> {
     pub(super) joined: bool,
     /// The member id with which the partitions came.
     pub(super) member: Option<String>,
-    /// How often partitions have come or gone.
-    pub(super) changes: u64,
+    /// How often partitions were given up.
+    pub(super) given_up: u64,
     /// The generation in which the last of them came.
     pub(super) generation: i32,
     /// Since when the group is in another, while partitions are to be taken over.
@@ -47,7 +47,7 @@ impl<A: Aggregate> Owned<A> {
             blocked: HashMap::new(),
             joined: false,
             member: None,
-            changes: 0,
+            given_up: 0,
             generation: -1,
             unsettled: None,
             trouble: None,
@@ -103,7 +103,7 @@ impl<A: Aggregate> Owned<A> {
 
     /// Drops partitions, with all that was fetched of them.
     pub(super) fn give_up(&mut self, partitions: &[i32]) {
-        self.changes += 1;
+        self.given_up += 1;
         for partition in partitions {
             self.partitions.remove(partition);
             self.blocked.remove(partition);

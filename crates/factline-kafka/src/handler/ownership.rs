@@ -243,7 +243,6 @@ impl<A: Aggregate> Ownership<A> {
                 Err(reason) => owned.block(topic, partition, reason),
             }
         }
-        owned.changes += 1;
         drop(owned);
         if let Err(error) = consumer.incremental_assign(&starts) {
             self.break_off(format!("partitions cannot be fetched: {error}"));

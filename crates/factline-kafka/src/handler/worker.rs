@@ -59,8 +59,8 @@ pub(super) struct Worker<'l, A: Aggregate> {
     /// When the batch is tried again, after it has failed.
     again: Option<Instant>,
     idle: Idle,
-    /// Of partitions, as of the last turn.
-    changes: u64,
+    /// How often partitions had been given up at the last turn.
+    given_up: u64,
     meters: Meters,
     /// The partitions whose deadlines, up to a time each, are to be decided in this turn.
     ripe: HashMap<i32, Timestamp>,
@@ -122,7 +122,7 @@ impl<'l, A: Aggregate> Worker<'l, A> {
             failures: 0,
             again: None,
             idle: Idle::default(),
-            changes: 0,
+            given_up: 0,
             meters: Meters::new(),
             ripe: HashMap::new(),
             no_snapshots_before: None,
@@ -138,8 +138,8 @@ impl<'l, A: Aggregate> Worker<'l, A> {
         self.meters
             .tell(&self.consumer.context().owned(), aggregate);
         let topic = self.wire.topics.commands();
-        let changes = self.consumer.context().owned().changes;
-        if std::mem::replace(&mut self.changes, changes) != changes {
+        let given_up = self.consumer.context().owned().given_up;
+        if std::mem::replace(&mut self.given_up, given_up) != given_up {
             self.kept.arrivals.anew();
         }
         let followed = || self.consumer.context().owned().followed(topic);

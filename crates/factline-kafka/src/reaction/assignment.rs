@@ -58,12 +58,10 @@ impl Host {
         for change in self.consumer.context().take_changes() {
             match change {
                 Change::Revoked(keys) => {
-                    self.arrivals.changed(&keys);
                     self.release(&keys);
                     self.log("partitions were given back", &keys);
                 }
                 Change::Assigned(keys) => {
-                    self.arrivals.changed(&keys);
                     self.unanswered = Some(Unanswered {
                         keys,
                         next_try: Instant::now(),
@@ -80,10 +78,10 @@ impl Host {
             self.places.remove(key);
             self.condition.released(key);
             self.meters.released(key);
+            self.arrivals.released(key);
         }
-        let gone = |key: &Key| keys.contains(key);
         self.pending
-            .retain(|record| !gone(&(record.topic.clone(), record.partition)));
+            .retain(|record| !keys.iter().any(|key| record.is_of(key)));
         self.meters.stopped(self.places.stopped());
     }
 
@@ -105,7 +103,6 @@ impl Host {
         self.release(&self.places.keys());
         self.pending.clear();
         self.unanswered = None;
-        self.arrivals.anew();
         // Of the old one's troubles.
         self.condition.set(Trouble::Committing, None);
         self.paused = false;
@@ -207,10 +204,7 @@ impl Host {
     }
 
     fn log(&self, message: &'static str, keys: &[Key]) {
-        let places = keys
-            .iter()
-            .map(|(topic, partition)| format!("{topic}/{partition}"));
-        let partitions = places.collect::<Vec<_>>().join(" ");
+        let partitions = member::listed(keys);
         tracing::info!(reaction = self.reaction.name, partitions, "{message}");
     }
 }

@@ -70,6 +70,7 @@ impl Host {
     ) -> Result<Self, KafkaError> {
         let topics = reaction.topics(&kafka);
         let consumer = member::join(&kafka, &reaction.group, &topics, pulse)?;
+        let arrivals = Arrivals::new(&kafka, &reaction.group, &topics);
         let topics = kafka.topics(reaction.source);
         let name = reaction.name.clone();
         let report = move |state| report(&name, state);
@@ -81,7 +82,7 @@ impl Host {
             pending: VecDeque::new(),
             unanswered: None,
             paused: false,
-            arrivals: Arrivals::new(&kafka, &reaction.group, &reaction.topics(&kafka)),
+            arrivals,
             broken: None,
             slot: Slot::default(),
             pulse: pulse.clone(),

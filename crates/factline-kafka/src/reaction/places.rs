@@ -81,10 +81,7 @@ impl Places {
 
     /// Those that go on: from which record on, or none while some are pending.
     pub(super) fn followed(&self, pending: &VecDeque<Record>) -> Vec<(Key, Option<i64>)> {
-        let waits = |(topic, partition): &Key| {
-            let of = |record: &Record| record.topic == *topic && record.partition == *partition;
-            pending.iter().any(of)
-        };
+        let waits = |key: &Key| pending.iter().any(|record| record.is_of(key));
         let followed = self.0.iter().filter(|(_, place)| !place.stopped);
         let followed =
             followed.map(|(key, place)| (key.clone(), (!waits(key)).then_some(place.done)));

@@ -13,8 +13,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::sleep;
 
 /// Numbers of requests, see Kafka's protocol.
-pub(crate) const JOIN_GROUP: i16 = 11;
-pub(crate) const SYNC_GROUP: i16 = 14;
+const JOIN_GROUP: i16 = 11;
+const SYNC_GROUP: i16 = 14;
 
 /// Whose answers are late.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -40,7 +40,6 @@ impl Host {
         for change in self.consumer.context().take_changes() {
             match change {
                 Change::Revoked(keys) => {
-                    self.arrivals.changed(&keys);
                     for key in &keys {
                         self.release(key);
                         self.meters.released(key);
@@ -48,7 +47,6 @@ impl Host {
                     self.log("partitions were given back", &keys);
                 }
                 Change::Assigned(keys) => {
-                    self.arrivals.changed(&keys);
                     self.begin(&keys).await;
                     self.condition.set(Trouble::Joining, None);
                     if !keys.is_empty() {
@@ -103,6 +101,7 @@ impl Host {
     fn release(&mut self, key: &Key) {
         self.partitions.remove(key);
         self.condition.released(key);
+        self.arrivals.released(key);
     }
 
     /// Begins with partitions at their checkpoints, trying for as long as it takes.
@@ -197,11 +196,7 @@ impl Host {
     }
 
     fn log(&self, message: &'static str, keys: &[Key]) {
-        let places: Vec<String> = keys
-            .iter()
-            .map(|(topic, partition)| format!("{topic}/{partition}"))
-            .collect();
-        let partitions = places.join(" ");
+        let partitions = member::listed(keys);
         tracing::info!(view = self.follower.owner.view, partitions, "{message}");
     }
 }
