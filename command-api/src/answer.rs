@@ -13,7 +13,7 @@ use factline_http::problem::FieldError;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::append::Failure;
+use factline_kafka::append::Failure;
 
 /// Names the operation, relative to the origin.
 pub const X_OPERATION: HeaderName = HeaderName::from_static("x-operation");

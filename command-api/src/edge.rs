@@ -13,14 +13,16 @@ use factline::envelope::ANONYMOUS;
 use factline::{Contract, Envelope};
 use factline_http::problem::FieldError;
 use factline_http::{Problem, fallback};
+use factline_kafka::append::{Append, Appender, headers};
 use factline_kafka::registry::SchemaIds;
 use factline_kafka::topics::partition_of;
 use factline_kafka::{KafkaConfig, frame};
+use rdkafka::ClientConfig;
 use uuid::Uuid;
 
 use crate::address::address;
 use crate::answer::{self, Accepted};
-use crate::append::{Append, Appender};
+
 use crate::conditions::Conditions;
 use crate::idempotency::Keyed;
 use crate::routes::{self, Route};
@@ -69,9 +71,17 @@ impl Edge {
                 .iter()
                 .map(target)
                 .collect::<Result<_, routes::Error>>()?,
-            appender: Appender::new(kafka, append_timeout)?,
+            appender: Appender::new(client(kafka), append_timeout)?,
         })
     }
+}
+
+fn client(kafka: &KafkaConfig) -> ClientConfig {
+    let mut client = kafka.client_config();
+    client
+        .set("client.id", "command-api")
+        .set("queue.buffering.max.kbytes", "65536");
+    client
 }
 
 /// The routes of all contracts.
@@ -149,8 +159,8 @@ async fn accept(
         .append(Append {
             topic: &target.topic,
             partition: partition_of(id.as_bytes(), target.contract.partitions),
-            key: id,
-            headers: &envelope.to_headers(),
+            key: id.as_bytes(),
+            headers: headers(envelope.to_headers()),
             value: &frame::write(schema_id, &command.datum),
         })
         .await;

@@ -5,7 +5,7 @@
 //! that the schema alone cannot decide, and it never reads.
 //!
 //! A request's way: [`edge`] → [`body`] (bounded JSON) → [`idempotency`] and [`conditions`] (what its headers ask) →
-//! [`address`] (which aggregate) → [`validate`] (against the [`shape`] of the schema) → [`append`] (acknowledged by
+//! [`address`] (which aggregate) → [`validate`] (against the [`shape`] of the schema) → [`append`](factline_kafka::append) (acknowledged by
 //! all) → [`answer`].
 //!
 //! One more command is a schema and a line in the routes file of its context. One more aggregate is one more entry in
@@ -13,7 +13,6 @@
 
 pub mod address;
 pub mod answer;
-pub mod append;
 pub mod body;
 pub mod conditions;
 pub mod edge;

@@ -1,6 +1,7 @@
 //! From records to rows: what the host of `factline-postgres` calls for each batch.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use factline_kafka::{Record, Registry};
 use factline_postgres::{Poison, Sink, SinkError};
@@ -10,6 +11,10 @@ use crate::contracts::{Kind, Source};
 use crate::fold::fold;
 use crate::sighting::Sighting;
 use crate::store;
+
+/// How long commands wait for their outcomes, to be written in one transaction: most are decided sooner. A request for an
+/// operation that has no row yet waits as well, and so is told of its end at once.
+const OUTCOME: Duration = Duration::from_millis(20);
 
 /// Writes operations.
 #[derive(Debug, Clone)]
@@ -67,5 +72,17 @@ impl Sink for OperationSink {
         }
         store::write(transaction, &fold(sightings)).await?;
         Ok(())
+    }
+
+    fn patience(&self, records: &[Record]) -> Duration {
+        let is_outcome = |record: &Record| {
+            let source = self.sources.get(&record.topic);
+            source.is_none_or(|source| source.kind == Kind::Outcomes)
+        };
+        if records.iter().any(is_outcome) {
+            Duration::ZERO
+        } else {
+            OUTCOME
+        }
     }
 }

@@ -6,11 +6,10 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use chrono::{SecondsFormat, Utc};
 use factline::id;
+use factline_kafka::append::{Append, Appender, headers};
 use factline_kafka::reading::partitions;
 use factline_kafka::topics::partition_of;
 use factline_kafka::{Headers, KafkaConfig, Record, Topics};
-use rdkafka::message::{Header, OwnedHeaders};
-use rdkafka::producer::{FutureProducer, FutureRecord};
 use serde_json::json;
 
 use super::letter::{Letter, PREFIX};
@@ -36,23 +35,19 @@ pub(super) struct Mender {
     kafka: KafkaConfig,
     topics: Topics,
     actor: String,
-    producer: FutureProducer,
+    appender: Appender,
 }
 
 impl Mender {
     pub(super) fn new(kafka: &KafkaConfig, topics: Topics, actor: String) -> Result<Self> {
-        let producer = kafka
-            .client_config()
-            .set("client.id", "factline")
-            .set("enable.idempotence", "true")
-            .set("acks", "all")
-            .create()
-            .context("cannot make a producer")?;
+        let mut client = kafka.client_config();
+        client.set("client.id", "factline");
+        let appender = Appender::new(client, TIMEOUT).context("cannot make a producer")?;
         Ok(Self {
             kafka: kafka.clone(),
             topics,
             actor,
-            producer,
+            appender,
         })
     }
 
@@ -132,28 +127,18 @@ impl Mender {
 
     /// Appends a record where it says; answers its place.
     async fn append(&self, record: &Record) -> Result<String> {
-        let headers = OwnedHeaders::new_with_capacity(record.headers.len());
-        let headers = record
-            .headers
-            .iter()
-            .fold(headers, |headers, (key, value)| {
-                let value = Some(value);
-                headers.insert(Header { key, value })
-            });
-        let key = record.key.clone().unwrap_or_default();
-        let value = record.value.clone().unwrap_or_default();
-        let appended = FutureRecord::to(&record.topic)
-            .partition(record.partition)
-            .key(&key)
-            .payload(&value)
-            .headers(headers);
-        let delivered = self.producer.send(appended, TIMEOUT).await;
-        let delivery = delivered
-            .map_err(|(error, _)| error)
-            .with_context(|| format!("cannot append to {}", record.topic))?;
+        let append = Append {
+            topic: &record.topic,
+            partition: record.partition,
+            key: record.key.as_deref().unwrap_or_default(),
+            headers: headers(record.headers.iter()),
+            value: record.value.as_deref().unwrap_or_default(),
+        };
+        let appended = self.appender.append(append).await;
+        let place = appended.with_context(|| format!("cannot append to {}", record.topic))?;
         Ok(format!(
             "{}/{}@{}",
-            record.topic, delivery.partition, delivery.offset
+            record.topic, place.partition, place.offset
         ))
     }
 }

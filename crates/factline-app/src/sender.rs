@@ -3,16 +3,16 @@
 //! A command that was sent stands in the log; what becomes of it is said by its outcome. A service that answers requests
 //! needs more than this, since it has to tell what was surely not sent from what may have been.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::Utc;
 use factline::{Contract, Envelope, Messages, avro};
+use factline_kafka::append::{self, Append, Appender, headers};
 use factline_kafka::registry::{self, SchemaIds};
 use factline_kafka::topics::partition_of;
 use factline_kafka::{KafkaConfig, Registry, frame};
 use rdkafka::error::KafkaError;
-use rdkafka::message::{Header, OwnedHeaders};
-use rdkafka::producer::{FutureProducer, FutureRecord};
 use uuid::Uuid;
 
 /// Why a command was not sent, or perhaps not.
@@ -42,9 +42,12 @@ pub enum Error {
         #[source]
         source: avro::Error,
     },
-    /// Without an acknowledgement it may stand in the log or not.
+    /// The client's configuration is wrong.
+    #[error("cannot make a kafka producer")]
+    Producer(#[from] KafkaError),
+    /// The command is not in the log, or may not be: the source says which.
     #[error("command was not acknowledged")]
-    Kafka(#[from] KafkaError),
+    Append(#[from] append::Failure),
 }
 
 /// Sends commands to one aggregate type. Cheap to clone.
@@ -54,7 +57,7 @@ pub struct Sender {
     topic: String,
     source: String,
     schemas: SchemaIds,
-    producer: FutureProducer,
+    appender: Arc<Appender>,
 }
 
 impl Sender {
@@ -72,17 +75,13 @@ impl Sender {
                 aggregate: contract.aggregate,
                 source,
             })?;
-        let producer = kafka
-            .client_config()
-            .set("enable.idempotence", "true")
-            .set("acks", "all")
-            .create()?;
+        let appender = Arc::new(Appender::new(kafka.client_config(), ACKNOWLEDGED)?);
         Ok(Self {
             contract,
             topic,
             source: source.to_owned(),
             schemas,
-            producer,
+            appender,
         })
     }
 
@@ -102,25 +101,17 @@ impl Sender {
         let operation = Uuid::now_v7();
         let envelope =
             Envelope::of_command(operation, record, &self.source, aggregate_id, Utc::now());
-        let mut headers = OwnedHeaders::new();
-        for (key, value) in &envelope.to_headers() {
-            headers = headers.insert(Header {
-                key,
-                value: Some(value),
-            });
-        }
-        let record = FutureRecord::to(&self.topic)
-            .partition(partition_of(
-                aggregate_id.as_bytes(),
-                self.contract.partitions,
-            ))
-            .key(aggregate_id)
-            .headers(headers)
-            .payload(&value);
-        let sent = self.producer.send(record, QUEUE).await;
-        sent.map(|_| operation).map_err(|(error, _)| error.into())
+        let append = Append {
+            topic: &self.topic,
+            partition: partition_of(aggregate_id.as_bytes(), self.contract.partitions),
+            key: aggregate_id.as_bytes(),
+            headers: headers(envelope.to_headers()),
+            value: &value,
+        };
+        self.appender.append(append).await?;
+        Ok(operation)
     }
 }
 
-/// How long a full queue is waited for.
-const QUEUE: Duration = Duration::from_secs(5);
+/// How long a command may wait for its acknowledgement.
+const ACKNOWLEDGED: Duration = Duration::from_secs(30);

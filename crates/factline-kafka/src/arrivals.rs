@@ -12,10 +12,14 @@ use std::time::{Duration, Instant};
 use rdkafka::consumer::{BaseConsumer, ConsumerContext};
 use rdkafka::error::KafkaResult;
 
+use crate::broker_queries::{Answer, BrokerQueries, Client, Isolation};
 use crate::config::KafkaConfig;
-use crate::ends::{count_of, ends};
+use crate::ends::{count_of, ends_of_all};
 use crate::member::{Key, listed, positions};
 use crate::orphans::{orphans, share_out_anew};
+
+/// How many partitions topics have.
+type Counts = BTreeMap<String, i32>;
 
 /// How often it is looked, and for how long something that is there may take to arrive.
 const EVERY: Duration = Duration::from_secs(15);
@@ -38,8 +42,13 @@ pub struct Arrivals {
     kafka: KafkaConfig,
     group: String,
     topics: Vec<String>,
-    /// How many partitions the topics have.
-    counts: BTreeMap<String, i32>,
+    queries: BrokerQueries,
+    /// Where partitions end, while the brokers are asked.
+    ends: Option<Answer<HashMap<Key, i64>>>,
+    /// Which partitions nobody has, while the brokers are asked.
+    unowned: Option<Answer<(Counts, BTreeSet<Key>)>>,
+    /// Of those topics that were seen to exist.
+    counts: Counts,
     turned: Instant,
     /// For how long something could arrive since it was looked last.
     open: Duration,
@@ -74,11 +83,15 @@ impl Arrivals {
         Self {
             kafka: kafka.clone(),
             group: group.to_owned(),
+            // What stands behind an open transaction is not there yet.
+            queries: BrokerQueries::new(kafka, Isolation::ReadCommitted),
+            ends: None,
+            unowned: None,
             topics: topics
                 .iter()
                 .map(|topic| topic.as_ref().to_owned())
                 .collect(),
-            counts: BTreeMap::new(),
+            counts: Counts::new(),
             turned: Instant::now(),
             open: Duration::ZERO,
             seen: HashMap::new(),
@@ -98,50 +111,60 @@ impl Arrivals {
     /// There is another client, or whatever was seen counts no more.
     pub fn anew(&mut self) {
         self.seen.clear();
+        self.ends = None;
     }
 
     /// What does not arrive. A host calls it once in each of its turns, and says which partitions it follows: from which record
-    /// on, or none while some of it are at hand. None as well if the brokers do not answer.
+    /// on, or none while some of it are at hand. None as well if the brokers do not answer. It never waits for them.
     pub fn missing<C: ConsumerContext>(
         &mut self,
         consumer: &BaseConsumer<C>,
         followed: impl FnOnce() -> Vec<(Key, Option<i64>)>,
     ) -> Option<Unfetched> {
         self.open += self.turned.elapsed().min(TURN);
-        if self.asked.elapsed() > self.asking {
-            if let Err(error) = self.look_for_orphans(consumer) {
-                let group = &self.group;
-                tracing::debug!(group, %error, "cannot see who has which partitions");
-            }
-            self.asked = Instant::now();
-        }
-        let mut missing = None;
-        if self.open > EVERY {
-            missing = self.look(consumer, followed()).unwrap_or_else(|error| {
-                let group = &self.group;
-                tracing::debug!(group, %error, "cannot see what should arrive");
-                self.seen.clear();
-                None
-            });
-            self.open = Duration::ZERO;
-        }
+        self.look_for_orphans();
+        let missing = self.look(consumer, followed);
         self.turned = Instant::now();
         missing.map(Unfetched)
     }
 
+    /// Asks about partitions that are nobody's, and takes the answer.
+    fn look_for_orphans(&mut self) {
+        let Some(answer) = &mut self.unowned else {
+            if self.asked.elapsed() > self.asking {
+                let (group, topics) = (self.group.clone(), self.topics.clone());
+                let counts = self.counts.clone();
+                let question = move |client: &Client| unowned(client, &group, &topics, counts);
+                self.unowned = Some(self.queries.ask(question));
+            }
+            return;
+        };
+        let Some(answer) = answer.take() else {
+            return;
+        };
+        self.unowned = None;
+        self.asked = Instant::now();
+        match answer {
+            Ok((counts, found)) => {
+                self.counts = counts;
+                self.answered("owners");
+                self.found_orphans(found);
+            }
+            Err(error) => {
+                let group = &self.group;
+                tracing::debug!(group, %error, "cannot see who has which partitions");
+            }
+        }
+    }
+
     /// Partitions that were nobody's twice are made somebody's.
-    fn look_for_orphans<C: ConsumerContext>(
-        &mut self,
-        consumer: &BaseConsumer<C>,
-    ) -> KafkaResult<()> {
-        self.count(consumer)?;
-        let found = orphans(consumer, &self.group, &self.counts, TIMEOUT)?;
+    fn found_orphans(&mut self, found: BTreeSet<Key>) {
         if found.is_empty() {
             self.asking = EVERY;
         }
         if found.is_disjoint(&self.orphans) {
             self.orphans = found;
-            return Ok(());
+            return;
         }
         let (group, partitions) = (&self.group, listed(found.intersection(&self.orphans)));
         tracing::warn!(
@@ -154,33 +177,66 @@ impl Arrivals {
         self.orphans.clear();
         // A topic may have been deleted meanwhile, or have more partitions.
         self.counts.clear();
-        Ok(())
     }
 
+    /// Asks where partitions end, and judges by the answer.
     fn look<C: ConsumerContext>(
         &mut self,
         consumer: &BaseConsumer<C>,
-        followed: Vec<(Key, Option<i64>)>,
-    ) -> KafkaResult<Option<Key>> {
-        let positions: HashMap<Key, i64> = positions(consumer).into_iter().collect();
-        let mut by_topic: BTreeMap<String, BTreeMap<i32, i64>> = BTreeMap::new();
-        let mut some_at_hand = false;
-        for ((topic, partition), next) in followed {
-            match next {
-                Some(next) => {
-                    by_topic.entry(topic).or_default().insert(partition, next);
-                }
-                None => some_at_hand = true,
+        followed: impl FnOnce() -> Vec<(Key, Option<i64>)>,
+    ) -> Option<Key> {
+        let Some(answer) = &mut self.ends else {
+            if self.open > EVERY {
+                self.open = Duration::ZERO;
+                let followed = followed().into_iter();
+                let partitions: Vec<Key> = followed
+                    .filter_map(|(key, next)| next.map(|_| key))
+                    .collect();
+                let question = move |client: &Client| ends_of_all(client, &partitions, TIMEOUT);
+                self.ends = Some(self.queries.ask(question));
+            }
+            return None;
+        };
+        let answer = answer.take()?;
+        self.ends = None;
+        match answer {
+            Ok(ends) => self.judge(
+                &positions(consumer).into_iter().collect(),
+                &ends,
+                followed(),
+            ),
+            Err(error) => {
+                let group = &self.group;
+                tracing::debug!(group, %error, "cannot see what should arrive");
+                self.seen.clear();
+                None
             }
         }
-        let mut now = HashMap::new();
-        for (topic, partitions) in by_topic {
-            let asked: Vec<i32> = partitions.keys().copied().collect();
-            for (partition, (_, end)) in ends(consumer, &topic, &asked, TIMEOUT)? {
-                let key = (topic.clone(), partition);
-                let next = partitions.get(&partition).copied().unwrap_or_default();
-                let position = positions.get(&key).copied().unwrap_or(next).max(next);
-                now.insert(key, (position, end));
+    }
+
+    fn answered(&self, question: &'static str) {
+        metrics::counter!("factline_watchdog_answers_total", "group" => self.group.clone(), "question" => question)
+            .increment(1);
+    }
+
+    /// Whether anything should have arrived, by ends that were asked for a moment ago and by how far the client has come
+    /// since: what came in that moment counts as arrived.
+    fn judge(
+        &mut self,
+        positions: &HashMap<Key, i64>,
+        ends: &HashMap<Key, i64>,
+        followed: Vec<(Key, Option<i64>)>,
+    ) -> Option<Key> {
+        let (mut now, mut some_at_hand) = (HashMap::new(), false);
+        for (key, next) in followed {
+            match (next, ends.get(&key)) {
+                (Some(next), Some(end)) => {
+                    let position = positions.get(&key).copied().unwrap_or(next).max(next);
+                    now.insert(key, (position, *end));
+                }
+                // It came after the question.
+                (Some(_), None) => {}
+                (None, _) => some_at_hand = true,
             }
         }
         let (seen, moved) = compare(&self.seen, now);
@@ -195,28 +251,34 @@ impl Arrivals {
                 let key = key.clone();
                 self.seen.clear();
                 self.patience = (self.patience * 2).min(BACKLOG);
-                Ok(Some(key))
+                Some(key)
             }
             Some((_, seen)) if seen.still == 0 && !is_first => {
                 self.patience = 1;
-                Ok(None)
+                None
             }
-            _ => Ok(None),
+            _ => None,
         }
     }
+}
 
-    /// Learns how many partitions the topics have that exist.
-    fn count<C: ConsumerContext>(&mut self, consumer: &BaseConsumer<C>) -> KafkaResult<()> {
-        for topic in &self.topics {
-            if self.counts.contains_key(topic) {
-                continue;
-            }
-            if let Some(count) = count_of(consumer, topic, TIMEOUT)? {
-                self.counts.insert(topic.clone(), count);
-            }
+/// Partitions that nobody in the group has, and how many the topics have that exist: those that are not known yet are
+/// asked for first.
+fn unowned(
+    client: &Client,
+    group: &str,
+    topics: &[String],
+    mut counts: Counts,
+) -> KafkaResult<(Counts, BTreeSet<Key>)> {
+    for topic in topics {
+        if !counts.contains_key(topic)
+            && let Some(count) = count_of(client, topic, TIMEOUT)?
+        {
+            counts.insert(topic.clone(), count);
         }
-        Ok(())
     }
+    let found = orphans(client, group, &counts, TIMEOUT)?;
+    Ok((counts, found))
 }
 
 /// Some part of it, another one for each who asks.

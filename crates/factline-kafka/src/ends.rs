@@ -3,52 +3,130 @@
 //! By the question for the offset at a time, of which two in the protocol stand for begin and end: it is one for all partitions
 //! of a broker, where `fetch_watermarks` asks twice for each.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode as Code};
 use rdkafka::{Offset, TopicPartitionList};
 
+use crate::broker_queries::{BrokerQueries, Client, Isolation};
+use crate::config::KafkaConfig;
+use crate::identity;
+use crate::member::Key;
+
 /// First offset and end of partitions.
 pub type Ends = BTreeMap<i32, (i64, i64)>;
 
-/// First offset of each partition, and its end as the consumer sees it: the last stable offset if it reads what is committed,
+/// First offset and end of partitions of any topics.
+pub type Bounds = HashMap<Key, (i64, i64)>;
+
+/// First offset of each partition, and its end as the client sees it: the last stable offset if it reads what is committed,
 /// else the high watermark.
 ///
-/// A client that has asked about a topic while a broker was on its way up may believe that a partition does not exist, or that
-/// nobody leads it; librdkafka takes both for final, and answers from what it believes until it asks again, minutes later. So
-/// it is made to ask at once: the next call knows better.
+/// A client that has asked about a topic while a broker was on its way up may have learnt that a partition does not exist, or
+/// that nobody leads it; librdkafka takes both for final, and answers from what it knows until it refreshes its metadata,
+/// minutes later. So it is made to refresh them at once: the next call knows better.
 ///
 /// # Errors
 /// When the brokers do not answer within `timeout`, for each of two questions, or do not know one of the partitions.
+pub fn bounds<C: ConsumerContext>(
+    client: &BaseConsumer<C>,
+    partitions: &[Key],
+    timeout: Duration,
+) -> KafkaResult<Bounds> {
+    let begins = ask(client, partitions, Offset::Beginning, timeout)?;
+    let mut ends = ask(client, partitions, Offset::End, timeout)?;
+    let both = begins.into_iter().filter_map(|(key, begin)| {
+        let end = ends.remove(&key)?;
+        Some((key, (begin, end)))
+    });
+    Ok(both.collect())
+}
+
+/// A partition as the brokers know it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Extent {
+    /// Which topic of that name it is, see [`crate::identity`].
+    pub identity: String,
+    /// First offset of the log.
+    pub begins: i64,
+    /// Its end, as who reads what is committed sees it.
+    pub ends: i64,
+}
+
+/// Why [`extents`] are not known.
+#[derive(Debug, thiserror::Error)]
+pub enum Unknown {
+    /// Which topic it is.
+    #[error(transparent)]
+    Identity(#[from] identity::Error),
+    /// Where it begins and ends.
+    #[error("cannot read where partitions begin and end")]
+    Bounds(#[from] KafkaError),
+}
+
+/// Of each partition, which topic it is of, where it begins and where it ends. Asked [beside](crate::broker_queries) the
+/// caller's own client.
+pub async fn extents(
+    kafka: &KafkaConfig,
+    partitions: Vec<Key>,
+    timeout: Duration,
+) -> Result<HashMap<Key, Extent>, Unknown> {
+    let question = move |client: &Client| {
+        let topics: BTreeSet<&str> = partitions.iter().map(|(topic, _)| topic.as_str()).collect();
+        let mut identities = HashMap::new();
+        for topic in topics {
+            match identity::identity(client.client(), topic) {
+                Ok(identity) => identities.insert(topic, identity),
+                Err(error) => return Ok(Err(error)),
+            };
+        }
+        let bounds = bounds(client, &partitions, timeout)?.into_iter();
+        let extents = bounds.map(|(key, (begins, ends))| {
+            let identity = identities.get(key.0.as_str()).cloned().unwrap_or_default();
+            let extent = Extent {
+                identity,
+                begins,
+                ends,
+            };
+            (key, extent)
+        });
+        Ok(Ok(extents.collect()))
+    };
+    let mut queries = BrokerQueries::new(kafka, Isolation::ReadCommitted);
+    Ok(queries.ask(question).get().await??)
+}
+
+/// The ends alone, in one question.
+///
+/// # Errors
+/// As [`bounds`].
+pub(crate) fn ends_of_all<C: ConsumerContext>(
+    client: &BaseConsumer<C>,
+    partitions: &[Key],
+    timeout: Duration,
+) -> KafkaResult<HashMap<Key, i64>> {
+    ask(client, partitions, Offset::End, timeout)
+}
+
+/// The [`bounds`] of one topic's partitions.
+///
+/// # Errors
+/// As [`bounds`].
 pub fn ends<C: ConsumerContext>(
-    consumer: &BaseConsumer<C>,
+    client: &BaseConsumer<C>,
     topic: &str,
     partitions: &[i32],
     timeout: Duration,
 ) -> KafkaResult<Ends> {
-    if partitions.is_empty() {
-        return Ok(Ends::new());
-    }
-    let ask = |which| offsets(consumer, topic, partitions, which, timeout);
-    let found = ask(Offset::Beginning).and_then(|begins| Ok((begins, ask(Offset::End)?)));
-    if let Err(error) = &found
-        && let Some(
-            Code::UnknownPartition
-            | Code::UnknownTopic
-            | Code::UnknownTopicOrPartition
-            | Code::LeaderNotAvailable
-            | Code::NotLeaderForPartition,
-        ) = error.rdkafka_error_code()
-    {
-        consumer.fetch_metadata(Some(topic), timeout)?;
-    }
-    let (begins, ends) = found?;
-    Ok(begins
-        .into_iter()
-        .zip(ends.into_values())
-        .map(|((partition, begin), end)| (partition, (begin, end)))
+    let partitions = partitions.iter();
+    let keys: Vec<Key> = partitions
+        .map(|partition| (topic.to_owned(), *partition))
+        .collect();
+    let bounds = bounds(client, &keys, timeout)?.into_iter();
+    Ok(bounds
+        .map(|((_, partition), bounds)| (partition, bounds))
         .collect())
 }
 
@@ -72,36 +150,58 @@ pub fn ends_of<C: ConsumerContext>(
 /// # Errors
 /// When the brokers do not answer in time.
 pub(crate) fn count_of<C: ConsumerContext>(
-    consumer: &BaseConsumer<C>,
+    client: &BaseConsumer<C>,
     topic: &str,
     timeout: Duration,
 ) -> KafkaResult<Option<i32>> {
-    let metadata = consumer.fetch_metadata(Some(topic), timeout)?;
+    let metadata = client.fetch_metadata(Some(topic), timeout)?;
     let found = metadata.topics().first();
     let count = found.map_or(0, |topic| topic.partitions().len());
     Ok(i32::try_from(count).ok().filter(|count| *count > 0))
 }
 
-/// What the brokers answer to `Beginning` or `End`, of every partition.
-fn offsets<C: ConsumerContext>(
-    consumer: &BaseConsumer<C>,
-    topic: &str,
-    partitions: &[i32],
+/// The brokers' answer to `Beginning` or `End`, for every partition. Where it says that the client knows a topic wrongly, the
+/// client is made to learn about it before the next call.
+fn ask<C: ConsumerContext>(
+    client: &BaseConsumer<C>,
+    partitions: &[Key],
     which: Offset,
     timeout: Duration,
-) -> KafkaResult<BTreeMap<i32, i64>> {
+) -> KafkaResult<HashMap<Key, i64>> {
+    if partitions.is_empty() {
+        return Ok(HashMap::new());
+    }
     let mut asked = TopicPartitionList::with_capacity(partitions.len());
-    for partition in partitions {
+    for (topic, partition) in partitions {
         asked.add_partition_offset(topic, *partition, which)?;
     }
-    let answered = consumer.offsets_for_times(asked, timeout)?;
-    let read = answered.elements().into_iter().map(|place| {
-        place.error()?;
-        match place.offset() {
-            Offset::Offset(offset) => Ok((place.partition(), offset)),
-            // Left as it was asked: nobody has answered for it.
-            _ => Err(KafkaError::OffsetFetch(Code::UnknownPartition)),
-        }
+    let answered = client.offsets_for_times(asked, timeout);
+    let read = answered.and_then(|answered| {
+        let read = answered.elements().into_iter().map(|place| {
+            place.error()?;
+            match place.offset() {
+                Offset::Offset(offset) => {
+                    Ok(((place.topic().to_owned(), place.partition()), offset))
+                }
+                // Left as it was asked: no broker has answered for it.
+                _ => Err(KafkaError::OffsetFetch(Code::UnknownPartition)),
+            }
+        });
+        read.collect()
     });
-    read.collect()
+    if let Err(error) = &read
+        && let Some(
+            Code::UnknownPartition
+            | Code::UnknownTopic
+            | Code::UnknownTopicOrPartition
+            | Code::LeaderNotAvailable
+            | Code::NotLeaderForPartition,
+        ) = error.rdkafka_error_code()
+    {
+        let topics: BTreeSet<&str> = partitions.iter().map(|(topic, _)| topic.as_str()).collect();
+        for topic in topics {
+            client.fetch_metadata(Some(topic), timeout)?;
+        }
+    }
+    read
 }

@@ -15,7 +15,7 @@
 //! - `command`, `deadline`, `decision`, `outgoing`: from what is asked to what it leads to
 //! - `partition`, `stored`, `dedupe`: state and overlay
 //! - `snapshot`, `log`: states that were written down, and topics that are read to an end
-//! - `transaction`, `native`: the producer, librdkafka's errors, and what the crate does not offer
+//! - `transaction`: the producer, and librdkafka's errors
 //! - `meters`: what it tells of itself
 //!
 //! It is not a place for business: rules are an [`Aggregate`]'s.
@@ -28,7 +28,6 @@ mod dedupe;
 mod idle;
 mod log;
 mod meters;
-mod native;
 mod outgoing;
 mod owned;
 mod ownership;
@@ -56,10 +55,12 @@ use crate::arrivals::Arrivals;
 use crate::config::KafkaConfig;
 use crate::in_one_line;
 use crate::member::Slot;
+use crate::poll_gap::PollGap;
 use crate::provision;
 use crate::pulse::{Pulse, SILENCE};
 use crate::retention;
 use crate::starting::patiently;
+use idle::Idle;
 use ownership::Ownership;
 use partition::Bounds;
 use transaction::Transactions;
@@ -293,6 +294,7 @@ fn supervise<A: Aggregate>(
             wire.topics.handler_group(),
             &[wire.topics.commands()],
         ),
+        poll_gap: PollGap::new(component),
     };
     let mut pause = Duration::from_millis(50);
     while !stop.is_cancelled() {
@@ -351,6 +353,7 @@ fn work<A: Aggregate>(
             .set("message.max.bytes", "2097152")
             .set("compression.type", "lz4")
             .set("linger.ms", "5"),
+        (wire.topics.events(), wire.contract.partitions),
         Duration::from_millis(options.transaction_timeout_ms.into()),
     )
     .map_err(|source| transaction::Failure::Unknown {
@@ -404,6 +407,7 @@ fn work<A: Aggregate>(
         consumer,
         transactions,
         Arc::clone(wire),
+        Idle::new(kafka, wire.topics.commands()),
         options.max_batch as usize,
         kept,
     );

@@ -10,6 +10,7 @@ use std::os::raw::c_char;
 use std::ptr;
 use std::time::Duration;
 
+use rdkafka::client::{Client, ClientContext};
 use rdkafka::error::KafkaError;
 use rdkafka::producer::{BaseProducer, Producer as _};
 use rdkafka_sys as sys;
@@ -40,9 +41,14 @@ pub enum Error {
 /// Bits of the id that positions carry: enough to notice a topic made anew, short enough for a header.
 const DIGITS: usize = 8;
 
-/// The first eight hex digits of the topic's id. Blocks for up to ten seconds.
+/// The first eight hex digits of the topic's id, asked by a client of its own. Blocks for up to ten seconds.
 pub fn topic_identity(config: &KafkaConfig, topic: &str) -> Result<String, Error> {
     let client: BaseProducer = config.client_config().create()?;
+    identity(client.client(), topic)
+}
+
+/// The same, asked by a client that is there.
+pub(crate) fn identity<C: ClientContext>(client: &Client<C>, topic: &str) -> Result<String, Error> {
     let name = CString::new(topic)?;
     // SAFETY: every pointer handed on lives until after the call that uses it, everything obtained from a
     // `_new`, `queue` or `event` call is destroyed once by its guard, and the result is read before its event goes.
@@ -52,7 +58,7 @@ pub fn topic_identity(config: &KafkaConfig, topic: &str) -> Result<String, Error
             sys::rd_kafka_TopicCollection_of_topic_names(names.as_mut_ptr(), 1),
             sys::rd_kafka_TopicCollection_destroy,
         );
-        let handle = client.client().native_ptr();
+        let handle = client.native_ptr();
         let options = Guard(
             sys::rd_kafka_AdminOptions_new(
                 handle,

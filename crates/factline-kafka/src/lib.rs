@@ -10,7 +10,9 @@
 //!
 //! This crate knows no business: an aggregate comes in as a [`factline::Aggregate`] and a [`factline::Contract`].
 
+pub mod append;
 pub mod arrivals;
+mod broker_queries;
 mod brokers;
 pub mod condition;
 pub mod config;
@@ -22,9 +24,12 @@ pub mod headers;
 pub mod history;
 pub mod identity;
 pub mod member;
+mod native;
 mod orphans;
 pub mod plan;
 pub mod policy;
+pub mod poll_gap;
+pub mod producer;
 pub mod provision;
 pub mod pulse;
 pub mod reaction;
@@ -34,6 +39,7 @@ pub mod registry;
 pub mod retention;
 pub mod security;
 mod starting;
+pub mod takeovers;
 pub mod topics;
 pub mod trim;
 

@@ -1,14 +1,16 @@
 //! A member of a consumer group that hands on what librdkafka's call-backs say, for hosts that poll in a loop of their own.
 //!
-//! A partition that is assigned is announced as a [`Change`] and waits for the host to give its start; one that is revoked
-//! is given back at once, in the call-back, and announced afterwards. Call-backs run in `poll`, on the host's thread: what the
-//! host commits there, in the group or elsewhere, is never for a partition that was given back.
+//! Every rebalance is answered in its call-back, so that librdkafka goes on to deliver of the partitions that stay. What
+//! is assigned is answered with none of its partitions, and announced as a [`Change`]: the host looks up where they begin,
+//! beside its loop ([`crate::takeovers`]), and then fetches them with [`assign`]. What is revoked is given back at once, and
+//! announced afterwards. Call-backs run in `poll`, on the host's thread: what the host commits there, in the group or
+//! elsewhere, is never for a partition that was given back.
 //!
 //! [`reaction`](crate::reaction) commits offsets to the group; the followers of `factline-postgres` have checkpoints beside
 //! their rows. The command handler is no such host, since its assignments have to do with transactions; it has a [`Slot`].
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -22,6 +24,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use crate::brokers::Brokers;
 use crate::condition::Condition;
 use crate::config::KafkaConfig;
+use crate::native::membership;
 use crate::pulse::Pulse;
 
 /// A partition of a topic.
@@ -30,7 +33,7 @@ pub type Key = (String, i32);
 /// What a rebalance changed.
 #[derive(Debug)]
 pub enum Change {
-    /// These are ours now; the host has to answer with [`assign`], if only with none of them.
+    /// These are ours now, and not fetched yet.
     Assigned(Vec<Key>),
     /// These are ours no more.
     Revoked(Vec<Key>),
@@ -42,9 +45,8 @@ pub struct Events {
     changes: Mutex<Vec<Change>>,
     unread: Mutex<Option<HashMap<Key, i64>>>,
     brokers: Mutex<Brokers>,
-    /// Something was assigned, and librdkafka has no answer yet.
-    unanswered: AtomicBool,
-    closing: AtomicBool,
+    /// The group's generation at the last assignment.
+    generation: AtomicI32,
     /// Beats when librdkafka has measured something, and the host has polled it.
     pulse: Pulse,
 }
@@ -60,7 +62,7 @@ impl Events {
         lock(&self.unread).take()
     }
 
-    /// Whether no broker was reachable when librdkafka looked last, about a second ago.
+    /// Whether no broker was reachable when librdkafka looked last, some seconds ago.
     pub fn brokers_down(&self) -> bool {
         lock(&self.brokers).are_down()
     }
@@ -105,19 +107,20 @@ impl ConsumerContext for Events {
             .iter()
             .map(|element| (element.topic().to_owned(), element.partition()))
             .collect();
-        if error != RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
+        let change = if error == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
+            if let Err(error) = consumer.incremental_assign(&TopicPartitionList::new()) {
+                tracing::error!(%error, "cannot answer an assignment");
+            }
+            let generation = membership(consumer).map_or(-1, |known| known.generation);
+            self.generation.store(generation, Ordering::Relaxed);
+            Change::Assigned(keys)
+        } else {
             if let Err(error) = unassign(consumer, &keys) {
                 tracing::error!(%error, "cannot give partitions back");
             }
-            lock(&self.changes).push(Change::Revoked(keys));
-        } else if self.closing.load(Ordering::Relaxed) {
-            if let Err(error) = assign(consumer, &[]) {
-                tracing::warn!(%error, "cannot decline partitions while closing");
-            }
-        } else {
-            self.unanswered.store(true, Ordering::Relaxed);
-            lock(&self.changes).push(Change::Assigned(keys));
-        }
+            Change::Revoked(keys)
+        };
+        lock(&self.changes).push(change);
     }
 }
 
@@ -181,7 +184,8 @@ pub fn join(
         // With full queues librdkafka would wait a second before it fetches again.
         .set("fetch.queue.backoff.ms", "5")
         .set("queued.max.messages.kbytes", "16384")
-        .set("statistics.interval.ms", "1000")
+        // They cost more than anything else of a host that has nothing to do.
+        .set("statistics.interval.ms", "5000")
         .create_with_context(Events {
             pulse: pulse.clone(),
             ..Events::default()
@@ -191,17 +195,11 @@ pub fn join(
     Ok(consumer)
 }
 
-/// Leaves the group and ends the client.
-pub fn leave(consumer: BaseConsumer<Events>) {
-    let context = consumer.context();
-    context.closing.store(true, Ordering::Relaxed);
-    // Before librdkafka has an answer it does not close; the host may have taken the change, and put its answer off.
-    if context.unanswered.load(Ordering::Relaxed)
-        && let Err(error) = assign(&consumer, &[])
-    {
-        tracing::warn!(%error, "cannot decline partitions while closing");
-    }
-    drop(consumer);
+/// Whether the group is in the generation in which partitions were assigned last. If not, it is being formed anew, and
+/// [`assign`] would be taken for the answer to a rebalance.
+pub fn is_settled(consumer: &BaseConsumer<Events>) -> bool {
+    let generation = consumer.context().generation.load(Ordering::Relaxed);
+    membership(consumer).is_some_and(|known| known.generation == generation)
 }
 
 /// Starts to fetch partitions, each from an offset.
@@ -214,12 +212,7 @@ pub fn assign(consumer: &BaseConsumer<Events>, starts: &[(Key, i64)]) -> KafkaRe
         list.add_partition_offset(topic, *partition, Offset::Offset(*offset))?;
     }
     consumer.resume(&list)?;
-    consumer.incremental_assign(&list)?;
-    consumer
-        .context()
-        .unanswered
-        .store(false, Ordering::Relaxed);
-    Ok(())
+    consumer.incremental_assign(&list)
 }
 
 /// Stops to fetch those of the partitions that are fetched.

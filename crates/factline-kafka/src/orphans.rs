@@ -23,12 +23,12 @@ const SHARING: Duration = Duration::from_mins(2);
 /// # Errors
 /// When the group's coordinator does not answer in time.
 pub(crate) fn orphans<C: ConsumerContext>(
-    consumer: &BaseConsumer<C>,
+    client: &BaseConsumer<C>,
     group: &str,
     topics: &BTreeMap<String, i32>,
     timeout: Duration,
 ) -> KafkaResult<BTreeSet<Key>> {
-    let groups = consumer.fetch_group_list(Some(group), timeout)?;
+    let groups = client.fetch_group_list(Some(group), timeout)?;
     let mut orphans = BTreeSet::new();
     for settled in groups
         .groups()
@@ -69,7 +69,6 @@ pub(crate) fn share_out_anew(kafka: &KafkaConfig, group: &str, topics: &[String]
                 break;
             }
         }
-        member::leave(stranger);
     };
     let thread = std::thread::Builder::new().name("stranger".to_owned());
     if let Err(error) = thread.spawn(join_and_leave) {

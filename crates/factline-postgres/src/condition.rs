@@ -9,9 +9,11 @@ pub(crate) enum Trouble {
     Brokers,
     /// Topics that must be there are not.
     Topics,
+    /// Partitions that are ours cannot be begun with.
+    Beginning,
     /// Records cannot be read.
     Reading,
-    /// Checkpoints cannot be read, or rows not written.
+    /// Rows and checkpoints cannot be written.
     Writing,
 }
 

@@ -6,12 +6,15 @@ use std::time::Duration;
 use clap::builder::TypedValueParser;
 use clap::error::ErrorKind;
 use factline_kafka::security::{TLS, WithoutTls};
-use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
+use sqlx::{Connection as _, PgPool};
 
 /// How long a transaction may stand still between two statements. Whoever is stopped inside one, or cut off, holds its rows
 /// and checkpoints, and so the partitions that others have taken over: PostgreSQL ends it then.
 const STILL: &str = "set idle_in_transaction_session_timeout = '20s'";
+
+/// A connection that was used within this time is taken to be alive still: to ask costs a round trip.
+const ALIVE: Duration = Duration::from_secs(2);
 
 /// Options of every process that talks to PostgreSQL.
 #[derive(Clone, clap::Args)]
@@ -37,6 +40,12 @@ impl PostgresConfig {
         PgPoolOptions::new()
             .max_connections(self.database_connections)
             .acquire_timeout(Duration::from_secs(5))
+            .test_before_acquire(false)
+            .before_acquire(|connection, last| {
+                Box::pin(
+                    async move { Ok(last.idle_for < ALIVE || connection.ping().await.is_ok()) },
+                )
+            })
             .after_connect(|connection, _| {
                 Box::pin(async move { sqlx::query(STILL).execute(connection).await.map(|_| ()) })
             })

@@ -18,6 +18,8 @@ use sqlx::PgPool;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
+use assignment::Found;
+
 use crate::checkpoint::{self, Owner};
 use crate::condition::{Condition, Trouble};
 use crate::metering::Meters;
@@ -25,7 +27,9 @@ use crate::partition::{Batch, Contents, Partitions, Stop};
 use crate::sink::{Poison, Sink, SinkError};
 use factline_kafka::arrivals::Arrivals;
 use factline_kafka::member::{self, Events, Key, Slot};
+use factline_kafka::poll_gap::PollGap;
 use factline_kafka::pulse::{Pulse, SILENCE};
+use factline_kafka::takeovers::TakeOvers;
 
 /// Records of a batch at most: beyond some thousands a transaction only grows longer (`COPY` would be the next step).
 const BATCH_RECORDS: usize = 5_000;
@@ -100,9 +104,12 @@ impl Follower {
             pulse: pulse.clone(),
             slot: Slot::default(),
             meters: Meters::new(&view),
+            poll_gap: PollGap::new(&view),
             condition: Condition::new(report, Trouble::Joining),
             arrivals: Arrivals::new(&kafka, &self.group, &self.names()),
             partitions: Partitions::default(),
+            takeovers: TakeOvers::default(),
+            joined: false,
             follower: self,
             kafka,
             pool,
@@ -138,8 +145,12 @@ struct Host {
     pool: PgPool,
     consumer: BaseConsumer<Events>,
     partitions: Partitions,
+    takeovers: TakeOvers<Found>,
+    /// Whether the group has said which partitions are ours.
+    joined: bool,
     condition: Condition,
     meters: Meters,
+    poll_gap: PollGap,
     arrivals: Arrivals,
     shutdown: CancellationToken,
 }
@@ -161,7 +172,10 @@ impl Host {
     /// The loop. A crash between any two lines loses nothing and doubles nothing: the next start reads the checkpoints.
     async fn follow<S: Sink>(mut self, mut sink: S) -> Result<(), Error> {
         while !self.shutdown.is_cancelled() {
-            let polled = match self.poll() {
+            self.poll_gap.begins();
+            let polled = self.poll(&sink);
+            self.poll_gap.ends();
+            let polled = match polled {
                 Ok(polled) => polled,
                 Err(error) => {
                     self.rejoin(&error).await?;
@@ -173,7 +187,7 @@ impl Host {
                 self.rejoin(&missing).await?;
                 continue;
             }
-            self.take_changes().await;
+            self.take_changes().await?;
             let (batch, stops) = self.partitions.admit(polled);
             self.write(&mut sink, batch).await;
             for (key, stop) in stops {
@@ -181,20 +195,30 @@ impl Host {
             }
             self.measure().await;
         }
-        member::leave(self.consumer);
         Ok(())
     }
 
-    /// What has arrived: returns at once with all there is, up to a limit, or empty-handed after a while. An error means
-    /// that the consumer is of no more use.
-    fn poll(&mut self) -> Result<Vec<Record>, KafkaError> {
+    /// What has arrived: returns with all there is, up to a limit, as soon as the sink does not want to wait for more; or
+    /// empty-handed after a while. An error means that the consumer is of no more use.
+    fn poll<S: Sink>(&mut self, sink: &S) -> Result<Vec<Record>, KafkaError> {
         let (mut polled, mut bytes, mut wait) = (Vec::new(), 0, IDLE);
+        let mut first = None;
         while polled.len() < BATCH_RECORDS && bytes < BATCH_BYTES {
             match self.consumer.poll(wait) {
-                None => break,
+                None => {
+                    let Some(first) = first else {
+                        break;
+                    };
+                    let patience = sink.patience(&polled);
+                    wait = patience.saturating_sub(Instant::elapsed(&first));
+                    if wait.is_zero() {
+                        break;
+                    }
+                }
                 Some(Ok(message)) => {
                     bytes += message.payload_len();
                     polled.push(Record::from(&message));
+                    first.get_or_insert_with(Instant::now);
                     wait = Duration::ZERO;
                 }
                 Some(Err(
@@ -231,7 +255,7 @@ impl Host {
             }
             match self.transaction(sink, &batch).await {
                 Ok(()) => wait = RETRY.0,
-                Err(Failure::Fenced) => return self.fall_back().await,
+                Err(Failure::Fenced) => return self.fall_back(),
                 Err(Failure::Sink(SinkError::Poison(poison))) => {
                     let key = (poison.topic.clone(), poison.partition);
                     queue.push_front(batch);
@@ -366,7 +390,7 @@ impl Host {
         };
         match tokio::time::timeout(TRANSACTION, attempt).await {
             Ok(Ok(true)) => self.partitions.advance(moves),
-            Ok(Ok(false)) => self.fall_back().await,
+            Ok(Ok(false)) => self.fall_back(),
             Ok(Err(error)) => tracing::debug!(%error, "cannot pass markers for now"),
             Err(_) => tracing::debug!("cannot pass markers in time"),
         }

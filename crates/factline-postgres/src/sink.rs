@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::future::Future;
+use std::time::Duration;
 
 use factline_kafka::Record;
 use sqlx::PgConnection;
@@ -23,6 +24,12 @@ pub trait Sink: Send + 'static {
         transaction: &mut PgConnection,
         records: &[Record],
     ) -> impl Future<Output = Result<(), SinkError>>;
+
+    /// How long these records, which are all that have arrived, may wait for others to be written with them. A transaction
+    /// less may be worth more than some milliseconds; where readers wait for each record, it is not.
+    fn patience(&self, _records: &[Record]) -> Duration {
+        Duration::ZERO
+    }
 }
 
 /// Why a batch could not be written.

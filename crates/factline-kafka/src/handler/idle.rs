@@ -5,18 +5,30 @@
 //! so load, however constant, cannot starve it.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use factline::{Aggregate, Timestamp};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 
 use super::owned::Owned;
 use super::ownership::Ownership;
+use crate::broker_queries::{Answer, BrokerQueries, Isolation};
+use crate::config::KafkaConfig;
+use crate::ends::ends_of_all;
 use crate::in_one_line;
 use crate::member::{Key, positions};
 
+/// How long the brokers may take to say where commands end.
+const TIMEOUT: Duration = Duration::from_secs(2);
+
 /// The ends that were captured.
-#[derive(Debug, Default)]
-pub(super) struct Idle(HashMap<i32, Captured>);
+#[derive(Debug)]
+pub(super) struct Idle {
+    topic: String,
+    queries: BrokerQueries,
+    captured: HashMap<i32, Captured>,
+    asked: Option<Asked>,
+}
 
 #[derive(Debug)]
 struct Captured {
@@ -26,44 +38,82 @@ struct Captured {
     end: i64,
 }
 
+/// A question that is under way.
+#[derive(Debug)]
+struct Asked {
+    /// Before it was asked: what was appended until then lies below the ends that are answered.
+    time: Timestamp,
+    ends: Answer<HashMap<Key, i64>>,
+}
+
 impl Idle {
-    /// Whether something waits for commands to be handled.
+    pub(super) fn new(kafka: &KafkaConfig, topic: &str) -> Self {
+        Self {
+            topic: topic.to_owned(),
+            // Also what stands behind a stranger's open transaction was appended before.
+            queries: BrokerQueries::new(kafka, Isolation::ReadUncommitted),
+            captured: HashMap::new(),
+            asked: None,
+        }
+    }
+
+    /// Whether something waits for commands to be handled, or for the brokers to say which.
     pub(super) fn is_waiting(&self) -> bool {
-        !self.0.is_empty()
+        !self.captured.is_empty() || self.asked.is_some()
     }
 
     /// The partitions whose deadlines, up to a time each, are now to be decided.
     pub(super) fn ripe<A: Aggregate>(
         &mut self,
         consumer: &BaseConsumer<Ownership<A>>,
-        topic: &str,
     ) -> HashMap<i32, Timestamp> {
         let now = chrono::Utc::now();
         let due = due(&consumer.context().owned(), now);
-        self.0.retain(|partition, captured| {
+        self.take_answer();
+        self.captured.retain(|partition, captured| {
             due.get(partition)
                 .is_some_and(|(due, _)| *due <= captured.time)
         });
-        let mut ripe = HashMap::new();
+        let (mut ripe, mut unknown) = (HashMap::new(), Vec::new());
         for (partition, (_, next)) in due {
-            let Some(captured) = self.0.get(&partition) else {
-                // Also what stands behind a stranger's open transaction was appended before.
-                match consumer.context().end_of(topic, partition) {
-                    Ok(end) => {
-                        self.0.insert(partition, Captured { time: now, end });
-                    }
-                    Err(error) => {
-                        let error = in_one_line(&error);
-                        tracing::warn!(topic, partition, error, "deadlines wait for kafka");
+            match self.captured.get(&partition) {
+                None => unknown.push((self.topic.clone(), partition)),
+                Some(captured) => {
+                    if next >= captured.end
+                        || has_passed(consumer, &self.topic, partition, captured.end)
+                    {
+                        ripe.insert(partition, captured.time);
                     }
                 }
-                continue;
-            };
-            if next >= captured.end || has_passed(consumer, topic, partition, captured.end) {
-                ripe.insert(partition, captured.time);
             }
         }
+        if !unknown.is_empty() && self.asked.is_none() {
+            let question = move |client: &_| ends_of_all(client, &unknown, TIMEOUT);
+            let ends = self.queries.ask(question);
+            self.asked = Some(Asked { time: now, ends });
+        }
         ripe
+    }
+
+    fn take_answer(&mut self) {
+        let Some(answer) = self.asked.as_mut().and_then(|asked| asked.ends.take()) else {
+            return;
+        };
+        let Some(Asked { time, .. }) = self.asked.take() else {
+            return;
+        };
+        match answer {
+            Ok(ends) => {
+                let ends = ends.into_iter();
+                let captured =
+                    ends.map(|((_, partition), end)| (partition, Captured { time, end }));
+                self.captured.extend(captured);
+            }
+            Err(error) => {
+                let (topic, error) = (&self.topic, in_one_line(&error));
+                tracing::warn!(topic, error, "deadlines wait for kafka");
+            }
+        }
     }
 }
 

@@ -86,9 +86,9 @@ impl<A: Aggregate> Owned<A> {
         due.map(|(partition, _)| *partition).collect()
     }
 
-    pub(super) fn begin_snapshots(&mut self, partition: i32, offset: i64) {
+    pub(super) fn begin_snapshots(&mut self, partition: i32, written: i64) {
         if let Some(state) = self.partitions.get_mut(&partition) {
-            state.begin_snapshots(offset);
+            state.begin_snapshots(written);
         }
     }
 

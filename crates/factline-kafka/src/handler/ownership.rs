@@ -16,13 +16,13 @@ use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientContext, Offset, Statistics, TopicPartitionList};
 use tokio_util::sync::CancellationToken;
 
-use super::native::{Membership, membership};
 use super::outgoing::Wire;
 use super::owned::Owned;
 use super::partition::Bounds;
 use super::takeover::{TakeOver, Taken};
-use super::{Report, log, meters};
+use super::{Report, meters};
 use crate::config::KafkaConfig;
+use crate::native::{Membership, membership};
 use crate::pulse::Pulse;
 
 /// The consumer's context: it answers rebalances.
@@ -37,14 +37,9 @@ pub(super) struct Ownership<A> {
     stop: CancellationToken,
     /// Beats when librdkafka has measured something, and the worker has polled it.
     pulse: Pulse,
-    /// Asks for ends, once it has to.
-    uncommitted: Mutex<Option<BaseConsumer<log::ToTheEnd>>>,
     /// When readiness was last told of a restore.
     told: Mutex<Instant>,
 }
-
-/// How long the worker's thread waits for a broker to say where a partition ends, for each of two questions.
-const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How long restored partitions wait for the group to say in which generation they are ours.
 const UNSETTLED: Duration = Duration::from_mins(1);
@@ -70,7 +65,6 @@ impl<A: Aggregate> Ownership<A> {
             component: component.to_owned(),
             stop: stop.clone(),
             pulse: pulse.clone(),
-            uncommitted: Mutex::new(None),
             told: Mutex::new(Instant::now()),
         }
     }
@@ -122,21 +116,6 @@ impl<A: Aggregate> Ownership<A> {
     pub(super) fn trouble(&self, reason: Option<String>) {
         self.owned().trouble = reason;
         self.tell();
-    }
-
-    /// The high watermark of a partition: the worker's own consumer would tell the last stable offset.
-    pub(super) fn end_of(&self, topic: &str, partition: i32) -> Result<i64, log::Error> {
-        let mut uncommitted = self
-            .uncommitted
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if uncommitted.is_none() {
-            *uncommitted = Some(log::uncommitted(&self.kafka)?);
-        }
-        let Some(reader) = &*uncommitted else {
-            return Ok(0);
-        };
-        log::end(reader, topic, partition, TIMEOUT)
     }
 
     /// This process's slot.

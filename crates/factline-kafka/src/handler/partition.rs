@@ -42,6 +42,8 @@ pub(super) struct Partition<A> {
     deadlines: BTreeSet<(Timestamp, Arc<str>)>,
     /// Partition sequence of the last event.
     sequence: u64,
+    /// Offset of the events topic behind the last event that the restore has read.
+    events_end: i64,
     /// The latest command time: times never run backwards within a partition.
     time: Timestamp,
     /// Offset of the next command to be handled.
@@ -104,6 +106,7 @@ impl<A: Aggregate> Partition<A> {
             bytes: 0,
             deadlines: BTreeSet::new(),
             sequence: cover.tail.sequence,
+            events_end: cover.tail.offset,
             time: cover.tail.time,
             next: 0,
             operations: Window::new(bounds.window),
@@ -113,7 +116,12 @@ impl<A: Aggregate> Partition<A> {
     }
 
     /// Takes in an event of the log, checking that it is the next one.
-    pub(super) fn replay(&mut self, envelope: &Envelope, event: &A::Event) -> Result<(), Corrupt> {
+    pub(super) fn replay(
+        &mut self,
+        offset: i64,
+        envelope: &Envelope,
+        event: &A::Event,
+    ) -> Result<(), Corrupt> {
         let sequence = envelope.partition_sequence.ok_or(Corrupt::Unnumbered {
             name: "ce_partitionsequence",
         })?;
@@ -126,6 +134,7 @@ impl<A: Aggregate> Partition<A> {
                 found: sequence,
             });
         }
+        self.events_end = offset + 1;
         let known = self.aggregates.remove_entry(envelope.subject.as_str());
         let (subject, stored) =
             known.unwrap_or_else(|| (envelope.subject.as_str().into(), Stored::unborn()));
@@ -234,10 +243,11 @@ impl<A: Aggregate> Partition<A> {
         self.snapshots.is_due(self.sequence)
     }
 
-    /// Begins to write them down. Every event of the partition lies before this offset; nothing is under way.
-    pub(super) fn begin_snapshots(&mut self, offset: i64) {
+    /// Begins to write them down, while no transaction is open. Every event that was written since the restore lies before
+    /// `written`.
+    pub(super) fn begin_snapshots(&mut self, written: i64) {
         self.snapshots.begin(Tail {
-            offset,
+            offset: written.max(self.events_end),
             sequence: self.sequence,
             time: self.time,
         });

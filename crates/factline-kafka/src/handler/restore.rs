@@ -251,7 +251,7 @@ fn replay<A: Aggregate>(
     let place = record.place();
     let replayed = catch_unwind(AssertUnwindSafe(|| {
         let read = runtime.block_on(decode::message::<A::Event>(&wire.registry, record));
-        read.map(|(envelope, event)| partition.replay(&envelope, &event))
+        read.map(|(envelope, event)| partition.replay(record.offset, &envelope, &event))
     }));
     match replayed {
         Ok(Ok(Ok(()))) => Ok(Ok(())),

@@ -1,17 +1,17 @@
 //! One transactional producer and the calls of one transaction, with librdkafka's errors sorted by what to do.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::ConsumerGroupMetadata;
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
-use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
-use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer};
+use rdkafka::message::{DeliveryResult, Header, Message as _, OwnedHeaders};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext};
 use rdkafka::{ClientConfig, ClientContext, TopicPartitionList};
 
-use super::native;
 use super::outgoing::Outgoing;
+use crate::producer::PolledProducer;
 
 /// What became of a step of a transaction that did not succeed.
 #[derive(Debug, thiserror::Error)]
@@ -46,22 +46,35 @@ const CALL: Duration = Duration::from_secs(5);
 /// hit a later transaction of the same producer epoch (transactions v1; KAFKA-17754): such a producer is retired.
 const SLOW: Duration = Duration::from_secs(3);
 
+/// How long after the end of a transaction the next one begins at the earliest. The broker answers before it has written the
+/// markers with which a transaction ends, and refuses the next one's first partition until then
+/// (`CONCURRENT_TRANSACTIONS`); librdkafka asks again after a fixed 20 ms. Nothing says when the markers are there.
+const REST: Duration = Duration::from_millis(1);
+
 /// A transactional producer.
 pub(super) struct Transactions {
-    producer: ThreadedProducer<Deliveries>,
+    producer: PolledProducer<Deliveries>,
     deliveries: Deliveries,
+    /// Name of the topic of events.
+    events: String,
     /// How long a transaction's calls are made again before its outcome is called unknown.
     patience: Duration,
+    /// When the last transaction ended.
+    ended: Option<Instant>,
     /// Set when a call was slow.
     retired: bool,
 }
 
 impl Transactions {
-    /// Makes the producer and aborts what its predecessor of the same `transactional.id` left open.
-    pub(super) fn begin_life(config: &ClientConfig, patience: Duration) -> KafkaResult<Self> {
-        let deliveries = Deliveries::default();
-        let producer: ThreadedProducer<Deliveries> =
-            config.create_with_context(deliveries.clone())?;
+    /// Makes the producer and aborts what its predecessor of the same `transactional.id` left open. It will write events
+    /// to the topic of that name, which has so many partitions.
+    pub(super) fn begin_life(
+        config: &ClientConfig,
+        (events, partitions): (&str, i32),
+        patience: Duration,
+    ) -> KafkaResult<Self> {
+        let deliveries = Deliveries::of(partitions);
+        let producer = PolledProducer::new(config, deliveries.clone())?;
         let deadline = Instant::now() + patience;
         loop {
             match producer.init_transactions(CALL) {
@@ -69,7 +82,9 @@ impl Transactions {
                     return Ok(Self {
                         producer,
                         deliveries,
+                        events: events.to_owned(),
                         patience,
+                        ended: None,
                         retired: false,
                     });
                 }
@@ -87,6 +102,12 @@ impl Transactions {
 
     pub(super) fn begin(&self) -> Result<(), Failure> {
         self.deliveries.forget();
+        if let Some(rest) = self
+            .ended
+            .and_then(|ended| REST.checked_sub(ended.elapsed()))
+        {
+            std::thread::sleep(rest);
+        }
         self.producer
             .begin_transaction()
             .map_err(|source| unknown("begin", source))
@@ -103,7 +124,8 @@ impl Transactions {
                 })
             },
         );
-        let mut message = BaseRecord::to(&record.topic)
+        let is_event = usize::from(record.topic == self.events);
+        let mut message = BaseRecord::with_opaque_to(&record.topic, is_event)
             .partition(record.partition)
             .key(&record.key)
             .payload(&record.value)
@@ -114,7 +136,7 @@ impl Transactions {
                 Ok(()) => return Ok(()),
                 Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), again)) => {
                     message = again;
-                    native::flush(&self.producer, Duration::from_millis(100));
+                    self.producer.flush_at_once(Duration::from_millis(100));
                 }
                 Err((KafkaError::MessageProduction(RDKafkaErrorCode::MessageSizeTooLarge), _)) => {
                     return Err(Failure::TooLarge);
@@ -124,9 +146,16 @@ impl Transactions {
         }
     }
 
+    /// An offset of the events topic behind every event that this producer has written to a partition, and before
+    /// every one that it will write; 0 if there is none. Not while a transaction is open.
+    pub(super) fn end_of_events(&self, partition: i32) -> i64 {
+        let end = self.deliveries.event_end(partition);
+        end.map_or(0, |end| end.load(Ordering::Acquire))
+    }
+
     /// Waits until every record is acknowledged: what a successor must see is in the log before the offsets are sent.
     pub(super) fn flush(&self) -> Result<(), Failure> {
-        let flushed = native::flush(&self.producer, self.patience);
+        let flushed = self.producer.flush_at_once(self.patience);
         if self.deliveries.too_large() {
             return Err(Failure::TooLarge);
         }
@@ -162,7 +191,7 @@ impl Transactions {
     /// Waits first for what is under way: an abort that overtakes the transaction's first records can make the
     /// producer unusable (librdkafka#4849).
     pub(super) fn abort(&mut self) -> Result<(), Failure> {
-        native::flush(&self.producer, CALL);
+        self.producer.flush_at_once(CALL);
         match self.call("abort", |producer| producer.abort_transaction(CALL)) {
             Err(Failure::Abort { what, source }) => Err(unknown(what, source)),
             Err(Failure::TooLarge) => Err(unknown("abort", KafkaError::Canceled)),
@@ -174,7 +203,7 @@ impl Transactions {
     fn call(
         &mut self,
         what: &'static str,
-        call: impl Fn(&ThreadedProducer<Deliveries>) -> KafkaResult<()>,
+        call: impl Fn(&BaseProducer<Deliveries>) -> KafkaResult<()>,
     ) -> Result<(), Failure> {
         let start = Instant::now();
         let result = loop {
@@ -193,6 +222,7 @@ impl Transactions {
             }
         };
         self.retired |= start.elapsed() > SLOW;
+        self.ended = Some(Instant::now());
         result
     }
 }
@@ -205,13 +235,22 @@ fn unknown(what: &'static str, source: KafkaError) -> Failure {
     Failure::Unknown { what, source }
 }
 
-/// Notes, from the producer's own thread, whether the broker found a record too large.
-#[derive(Clone, Default)]
+/// Notes, from the producer's own thread, where events were written and whether the broker found a record too large.
+#[derive(Clone)]
 struct Deliveries {
     too_large: Arc<AtomicBool>,
+    /// Of each partition, the offset behind the last event that was acknowledged.
+    event_ends: Arc<[AtomicI64]>,
 }
 
 impl Deliveries {
+    fn of(partitions: i32) -> Self {
+        Self {
+            too_large: Arc::default(),
+            event_ends: (0..partitions).map(|_| AtomicI64::new(0)).collect(),
+        }
+    }
+
     fn forget(&self) {
         self.too_large.store(false, Ordering::Release);
     }
@@ -219,18 +258,29 @@ impl Deliveries {
     fn too_large(&self) -> bool {
         self.too_large.load(Ordering::Acquire)
     }
+
+    fn event_end(&self, partition: i32) -> Option<&AtomicI64> {
+        self.event_ends.get(usize::try_from(partition).ok()?)
+    }
 }
 
 impl ClientContext for Deliveries {}
 
 impl ProducerContext for Deliveries {
-    type DeliveryOpaque = ();
+    /// 1 for an event.
+    type DeliveryOpaque = usize;
 
-    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
-        if let Err((KafkaError::MessageProduction(RDKafkaErrorCode::MessageSizeTooLarge), _)) =
-            result
-        {
-            self.too_large.store(true, Ordering::Release);
+    fn delivery(&self, result: &DeliveryResult<'_>, is_event: usize) {
+        match result {
+            Ok(message) if is_event == 1 => {
+                if let Some(end) = self.event_end(message.partition()) {
+                    end.fetch_max(message.offset() + 1, Ordering::Release);
+                }
+            }
+            Err((KafkaError::MessageProduction(RDKafkaErrorCode::MessageSizeTooLarge), _)) => {
+                self.too_large.store(true, Ordering::Release);
+            }
+            _ => {}
         }
     }
 }

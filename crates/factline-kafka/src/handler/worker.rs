@@ -18,7 +18,6 @@ use super::command::Fault;
 use super::idle::Idle;
 use super::log::is_passing;
 use super::meters::Meters;
-use super::native::membership;
 use super::outgoing::Wire;
 use super::ownership::Ownership;
 use super::transaction::{Failure, Transactions};
@@ -26,6 +25,8 @@ use super::waiting::Waiting;
 use crate::arrivals::Arrivals;
 use crate::in_one_line;
 use crate::member::Slot;
+use crate::native::membership;
+use crate::poll_gap::PollGap;
 use crate::record::Record;
 
 /// Bytes of commands that are gathered for one transaction before it is begun, beside their number.
@@ -79,6 +80,7 @@ pub(super) struct Kept {
     /// How often the place in the group was lost.
     pub(super) slot: Slot,
     pub(super) arrivals: Arrivals,
+    pub(super) poll_gap: PollGap,
 }
 
 /// Why a worker cannot go on. Its successor starts from what Kafka has committed.
@@ -110,6 +112,7 @@ impl<'l, A: Aggregate> Worker<'l, A> {
         consumer: BaseConsumer<Ownership<A>>,
         transactions: Transactions,
         wire: Arc<Wire>,
+        idle: Idle,
         max_batch: usize,
         kept: &'l mut Kept,
     ) -> Self {
@@ -121,7 +124,7 @@ impl<'l, A: Aggregate> Worker<'l, A> {
             kept,
             failures: 0,
             again: None,
-            idle: Idle::default(),
+            idle,
             given_up: 0,
             meters: Meters::new(),
             ripe: HashMap::new(),
@@ -132,7 +135,9 @@ impl<'l, A: Aggregate> Worker<'l, A> {
 
     /// One turn of the loop.
     pub(super) fn turn(&mut self) -> Result<(), Ended> {
+        self.kept.poll_gap.begins();
         self.gather()?; // rebalances happen in here, and nowhere else
+        self.kept.poll_gap.ends();
         self.consumer.context().finish_takeovers(&self.consumer);
         let aggregate = self.wire.contract.aggregate;
         self.meters
@@ -146,7 +151,7 @@ impl<'l, A: Aggregate> Worker<'l, A> {
         if let Some(missing) = self.kept.arrivals.missing(&self.consumer, followed) {
             return Err(Ended::Broken(missing.to_string()));
         }
-        self.ripe = self.idle.ripe(&self.consumer, topic); // deadlines that no command brings the time for
+        self.ripe = self.idle.ripe(&self.consumer); // deadlines that no command brings the time for
         let start = Instant::now();
         let mut batch = self.decide(None);
         self.write_down(&mut batch);
@@ -197,19 +202,11 @@ impl<'l, A: Aggregate> Worker<'l, A> {
         {
             return;
         }
-        let context = self.consumer.context();
-        let due = context.owned().snapshots_due();
-        for partition in due {
-            match context.end_of(self.wire.topics.events(), partition) {
-                // No transaction is under way, so everything that was written lies before the end of the log.
-                Ok(end) => context.owned().begin_snapshots(partition, end),
-                Err(error) => {
-                    let error = in_one_line(&error);
-                    tracing::debug!(partition, error, "snapshots wait for kafka");
-                }
-            }
+        let mut owned = self.consumer.context().owned();
+        for partition in owned.snapshots_due() {
+            owned.begin_snapshots(partition, self.transactions.end_of_events(partition));
         }
-        batch.with_snapshots(&self.wire, &context.owned());
+        batch.with_snapshots(&self.wire, &owned);
     }
 
     /// Writes a batch in one transaction. A crash between any two lines leaves nothing visible: whoever takes over
@@ -230,6 +227,8 @@ impl<'l, A: Aggregate> Worker<'l, A> {
             metrics::counter!("factline_transaction_flush_waits_total", "aggregate" => self.wire.contract.aggregate)
                 .increment(1);
         }
+        self.took("flush", flushing);
+        let offering = Instant::now();
         // Fetched now: metadata of an older generation would be refused, and of none would not be checked at all.
         let not_member = || Failure::Abort {
             what: "the worker is no member of its group",
@@ -248,10 +247,18 @@ impl<'l, A: Aggregate> Worker<'l, A> {
         if is(Mutant::StaleMetadata) {
             self.stale.get_or_insert(group);
         }
+        self.took("offsets", offering);
         stand_still(Point::Offered);
+        let committing = Instant::now();
         self.transactions.commit()?;
+        self.took("commit", committing);
         stand_still(Point::Committed);
         Ok(())
+    }
+
+    fn took(&self, step: &'static str, since: Instant) {
+        metrics::histogram!("factline_transaction_step_seconds", "aggregate" => self.wire.contract.aggregate, "step" => step)
+            .record(since.elapsed());
     }
 
     fn adopt(&mut self, batch: Batch<A>, start: Instant) {

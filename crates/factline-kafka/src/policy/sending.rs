@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use factline::{Contract, Emit, Envelope};
+use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{Header, OwnedHeaders};
-use rdkafka::producer::{DeliveryFuture, FutureProducer, FutureRecord, Producer as _};
+use rdkafka::message::OwnedHeaders;
 
+use crate::append::{self, Append, Appender, Pending, headers};
 use crate::config::KafkaConfig;
 use crate::frame;
 use crate::reaction::{Failure, Unavailable};
@@ -24,7 +25,7 @@ pub(super) struct Sender {
     kafka: KafkaConfig,
     policy: &'static str,
     registry: Registry,
-    producer: FutureProducer,
+    appender: Appender,
     targets: HashMap<&'static str, Target>,
 }
 
@@ -76,23 +77,13 @@ impl Command {
             .ok_or(NoCommand { record, aggregate })
             .map_err(|error| poison(fact, error))?;
         let datum = emit.encode(codec).map_err(|error| poison(fact, error))?;
-        let headers = envelope.to_headers();
-        let headers = headers.iter().fold(
-            OwnedHeaders::new_with_capacity(headers.len()),
-            |headers, (key, value)| {
-                headers.insert(Header {
-                    key,
-                    value: Some(value),
-                })
-            },
-        );
         Ok(Self {
             fact,
             aggregate,
             topic: target.topics.commands().to_owned(),
             partition: partition_of(emit.id().as_bytes(), contract.partitions),
             key: emit.id().to_owned(),
-            headers,
+            headers: headers(envelope.to_headers()),
             value: frame::write(id, &datum),
         })
     }
@@ -104,7 +95,7 @@ impl Sender {
             kafka: kafka.clone(),
             policy,
             registry: Registry::new(&kafka.registry_url),
-            producer: producer(kafka)?,
+            appender: Appender::new(client(kafka), ACKNOWLEDGED)?,
             targets: HashMap::new(),
         })
     }
@@ -130,24 +121,21 @@ impl Sender {
         // The broker judges what was sent together as one: alone, each is judged for itself.
         let too_large: Vec<&Command> = failed
             .iter()
-            .filter(|(_, error)| is_too_large(error))
+            .filter(|(_, failure)| failure.is_too_large())
             .map(|(command, _)| *command)
             .collect();
         if !too_large.is_empty() {
-            failed.retain(|(_, error)| !is_too_large(error));
+            failed.retain(|(_, failure)| !failure.is_too_large());
             for command in too_large {
                 failed.extend(self.try_send([command].into_iter()).await);
             }
         }
-        if let Some((_, error)) = self.producer.client().fatal_error() {
-            tracing::warn!(policy = self.policy, error, "producer is made anew");
-            self.producer = producer(&self.kafka).map_err(Unavailable::new)?;
+        if let Some((command, failure)) = failed.iter().find(|(_, failure)| failure.is_too_large())
+        {
+            return Err(poison(command.fact, failure.kafka().clone()));
         }
-        if let Some((command, error)) = failed.iter().find(|(_, error)| is_too_large(error)) {
-            return Err(poison(command.fact, error.clone()));
-        }
-        if let Some((_, error)) = failed.into_iter().next() {
-            return Err(Unavailable::new(error).into());
+        if let Some((_, failure)) = failed.into_iter().next() {
+            return Err(Unavailable::new(failure).into());
         }
         for command in commands {
             metrics::counter!("factline_policy_commands_total", "policy" => self.policy, "aggregate" => command.aggregate)
@@ -162,62 +150,50 @@ impl Sender {
     async fn try_send<'c>(
         &self,
         commands: impl Iterator<Item = &'c Command>,
-    ) -> Vec<(&'c Command, KafkaError)> {
+    ) -> Vec<(&'c Command, append::Failure)> {
         let (mut sent, mut failed) = (Vec::new(), Vec::new());
         for command in commands {
             match self.enqueue(command).await {
-                Ok(acknowledgement) => sent.push((command, acknowledgement)),
-                Err(error) => {
-                    failed.push((command, error));
+                Ok(pending) => sent.push((command, pending)),
+                Err(failure) => {
+                    failed.push((command, failure));
                     break;
                 }
             }
         }
-        for (command, acknowledgement) in sent {
-            match acknowledgement.await {
-                Ok(Ok(_)) => {}
-                Ok(Err((error, _))) => failed.push((command, error)),
-                Err(_) => failed.push((command, KafkaError::Canceled)),
+        for (command, pending) in sent {
+            if let Err(failure) = self.appender.acknowledged(pending).await {
+                failed.push((command, failure));
             }
         }
         failed
     }
 
-    async fn enqueue(&self, command: &Command) -> Result<DeliveryFuture, KafkaError> {
-        let mut record = FutureRecord::to(&command.topic)
-            .partition(command.partition)
-            .key(&command.key)
-            .payload(&command.value)
-            .headers(command.headers.clone());
+    async fn enqueue(&self, command: &Command) -> Result<Pending, append::Failure> {
         loop {
-            match self.producer.send_result(record) {
-                Ok(acknowledgement) => return Ok(acknowledgement),
-                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), again)) => {
-                    record = again;
+            let append = Append {
+                topic: &command.topic,
+                partition: command.partition,
+                key: command.key.as_bytes(),
+                headers: command.headers.clone(),
+                value: &command.value,
+            };
+            match self.appender.enqueue(append) {
+                Err(full)
+                    if full.kafka().rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull) =>
+                {
                     tokio::time::sleep(FULL).await;
                 }
-                Err((error, _)) => return Err(error),
+                other => return other,
             }
         }
     }
 }
 
-/// Acknowledged by all replicas, in order and without doubles within its life; never transactional, so that nobody's
-/// open transaction holds a handler back.
-fn producer(kafka: &KafkaConfig) -> Result<FutureProducer, KafkaError> {
-    kafka
-        .client_config()
-        .set("acks", "all")
-        .set("enable.idempotence", "true")
-        .set("message.timeout.ms", ACKNOWLEDGED.as_millis().to_string())
-        .set("compression.type", "lz4")
-        .set("linger.ms", "1")
-        .set("allow.auto.create.topics", "false")
-        .create()
-}
-
-fn is_too_large(error: &KafkaError) -> bool {
-    error.rdkafka_error_code() == Some(RDKafkaErrorCode::MessageSizeTooLarge)
+fn client(kafka: &KafkaConfig) -> ClientConfig {
+    let mut client = kafka.client_config();
+    client.set("compression.type", "lz4");
+    client
 }
 
 fn poison(fact: usize, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Failure {

@@ -1,18 +1,20 @@
 //! Which partitions are ours, and from where: the group says both.
 
-use std::time::{Duration, Instant};
+use std::collections::HashMap;
+use std::time::Duration;
 
-use rdkafka::consumer::Consumer as _;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::Error;
 use super::condition::Trouble;
 use super::host::{Host, RETRY};
-use crate::ends::ends_of;
-use crate::identity;
+use crate::config::KafkaConfig;
+use crate::ends::{self, Extent, extents};
 use crate::in_one_line;
 use crate::member::{self, Change, Key};
+use crate::takeovers::TakeOvers;
 
 /// How long a broker may take to answer.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -21,22 +23,14 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Debug, thiserror::Error)]
 enum NotYet {
     #[error(transparent)]
-    Identity(#[from] identity::Error),
+    Partitions(#[from] ends::Unknown),
     #[error("cannot read the group's offsets")]
     Offsets(#[source] KafkaError),
-    #[error("cannot read the ends of {topic}/{partition}")]
-    Ends {
-        topic: String,
-        partition: i32,
-        source: KafkaError,
-    },
-    #[error("cannot begin to fetch")]
-    Assign(#[source] KafkaError),
 }
 
 /// Why a partition cannot be followed from where the group is.
 #[derive(Debug, thiserror::Error)]
-enum Lost {
+pub(super) enum Lost {
     #[error("its group has no committed offset there; the job `provision` commits first ones")]
     NoOffset,
     #[error("log begins at offset {begins}, but record {next} was not read yet")]
@@ -45,11 +39,14 @@ enum Lost {
     Truncated { ends: i64, next: i64 },
 }
 
-/// Partitions that were assigned and not begun with: librdkafka waits for an answer.
-pub(super) struct Unanswered {
-    keys: Vec<Key>,
-    next_try: Instant,
-    wait: Duration,
+/// Where to begin with a partition, if it can be.
+pub(super) type Beginning = Result<Start, Lost>;
+
+/// Where a partition begins, and which topic of events its aggregate has.
+#[derive(Debug)]
+pub(super) struct Start {
+    next: i64,
+    identity: String,
 }
 
 impl Host {
@@ -61,16 +58,22 @@ impl Host {
                     self.release(&keys);
                     self.log("partitions were given back", &keys);
                 }
-                Change::Assigned(keys) => {
-                    self.unanswered = Some(Unanswered {
-                        keys,
-                        next_try: Instant::now(),
-                        wait: RETRY.0,
-                    });
-                }
+                Change::Assigned(keys) => self.take_over(keys),
             }
         }
         self.begin();
+    }
+
+    fn take_over(&mut self, keys: Vec<Key>) {
+        self.joined = true;
+        if keys.is_empty() {
+            return;
+        }
+        let (kafka, group) = (self.kafka.clone(), self.reaction.group.clone());
+        let events = self.kafka.topics(self.reaction.source).events().to_owned();
+        self.takeovers.begin(keys, move |keys| {
+            look_up(kafka.clone(), group.clone(), events.clone(), keys)
+        });
     }
 
     pub(super) fn release(&mut self, keys: &[Key]) {
@@ -80,6 +83,7 @@ impl Host {
             self.meters.released(key);
             self.arrivals.released(key);
         }
+        self.takeovers.release(keys);
         self.pending
             .retain(|record| !keys.iter().any(|key| record.is_of(key)));
         self.meters.stopped(self.places.stopped());
@@ -102,54 +106,53 @@ impl Host {
         }
         self.release(&self.places.keys());
         self.pending.clear();
-        self.unanswered = None;
+        self.takeovers = TakeOvers::default();
+        self.joined = false;
         // Of the old one's troubles.
         self.condition.set(Trouble::Committing, None);
         self.paused = false;
-        let fresh = self.join()?;
-        member::leave(std::mem::replace(&mut self.consumer, fresh));
+        self.consumer = self.join()?;
         Ok(())
     }
 
-    /// Begins with what was assigned, or tries to, if it is time to.
+    /// Begins with those partitions of which it is known where they begin.
     fn begin(&mut self) {
-        let Some(mut unanswered) = self.unanswered.take() else {
-            return;
-        };
-        if Instant::now() < unanswered.next_try {
-            self.unanswered = Some(unanswered);
-            return;
+        for reason in self.takeovers.take_failures() {
+            let name = &self.reaction.name;
+            tracing::warn!(reaction = name, reason, "cannot begin with partitions yet");
+            self.meters.retried();
+            self.condition.set(Trouble::Beginning, Some(reason));
         }
-        match self.try_begin(&unanswered.keys) {
-            Ok(()) => {
+        let begun = self
+            .takeovers
+            .take(&self.consumer)
+            .map_err(|unsettled| in_one_line(&unsettled));
+        match begun.and_then(|found| self.begin_with(found).map_err(|error| in_one_line(&error))) {
+            Ok(()) if self.joined && self.takeovers.is_empty() => {
                 self.condition.set(Trouble::Beginning, None);
                 self.condition.set(Trouble::Joining, None);
-                self.log("partitions were taken over", &unanswered.keys);
             }
-            Err(error) => {
-                let (name, reason) = (&self.reaction.name, in_one_line(&error));
-                tracing::warn!(reaction = name, reason, "cannot begin with partitions yet");
-                self.meters.retried();
-                self.condition.set(Trouble::Beginning, Some(reason));
-                unanswered.next_try = Instant::now() + unanswered.wait;
-                unanswered.wait = (unanswered.wait * 2).min(RETRY.1);
-                self.unanswered = Some(unanswered);
-            }
+            Ok(()) => {}
+            Err(reason) => self.broken = Some(reason),
         }
     }
 
-    fn try_begin(&mut self, keys: &[Key]) -> Result<(), NotYet> {
+    fn begin_with(&mut self, found: Vec<(Key, Beginning)>) -> Result<(), KafkaError> {
+        if found.is_empty() {
+            return Ok(());
+        }
         let (mut starts, mut lost) = (Vec::new(), Vec::new());
-        if !keys.is_empty() {
-            self.facts.identify(&self.kafka)?;
-            for (key, committed) in self.committed(keys)? {
-                match self.check(&key, committed)? {
-                    Ok(next) => starts.push((key, next)),
-                    Err(why) => lost.push((key, why)),
+        for (key, beginning) in found {
+            match beginning {
+                Ok(Start { next, identity }) => {
+                    self.facts.identify(identity);
+                    starts.push((key, next));
                 }
+                Err(why) => lost.push((key, why)),
             }
         }
-        member::assign(&self.consumer, &starts).map_err(NotYet::Assign)?;
+        member::assign(&self.consumer, &starts)?;
+        let keys: Vec<Key> = starts.iter().map(|(key, _)| key.clone()).collect();
         for (key, next) in starts {
             self.places.insert(key, Some(next));
         }
@@ -160,51 +163,80 @@ impl Host {
         if self.paused {
             self.pause();
         }
+        self.log("partitions were taken over", &keys);
         Ok(())
-    }
-
-    /// Where the group has come to.
-    fn committed(&self, keys: &[Key]) -> Result<Vec<(Key, Option<i64>)>, NotYet> {
-        let mut asked = TopicPartitionList::new();
-        for (topic, partition) in keys {
-            asked.add_partition(topic, *partition);
-        }
-        let committed = self.consumer.committed_offsets(asked, TIMEOUT);
-        let mut places = Vec::new();
-        for place in committed.map_err(NotYet::Offsets)?.elements() {
-            place.error().map_err(NotYet::Offsets)?;
-            let offset = match place.offset() {
-                Offset::Offset(offset) => Some(offset),
-                _ => None,
-            };
-            places.push(((place.topic().to_owned(), place.partition()), offset));
-        }
-        Ok(places)
-    }
-
-    /// Whether the log still holds what comes next.
-    fn check(&self, key: &Key, committed: Option<i64>) -> Result<Result<i64, Lost>, NotYet> {
-        let Some(next) = committed else {
-            return Ok(Err(Lost::NoOffset));
-        };
-        let (topic, partition) = (key.0.clone(), key.1);
-        let (begins, ends) =
-            ends_of(&self.consumer, &topic, partition, TIMEOUT).map_err(|source| NotYet::Ends {
-                topic,
-                partition,
-                source,
-            })?;
-        Ok(if next < begins {
-            Err(Lost::Deleted { begins, next })
-        } else if next > ends {
-            Err(Lost::Truncated { ends, next })
-        } else {
-            Ok(next)
-        })
     }
 
     fn log(&self, message: &'static str, keys: &[Key]) {
         let partitions = member::listed(keys);
         tracing::info!(reaction = self.reaction.name, partitions, "{message}");
+    }
+}
+
+/// Where the group has come to in each partition, if the log still holds what comes next.
+async fn look_up(
+    kafka: KafkaConfig,
+    group: String,
+    events: String,
+    keys: Vec<Key>,
+) -> Result<Vec<(Key, Beginning)>, NotYet> {
+    let (asking, asked) = (kafka.clone(), keys.clone());
+    let committed = tokio::task::spawn_blocking(move || committed(&asking, &group, &asked));
+    let committed = committed
+        .await
+        .map_err(|_| NotYet::Offsets(KafkaError::Canceled))??;
+    let mut partitions = keys.clone();
+    // An outcome leads to a position of the events, too.
+    let any_event = (events, 0);
+    if !partitions.contains(&any_event) {
+        partitions.push(any_event.clone());
+    }
+    let extents = extents(&kafka, partitions, TIMEOUT).await?;
+    let identity = extents
+        .get(&any_event)
+        .map(|extent| extent.identity.clone());
+    let identity = identity.unwrap_or_default();
+    let found = keys.into_iter().filter_map(|key| {
+        let beginning = check(extents.get(&key)?, committed.get(&key).copied());
+        let identity = identity.clone();
+        Some((key, beginning.map(|next| Start { next, identity })))
+    });
+    Ok(found.collect())
+}
+
+/// Where the group has come to; nothing of partitions in which it has not been.
+fn committed(kafka: &KafkaConfig, group: &str, keys: &[Key]) -> Result<HashMap<Key, i64>, NotYet> {
+    // Only a client of the group may ask; this one does not join it.
+    let client: BaseConsumer = kafka
+        .client_config()
+        .set("group.id", group)
+        .set("isolation.level", "read_committed")
+        .create()
+        .map_err(NotYet::Offsets)?;
+    let mut asked = TopicPartitionList::new();
+    for (topic, partition) in keys {
+        asked.add_partition(topic, *partition);
+    }
+    let answered = client.committed_offsets(asked, TIMEOUT);
+    let mut committed = HashMap::new();
+    for place in answered.map_err(NotYet::Offsets)?.elements() {
+        place.error().map_err(NotYet::Offsets)?;
+        if let Offset::Offset(offset) = place.offset() {
+            committed.insert((place.topic().to_owned(), place.partition()), offset);
+        }
+    }
+    Ok(committed)
+}
+
+/// Whether the log still holds what comes next.
+fn check(extent: &Extent, committed: Option<i64>) -> Result<i64, Lost> {
+    let next = committed.ok_or(Lost::NoOffset)?;
+    let Extent { begins, ends, .. } = *extent;
+    if next < begins {
+        Err(Lost::Deleted { begins, next })
+    } else if next > ends {
+        Err(Lost::Truncated { ends, next })
+    } else {
+        Ok(next)
     }
 }

@@ -7,7 +7,7 @@ use crate::config::KafkaConfig;
 use crate::record::Record;
 use crate::registry::Registry;
 use crate::topics::Topics;
-use crate::{decode, frame, identity};
+use crate::{decode, frame};
 
 /// Points of a position at most, so that a header does not grow with the length of a workflow. The oldest go first;
 /// the fact's own always stays.
@@ -29,10 +29,9 @@ impl Reader {
         }
     }
 
-    /// Looks up which events topic it is. Blocks for up to ten seconds.
-    pub(super) fn identify(&mut self, kafka: &KafkaConfig) -> Result<(), identity::Error> {
-        self.identity = identity::topic_identity(kafka, self.topics.events())?;
-        Ok(())
+    /// Which topic of events it is, see [`crate::identity`].
+    pub(super) fn identify(&mut self, identity: String) {
+        self.identity = identity;
     }
 
     /// The fact; none if it is the outcome of a command that no process has sent, or none that ends it.

@@ -12,7 +12,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 use tokio_util::sync::CancellationToken;
 
-use super::assignment::Unanswered;
+use super::assignment::Beginning;
 use super::batch::Batch;
 use super::condition::{Condition, Trouble};
 use super::fact::Reader;
@@ -23,8 +23,10 @@ use crate::arrivals::Arrivals;
 use crate::config::KafkaConfig;
 use crate::in_one_line;
 use crate::member::{self, Events, Key, Slot};
+use crate::poll_gap::PollGap;
 use crate::pulse::Pulse;
 use crate::record::Record;
+use crate::takeovers::TakeOvers;
 
 /// Records of a batch at most.
 const BATCH_RECORDS: usize = 500;
@@ -50,9 +52,12 @@ pub(super) struct Host {
     pub(super) meters: Meters,
     pub(super) stop: CancellationToken,
     pulse: Pulse,
+    poll_gap: PollGap,
     /// Records that were polled and not looked at, in the order of each partition.
     pub(super) pending: VecDeque<Record>,
-    pub(super) unanswered: Option<Unanswered>,
+    pub(super) takeovers: TakeOvers<Beginning>,
+    /// Whether the group has said which partitions are ours.
+    pub(super) joined: bool,
     /// Whether librdkafka is told to deliver nothing, so that polling only serves the group.
     pub(super) paused: bool,
     pub(super) arrivals: Arrivals,
@@ -78,9 +83,11 @@ impl Host {
             facts: Reader::new(&kafka, topics),
             condition: Condition::new(report, Trouble::Joining),
             meters: Meters::new(&reaction.name),
+            poll_gap: PollGap::new(&reaction.name),
             places: Places::default(),
             pending: VecDeque::new(),
-            unanswered: None,
+            takeovers: TakeOvers::default(),
+            joined: false,
             paused: false,
             arrivals,
             broken: None,
@@ -132,12 +139,17 @@ impl Host {
             self.look();
         }
         self.condition.ended();
-        member::leave(self.consumer);
         Ok(())
     }
 
     /// Takes what has arrived, up to a limit; waits if there is nothing.
     fn poll(&mut self, wait: Duration) {
+        self.poll_gap.begins();
+        self.poll_records(wait);
+        self.poll_gap.ends();
+    }
+
+    fn poll_records(&mut self, wait: Duration) {
         let mut wait = if self.pending.is_empty() {
             wait
         } else {
@@ -303,11 +315,8 @@ impl Host {
         }
     }
 
-    /// Looks whether what is there arrives. While an assignment is unanswered, nothing does.
+    /// Looks whether what is there arrives.
     fn look(&mut self) {
-        if self.unanswered.is_some() {
-            return self.arrivals.anew();
-        }
         let followed = || self.places.followed(&self.pending);
         if let Some(missing) = self.arrivals.missing(&self.consumer, followed) {
             self.broken = Some(missing.to_string());

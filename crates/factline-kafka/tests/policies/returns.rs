@@ -105,7 +105,7 @@ async fn a_partition_that_left_while_all_was_paused_is_fetched_when_it_comes_bac
         hosts[0].has.len() < all && hosts[0].has.len() + hosts[1].has.len() == all
     });
     host.pause(false);
-    member::leave(other.consumer);
+    drop(other.consumer);
     until("one has all again", &mut [&mut host], |hosts| {
         hosts[0].has.len() == all
     });
@@ -113,7 +113,7 @@ async fn a_partition_that_left_while_all_was_paused_is_fetched_when_it_comes_bac
         hosts[0].heard.len() == all
     });
 
-    member::leave(host.consumer);
+    drop(host.consumer);
     for handler in handlers {
         handler.stop().await;
     }
@@ -151,7 +151,7 @@ async fn what_is_there_and_does_not_arrive_is_told() {
         assert_eq!(look(hosts[0]), None, "all has arrived");
         begin.elapsed() > Duration::from_secs(40)
     });
-    member::leave(host.consumer);
+    drop(host.consumer);
     for handler in handlers {
         handler.stop().await;
     }

@@ -3,43 +3,47 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use factline_kafka::ends::ends_of;
-use factline_kafka::identity::{self, topic_identity};
+use factline_kafka::KafkaConfig;
+use factline_kafka::ends::{self, Extent, extents};
+use factline_kafka::member::{self, Change, Key};
+use factline_kafka::takeovers::{TakeOvers, Unsettled};
 use rdkafka::consumer::Consumer as _;
 use rdkafka::error::KafkaError;
+use sqlx::PgPool;
 
-use super::{Error, Host, RETRY};
-use crate::checkpoint::{self, Checkpoint, Cursor};
+use super::{Error, Follower, Host, RETRY};
+use crate::checkpoint::{self, Checkpoint, Cursor, Owner};
 use crate::condition::Trouble;
 use crate::partition::{Contents, Partitions, Stop};
-use factline_kafka::member::{self, Change, Key};
 
 /// How long a broker may take to say where a log begins and ends.
 const ENDS: Duration = Duration::from_secs(5);
 
-/// Why partitions cannot be begun for now.
+/// Why it is not known where partitions begin.
 #[derive(Debug, thiserror::Error)]
 enum Unavailable {
     #[error(transparent)]
-    Identity(#[from] identity::Error),
-    #[error("cannot read the ends of {topic}/{partition}")]
-    Ends {
-        topic: String,
-        partition: i32,
-        source: KafkaError,
-    },
+    Partitions(#[from] ends::Unknown),
     #[error("cannot read checkpoints")]
     Checkpoints(#[from] sqlx::Error),
+}
+
+/// Why partitions are not fetched though it is known where they begin: the host needs another client.
+#[derive(Debug, thiserror::Error)]
+enum NotFetched {
+    #[error(transparent)]
+    Unsettled(#[from] Unsettled),
     #[error("cannot begin to fetch")]
     Assign(#[from] KafkaError),
 }
 
 impl Host {
-    /// Acts on the rebalances that `poll` has announced.
-    pub(super) async fn take_changes(&mut self) {
+    /// Acts on the rebalances that `poll` has announced, and begins with partitions that were taken over.
+    pub(super) async fn take_changes(&mut self) -> Result<(), Error> {
         for change in self.consumer.context().take_changes() {
             match change {
                 Change::Revoked(keys) => {
+                    self.takeovers.release(&keys);
                     for key in &keys {
                         self.release(key);
                         self.meters.released(key);
@@ -47,19 +51,44 @@ impl Host {
                     self.log("partitions were given back", &keys);
                 }
                 Change::Assigned(keys) => {
-                    self.begin(&keys).await;
-                    self.condition.set(Trouble::Joining, None);
+                    self.joined = true;
                     if !keys.is_empty() {
                         self.condition.set(Trouble::Topics, None);
                     }
-                    self.log("partitions were taken over", &keys);
+                    self.take_over(keys);
                 }
             }
         }
+        for reason in self.takeovers.take_failures() {
+            let view = &self.follower.owner.view;
+            tracing::warn!(view, reason, "cannot begin with partitions yet");
+            self.meters.retried();
+            self.condition.set(Trouble::Beginning, Some(reason));
+        }
+        match self.begin() {
+            Ok(()) if self.joined && self.takeovers.is_empty() => {
+                self.condition.set(Trouble::Beginning, None);
+                self.condition.set(Trouble::Joining, None);
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+            Err(error) => self.rejoin(&error).await,
+        }
+    }
+
+    fn take_over(&mut self, keys: Vec<Key>) {
+        if keys.is_empty() {
+            return;
+        }
+        let (follower, kafka, pool) =
+            (self.follower.clone(), self.kafka.clone(), self.pool.clone());
+        self.takeovers.begin(keys, move |keys| {
+            look_up(follower.clone(), kafka.clone(), pool.clone(), keys)
+        });
     }
 
     /// Starts from the checkpoints again, after another instance has moved one: what was under way is not ours.
-    pub(super) async fn fall_back(&mut self) {
+    pub(super) fn fall_back(&mut self) {
         self.meters.fenced();
         let keys: Vec<Key> = self.partitions.iter().map(|(key, _)| key).collect();
         self.log("checkpoints were moved by another instance", &keys);
@@ -69,7 +98,7 @@ impl Host {
         for key in &keys {
             self.release(key);
         }
-        self.begin(&keys).await;
+        self.take_over(keys);
     }
 
     /// Makes a new consumer, after the old one has failed for good, a start offset was none, or records do not arrive.
@@ -92,9 +121,10 @@ impl Host {
         {
             self.condition.released(&key);
         }
+        self.takeovers = TakeOvers::default();
+        self.joined = false;
         self.arrivals.anew();
-        let fresh = self.follower.join(&self.kafka, &self.pulse)?;
-        member::leave(std::mem::replace(&mut self.consumer, fresh));
+        self.consumer = self.follower.join(&self.kafka, &self.pulse)?;
         Ok(())
     }
 
@@ -104,31 +134,15 @@ impl Host {
         self.arrivals.released(key);
     }
 
-    /// Begins with partitions at their checkpoints, trying for as long as it takes.
-    async fn begin(&mut self, keys: &[Key]) {
-        let mut wait = RETRY.0;
-        loop {
-            match self.try_begin(keys).await {
-                Ok(()) => return self.condition.set(Trouble::Writing, None),
-                Err(error) => {
-                    if !self.wait_out(&error, &mut wait).await {
-                        // librdkafka waits for an answer before it lets go.
-                        if let Err(error) = member::assign(&self.consumer, &[]) {
-                            tracing::warn!(%error, "cannot decline partitions");
-                        }
-                        return;
-                    }
-                }
-            }
+    /// Begins with those partitions whose checkpoints are known.
+    fn begin(&mut self) -> Result<(), NotFetched> {
+        let found = self.takeovers.take(&self.consumer)?;
+        if found.is_empty() {
+            return Ok(());
         }
-    }
-
-    async fn try_begin(&mut self, keys: &[Key]) -> Result<(), Unavailable> {
-        let checkpoints = self.checkpoints(keys).await?;
         let (mut starts, mut stops) = (Vec::new(), Vec::new());
         let mut begun = Partitions::default();
-        for found in checkpoints {
-            let key = (found.checkpoint.topic.clone(), found.checkpoint.partition);
+        for (key, found) in found {
             let cursor = found.checkpoint.cursor.clone();
             let stop = found.stop();
             if stop.is_none() {
@@ -143,56 +157,9 @@ impl Host {
         for (key, stop) in stops {
             self.stop(&key, &stop);
         }
+        let keys: Vec<Key> = starts.into_iter().map(|(key, _)| key).collect();
+        self.log("partitions were taken over", &keys);
         Ok(())
-    }
-
-    /// The checkpoints of partitions, beside what the brokers say of them. The first ones are written here.
-    async fn checkpoints(&mut self, keys: &[Key]) -> Result<Vec<Found>, Unavailable> {
-        let owner = &self.follower.owner;
-        let mut identities: HashMap<&str, String> = HashMap::new();
-        let mut connection = self.pool.acquire().await?;
-        let mut known = index(checkpoint::load(&mut connection, owner).await?);
-        let mut all = Vec::new();
-        for key @ (topic, partition) in keys {
-            self.pulse.beat();
-            let Some(contents) = self.contents(topic) else {
-                continue;
-            };
-            let identity = match identities.get(topic.as_str()) {
-                Some(identity) => identity.clone(),
-                None => topic_identity(&self.kafka, topic)?,
-            };
-            identities.insert(topic, identity.clone());
-            let (begins, ends) =
-                ends_of(&self.consumer, topic, *partition, ENDS).map_err(|source| {
-                    Unavailable::Ends {
-                        topic: topic.clone(),
-                        partition: *partition,
-                        source,
-                    }
-                })?;
-            let checkpoint = if let Some(checkpoint) = known.remove(key) {
-                checkpoint
-            } else {
-                let first = first(key, &identity, contents, begins);
-                checkpoint::begin(&mut connection, owner, &first).await?;
-                first
-            };
-            all.push(Found {
-                contents,
-                checkpoint,
-                identity,
-                begins,
-                ends,
-            });
-        }
-        Ok(all)
-    }
-
-    fn contents(&self, topic: &str) -> Option<Contents> {
-        let known = |(name, _): &&(String, Contents)| name == topic;
-        let (_, contents) = self.follower.topics.iter().find(known)?;
-        Some(*contents)
     }
 
     fn log(&self, message: &'static str, keys: &[Key]) {
@@ -201,28 +168,60 @@ impl Host {
     }
 }
 
+/// The checkpoints of partitions, beside what the brokers say of them. The first ones are written here.
+async fn look_up(
+    follower: Follower,
+    kafka: KafkaConfig,
+    pool: PgPool,
+    keys: Vec<Key>,
+) -> Result<Vec<(Key, Found)>, Unavailable> {
+    let owner: &Owner = &follower.owner;
+    let mut extents = extents(&kafka, keys.clone(), ENDS).await?;
+    let mut connection = pool.acquire().await?;
+    let mut known = index(checkpoint::load(&mut connection, owner).await?);
+    let mut all = Vec::new();
+    for key in keys {
+        let contents = follower.topics.iter().find(|(name, _)| *name == key.0);
+        let (Some((_, contents)), Some(extent)) = (contents, extents.remove(&key)) else {
+            continue;
+        };
+        let checkpoint = if let Some(checkpoint) = known.remove(&key) {
+            checkpoint
+        } else {
+            let first = first(&key, &extent, *contents);
+            checkpoint::begin(&mut connection, owner, &first).await?;
+            first
+        };
+        let found = Found {
+            contents: *contents,
+            checkpoint,
+            extent,
+        };
+        all.push((key, found));
+    }
+    Ok(all)
+}
+
 /// A partition as the database and as the brokers know it.
-struct Found {
+#[derive(Debug)]
+pub(super) struct Found {
     contents: Contents,
     checkpoint: Checkpoint,
-    identity: String,
-    begins: i64,
-    ends: i64,
+    extent: Extent,
 }
 
 impl Found {
     /// Why it cannot be followed from the checkpoint on, if so.
     fn stop(&self) -> Option<Stop> {
         let next = self.checkpoint.cursor.next_offset;
-        if self.checkpoint.topic_identity != self.identity {
+        let Extent { begins, ends, .. } = self.extent;
+        if self.checkpoint.topic_identity != self.extent.identity {
             let expected = self.checkpoint.topic_identity.clone();
-            let found = self.identity.clone();
+            let found = self.extent.identity.clone();
             Some(Stop::Recreated { expected, found })
-        } else if next < self.begins {
-            let begins = self.begins;
+        } else if next < begins {
             Some(Stop::Deleted { begins, next })
-        } else if next > self.ends {
-            let ends = self.ends;
+        } else if next > ends {
             Some(Stop::Truncated { ends, next })
         } else {
             None
@@ -231,15 +230,15 @@ impl Found {
 }
 
 /// Where a partition without a checkpoint begins: facts with the first one ever, all else with the oldest there is.
-fn first(key: &Key, identity: &str, contents: Contents, begins: i64) -> Checkpoint {
+fn first(key: &Key, extent: &Extent, contents: Contents) -> Checkpoint {
     let next_offset = match contents {
         Contents::Events => 0,
-        Contents::Records => begins,
+        Contents::Records => extent.begins,
     };
     Checkpoint {
         topic: key.0.clone(),
         partition: key.1,
-        topic_identity: identity.to_owned(),
+        topic_identity: extent.identity.clone(),
         cursor: Cursor {
             next_offset,
             sequence: 0,

@@ -1,4 +1,5 @@
-//! Appending commands: acknowledged by all in-sync replicas, or an honest word about what may have become of them.
+//! Appending records outside of any transaction: acknowledged by all in-sync replicas, or an honest answer about what may
+//! have become of them. Commands come into the log this way only: from the edge, policies, applications and the tool.
 //!
 //! The producer is idempotent, so a retry within it writes nothing twice. It is never transactional: an open
 //! transaction would hold back everybody's commands behind it.
@@ -6,27 +7,26 @@
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use factline_kafka::KafkaConfig;
-use rdkafka::ClientContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Header, Message as _, OwnedHeaders};
-use rdkafka::producer::{
-    BaseRecord, DeliveryResult, Producer as _, ProducerContext, ThreadedProducer,
-};
+use rdkafka::producer::{BaseRecord, DeliveryResult, Producer as _, ProducerContext};
+use rdkafka::{ClientConfig, ClientContext};
 use rdkafka_sys::{rd_kafka_message_status, rd_kafka_msg_status_t};
 use tokio::sync::oneshot;
 
+use crate::producer::PolledProducer;
+
 /// A record to append.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub struct Append<'a> {
     /// Topic, with its prefix.
     pub topic: &'a str,
     /// Partition of the key.
     pub partition: i32,
     /// The key.
-    pub key: &'a str,
-    /// Headers in their order.
-    pub headers: &'a [(&'static str, String)],
+    pub key: &'a [u8],
+    /// Headers in their order, see [`headers`].
+    pub headers: OwnedHeaders,
     /// The framed value.
     pub value: &'a [u8],
 }
@@ -51,34 +51,53 @@ pub enum Failure {
     Unknown(#[source] KafkaError),
 }
 
+impl Failure {
+    /// What librdkafka says.
+    pub fn kafka(&self) -> &KafkaError {
+        let (Self::NotAppended(error) | Self::Unknown(error)) = self;
+        error
+    }
+
+    /// Whether the record is larger than the client or the broker takes.
+    pub fn is_too_large(&self) -> bool {
+        self.kafka().rdkafka_error_code() == Some(RDKafkaErrorCode::MessageSizeTooLarge)
+    }
+}
+
 type Acknowledged = Result<Place, Failure>;
 
 /// Appends records. Cheap to share behind an `Arc`.
 pub struct Appender {
-    config: rdkafka::ClientConfig,
+    config: ClientConfig,
     timeout: Duration,
-    producer: RwLock<Arc<ThreadedProducer<Acknowledgements>>>,
+    producer: RwLock<Arc<Producer>>,
+}
+
+type Producer = PolledProducer<Acknowledgements>;
+
+/// A record that was handed to the producer.
+pub struct Pending {
+    producer: Arc<Producer>,
+    acknowledged: oneshot::Receiver<Acknowledged>,
 }
 
 /// How long after the producer's own time limit an append is given up in any case.
 const GRACE: Duration = Duration::from_secs(1);
 
 impl Appender {
-    /// A producer whose appends end within `timeout`. It connects by itself, now or later.
-    pub fn new(kafka: &KafkaConfig, timeout: Duration) -> Result<Self, KafkaError> {
-        let mut config = kafka.client_config();
-        config
-            .set("client.id", "command-api")
+    /// A producer whose appends end within `timeout`. It connects by itself, now or later. `client` may name further
+    /// properties; what the guarantee needs is set here.
+    pub fn new(mut client: ClientConfig, timeout: Duration) -> Result<Self, KafkaError> {
+        client
             .set("enable.idempotence", "true")
             .set("acks", "all")
             .set("message.timeout.ms", timeout.as_millis().to_string())
-            // Long enough for the requests of one moment to share a batch, too short to be noticed.
-            .set("linger.ms", "1")
-            .set("queue.buffering.max.kbytes", "65536")
+            // A record that comes alone is sent at once; under load others gather while a request is under way.
+            .set("linger.ms", "0")
             .set("allow.auto.create.topics", "false");
-        let producer = RwLock::new(Arc::new(create(&config)?));
+        let producer = RwLock::new(Arc::new(create(&client)?));
         Ok(Self {
-            config,
+            config: client,
             timeout,
             producer,
         })
@@ -86,26 +105,47 @@ impl Appender {
 
     /// Appends one record and waits for its acknowledgement, at most a second longer than the time-out.
     pub async fn append(&self, append: Append<'_>) -> Acknowledged {
-        let (sender, receiver) = oneshot::channel();
+        let pending = self.enqueue(append)?;
+        self.acknowledged(pending).await
+    }
+
+    /// Hands a record to the producer. Records of one partition are written in the order of these calls.
+    ///
+    /// # Errors
+    /// [`Failure::NotAppended`], with [`RDKafkaErrorCode::QueueFull`] while the producer holds all that it may.
+    pub fn enqueue(&self, append: Append<'_>) -> Result<Pending, Failure> {
+        let (sender, acknowledged) = oneshot::channel();
         let producer = self.producer();
-        let record: BaseRecord<'_, str, [u8], _> =
+        let record: BaseRecord<'_, [u8], [u8], _> =
             BaseRecord::with_opaque_to(append.topic, Box::new(sender))
                 .partition(append.partition)
                 .key(append.key)
-                .headers(headers(append.headers))
+                .headers(append.headers)
                 .payload(append.value);
-        let acknowledged = match producer.send(record) {
-            Err((error, _)) => Err(Failure::NotAppended(error)),
-            Ok(()) => match tokio::time::timeout(self.timeout + GRACE, receiver).await {
-                Ok(Ok(acknowledged)) => acknowledged,
-                Ok(Err(_)) => Err(Failure::Unknown(KafkaError::Canceled)),
-                Err(_) => Err(Failure::Unknown(KafkaError::MessageProduction(
-                    RDKafkaErrorCode::OperationTimedOut,
-                ))),
-            },
+        match producer.send(record) {
+            Ok(()) => Ok(Pending {
+                producer,
+                acknowledged,
+            }),
+            Err((error, _)) => {
+                self.replace_if_broken(producer);
+                Err(Failure::NotAppended(error))
+            }
+        }
+    }
+
+    /// Waits for the acknowledgement of a record, at most a second longer than the time-out.
+    pub async fn acknowledged(&self, pending: Pending) -> Acknowledged {
+        let waited = tokio::time::timeout(self.timeout + GRACE, pending.acknowledged).await;
+        let acknowledged = match waited {
+            Ok(Ok(acknowledged)) => acknowledged,
+            Ok(Err(_)) => Err(Failure::Unknown(KafkaError::Canceled)),
+            Err(_) => Err(Failure::Unknown(KafkaError::MessageProduction(
+                RDKafkaErrorCode::OperationTimedOut,
+            ))),
         };
         if acknowledged.is_err() {
-            self.replace_if_broken(producer);
+            self.replace_if_broken(pending.producer);
         }
         acknowledged
     }
@@ -131,13 +171,13 @@ impl Appender {
         self.producer().flush(self.timeout)
     }
 
-    fn producer(&self) -> Arc<ThreadedProducer<Acknowledgements>> {
+    fn producer(&self) -> Arc<Producer> {
         let current = self.producer.read().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(&current)
     }
 
     /// An idempotent producer that has lost count refuses everything from then on; a new one starts afresh.
-    fn replace_if_broken(&self, failed: Arc<ThreadedProducer<Acknowledgements>>) {
+    fn replace_if_broken(&self, failed: Arc<Producer>) {
         let Some((code, reason)) = failed.client().fatal_error() else {
             return;
         };
@@ -158,10 +198,8 @@ impl Appender {
     }
 }
 
-fn create(
-    config: &rdkafka::ClientConfig,
-) -> Result<ThreadedProducer<Acknowledgements>, KafkaError> {
-    config.create_with_context(Acknowledgements)
+fn create(config: &ClientConfig) -> Result<Producer, KafkaError> {
+    PolledProducer::new(config, Acknowledgements)
 }
 
 fn is_unknown_topic(error: RDKafkaErrorCode) -> bool {
@@ -171,12 +209,18 @@ fn is_unknown_topic(error: RDKafkaErrorCode) -> bool {
     )
 }
 
-fn headers(headers: &[(&'static str, String)]) -> OwnedHeaders {
-    let empty = OwnedHeaders::new_with_capacity(headers.len());
-    headers.iter().fold(empty, |headers, (key, value)| {
+/// Headers as the client takes them.
+pub fn headers<K, V>(headers: impl IntoIterator<Item = (K, V)>) -> OwnedHeaders
+where
+    K: AsRef<str>,
+    V: AsRef<[u8]>,
+{
+    let headers = headers.into_iter();
+    let empty = OwnedHeaders::new_with_capacity(headers.size_hint().0);
+    headers.fold(empty, |headers, (key, value)| {
         headers.insert(Header {
-            key,
-            value: Some(value),
+            key: key.as_ref(),
+            value: Some(value.as_ref()),
         })
     })
 }
@@ -219,29 +263,26 @@ mod tests {
     use rdkafka::error::RDKafkaErrorCode;
     use rdkafka::types::RDKafkaRespErr;
 
-    #[derive(clap::Parser)]
-    struct Config {
-        #[command(flatten)]
-        kafka: KafkaConfig,
-    }
-
     fn appender(timeout: Duration) -> Appender {
-        let args = ["test", "--kafka-brokers", "127.0.0.1:9"];
-        let config: Config = clap::Parser::try_parse_from(args).unwrap();
-        Appender::new(&config.kafka, timeout).unwrap()
+        let mut client = ClientConfig::new();
+        client.set("bootstrap.servers", "127.0.0.1:9");
+        Appender::new(client, timeout).unwrap()
     }
 
-    const APPEND: Append<'_> = Append {
-        topic: "catalog.product.commands",
-        partition: 0,
-        key: "p-1",
-        headers: &[],
-        value: b"value",
-    };
+    async fn append(appender: &Appender) -> Acknowledged {
+        let append = Append {
+            topic: "catalog.product.commands",
+            partition: 0,
+            key: b"p-1",
+            headers: OwnedHeaders::new(),
+            value: b"value",
+        };
+        appender.append(append).await
+    }
 
     #[tokio::test]
     async fn what_never_left_is_known_not_to_be_appended() {
-        let failure = appender(Duration::from_millis(200)).append(APPEND).await;
+        let failure = append(&appender(Duration::from_millis(200))).await;
         assert!(
             matches!(failure, Err(Failure::NotAppended(_))),
             "{failure:?}"
@@ -261,7 +302,7 @@ mod tests {
                 c"a test".as_ptr(),
             );
         }
-        let failure = appender.append(APPEND).await;
+        let failure = append(&appender).await;
         assert_eq!(
             failure,
             Err(Failure::NotAppended(KafkaError::MessageProduction(
