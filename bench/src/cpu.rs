@@ -1,6 +1,6 @@
 //! CPU time: what else runs on the machine disturbs it far less than the clock.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 
 /// Microseconds that were spent so far, as Linux tells; 0 where it does not.
@@ -52,6 +52,31 @@ fn processes() -> HashMap<u32, (u32, f64)> {
             Some((id, parse(&stat)?))
         })
         .collect()
+}
+
+/// Microseconds that were spent so far by the processes of each program that this one has started, servers included.
+pub(crate) fn by_program() -> BTreeMap<String, f64> {
+    let processes = processes();
+    let own = std::process::id();
+    let is_ours = |id: u32| {
+        let mut above = id;
+        while let Some((parent, _)) = processes.get(&above) {
+            if *parent == own {
+                return true;
+            }
+            above = *parent;
+        }
+        false
+    };
+    let mut programs = BTreeMap::new();
+    for (id, (_, cpu)) in &processes {
+        let program = fs::read_link(format!("/proc/{id}/exe")).ok();
+        let name = program.and_then(|program| Some(program.file_name()?.to_str()?.to_owned()));
+        if let Some(name) = name.filter(|_| is_ours(*id)) {
+            *programs.entry(name).or_default() += cpu;
+        }
+    }
+    programs
 }
 
 /// The parent, and the microseconds in user and kernel. The name in between may hold anything but ends with the last

@@ -8,12 +8,14 @@
 //! - [`restart`]: how long it takes to come back, and what it holds in memory
 //! - [`bare`]: the same loop without a framework, states, schemas or checks
 //! - [`takeover`]: handlers in processes that are killed, and how long their partitions stand still
+//! - [`latency`]: the whole store at a low rate, hop by hop, and without traffic
 //! - [`cpu`]: CPU time, of us and of the servers: it can be compared even where the clock cannot
 //!
 //! To measure something else: a subcommand, and its limit.
 
 mod bare;
 mod cpu;
+mod latency;
 mod load;
 mod memory;
 mod ours;
@@ -29,11 +31,13 @@ use uuid::Uuid;
 #[derive(Debug, clap::Parser)]
 #[command(
     version,
-    after_help = "Example:\n  cargo run --release -p bench -- handler --commands 200000 --aggregates 100000\n  cargo run --release -p bench -- restart --commands 1000000 --aggregates 100000\n  cargo run --release -p bench -- takeover --tries 30"
+    after_help = "Example:\n  cargo run --release -p bench -- handler --commands 200000 --aggregates 100000\n  cargo run --release -p bench -- restart --commands 1000000 --aggregates 100000\n  cargo run --release -p bench -- takeover --tries 30\n  cargo run --release -p bench -- latency --rates 1,10 --seconds 60"
 )]
 enum Bench {
     /// Commands decided in a second, and the time and memory of a restart over what they left
     Handler(Handler),
+    /// How long a command takes at a low rate, hop by hop, and what an idle store costs
+    Latency(latency::Options),
     /// How long a handler takes to come back, and its memory: by the log alone, and with snapshots
     Restart(restart::Options),
     /// What `restart` measures
@@ -80,6 +84,7 @@ fn main() -> Result<()> {
     let runtime = tokio::runtime::Runtime::new()?;
     match Bench::parse() {
         Bench::Handler(options) => handler(&runtime, &options),
+        Bench::Latency(options) => latency::measure(&runtime, &options),
         Bench::Restart(options) => restart::measure(&runtime, &options),
         Bench::Restarted(options) => runtime.block_on(restart::restarted(*options)),
         Bench::Takeover(options) => takeover::measure(&runtime, &options),

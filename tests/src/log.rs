@@ -37,12 +37,7 @@ pub struct History {
 impl Log {
     /// The log of an aggregate in a system.
     pub fn of(system: &System, contract: &'static Contract) -> Self {
-        let kafka = KafkaConfig {
-            brokers: system.servers.kafka.brokers(),
-            registry_url: system.servers.registry.url(),
-            topic_prefix: system.prefix.clone(),
-            ..KafkaConfig::default()
-        };
+        let kafka = system.kafka();
         let topics = kafka.topics(contract);
         Self {
             kafka,

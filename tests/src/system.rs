@@ -12,6 +12,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
+use factline_kafka::KafkaConfig;
 use infra::services::{Need, SERVICES, Service};
 use infra::{Servers, port};
 
@@ -122,6 +123,21 @@ impl System {
     /// The store's address for clients.
     pub fn url(&self) -> String {
         self.address("gateway")
+    }
+
+    /// How a client of its topics finds Kafka.
+    pub fn kafka(&self) -> KafkaConfig {
+        KafkaConfig {
+            brokers: self.servers.kafka.brokers(),
+            registry_url: self.servers.registry.url(),
+            topic_prefix: self.prefix.clone(),
+            ..KafkaConfig::default()
+        }
+    }
+
+    /// Its database, for one of the roles.
+    pub fn database_url(&self, role: &str) -> String {
+        self.servers.postgres.url(&self.database, role)
     }
 
     /// The names of all instances.
@@ -250,10 +266,9 @@ impl System {
                     command.env("FACTLINE_KAFKA_BROKERS", brokers)
                 }
                 Need::Registry => command.env("FACTLINE_REGISTRY_URL", self.servers.registry.url()),
-                Need::Database(role) => command.env(
-                    "FACTLINE_DATABASE_URL",
-                    self.servers.postgres.url(&self.database, role),
-                ),
+                Need::Database(role) => {
+                    command.env("FACTLINE_DATABASE_URL", self.database_url(role))
+                }
                 Need::Service(other) => {
                     let variable =
                         format!("FACTLINE_{}_URL", other.to_uppercase().replace('-', "_"));

@@ -1,0 +1,136 @@
+//! How long a command takes at a low rate, hop by hop, and what a store without traffic costs.
+//!
+//! The whole store runs as processes on servers of its own. A client sends commands at random instants, polls each operation, and
+//! reads the view at the operation's position. Beside it stand probes that read the topics and hear PostgreSQL's channel, so
+//! that each hop is measured from outside. The same hops are then made by the raw calls of [`raw`], at the same rate, on the same
+//! servers.
+
+mod client;
+mod probes;
+mod raw;
+mod spread;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use e2e::System;
+
+use crate::cpu;
+use client::Client;
+use probes::Probes;
+use spread::Spread;
+
+/// What is to be measured.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Commands in a second, one measurement for each
+    #[arg(long, value_delimiter = ',', default_values_t = [1.0, 2.0, 10.0, 100.0])]
+    rates: Vec<f64>,
+    /// Seconds of each measurement
+    #[arg(long, default_value_t = 120)]
+    seconds: u64,
+    /// Seconds without a command at the beginning, in which the CPU time of each process is measured
+    #[arg(long, default_value_t = 60)]
+    idle: u64,
+}
+
+/// Seconds in which everything comes to rest, and the first commands warm up what they pass.
+const SETTLE: Duration = Duration::from_secs(15);
+
+pub(crate) fn measure(runtime: &tokio::runtime::Runtime, options: &Options) -> Result<()> {
+    runtime.block_on(async {
+        let system = System::start_alone("latency").await?;
+        tokio::time::sleep(SETTLE).await;
+        idle(Duration::from_secs(options.idle)).await;
+        let probes = Probes::start(&system).await?;
+        let client = Client::new(&system)?;
+        client.send(10.0, Duration::from_secs(5)).await?;
+        for rate in &options.rates {
+            one_rate(&system, (&client, &probes), *rate, options.seconds).await?;
+        }
+        println!(
+            "\nlongest gap between two polls of a host in the last minute: {:.0} ms",
+            1e3 * longest_gap(&system).await?
+        );
+        Ok(())
+    })
+}
+
+/// CPU of each process of the store, in percent of a core.
+async fn idle(time: Duration) {
+    let before = cpu::by_program();
+    tokio::time::sleep(time).await;
+    let after = cpu::by_program();
+    println!("idle for {} s: percent of a core", time.as_secs());
+    let (mut sum, percent) = (0.0, |spent: f64| spent / time.as_secs_f64() / 1e4);
+    for (program, spent) in after {
+        let spent = percent(spent - before.get(&program).copied().unwrap_or_default());
+        if program != "java" && program != "postgres" {
+            sum += spent;
+        }
+        println!("  {program:20} {spent:6.2}");
+    }
+    println!("  {:20} {sum:6.2}", "the store's together");
+}
+
+async fn one_rate(
+    system: &System,
+    (client, probes): (&Client, &Probes),
+    rate: f64,
+    seconds: u64,
+) -> Result<()> {
+    let time = Duration::from_secs(seconds);
+    let sent = client.send(rate, time).await?;
+    let raw = raw::measure(system, rate, time.min(Duration::from_secs(60))).await?;
+    let failed = sent.iter().filter(|sent| sent.failure.is_some()).count();
+    println!(
+        "\n{rate} commands/s, {} sent, {failed} answers that were not as they should be",
+        sent.len()
+    );
+    for failure in sent
+        .iter()
+        .filter_map(|sent| sent.failure.as_deref())
+        .take(3)
+    {
+        println!("  {failure}");
+    }
+    let mut hops: BTreeMap<&str, Vec<Duration>> = BTreeMap::new();
+    for sent in &sent {
+        for (hop, took) in probes.hops(sent) {
+            hops.entry(hop).or_default().push(took);
+        }
+    }
+    println!(
+        "  {:48} {:>8} {:>8} {:>8} {:>8} | raw {:>8} {:>8}",
+        "ms", "p50", "p95", "p99", "worst", "p50", "p99"
+    );
+    for (hop, what) in probes::HOPS {
+        let spread = Spread::of(hops.remove(hop).unwrap_or_default());
+        let beside = raw.get(hop).map_or(String::new(), |raw| {
+            format!("{:8.1} {:8.1}", raw.p50, raw.p99)
+        });
+        println!(
+            "  {what:48} {:8.1} {:8.1} {:8.1} {:8.1} |     {beside}",
+            spread.p50, spread.p95, spread.p99, spread.worst
+        );
+    }
+    Ok(())
+}
+
+/// In seconds, over all hosts of all processes.
+async fn longest_gap(system: &System) -> Result<f64> {
+    let mut longest = 0.0_f64;
+    for name in system.names() {
+        let url = format!("{}/metrics", system.address(name));
+        let text = reqwest::get(&url).await?.text().await?;
+        let gaps = text
+            .lines()
+            .filter(|line| line.starts_with("factline_poll_gap_seconds"));
+        for gap in gaps {
+            let value = gap.rsplit(' ').next().context("a metric has no value")?;
+            longest = longest.max(value.parse()?);
+        }
+    }
+    Ok(longest)
+}

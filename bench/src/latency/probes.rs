@@ -1,0 +1,142 @@
+//! Probes beside the store: they see records when any consumer may see them, and rows when any reader may.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use e2e::System;
+use factline_kafka::KafkaConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::message::{Headers as _, Message as _};
+use rdkafka::{Offset, TopicPartitionList};
+use sqlx::postgres::PgListener;
+use uuid::Uuid;
+
+use super::client::Sent;
+
+/// The hops in their order, and what they are.
+pub(super) const HOPS: [(&str, &str); 9] = [
+    ("accepted", "POST to 202"),
+    ("appended", "POST to command readable in Kafka"),
+    ("decided", "from there to outcome committed and readable"),
+    ("row", "from there to status row committed"),
+    ("seen", "from there to seen by a client that polls"),
+    ("view", "from outcome to row of the view committed"),
+    ("completed", "POST to completed, all in all"),
+    ("visible", "POST to visible in the view, all in all"),
+    ("transaction", "a transaction of the raw loop alone"),
+];
+
+/// Instants at which something was seen of operations, and at which views moved.
+#[derive(Debug, Default)]
+struct Seen {
+    commands: HashMap<Uuid, Instant>,
+    outcomes: HashMap<Uuid, Instant>,
+    /// Commits of followers, by name.
+    commits: HashMap<String, Vec<Instant>>,
+}
+
+pub(super) struct Probes(Arc<Mutex<Seen>>);
+
+impl Probes {
+    pub(super) async fn start(system: &System) -> Result<Self> {
+        let seen = Arc::new(Mutex::new(Seen::default()));
+        let kafka = system.kafka();
+        let topics = kafka.topics(&ordering_schemas::ORDER);
+        for (topic, of) in [
+            (
+                topics.commands(),
+                (|seen| &mut seen.commands) as fn(&mut Seen) -> &mut HashMap<_, _>,
+            ),
+            (topics.outcomes(), |seen| &mut seen.outcomes),
+        ] {
+            let consumer = from_the_end(&kafka, topic)?;
+            let seen = Arc::clone(&seen);
+            std::thread::spawn(move || {
+                loop {
+                    if let Some(Ok(message)) = consumer.poll(Duration::from_millis(100)) {
+                        let now = Instant::now();
+                        let header = message.headers().and_then(|headers| {
+                            headers
+                                .iter()
+                                .find(|header| header.key == "ce_operation")?
+                                .value
+                        });
+                        let operation = header.and_then(|value| Uuid::try_parse_ascii(value).ok());
+                        if let Some(operation) = operation {
+                            let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+                            of(&mut seen).entry(operation).or_insert(now);
+                        }
+                    }
+                }
+            });
+        }
+        let mut listener = PgListener::connect(&system.database_url("factline_reader")).await?;
+        listener
+            .listen(factline_postgres::checkpoint::CHANNEL)
+            .await?;
+        let heard = Arc::clone(&seen);
+        tokio::spawn(async move {
+            while let Ok(notice) = listener.recv().await {
+                let now = Instant::now();
+                let mut seen = heard.lock().unwrap_or_else(PoisonError::into_inner);
+                let commits = seen.commits.entry(notice.payload().to_owned());
+                commits.or_default().push(now);
+            }
+        });
+        Ok(Self(seen))
+    }
+
+    /// How long each hop took of a command. Commits are told without what they hold, so a row counts as written by the
+    /// first commit after its outcome: where the status came with an older commit, the hop is as long as it takes to the next.
+    pub(super) fn hops(&self, sent: &Sent) -> Vec<(&'static str, Duration)> {
+        let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let operation = sent.operation.unwrap_or_default();
+        let command = seen.commands.get(&operation).copied();
+        let outcome = seen.outcomes.get(&operation).copied();
+        let commit = |follower: &str| {
+            let commits = seen.commits.get(follower)?;
+            let after = commits.partition_point(|commit| Some(*commit) < outcome);
+            commits.get(after).copied()
+        };
+        // The client may see the row before the probe hears of it.
+        let row =
+            commit("operations-tracker").map(|row| Some(row).min(sent.completed).unwrap_or(row));
+        let begun = Some(sent.begun);
+        let between = [
+            ("accepted", begun, sent.accepted),
+            ("appended", begun, command),
+            ("decided", command, outcome),
+            ("row", outcome, row),
+            ("seen", row, sent.completed),
+            ("view", outcome, commit("orders")),
+            ("completed", begun, sent.completed),
+            ("visible", begun, sent.visible),
+        ];
+        let hops = between
+            .into_iter()
+            .filter_map(|(hop, from, to)| Some((hop, to?.saturating_duration_since(from?))));
+        hops.collect()
+    }
+}
+
+/// A consumer of what comes from now on, as who reads what is committed sees it.
+pub(super) fn from_the_end(kafka: &KafkaConfig, topic: &str) -> Result<BaseConsumer> {
+    let consumer: BaseConsumer = kafka
+        .client_config()
+        .set("group.id", "probe")
+        .set("isolation.level", "read_committed")
+        .set("enable.auto.commit", "false")
+        .create()?;
+    let timeout = Duration::from_secs(10);
+    let metadata = consumer.fetch_metadata(Some(topic), timeout)?;
+    let found = metadata.topics().first().context("no such topic")?;
+    let mut from = TopicPartitionList::new();
+    for partition in found.partitions() {
+        let (_, end) = consumer.fetch_watermarks(topic, partition.id(), timeout)?;
+        from.add_partition_offset(topic, partition.id(), Offset::Offset(end))?;
+    }
+    consumer.assign(&from)?;
+    Ok(consumer)
+}
