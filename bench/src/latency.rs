@@ -30,29 +30,30 @@ pub(crate) struct Options {
     /// Seconds of each measurement
     #[arg(long, default_value_t = 120)]
     seconds: u64,
-    /// Seconds without a command at the beginning, in which the CPU time of each process is measured
+    /// Seconds of 100 commands/s at the beginning: a broker that has just started is several times slower
+    #[arg(long, default_value_t = 60)]
+    warm_up: u64,
+    /// Seconds without a command after that, in which the CPU time of each process is measured
     #[arg(long, default_value_t = 60)]
     idle: u64,
 }
 
-/// Seconds in which everything comes to rest, and the first commands warm up what they pass.
+/// How long everything has to come to rest.
 const SETTLE: Duration = Duration::from_secs(15);
 
 pub(crate) fn measure(runtime: &tokio::runtime::Runtime, options: &Options) -> Result<()> {
     runtime.block_on(async {
         let system = System::start_alone("latency").await?;
+        let client = Client::new(&system)?;
+        client
+            .send(100.0, Duration::from_secs(options.warm_up))
+            .await?;
         tokio::time::sleep(SETTLE).await;
         idle(Duration::from_secs(options.idle)).await;
         let probes = Probes::start(&system).await?;
-        let client = Client::new(&system)?;
-        client.send(10.0, Duration::from_secs(5)).await?;
         for rate in &options.rates {
             one_rate(&system, (&client, &probes), *rate, options.seconds).await?;
         }
-        println!(
-            "\nlongest gap between two polls of a host in the last minute: {:.0} ms",
-            1e3 * longest_gap(&system).await?
-        );
         Ok(())
     })
 }
@@ -82,11 +83,13 @@ async fn one_rate(
 ) -> Result<()> {
     let time = Duration::from_secs(seconds);
     let sent = client.send(rate, time).await?;
-    let raw = raw::measure(system, rate, time.min(Duration::from_secs(60))).await?;
+    let gap = longest_gap(system).await?;
+    let raw = raw::measure(system, rate, time.min(Duration::from_secs(30))).await?;
     let failed = sent.iter().filter(|sent| sent.failure.is_some()).count();
     println!(
-        "\n{rate} commands/s, {} sent, {failed} answers that were not as they should be",
-        sent.len()
+        "\n{rate} commands/s, {} sent, {failed} answers that were not as they should be; longest time between two polls {:.0} ms",
+        sent.len(),
+        gap * 1e3
     );
     for failure in sent
         .iter()
@@ -106,7 +109,7 @@ async fn one_rate(
         "ms", "p50", "p95", "p99", "worst", "p50", "p99"
     );
     for (hop, what) in probes::HOPS {
-        let spread = Spread::of(hops.remove(hop).unwrap_or_default());
+        let spread = Spread::of(&hops.remove(hop).unwrap_or_default());
         let beside = raw.get(hop).map_or(String::new(), |raw| {
             format!("{:8.1} {:8.1}", raw.p50, raw.p99)
         });

@@ -198,7 +198,7 @@ pub(crate) fn format(settings: &Settings) -> Result<()> {
     Ok(())
 }
 
-/// How to start the broker whose folder [`format`] has made.
+/// How to start the broker whose folder [`format()`] has made.
 pub(crate) fn launch(settings: &Settings) -> Result<Launch> {
     let mut args = vec!["-Xmx512m".to_owned()];
     args.extend(settings.java.iter().cloned());

@@ -110,7 +110,7 @@ fn follow(
     let following = follower(&config.kafka, &sources).run(
         sink,
         config.kafka.clone(),
-        pool.clone(),
+        config.postgres.follower_pool(NAME),
         move |condition| health.set(NAME, condition),
         service.shutdown.clone(),
     );

@@ -52,7 +52,7 @@ async fn run(config: Config, service: Service) -> anyhow::Result<()> {
         let surroundings = Surroundings {
             kafka: config.kafka.clone(),
             registry: registry.clone(),
-            pool: pool.clone(),
+            pool: config.postgres.follower_pool(service.name),
             report: Box::new(move |state| health.set(entry.name, state)),
             shutdown: service.shutdown.clone(),
         };

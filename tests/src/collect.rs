@@ -1,5 +1,5 @@
 //! What stands where once a run has come to rest, read past all services but the tracker: the rest of a
-//! [`checker::History`].
+//! [`crate::checker::History`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};

@@ -4,7 +4,7 @@
 //! - `cluster`: the processes, each at the broker through a [`proxy`]; `strike`: how a fault is brought about; `stranger`: a
 //!   transaction of somebody else
 //! - `clients`: what is asked for; `book`: every request and every answer
-//! - `settle`: waits until everything that was accepted has ended; [`run`]: all of it together
+//! - `settle`: waits until everything that was accepted has ended; [`mod@run`]: all of it together
 //!
 //! `./dev faults` runs it for as long as one likes; a short form is one of the tests. One more kind of fault begins in
 //! [`schedule`], one more kind of request in `clients`.

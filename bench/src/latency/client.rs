@@ -35,7 +35,7 @@ impl Client {
         Ok(Self {
             url: system.url().into(),
             http: reqwest::Client::builder()
-                .timeout(Duration::from_secs(60))
+                .timeout(Duration::from_mins(1))
                 .build()?,
         })
     }

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::client::Sent;
 
 /// The hops in their order, and what they are.
-pub(super) const HOPS: [(&str, &str); 9] = [
+pub(super) const HOPS: [(&str, &str); 8] = [
     ("accepted", "POST to 202"),
     ("appended", "POST to command readable in Kafka"),
     ("decided", "from there to outcome committed and readable"),
@@ -25,7 +25,6 @@ pub(super) const HOPS: [(&str, &str); 9] = [
     ("view", "from outcome to row of the view committed"),
     ("completed", "POST to completed, all in all"),
     ("visible", "POST to visible in the view, all in all"),
-    ("transaction", "a transaction of the raw loop alone"),
 ];
 
 /// Instants at which something was seen of operations, and at which views moved.

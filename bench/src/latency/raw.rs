@@ -30,7 +30,6 @@ const PARTITIONS: i32 = 8;
 #[derive(Debug, Clone, Copy)]
 enum Passed {
     Read(usize, Instant),
-    Committed(Duration),
     Seen(usize, Instant),
     Written(usize, Instant),
 }
@@ -115,7 +114,6 @@ fn hops(sent: &[Instant], results: mpsc::Receiver<Passed>) -> HashMap<&'static s
                 read.insert(number, at);
                 ("appended", at - sent[number])
             }
-            Passed::Committed(took) => ("transaction", took),
             Passed::Seen(number, at) => {
                 seen.insert(number, at);
                 let Some(read) = read.get(&number) else {
@@ -134,7 +132,7 @@ fn hops(sent: &[Instant], results: mpsc::Receiver<Passed>) -> HashMap<&'static s
         hops.entry(hop).or_default().push(took);
     }
     hops.into_iter()
-        .map(|(hop, took)| (hop, Spread::of(took)))
+        .map(|(hop, took)| (hop, Spread::of(&took)))
         .collect()
 }
 
@@ -183,8 +181,7 @@ impl Transactions {
                 continue;
             };
             let message = message?;
-            let (number, begun) = (number(message.payload()), Instant::now());
-            passed.send(Passed::Read(number, begun))?;
+            passed.send(Passed::Read(number(message.payload()), Instant::now()))?;
             self.producer.begin_transaction()?;
             for topic in &self.topics[1..] {
                 let record = BaseRecord::to(topic)
@@ -201,7 +198,6 @@ impl Transactions {
             self.producer
                 .send_offsets_to_transaction(&offsets, &group, TIMEOUT)?;
             self.producer.commit_transaction(TIMEOUT)?;
-            passed.send(Passed::Committed(begun.elapsed()))?;
         }
         Ok(())
     }

@@ -11,7 +11,7 @@ pub(super) struct Spread {
 }
 
 impl Spread {
-    pub(super) fn of(durations: Vec<Duration>) -> Self {
+    pub(super) fn of(durations: &[Duration]) -> Self {
         let mut sorted: Vec<f64> = durations
             .iter()
             .map(|took| took.as_secs_f64() * 1e3)

@@ -108,7 +108,8 @@ impl Sender {
             headers: headers(envelope.to_headers()),
             value: &value,
         };
-        self.appender.append(append).await?;
+        let pending = self.appender.enqueue_when_there_is_room(append).await?;
+        self.appender.acknowledged(pending).await?;
         Ok(operation)
     }
 }

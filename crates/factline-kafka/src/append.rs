@@ -5,7 +5,7 @@
 //! transaction would hold back everybody's commands behind it.
 
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Header, Message as _, OwnedHeaders};
@@ -58,6 +58,11 @@ impl Failure {
         error
     }
 
+    /// Whether the producer had no room for the record.
+    fn is_full(&self) -> bool {
+        self.kafka().rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull)
+    }
+
     /// Whether the record is larger than the client or the broker takes.
     pub fn is_too_large(&self) -> bool {
         self.kafka().rdkafka_error_code() == Some(RDKafkaErrorCode::MessageSizeTooLarge)
@@ -65,6 +70,9 @@ impl Failure {
 }
 
 type Acknowledged = Result<Place, Failure>;
+
+/// Between two tries of a producer that is full.
+const FULL: Duration = Duration::from_millis(5);
 
 /// Appends records. Cheap to share behind an `Arc`.
 pub struct Appender {
@@ -114,6 +122,29 @@ impl Appender {
     /// # Errors
     /// [`Failure::NotAppended`], with [`RDKafkaErrorCode::QueueFull`] while the producer holds all that it may.
     pub fn enqueue(&self, append: Append<'_>) -> Result<Pending, Failure> {
+        self.try_enqueue(append).map_err(|refused| refused.0)
+    }
+
+    /// The same, but waits for as long as the producer holds all that it may, at most for the time-out.
+    pub async fn enqueue_when_there_is_room(
+        &self,
+        mut append: Append<'_>,
+    ) -> Result<Pending, Failure> {
+        let begun = Instant::now();
+        loop {
+            match self.try_enqueue(append) {
+                Ok(pending) => return Ok(pending),
+                Err(refused) if refused.0.is_full() && begun.elapsed() < self.timeout => {
+                    append = refused.1;
+                    tokio::time::sleep(FULL).await;
+                }
+                Err(refused) => return Err(refused.0),
+            }
+        }
+    }
+
+    /// On failure the record is given back.
+    fn try_enqueue<'a>(&self, append: Append<'a>) -> Result<Pending, Box<(Failure, Append<'a>)>> {
         let (sender, acknowledged) = oneshot::channel();
         let producer = self.producer();
         let record: BaseRecord<'_, [u8], [u8], _> =
@@ -127,9 +158,11 @@ impl Appender {
                 producer,
                 acknowledged,
             }),
-            Err((error, _)) => {
+            Err((error, record)) => {
                 self.replace_if_broken(producer);
-                Err(Failure::NotAppended(error))
+                let headers = record.headers.unwrap_or_default();
+                let append = Append { headers, ..append };
+                Err(Box::new((Failure::NotAppended(error), append)))
             }
         }
     }

@@ -44,7 +44,7 @@ pub struct Arrivals {
     topics: Vec<String>,
     queries: BrokerQueries,
     /// Where partitions end, while the brokers are asked.
-    ends: Option<Answer<HashMap<Key, i64>>>,
+    ends: Option<Answer<HashMap<Key, KafkaResult<i64>>>>,
     /// Which partitions nobody has, while the brokers are asked.
     unowned: Option<Answer<(Counts, BTreeSet<Key>)>>,
     /// Of those topics that were seen to exist.
@@ -192,7 +192,7 @@ impl Arrivals {
                 let partitions: Vec<Key> = followed
                     .filter_map(|(key, next)| next.map(|_| key))
                     .collect();
-                let question = move |client: &Client| ends_of_all(client, &partitions, TIMEOUT);
+                let question = move |client: &Client| Ok(ends_of_all(client, &partitions, TIMEOUT));
                 self.ends = Some(self.queries.ask(question));
             }
             return None;
@@ -200,11 +200,17 @@ impl Arrivals {
         let answer = answer.take()?;
         self.ends = None;
         match answer {
-            Ok(ends) => self.judge(
-                &positions(consumer).into_iter().collect(),
-                &ends,
-                followed(),
-            ),
+            Ok(ends) => {
+                let known = ends
+                    .into_iter()
+                    .filter_map(|(key, end)| Some((key, end.ok()?)));
+                self.answered("ends");
+                self.judge(
+                    &positions(consumer).into_iter().collect(),
+                    &known.collect(),
+                    followed(),
+                )
+            }
             Err(error) => {
                 let group = &self.group;
                 tracing::debug!(group, %error, "cannot see what should arrive");

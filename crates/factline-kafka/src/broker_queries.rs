@@ -10,14 +10,16 @@
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError, Weak, mpsc};
+use std::time::Duration;
 
 use rdkafka::ClientConfig;
 use rdkafka::client::ClientContext;
-use rdkafka::consumer::{BaseConsumer, ConsumerContext};
+use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult};
 use tokio::sync::oneshot;
 
 use crate::config::KafkaConfig;
+use crate::native::has_events;
 
 /// Which records count where the end of a partition is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,10 +30,17 @@ pub(crate) enum Isolation {
     ReadUncommitted,
 }
 
+/// Questions without an answer, one after the other, after which another client asks.
+const NEW_CLIENT: u32 = 5;
+
 /// The client that asks.
 pub(crate) type Client = BaseConsumer<Quiet>;
 
-type Query = Box<dyn FnOnce(&KafkaResult<Client>) + Send>;
+/// Answers whether the brokers did.
+type Query = Box<dyn FnOnce(Result<&Client, &KafkaError>) -> bool + Send>;
+
+/// Threads that run, by the properties of their clients.
+type Threads = BTreeMap<Vec<(String, String)>, Weak<mpsc::Sender<Query>>>;
 
 /// Asks brokers on a thread of its own. Connects when it is first asked.
 #[derive(Debug)]
@@ -67,12 +76,15 @@ impl BrokerQueries {
         question: impl FnOnce(&Client) -> KafkaResult<T> + Send + 'static,
     ) -> Answer<T> {
         let (sender, answer) = oneshot::channel();
-        let query = move |client: &KafkaResult<Client>| {
-            if !sender.is_closed() {
-                let answer = client.as_ref().map_err(Clone::clone).and_then(question);
-                // Nobody wants it any more.
-                let _ = sender.send(answer);
+        let query = move |client: Result<&Client, &KafkaError>| {
+            if sender.is_closed() {
+                return true;
             }
+            let answer = client.map_err(Clone::clone).and_then(question);
+            let answered = answer.is_ok();
+            // The receiver may have gone meanwhile.
+            let _ = sender.send(answer);
+            answered
         };
         let thread = self.thread.get_or_insert_with(|| shared(&self.config));
         if thread.send(Box::new(query)).is_err() {
@@ -101,8 +113,7 @@ impl<T> Answer<T> {
 
 /// The thread of this process for clients of a configuration; it ends with the last of those who may ask it.
 fn shared(config: &ClientConfig) -> Arc<mpsc::Sender<Query>> {
-    static THREADS: Mutex<BTreeMap<Vec<(String, String)>, Weak<mpsc::Sender<Query>>>> =
-        Mutex::new(BTreeMap::new());
+    static THREADS: Mutex<Threads> = Mutex::new(BTreeMap::new());
     let properties = config.config_map().into_iter();
     let key: Vec<_> = properties
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
@@ -127,10 +138,30 @@ fn shared(config: &ClientConfig) -> Arc<mpsc::Sender<Query>> {
 }
 
 fn answer_all(config: &ClientConfig, queries: &mpsc::Receiver<Query>) {
-    let client = config.create_with_context(Quiet);
+    let (mut client, mut failures) = (None, 0);
     while let Ok(query) = queries.recv() {
-        if catch_unwind(AssertUnwindSafe(|| query(&client))).is_err() {
+        if client.is_none() {
+            client = Some(config.create_with_context(Quiet));
+        }
+        let asked = AssertUnwindSafe(|| match &client {
+            Some(Ok(client)) => query(Ok(client)),
+            Some(Err(error)) => query(Err(error)),
+            None => false,
+        });
+        let answered = catch_unwind(asked).unwrap_or_else(|_| {
             tracing::error!("a question to the brokers panicked");
+            true
+        });
+        if let Some(Ok(client)) = &client {
+            while has_events(client.client()) {
+                client.poll(Duration::ZERO);
+            }
+        }
+        failures = if answered { 0 } else { failures + 1 };
+        // One that was seen: a client of librdkafka 2.12 that never connects again, see `brokers`.
+        if failures >= NEW_CLIENT || matches!(client, Some(Err(_))) {
+            client = None;
+            failures = 0;
         }
     }
 }
@@ -149,7 +180,7 @@ impl ConsumerContext for Quiet {}
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, Instant};
+    use std::time::Instant;
 
     use super::*;
 

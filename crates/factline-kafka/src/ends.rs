@@ -98,16 +98,30 @@ pub async fn extents(
     Ok(queries.ask(question).get().await??)
 }
 
-/// The ends alone, in one question.
-///
-/// # Errors
-/// As [`bounds`].
+/// The ends alone, in one question; where that fails, of each partition by itself, so that one whose leader is gone
+/// costs no other its answer.
 pub(crate) fn ends_of_all<C: ConsumerContext>(
     client: &BaseConsumer<C>,
     partitions: &[Key],
     timeout: Duration,
-) -> KafkaResult<HashMap<Key, i64>> {
-    ask(client, partitions, Offset::End, timeout)
+) -> HashMap<Key, KafkaResult<i64>> {
+    if let Ok(ends) = ask(client, partitions, Offset::End, timeout) {
+        return ends.into_iter().map(|(key, end)| (key, Ok(end))).collect();
+    }
+    let alone = partitions.iter().map(|key| {
+        let ends = ask(client, std::slice::from_ref(key), Offset::End, timeout);
+        let missing = KafkaError::OffsetFetch(Code::UnknownPartition);
+        let end = ends.and_then(|ends| ends.get(key).copied().ok_or(missing));
+        (key.clone(), end)
+    });
+    alone.collect()
+}
+
+/// Which topic of its name it is, see [`crate::identity`]. Asked beside the caller's own client.
+pub(crate) async fn identity_of(kafka: &KafkaConfig, topic: String) -> Result<String, Unknown> {
+    let mut queries = BrokerQueries::new(kafka, Isolation::ReadCommitted);
+    let question = move |client: &Client| Ok(identity::identity(client.client(), &topic));
+    Ok(queries.ask(question).get().await??)
 }
 
 /// The [`bounds`] of one topic's partitions.

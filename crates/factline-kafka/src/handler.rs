@@ -83,8 +83,8 @@ pub struct Options {
     #[arg(long, env = "FACTLINE_SESSION_TIMEOUT_MS", default_value_t = 10_000)]
     pub session_timeout_ms: u32,
 
-    /// Milliseconds after which Kafka aborts the transaction of a process that has gone: for so long, and some
-    /// seconds more, its partitions cannot be taken over by another slot
+    /// Milliseconds after which Kafka aborts the transaction of a process that has ended. Until then, and for some
+    /// seconds more, no process in another slot can take its partitions over
     #[arg(
         long,
         env = "FACTLINE_TRANSACTION_TIMEOUT_MS",
@@ -101,8 +101,8 @@ pub struct Options {
     #[arg(long, env = "FACTLINE_DEDUPE_LIMIT", default_value_t = 5_000_000, value_parser = clap::value_parser!(u32).range(1..))]
     pub dedupe_limit: u32,
 
-    /// Events of a partition after which its changed aggregates are written to the snapshots topic; about so many, and up to
-    /// twice as many, are read of it at a restart. 0: none are written
+    /// Number of events of a partition after which its changed aggregates are written to the snapshots topic. A restart
+    /// reads between this number of events and twice as many. 0: no snapshots are written
     #[arg(long, env = "FACTLINE_SNAPSHOT_EVERY", default_value_t = 20_000)]
     pub snapshot_every: u32,
 

@@ -12,6 +12,7 @@ use std::ffi::{CStr, c_void};
 use std::thread::Thread;
 use std::time::Duration;
 
+use rdkafka::client::{Client, ClientContext};
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::producer::{BaseProducer, Producer as _, ProducerContext};
 use rdkafka_sys as sys;
@@ -54,11 +55,23 @@ pub(crate) fn flush<C: ProducerContext>(producer: &BaseProducer<C>, timeout: Dur
     error == sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR
 }
 
-/// A producer's queue of delivery reports, errors and log lines, which wakes a thread when it stops being empty.
+/// Whether a client has events on its main queue that were not served yet: delivery reports, errors, log lines.
+#[expect(unsafe_code, reason = "the crate keeps the queue to itself")]
+pub(crate) fn has_events<C: ClientContext>(client: &Client<C>) -> bool {
+    // SAFETY: the handle lives as long as the client; the reference to the queue is given back.
+    unsafe {
+        let queue = sys::rd_kafka_queue_get_main(client.native_ptr());
+        let length = sys::rd_kafka_queue_length(queue);
+        sys::rd_kafka_queue_destroy(queue);
+        length > 0
+    }
+}
+
+/// A producer's main queue, which wakes a thread when it stops being empty.
 pub(crate) struct ReportQueue {
     queue: *mut sys::rd_kafka_queue_t,
-    /// What librdkafka's call-back points to.
-    thread: Box<Thread>,
+    /// What the call-back is given; it is owned here.
+    thread: *mut Thread,
 }
 
 // SAFETY: librdkafka's queues may be used from any thread, and the thread's handle is only read.
@@ -69,46 +82,39 @@ unsafe impl Send for ReportQueue {}
 unsafe impl Sync for ReportQueue {}
 
 impl ReportQueue {
-    /// The queue must be dropped before the producer.
+    /// Wakes the thread once, for what came before. The queue must be dropped before the producer.
     #[expect(unsafe_code, reason = "the crate keeps the queue to itself")]
     pub(crate) fn waking<C: ProducerContext>(producer: &BaseProducer<C>, thread: Thread) -> Self {
-        let thread = Box::new(thread);
-        // SAFETY: the handle lives as long as the producer; the thread's handle lives, at the same address, until the
-        // call-back was taken away in `drop`.
+        let thread = Box::into_raw(Box::new(thread));
+        // SAFETY: the handle lives as long as the producer; the thread's handle lives until the call-back was taken
+        // away in `drop`.
         let queue = unsafe {
             let queue = sys::rd_kafka_queue_get_main(producer.client().native_ptr());
-            let opaque = std::ptr::from_ref::<Thread>(&thread).cast_mut().cast();
-            sys::rd_kafka_queue_cb_event_enable(queue, Some(wake), opaque);
+            sys::rd_kafka_queue_cb_event_enable(queue, Some(wake), thread.cast());
             queue
         };
-        Self { queue, thread }
+        let this = Self { queue, thread };
+        this.wake();
+        this
     }
 
     /// Wakes the thread all the same.
+    #[expect(unsafe_code, reason = "the thread's handle is shared with a call-back")]
     pub(crate) fn wake(&self) {
-        self.thread.unpark();
-    }
-}
-
-/// Whether a producer has reports that were not served yet.
-#[expect(unsafe_code, reason = "the crate keeps the queue to itself")]
-pub(crate) fn has_reports<C: ProducerContext>(producer: &BaseProducer<C>) -> bool {
-    // SAFETY: the handle lives as long as the producer; the reference to the queue is given back.
-    unsafe {
-        let queue = sys::rd_kafka_queue_get_main(producer.client().native_ptr());
-        let length = sys::rd_kafka_queue_length(queue);
-        sys::rd_kafka_queue_destroy(queue);
-        length > 0
+        // SAFETY: it lives until `drop`.
+        unsafe { &*self.thread }.unpark();
     }
 }
 
 impl Drop for ReportQueue {
-    #[expect(unsafe_code, reason = "a reference to the queue is given back")]
+    #[expect(unsafe_code, reason = "what was shared with librdkafka is given back")]
     fn drop(&mut self) {
-        // SAFETY: the queue is given back once; librdkafka calls nothing back after the call-back was taken away.
+        // SAFETY: the queue is given back once; librdkafka calls nothing back after the call-back was taken away, so
+        // the thread's handle is used no more.
         unsafe {
             sys::rd_kafka_queue_cb_event_enable(self.queue, None, std::ptr::null_mut());
             sys::rd_kafka_queue_destroy(self.queue);
+            drop(Box::from_raw(self.thread));
         }
     }
 }

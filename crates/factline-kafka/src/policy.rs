@@ -1,6 +1,6 @@
 //! The host of policies: from an aggregate's facts to commands for others, at least once, and once in effect.
 //!
-//! A policy is a [`reaction`](crate::reaction) whose effect is to append commands. All of a batch are acknowledged by all
+//! A policy is a [`reaction`](mod@crate::reaction) whose effect is to append commands. All of a batch are acknowledged by all
 //! replicas before the offsets of their facts are committed, so none is lost; one that is appended twice has the same id,
 //! which derives from the fact, and its handler decides an id once. Within a batch commands are sent in the order of the
 //! facts; after a failure all are sent again, so an aggregate may see an earlier one a second time and pass it over.
@@ -9,7 +9,7 @@
 //! ends it at once. What never passes later stops the partition of the fact: a policy that panics, one that asks
 //! somebody who is none of its targets, a command that its schema does not hold, one that is too large for the topic.
 //!
-//! It is not the place of policies: those are pure, see [`Policy`]. To host one more, [`provision`] and [`run`] it.
+//! It is not the place of policies: those are pure, see [`Policy`]. To host one more, [`provision()`] and [`run`] it.
 
 mod sending;
 

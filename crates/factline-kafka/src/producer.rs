@@ -12,9 +12,9 @@ use std::time::Duration;
 
 use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, KafkaResult};
-use rdkafka::producer::{BaseProducer, ProducerContext};
+use rdkafka::producer::{BaseProducer, Producer as _, ProducerContext};
 
-use crate::native::{self, ReportQueue, has_reports};
+use crate::native::{self, ReportQueue, has_events};
 
 /// How long the thread sleeps at most: a report that nothing has announced is served all the same.
 const AT_MOST: Duration = Duration::from_secs(1);
@@ -41,7 +41,7 @@ impl<C: ProducerContext + 'static> PolledProducer<C> {
             .name("producer reports".to_owned())
             .spawn(move || {
                 while !stop.load(Ordering::Acquire) {
-                    while has_reports(&polled) {
+                    while has_events(polled.client()) {
                         polled.poll(Duration::ZERO);
                     }
                     thread::park_timeout(AT_MOST);

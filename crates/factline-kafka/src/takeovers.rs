@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::BaseConsumer;
-use tokio::sync::oneshot;
+use tokio::sync::oneshot::{self, error::TryRecvError};
 use tokio::task::AbortHandle;
 
 use crate::in_one_line;
@@ -27,10 +27,16 @@ pub struct TakeOvers<T> {
     unsettled: Option<Instant>,
 }
 
-/// The group is in another generation than the one in which partitions came, and stays there.
+/// Why partitions are not begun with: the host needs another client.
 #[derive(Debug, thiserror::Error)]
-#[error("the consumer group does not settle")]
-pub struct Unsettled;
+pub enum Failed {
+    /// The group is in another generation than the one in which partitions came, and stays there.
+    #[error("the consumer group does not settle")]
+    Unsettled,
+    /// A defect: nothing was found out about a partition.
+    #[error("the look-up of where {}/{} begins has ended without an answer", .0.0, .0.1)]
+    NoAnswer(Key),
+}
 
 #[derive(Debug)]
 struct Running<T> {
@@ -118,28 +124,35 @@ impl<T: Send + 'static> TakeOvers<T> {
     ///
     /// # Errors
     /// If that takes longer than a minute; then the host needs another client.
-    pub fn take(&mut self, consumer: &BaseConsumer<Events>) -> Result<Vec<(Key, T)>, Unsettled> {
-        if self.running.is_empty() {
-            return Ok(Vec::new());
-        }
-        if !member::is_settled(consumer) {
+    pub fn take(&mut self, consumer: &BaseConsumer<Events>) -> Result<Vec<(Key, T)>, Failed> {
+        if self.running.is_empty() || member::is_settled(consumer) {
+            self.unsettled = None;
+        } else {
             let since = *self.unsettled.get_or_insert_with(Instant::now);
             return if since.elapsed() > UNSETTLED {
-                Err(Unsettled)
+                Err(Failed::Unsettled)
             } else {
                 Ok(Vec::new())
             };
         }
-        self.unsettled = None;
         let mut all = Vec::new();
-        self.running.retain_mut(|takeover| {
-            let Ok(found) = takeover.found.try_recv() else {
-                return true;
+        let mut index = 0;
+        while let Some(takeover) = self.running.get_mut(index) {
+            let found = match takeover.found.try_recv() {
+                Ok(found) => found,
+                Err(TryRecvError::Empty) => {
+                    index += 1;
+                    continue;
+                }
+                Err(TryRecvError::Closed) => Vec::new(),
             };
-            let ours = found.into_iter();
-            all.extend(ours.filter(|(key, _)| takeover.keys.contains(key)));
-            false
-        });
+            let mut wanted = std::mem::take(&mut takeover.keys);
+            self.running.remove(index);
+            all.extend(found.into_iter().filter(|(key, _)| wanted.remove(key)));
+            if let Some(key) = wanted.pop_first() {
+                return Err(Failed::NoAnswer(key));
+            }
+        }
         Ok(all)
     }
 }

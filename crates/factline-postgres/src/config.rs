@@ -37,8 +37,18 @@ impl PostgresConfig {
     /// A pool that connects when it is first used, so that a process can start while the database is away and say so.
     /// `process` is the name that `pg_stat_activity` shows.
     pub fn pool(&self, process: &str) -> PgPool {
+        self.pool_of(process, self.database_connections)
+    }
+
+    /// A pool for one follower: no request keeps it waiting, and its few statements are planned once for each of its
+    /// connections. A second connection is there for when one hangs.
+    pub fn follower_pool(&self, process: &str) -> PgPool {
+        self.pool_of(process, self.database_connections.min(2))
+    }
+
+    fn pool_of(&self, process: &str, connections: u32) -> PgPool {
         PgPoolOptions::new()
-            .max_connections(self.database_connections)
+            .max_connections(connections)
             .acquire_timeout(Duration::from_secs(5))
             .test_before_acquire(false)
             .before_acquire(|connection, last| {

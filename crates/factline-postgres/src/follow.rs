@@ -26,7 +26,7 @@ use crate::metering::Meters;
 use crate::partition::{Batch, Contents, Partitions, Stop};
 use crate::sink::{Poison, Sink, SinkError};
 use factline_kafka::arrivals::Arrivals;
-use factline_kafka::member::{self, Events, Key, Slot};
+use factline_kafka::member::{self, EXPECTING, Events, IDLE, Key, Slot};
 use factline_kafka::poll_gap::PollGap;
 use factline_kafka::pulse::{Pulse, SILENCE};
 use factline_kafka::takeovers::TakeOvers;
@@ -35,8 +35,6 @@ use factline_kafka::takeovers::TakeOvers;
 const BATCH_RECORDS: usize = 5_000;
 /// Bytes of values at most, so that large records do not pile up in memory.
 const BATCH_BYTES: usize = 16 * 1024 * 1024;
-/// How long an idle loop waits for a record before it looks round.
-const IDLE: Duration = Duration::from_millis(100);
 /// A transaction that takes longer hangs: the connection is given up and the batch tried again.
 const TRANSACTION: Duration = Duration::from_mins(1);
 /// Waits between tries: the first and the longest.
@@ -201,15 +199,21 @@ impl Host {
     /// What has arrived: returns with all there is, up to a limit, as soon as the sink does not want to wait for more; or
     /// empty-handed after a while. An error means that the consumer is of no more use.
     fn poll<S: Sink>(&mut self, sink: &S) -> Result<Vec<Record>, KafkaError> {
-        let (mut polled, mut bytes, mut wait) = (Vec::new(), 0, IDLE);
-        let mut first = None;
+        let idle = if self.takeovers.is_empty() {
+            IDLE
+        } else {
+            EXPECTING
+        };
+        let (mut polled, mut bytes, mut wait) = (Vec::new(), 0, idle);
+        let (mut first, mut asked, mut patience) = (None, 0, Duration::MAX);
         while polled.len() < BATCH_RECORDS && bytes < BATCH_BYTES {
             match self.consumer.poll(wait) {
                 None => {
                     let Some(first) = first else {
                         break;
                     };
-                    let patience = sink.patience(&polled);
+                    patience = patience.min(sink.patience(&polled[asked..]));
+                    asked = polled.len();
                     wait = patience.saturating_sub(Instant::elapsed(&first));
                     if wait.is_zero() {
                         break;

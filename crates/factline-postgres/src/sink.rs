@@ -25,7 +25,7 @@ pub trait Sink: Send + 'static {
         records: &[Record],
     ) -> impl Future<Output = Result<(), SinkError>>;
 
-    /// How long these records, which are all that have arrived, may wait for others to be written with them. A transaction
+    /// How long these records, which have just arrived, may wait for others to be written with them. A transaction
     /// less may be worth more than some milliseconds; where readers wait for each record, it is not.
     fn patience(&self, _records: &[Record]) -> Duration {
         Duration::ZERO

@@ -5,10 +5,11 @@
 //! so load, however constant, cannot starve it.
 
 use std::collections::HashMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use factline::{Aggregate, Timestamp};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::KafkaResult;
 
 use super::owned::Owned;
 use super::ownership::Ownership;
@@ -21,6 +22,9 @@ use crate::member::{Key, positions};
 /// How long the brokers may take to say where commands end.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
+/// How long after an answer that was none the brokers are asked again.
+const PAUSE: Duration = Duration::from_millis(500);
+
 /// The ends that were captured.
 #[derive(Debug)]
 pub(super) struct Idle {
@@ -28,6 +32,7 @@ pub(super) struct Idle {
     queries: BrokerQueries,
     captured: HashMap<i32, Captured>,
     asked: Option<Asked>,
+    not_before: Instant,
 }
 
 #[derive(Debug)]
@@ -43,7 +48,7 @@ struct Captured {
 struct Asked {
     /// Before it was asked: what was appended until then lies below the ends that are answered.
     time: Timestamp,
-    ends: Answer<HashMap<Key, i64>>,
+    ends: Answer<HashMap<Key, KafkaResult<i64>>>,
 }
 
 impl Idle {
@@ -54,6 +59,7 @@ impl Idle {
             queries: BrokerQueries::new(kafka, Isolation::ReadUncommitted),
             captured: HashMap::new(),
             asked: None,
+            not_before: Instant::now(),
         }
     }
 
@@ -87,8 +93,8 @@ impl Idle {
                 }
             }
         }
-        if !unknown.is_empty() && self.asked.is_none() {
-            let question = move |client: &_| ends_of_all(client, &unknown, TIMEOUT);
+        if !unknown.is_empty() && self.asked.is_none() && self.not_before <= Instant::now() {
+            let question = move |client: &_| Ok(ends_of_all(client, &unknown, TIMEOUT));
             let ends = self.queries.ask(question);
             self.asked = Some(Asked { time: now, ends });
         }
@@ -102,17 +108,24 @@ impl Idle {
         let Some(Asked { time, .. }) = self.asked.take() else {
             return;
         };
+        let mut failed = None;
         match answer {
             Ok(ends) => {
-                let ends = ends.into_iter();
-                let captured =
-                    ends.map(|((_, partition), end)| (partition, Captured { time, end }));
-                self.captured.extend(captured);
+                for ((_, partition), end) in ends {
+                    match end {
+                        Ok(end) => {
+                            self.captured.insert(partition, Captured { time, end });
+                        }
+                        Err(error) => failed = Some(error),
+                    }
+                }
             }
-            Err(error) => {
-                let (topic, error) = (&self.topic, in_one_line(&error));
-                tracing::warn!(topic, error, "deadlines wait for kafka");
-            }
+            Err(error) => failed = Some(error),
+        }
+        if let Some(error) = failed {
+            let (topic, error) = (&self.topic, in_one_line(&error));
+            tracing::warn!(topic, error, "deadlines wait for kafka");
+            self.not_before = Instant::now() + PAUSE;
         }
     }
 }

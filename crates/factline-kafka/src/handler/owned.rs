@@ -2,14 +2,14 @@
 //! stopped. How it comes to be theirs is in `ownership`.
 
 use std::collections::{BTreeSet, HashMap};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use factline::Aggregate;
+use factline::{Aggregate, Timestamp};
 
 use super::partition::Partition;
 use super::takeover::TakeOver;
 use crate::brokers::Brokers;
-use crate::member::Key;
+use crate::member::{EXPECTING, IDLE, Key};
 use crate::record::Record;
 
 /// What is owned at this moment.
@@ -55,6 +55,20 @@ impl<A: Aggregate> Owned<A> {
             broken: None,
             takeovers: Vec::new(),
         }
+    }
+
+    /// How long a worker without a command at hand may wait for one: until the first deadline is due, at most.
+    pub(super) fn until_next_look(&self, now: Timestamp) -> Duration {
+        if !self.takeovers.is_empty() {
+            return EXPECTING;
+        }
+        let due = self.partitions.values().filter_map(Partition::due).min();
+        due.map_or(IDLE, |due| {
+            (due - now)
+                .to_std()
+                .unwrap_or_default()
+                .clamp(EXPECTING, IDLE)
+        })
     }
 
     /// Whether a record is one that is yet to be handled: of a partition that is neither stopped nor being restored.

@@ -337,16 +337,17 @@ impl<'l, A: Aggregate> Worker<'l, A> {
     /// put off may be tried again. A poll serves one event of librdkafka, which may be a line of its log: so the pause
     /// is spent in here, or the rebalance that ends the failure would wait behind them.
     fn gather(&mut self) -> Result<(), Ended> {
-        let (mut count, mut bytes) = {
+        let (mut count, mut bytes, idle) = {
             let owned = self.consumer.context().owned();
             (
                 owned.pending.len(),
                 owned.pending.iter().map(Record::size).sum::<usize>(),
+                owned.until_next_look(chrono::Utc::now()),
             )
         };
         let mut wait = match count {
             0 if self.idle.is_waiting() => Duration::from_millis(5),
-            0 => Duration::from_millis(100),
+            0 => idle,
             _ => Duration::ZERO,
         };
         let again = self.again.take();

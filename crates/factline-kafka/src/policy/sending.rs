@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use factline::{Contract, Emit, Envelope};
 use rdkafka::ClientConfig;
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::KafkaError;
 use rdkafka::message::OwnedHeaders;
 
 use crate::append::{self, Append, Appender, Pending, headers};
@@ -17,8 +17,6 @@ use crate::topics::{Topics, partition_of};
 
 /// How long a command may wait for its acknowledgement before the batch is tried again.
 const ACKNOWLEDGED: Duration = Duration::from_secs(30);
-/// How long there may be no room for a command before the batch is tried again.
-const FULL: Duration = Duration::from_millis(5);
 
 /// Sends commands for one policy.
 pub(super) struct Sender {
@@ -170,23 +168,14 @@ impl Sender {
     }
 
     async fn enqueue(&self, command: &Command) -> Result<Pending, append::Failure> {
-        loop {
-            let append = Append {
-                topic: &command.topic,
-                partition: command.partition,
-                key: command.key.as_bytes(),
-                headers: command.headers.clone(),
-                value: &command.value,
-            };
-            match self.appender.enqueue(append) {
-                Err(full)
-                    if full.kafka().rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull) =>
-                {
-                    tokio::time::sleep(FULL).await;
-                }
-                other => return other,
-            }
-        }
+        let append = Append {
+            topic: &command.topic,
+            partition: command.partition,
+            key: command.key.as_bytes(),
+            headers: command.headers.clone(),
+            value: &command.value,
+        };
+        self.appender.enqueue_when_there_is_room(append).await
     }
 }
 

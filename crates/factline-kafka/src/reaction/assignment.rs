@@ -11,7 +11,7 @@ use super::Error;
 use super::condition::Trouble;
 use super::host::{Host, RETRY};
 use crate::config::KafkaConfig;
-use crate::ends::{self, Extent, extents};
+use crate::ends::{self, Extent, extents, identity_of};
 use crate::in_one_line;
 use crate::member::{self, Change, Key};
 use crate::takeovers::TakeOvers;
@@ -185,17 +185,9 @@ async fn look_up(
     let committed = committed
         .await
         .map_err(|_| NotYet::Offsets(KafkaError::Canceled))??;
-    let mut partitions = keys.clone();
+    let extents = extents(&kafka, keys.clone(), TIMEOUT).await?;
     // An outcome leads to a position of the events, too.
-    let any_event = (events, 0);
-    if !partitions.contains(&any_event) {
-        partitions.push(any_event.clone());
-    }
-    let extents = extents(&kafka, partitions, TIMEOUT).await?;
-    let identity = extents
-        .get(&any_event)
-        .map(|extent| extent.identity.clone());
-    let identity = identity.unwrap_or_default();
+    let identity = identity_of(&kafka, events).await?;
     let found = keys.into_iter().filter_map(|key| {
         let beginning = check(extents.get(&key)?, committed.get(&key).copied());
         let identity = identity.clone();

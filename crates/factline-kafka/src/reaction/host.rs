@@ -22,7 +22,7 @@ use super::{Error, Failure, Reaction, Report};
 use crate::arrivals::Arrivals;
 use crate::config::KafkaConfig;
 use crate::in_one_line;
-use crate::member::{self, Events, Key, Slot};
+use crate::member::{self, EXPECTING, Events, IDLE, Key, Slot};
 use crate::poll_gap::PollGap;
 use crate::pulse::Pulse;
 use crate::record::Record;
@@ -32,8 +32,6 @@ use crate::takeovers::TakeOvers;
 const BATCH_RECORDS: usize = 500;
 /// Bytes of records at most that wait for their turn.
 const BATCH_BYTES: usize = 4 * 1024 * 1024;
-/// How long an idle loop waits for a record before it looks round.
-const IDLE: Duration = Duration::from_millis(100);
 /// How often the group is seen to while the effect is under way.
 const ATTEND: Duration = Duration::from_millis(50);
 /// How long the effect under way may still take when the process is told to end.
@@ -117,7 +115,11 @@ impl Host {
                 continue;
             }
             self.resume();
-            self.poll(IDLE);
+            self.poll(if self.takeovers.is_empty() {
+                IDLE
+            } else {
+                EXPECTING
+            });
             if self.consumer.context().is_cut_off() {
                 let reason = || "no broker has been reachable for long".to_owned();
                 self.broken.get_or_insert_with(reason);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use factline_kafka::KafkaConfig;
 use factline_kafka::ends::{self, Extent, extents};
 use factline_kafka::member::{self, Change, Key};
-use factline_kafka::takeovers::{TakeOvers, Unsettled};
+use factline_kafka::takeovers::{self, TakeOvers};
 use rdkafka::consumer::Consumer as _;
 use rdkafka::error::KafkaError;
 use sqlx::PgPool;
@@ -32,7 +32,7 @@ enum Unavailable {
 #[derive(Debug, thiserror::Error)]
 enum NotFetched {
     #[error(transparent)]
-    Unsettled(#[from] Unsettled),
+    TakeOver(#[from] takeovers::Failed),
     #[error("cannot begin to fetch")]
     Assign(#[from] KafkaError),
 }
@@ -69,6 +69,8 @@ impl Host {
             Ok(()) if self.joined && self.takeovers.is_empty() => {
                 self.condition.set(Trouble::Beginning, None);
                 self.condition.set(Trouble::Joining, None);
+                // That of a batch that was given up with its partitions, or of the client before.
+                self.condition.set(Trouble::Writing, None);
                 Ok(())
             }
             Ok(()) => Ok(()),
@@ -176,9 +178,10 @@ async fn look_up(
     keys: Vec<Key>,
 ) -> Result<Vec<(Key, Found)>, Unavailable> {
     let owner: &Owner = &follower.owner;
+    // First the checkpoints: another instance may move one meanwhile, past an end that was asked for before.
+    let mut known = index(checkpoint::load(&mut *pool.acquire().await?, owner).await?);
     let mut extents = extents(&kafka, keys.clone(), ENDS).await?;
     let mut connection = pool.acquire().await?;
-    let mut known = index(checkpoint::load(&mut connection, owner).await?);
     let mut all = Vec::new();
     for key in keys {
         let contents = follower.topics.iter().find(|(name, _)| *name == key.0);
