@@ -70,7 +70,7 @@ pub fn address(
     match (id, given) {
         (Some(id), Some(Some(given))) if given != id => {
             let why = match rule {
-                IdRule::Derived { of, .. } => format!("must be left out: it derives from {of}"),
+                IdRule::Derived { of, .. } => format!("must be left out: it is derived from {of}"),
                 _ => "must be left out or equal the id in the path".to_owned(),
             };
             errors.push(error(&root.field(rule.field()), why));

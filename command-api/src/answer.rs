@@ -77,9 +77,9 @@ impl Accepted {
             Failure::NotAppended(_) => self.not_accepted("the log cannot be reached"),
             Failure::Unknown(_) => {
                 let advice = if self.keyed {
-                    "the same request with the same key is a safe retry"
+                    "it is safe to send the same request with the same Idempotency-Key again"
                 } else {
-                    "ask for the operation before a retry"
+                    "request the operation before you retry"
                 };
                 let lost = "the command was sent and its acknowledgement was lost";
                 self.unavailable(&format!("{lost}; {advice}"), "unknown")
@@ -114,7 +114,7 @@ pub fn invalid(mut errors: Vec<FieldError>) -> Problem {
     let count = errors.len();
     let plural = if count == 1 { "field is" } else { "fields are" };
     let shown = if count > MOST_ERRORS {
-        format!("; the first {MOST_ERRORS} are named")
+        format!("; only the first {MOST_ERRORS} are listed")
     } else {
         String::new()
     };

@@ -41,7 +41,9 @@ pub async fn read(body: Body) -> Result<Vec<u8>, Problem> {
 async fn read_all(mut body: Body) -> Result<Vec<u8>, Problem> {
     let (mut bytes, mut length) = (Vec::new(), 0);
     while let Some(frame) = body.frame().await {
-        let broken = |_| Problem::invalid_request().detail("the body broke off");
+        let broken = |_| {
+            Problem::invalid_request().detail("the connection broke before the whole body arrived")
+        };
         let Ok(data) = frame.map_err(broken)?.into_data() else {
             continue; // trailers say nothing here
         };

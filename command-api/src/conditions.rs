@@ -34,7 +34,8 @@ impl Conditions {
         let times = 1..=LONGEST_MS;
         Self {
             expected_version: single(headers, EXPECTED_VERSION, errors, |value| {
-                whole(value, &versions).ok_or_else(|| "must be a whole number from 0".to_owned())
+                whole(value, &versions)
+                    .ok_or_else(|| "must be a whole number, 0 or greater".to_owned())
             }),
             time_to_live: single(headers, TIME_TO_LIVE, errors, |value| {
                 whole(value, &times).ok_or_else(|| {
@@ -62,7 +63,7 @@ pub(crate) fn single<T>(
     let value = values.next()?;
     let read = match values.next() {
         None => read(value),
-        Some(_) => Err("stands twice".to_owned()),
+        Some(_) => Err("is given more than once".to_owned()),
     };
     let error = |detail| FieldError {
         pointer: None,

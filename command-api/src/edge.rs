@@ -197,7 +197,7 @@ async fn read(
             return Err(answer::invalid(errors));
         }
     };
-    let stands_twice = |pointer| answer::field_error(pointer, "stands twice");
+    let stands_twice = |pointer| answer::field_error(pointer, "is given more than once");
     errors.extend(duplicates.into_iter().map(stands_twice));
     let keyed = key.map(|key| {
         let method = route.method.as_str();

@@ -86,7 +86,7 @@ fn object(
     }
     for name in members.keys() {
         if !fields.iter().any(|field| field.name == *name) {
-            errors.push(error(&at.field(name), "is not a field here"));
+            errors.push(error(&at.field(name), "is not a known field"));
         }
     }
     (errors.len() == before).then_some(Avro::Record(record))
@@ -113,7 +113,7 @@ fn map(
     for (name, json) in members {
         let at = at.field(name);
         if let Err(detail) = text(name, false) {
-            errors.push(error(&at, format!("as a name: {detail}")));
+            errors.push(error(&at, format!("the key {detail}")));
         }
         values.extend(value(item, json, &at, errors).map(|value| (name.clone(), value)));
     }
@@ -129,7 +129,7 @@ fn text(text: &str, personal: bool) -> Result<Avro, String> {
         .chars()
         .any(|c| c.is_control() && !matches!(c, '\t' | '\n' | '\r'))
     {
-        return Err("holds a control character".to_owned());
+        return Err("contains a control character".to_owned());
     }
     if personal && text.starts_with(ENCRYPTED) {
         return Err(format!("must not begin with {ENCRYPTED}"));

@@ -102,20 +102,20 @@ impl Upstream {
             (Some(_), StatusCode::GATEWAY_TIMEOUT) => Problem::new(
                 StatusCode::GATEWAY_TIMEOUT,
                 "upstream-timeout",
-                "A service did not answer in time",
+                "An upstream service did not answer in time",
             )
             .detail(format!("{name} did not answer in time")),
             (Some(_), _) => Problem::new(
                 StatusCode::BAD_GATEWAY,
                 "upstream-failed",
-                "A service broke off",
+                "An upstream service failed",
             )
-            .detail(format!("the connection to {name} broke before its answer")),
+            .detail(format!("the connection to {name} broke before it answered")),
             // Of all answers without an error only this one is the proxy's.
             (None, StatusCode::LOOP_DETECTED) => Problem::new(
                 StatusCode::LOOP_DETECTED,
                 "loop-detected",
-                "The request goes in circles",
+                "The request was forwarded in a loop",
             )
             .detail(format!("the address of {name} leads back to the gateway")),
             (None, _) => return None,

@@ -208,7 +208,7 @@ async fn a_service_that_breaks_off_is_502() {
     let read = problem(Method::GET, format!("{gateway}/operations/1")).await;
     assert_eq!(
         read["detail"],
-        "the connection to operations-tracker broke before its answer"
+        "the connection to operations-tracker broke before it answered"
     );
 }
 

@@ -123,7 +123,8 @@ async fn operation(
             hint::read(&at)
                 .filter(|hint| answers.barrier.knows(hint))
                 .ok_or_else(|| {
-                    Problem::invalid_request().parameter("at", "is not what a Location said")
+                    Problem::invalid_request()
+                        .parameter("at", "is not a value from a Location header")
                 })
         })
         .transpose()?;
@@ -131,7 +132,8 @@ async fn operation(
         Ok(Answer::Found(found)) => show(&answers.resources, &headers, &found),
         Ok(Answer::NotThere) => Err(Problem::not_found(format!("there is no operation {id}"))),
         Ok(Answer::NotCertain) => Err(Problem::unavailable(
-            "operations are behind: it is not yet certain whether this one exists",
+            "the operations tracker has not caught up yet, so it is not certain whether this \
+             operation exists",
             1,
         )),
         Err(error) => Err(refusal(&error)),

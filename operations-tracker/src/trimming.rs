@@ -24,7 +24,7 @@ pub struct Options {
     /// Seconds between two looks at what can be deleted from commands topics; 0: nothing ever is
     #[arg(long, env = "FACTLINE_TRIM_EVERY_SECONDS", default_value_t = 60)]
     pub trim_every_seconds: u32,
-    /// How long commands are kept at least after they were appended, for whoever wants to look at them, in hours
+    /// Hours for which commands are kept at least after they were appended, for people who want to look at them
     #[arg(long, env = "FACTLINE_TRIM_KEEP_HOURS", default_value_t = 24)]
     pub trim_keep_hours: u32,
 }

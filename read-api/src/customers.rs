@@ -66,7 +66,7 @@ async fn spending(
         .map_err(database)?;
     if rows.is_empty() {
         return Err(Problem::not_found(format!(
-            "no order of a customer {id} is known"
+            "there are no orders of customer {id}"
         )));
     }
     let spending = rows.iter().map(|row| {

@@ -35,7 +35,7 @@ fn behind(error: &snapshot::Error) -> Problem {
     Problem::new(
         StatusCode::SERVICE_UNAVAILABLE,
         "read-behind",
-        "The read model has not come so far yet",
+        "The read model has not caught up yet",
     )
     .detail(error.to_string())
     .header(header::RETRY_AFTER, "1")
@@ -45,8 +45,11 @@ fn other_topic(error: &snapshot::Error) -> Problem {
     Problem::new(
         StatusCode::CONFLICT,
         "position-of-another-topic",
-        "The position is of a topic that is no more",
+        "The position refers to a deleted topic",
     )
     .detail(error.to_string())
-    .parameter("Factline-Position", "will never be reached; leave it out")
+    .parameter(
+        "Factline-Position",
+        "will never be reached; leave the header out",
+    )
 }

@@ -28,11 +28,11 @@ impl Parameters {
         for (name, value) in self.0 {
             problem = match known.iter().position(|known| *known == name) {
                 None => {
-                    let hint = format!("is unknown; there are {}", known.join(", "));
+                    let hint = format!("is not a known parameter; known are {}", known.join(", "));
                     problem.parameter(name, hint)
                 }
                 Some(place) if values[place].is_some() => {
-                    problem.parameter(name, "comes more than once")
+                    problem.parameter(name, "is given more than once")
                 }
                 Some(place) => {
                     values[place] = Some(value);
@@ -53,7 +53,8 @@ pub(crate) fn none(parameters: Parameters) -> Result<(), Problem> {
     match parameters.0.into_iter().next() {
         None => Ok(()),
         Some((name, _)) => {
-            Err(Problem::invalid_request().parameter(name, "is unknown; there are none"))
+            Err(Problem::invalid_request()
+                .parameter(name, "is not a known parameter; none are known"))
         }
     }
 }

@@ -12,7 +12,7 @@ pub enum Rejection {
         field: &'static str,
     },
     /// A text that no page and no label can show.
-    #[error("{field} has control characters")]
+    #[error("{field} contains control characters")]
     Unprintable {
         /// Field of the command.
         field: &'static str,

@@ -10,7 +10,7 @@ pub enum Rejection {
         field: &'static str,
     },
     /// A text with characters that nobody can see.
-    #[error("{field} has control characters")]
+    #[error("{field} contains control characters")]
     Unprintable {
         /// Where.
         field: &'static str,

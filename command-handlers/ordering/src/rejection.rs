@@ -14,7 +14,7 @@ pub enum Rejection {
         field: String,
     },
     /// A text with characters that nobody can see.
-    #[error("{field} has control characters")]
+    #[error("{field} contains control characters")]
     Unprintable {
         /// Where.
         field: String,
@@ -71,7 +71,7 @@ pub enum Rejection {
     #[error("the order has been cancelled")]
     OrderCancelled,
     /// It was delivered before this system knew it.
-    #[error("the order was completed elsewhere")]
+    #[error("the order was recorded as completed in another system")]
     OrderRecorded,
 }
 

@@ -15,7 +15,7 @@ use crate::{Rejection, answer};
 mod tests;
 
 /// Why money is given back that was taken though the payment was over, or in another amount.
-const UNWANTED: &str = "the money was not wanted when it was taken";
+const UNWANTED: &str = "the charge does not belong to an open payment of this amount";
 
 /// The code of a payment that the provider took in another amount.
 const MISMATCH: &str = "amount_mismatch";

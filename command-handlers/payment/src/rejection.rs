@@ -11,7 +11,7 @@ pub enum Rejection {
         field: &'static str,
     },
     /// A text with characters that nobody can see.
-    #[error("{field} has control characters")]
+    #[error("{field} contains control characters")]
     Unprintable {
         /// Where.
         field: &'static str,
@@ -46,10 +46,10 @@ pub enum Rejection {
     #[error("the payment has been voided")]
     PaymentVoided,
     /// The provider has never told of this charge.
-    #[error("the payment has no such charge")]
+    #[error("the payment has no charge with this provider_reference")]
     ChargeNotFound,
     /// The money is wanted, and nobody has asked for it to be given back.
-    #[error("no refund of this charge was asked for")]
+    #[error("no refund of this charge was requested")]
     RefundNotRequested,
 }
 

@@ -49,7 +49,7 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
 /// An escaped NUL is legal in a URI and in no text that a database keeps: nothing is called so, and nothing can be.
 fn no_nul(escaped: &str, place: &str) -> Result<(), Problem> {
     if escaped.contains("%00") {
-        return Err(Problem::invalid_request().detail(format!("{place}: has a NUL character")));
+        return Err(Problem::invalid_request().detail(format!("{place}: contains a NUL character")));
     }
     Ok(())
 }

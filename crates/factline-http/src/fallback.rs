@@ -21,7 +21,7 @@ use crate::Problem;
 )]
 pub fn not_found(uri: Uri) -> Ready<Problem> {
     ready(Problem::not_found(format!(
-        "there is nothing at {}",
+        "there is no resource at {}",
         uri.path()
     )))
 }

@@ -18,7 +18,7 @@ pub fn position(request: &HeaderMap) -> Result<Option<Position>, Problem> {
     for value in request.get_all(POSITION) {
         let text = value
             .to_str()
-            .map_err(|_| refused("not a position: not text".to_owned()))?;
+            .map_err(|_| refused("not a position: not visible ASCII".to_owned()))?;
         for part in text.split(',').map(str::trim) {
             let position: Position = part
                 .parse()

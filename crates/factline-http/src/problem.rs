@@ -67,7 +67,12 @@ impl Problem {
 
     /// 404.
     pub fn not_found(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::NOT_FOUND, "not-found", "There is no such thing").detail(detail)
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "not-found",
+            "The resource was not found",
+        )
+        .detail(detail)
     }
 
     /// 405; `allow` lists the methods that the resource has.
@@ -90,7 +95,7 @@ impl Problem {
             "body-too-large",
             "The body is too large",
         )
-        .detail(format!("a body may have {limit} bytes"))
+        .detail(format!("the body may have at most {limit} bytes"))
     }
 
     /// 415.
@@ -108,7 +113,7 @@ impl Problem {
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "unavailable",
-            "The service cannot do this now",
+            "The service is temporarily unavailable",
         )
         .detail(detail)
         .header(RETRY_AFTER, retry_after_seconds.to_string())

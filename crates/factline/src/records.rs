@@ -1,6 +1,6 @@
 //! Made from the `.avsc` files beside this crate's manifest; do not edit.
 //! `FACTLINE_WRITE_SCHEMAS=1 cargo test` writes it anew.
-/// Where an operation stands.
+/// The state of an operation.
 #[derive(
     Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Clone, Copy, serde::Deserialize, serde::Serialize,
 )]
@@ -23,7 +23,7 @@ pub enum OperationState {
     Cancelled,
 }
 
-/// What was decided.
+/// The kind of input that was decided.
 #[derive(
     Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Clone, Copy, serde::Deserialize, serde::Serialize,
 )]
@@ -36,34 +36,34 @@ pub enum OutcomeKind {
     Deadline,
 }
 
-/// What became of one command. Written by the command handler only, in the transaction that writes the command's events.
+/// The result of one command. Only the command handler writes it, in the transaction that writes the command's events.
 #[derive(Debug, PartialEq, Eq, Clone, serde::Deserialize, serde::Serialize)]
 pub struct Outcome {
-    /// The operation, which is the command's id.
+    /// The id of the operation, which is the id of the command.
     pub operation_id: uuid::Uuid,
-    /// A client's or policy's command, or a deadline that came due.
+    /// The kind of input: a command from a client or a policy, or a deadline that came due.
     #[serde(default = "default_outcome_kind")]
     pub kind: OutcomeKind,
-    /// The command's type, such as catalog.RenameProduct.
+    /// The type of the command, such as catalog.RenameProduct.
     pub name: String,
-    /// The state reached; all but pending and running are terminal.
+    /// The state that the operation reached; all states except unknown, pending and running are terminal.
     pub state: OperationState,
-    /// Stable code of a refusal or failure.
+    /// Stable code of a rejection, failure or timeout.
     #[serde(default = "default_outcome_code")]
     pub code: Option<String>,
-    /// The same for people.
+    /// Human-readable form of the code.
     #[serde(default = "default_outcome_reason")]
     pub reason: Option<String>,
-    /// Aggregate id that the command was addressed to.
+    /// The id of the aggregate that the command was addressed to.
     #[serde(default = "default_outcome_resource")]
     pub resource: Option<String>,
-    /// Who sent the command.
+    /// The sender of the command.
     #[serde(default = "default_outcome_actor")]
     pub actor: String,
-    /// The aggregate's version after the decision; null if it has none.
+    /// The version of the aggregate after the decision; null if it has none.
     #[serde(default = "default_outcome_version")]
     pub version: Option<i64>,
-    /// Position that a read has to wait for to see what the decision saw.
+    /// The position that a read has to wait for to include everything that the decision was based on and wrote.
     #[serde(default = "default_outcome_position")]
     pub position: Option<String>,
     /// The operation whose workflow sent this command.
@@ -72,9 +72,9 @@ pub struct Outcome {
     /// The operation that this one repeats.
     #[serde(default = "default_outcome_retry_of")]
     pub retry_of: Option<uuid::Uuid>,
-    /// When the edge accepted the command, by the edge's clock.
+    /// The time at which the command API accepted the command, or at which the event happened that a policy reacted to.
     pub created_at: i64,
-    /// The command's time: the broker's append time, never running backwards in its partition.
+    /// The time of the command: the broker's append time. It never decreases within a partition.
     pub decided_at: i64,
 }
 

@@ -1,87 +1,87 @@
 //! Made from the `.avsc` files beside this crate's manifest; do not edit.
 //! `FACTLINE_WRITE_SCHEMAS=1 cargo test` writes it anew.
-/// An amount of money in the minor units of its currency: 29.33 dollars are 2933 USD.
+/// An amount of money in the minor units of its currency: 29.33 US dollars are amount 2933 and currency USD.
 #[derive(Debug, PartialEq, Eq, Clone, serde::Deserialize, serde::Serialize)]
 pub struct Money {
-    /// Minor units (cents), may be negative.
+    /// The amount in minor units, such as cents; may be negative.
     pub amount: i64,
-    /// ISO 4217 code, three capital letters.
+    /// The ISO 4217 code of the currency: three capital letters.
     pub currency: String,
 }
 
-/// Ask another price for a product.
+/// Changes the price of a product.
 #[derive(Debug, PartialEq, Eq, Clone, serde::Deserialize, serde::Serialize)]
 pub struct ChangePrice {
     /// The product whose price changes.
     pub product_id: uuid::Uuid,
-    /// The price of one unit from now on; may be 0, and in another currency.
+    /// The new price of one unit; may be 0, and may be in another currency.
     pub price: Money,
 }
 
-/// Take a product into the catalogue.
+/// Adds a product to the catalogue.
 #[derive(Debug, PartialEq, Eq, Clone, serde::Deserialize, serde::Serialize)]
 pub struct CreateProduct {
-    /// The product to create; chosen by the edge if the client names none.
+    /// The product to create; its id is assigned by the command API if the client gives none.
     pub product_id: uuid::Uuid,
-    /// What it is called; not blank, 200 characters at most.
+    /// The name of the product; not blank, at most 200 characters.
     pub name: String,
-    /// Whose brand it is; not blank, 200 characters at most, never changed.
+    /// The brand of the product; not blank, at most 200 characters. It never changes.
     pub brand: String,
     /// The price of one unit; may be 0.
     pub price: Money,
 }
 
-/// Take a product out of the catalogue, for good.
+/// Removes a product from the catalogue permanently.
 #[derive(Debug, PartialEq, Eq, Clone, serde::Deserialize, serde::Serialize)]
 pub struct DiscontinueProduct {
     /// The product to discontinue.
     pub product_id: uuid::Uuid,
 }
 
-/// A product has another price.
+/// The price of a product was changed.
 #[derive(Debug, PartialEq, Eq, Clone, serde::Deserialize, serde::Serialize)]
 pub struct PriceChanged {
     /// The product.
     pub product_id: uuid::Uuid,
-    /// The price of one unit now.
+    /// The new price of one unit.
     pub price: Money,
 }
 
-/// A product was taken into the catalogue.
+/// A product was added to the catalogue.
 #[derive(Debug, PartialEq, Eq, Clone, serde::Deserialize, serde::Serialize)]
 pub struct ProductCreated {
     /// The product.
     pub product_id: uuid::Uuid,
-    /// What it is called.
+    /// The name of the product.
     pub name: String,
-    /// Whose brand it is.
+    /// The brand of the product.
     pub brand: String,
     /// The price of one unit.
     pub price: Money,
 }
 
-/// A product was taken out of the catalogue.
+/// A product was permanently removed from the catalogue.
 #[derive(Debug, PartialEq, Eq, Clone, serde::Deserialize, serde::Serialize)]
 pub struct ProductDiscontinued {
     /// The product.
     pub product_id: uuid::Uuid,
 }
 
-/// A product is called something else.
+/// A product was renamed.
 #[derive(Debug, PartialEq, Eq, Clone, serde::Deserialize, serde::Serialize)]
 pub struct ProductRenamed {
     /// The product.
     pub product_id: uuid::Uuid,
-    /// What it is called now.
+    /// The new name of the product.
     pub name: String,
 }
 
-/// Call a product something else.
+/// Renames a product.
 #[derive(Debug, PartialEq, Eq, Clone, serde::Deserialize, serde::Serialize)]
 pub struct RenameProduct {
     /// The product to rename.
     pub product_id: uuid::Uuid,
-    /// What it is called from now on; not blank, 200 characters at most.
+    /// The new name of the product; not blank, at most 200 characters.
     pub name: String,
 }
 
@@ -90,32 +90,32 @@ pub mod product {
     /// What can be asked of a `catalog.product`.
     #[derive(Debug, Clone, PartialEq)]
     pub enum Command {
-        /// Ask another price for a product.
+        /// Changes the price of a product.
         ChangePrice(super::ChangePrice),
-        /// Take a product into the catalogue.
+        /// Adds a product to the catalogue.
         CreateProduct(super::CreateProduct),
-        /// Take a product out of the catalogue, for good.
+        /// Removes a product from the catalogue permanently.
         DiscontinueProduct(super::DiscontinueProduct),
-        /// Call a product something else.
+        /// Renames a product.
         RenameProduct(super::RenameProduct),
     }
     impl factline::Messages for Command {
         const RECORDS: &'static [factline::RecordSchema] = &[
             factline::RecordSchema {
                 name: "catalog.ChangePrice",
-                json: r##"{"aggregate":"catalog.product","doc":"Ask another price for a product.","fields":[{"doc":"The product whose price changes.","name":"product_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The price of one unit from now on; may be 0, and in another currency.","name":"price","type":{"doc":"An amount of money in the minor units of its currency: 29.33 dollars are 2933 USD.","fields":[{"doc":"Minor units (cents), may be negative.","name":"amount","type":"long"},{"doc":"ISO 4217 code, three capital letters.","name":"currency","type":"string"}],"name":"Money","namespace":"money","type":"record"}}],"name":"ChangePrice","namespace":"catalog","role":"command","type":"record"}"##,
+                json: r##"{"aggregate":"catalog.product","doc":"Changes the price of a product.","fields":[{"doc":"The product whose price changes.","name":"product_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The new price of one unit; may be 0, and may be in another currency.","name":"price","type":{"doc":"An amount of money in the minor units of its currency: 29.33 US dollars are amount 2933 and currency USD.","fields":[{"doc":"The amount in minor units, such as cents; may be negative.","name":"amount","type":"long"},{"doc":"The ISO 4217 code of the currency: three capital letters.","name":"currency","type":"string"}],"name":"Money","namespace":"money","type":"record"}}],"name":"ChangePrice","namespace":"catalog","role":"command","type":"record"}"##,
             },
             factline::RecordSchema {
                 name: "catalog.CreateProduct",
-                json: r##"{"aggregate":"catalog.product","doc":"Take a product into the catalogue.","fields":[{"doc":"The product to create; chosen by the edge if the client names none.","name":"product_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"What it is called; not blank, 200 characters at most.","name":"name","type":"string"},{"doc":"Whose brand it is; not blank, 200 characters at most, never changed.","name":"brand","type":"string"},{"doc":"The price of one unit; may be 0.","name":"price","type":{"doc":"An amount of money in the minor units of its currency: 29.33 dollars are 2933 USD.","fields":[{"doc":"Minor units (cents), may be negative.","name":"amount","type":"long"},{"doc":"ISO 4217 code, three capital letters.","name":"currency","type":"string"}],"name":"Money","namespace":"money","type":"record"}}],"name":"CreateProduct","namespace":"catalog","role":"command","type":"record"}"##,
+                json: r##"{"aggregate":"catalog.product","doc":"Adds a product to the catalogue.","fields":[{"doc":"The product to create; its id is assigned by the command API if the client gives none.","name":"product_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The name of the product; not blank, at most 200 characters.","name":"name","type":"string"},{"doc":"The brand of the product; not blank, at most 200 characters. It never changes.","name":"brand","type":"string"},{"doc":"The price of one unit; may be 0.","name":"price","type":{"doc":"An amount of money in the minor units of its currency: 29.33 US dollars are amount 2933 and currency USD.","fields":[{"doc":"The amount in minor units, such as cents; may be negative.","name":"amount","type":"long"},{"doc":"The ISO 4217 code of the currency: three capital letters.","name":"currency","type":"string"}],"name":"Money","namespace":"money","type":"record"}}],"name":"CreateProduct","namespace":"catalog","role":"command","type":"record"}"##,
             },
             factline::RecordSchema {
                 name: "catalog.DiscontinueProduct",
-                json: r##"{"aggregate":"catalog.product","doc":"Take a product out of the catalogue, for good.","fields":[{"doc":"The product to discontinue.","name":"product_id","type":{"logicalType":"uuid","type":"string"}}],"name":"DiscontinueProduct","namespace":"catalog","role":"command","type":"record"}"##,
+                json: r##"{"aggregate":"catalog.product","doc":"Removes a product from the catalogue permanently.","fields":[{"doc":"The product to discontinue.","name":"product_id","type":{"logicalType":"uuid","type":"string"}}],"name":"DiscontinueProduct","namespace":"catalog","role":"command","type":"record"}"##,
             },
             factline::RecordSchema {
                 name: "catalog.RenameProduct",
-                json: r##"{"aggregate":"catalog.product","doc":"Call a product something else.","fields":[{"doc":"The product to rename.","name":"product_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"What it is called from now on; not blank, 200 characters at most.","name":"name","type":"string"}],"name":"RenameProduct","namespace":"catalog","role":"command","type":"record"}"##,
+                json: r##"{"aggregate":"catalog.product","doc":"Renames a product.","fields":[{"doc":"The product to rename.","name":"product_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The new name of the product; not blank, at most 200 characters.","name":"name","type":"string"}],"name":"RenameProduct","namespace":"catalog","role":"command","type":"record"}"##,
             },
         ];
         fn record(&self) -> &'static str {
@@ -173,32 +173,32 @@ pub mod product {
     /// What can have happened to a `catalog.product`.
     #[derive(Debug, Clone, PartialEq)]
     pub enum Event {
-        /// A product has another price.
+        /// The price of a product was changed.
         PriceChanged(super::PriceChanged),
-        /// A product was taken into the catalogue.
+        /// A product was added to the catalogue.
         ProductCreated(super::ProductCreated),
-        /// A product was taken out of the catalogue.
+        /// A product was permanently removed from the catalogue.
         ProductDiscontinued(super::ProductDiscontinued),
-        /// A product is called something else.
+        /// A product was renamed.
         ProductRenamed(super::ProductRenamed),
     }
     impl factline::Messages for Event {
         const RECORDS: &'static [factline::RecordSchema] = &[
             factline::RecordSchema {
                 name: "catalog.PriceChanged",
-                json: r##"{"aggregate":"catalog.product","doc":"A product has another price.","fields":[{"doc":"The product.","name":"product_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The price of one unit now.","name":"price","type":{"doc":"An amount of money in the minor units of its currency: 29.33 dollars are 2933 USD.","fields":[{"doc":"Minor units (cents), may be negative.","name":"amount","type":"long"},{"doc":"ISO 4217 code, three capital letters.","name":"currency","type":"string"}],"name":"Money","namespace":"money","type":"record"}}],"name":"PriceChanged","namespace":"catalog","role":"event","type":"record"}"##,
+                json: r##"{"aggregate":"catalog.product","doc":"The price of a product was changed.","fields":[{"doc":"The product.","name":"product_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The new price of one unit.","name":"price","type":{"doc":"An amount of money in the minor units of its currency: 29.33 US dollars are amount 2933 and currency USD.","fields":[{"doc":"The amount in minor units, such as cents; may be negative.","name":"amount","type":"long"},{"doc":"The ISO 4217 code of the currency: three capital letters.","name":"currency","type":"string"}],"name":"Money","namespace":"money","type":"record"}}],"name":"PriceChanged","namespace":"catalog","role":"event","type":"record"}"##,
             },
             factline::RecordSchema {
                 name: "catalog.ProductCreated",
-                json: r##"{"aggregate":"catalog.product","doc":"A product was taken into the catalogue.","fields":[{"doc":"The product.","name":"product_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"What it is called.","name":"name","type":"string"},{"doc":"Whose brand it is.","name":"brand","type":"string"},{"doc":"The price of one unit.","name":"price","type":{"doc":"An amount of money in the minor units of its currency: 29.33 dollars are 2933 USD.","fields":[{"doc":"Minor units (cents), may be negative.","name":"amount","type":"long"},{"doc":"ISO 4217 code, three capital letters.","name":"currency","type":"string"}],"name":"Money","namespace":"money","type":"record"}}],"name":"ProductCreated","namespace":"catalog","role":"event","type":"record"}"##,
+                json: r##"{"aggregate":"catalog.product","doc":"A product was added to the catalogue.","fields":[{"doc":"The product.","name":"product_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The name of the product.","name":"name","type":"string"},{"doc":"The brand of the product.","name":"brand","type":"string"},{"doc":"The price of one unit.","name":"price","type":{"doc":"An amount of money in the minor units of its currency: 29.33 US dollars are amount 2933 and currency USD.","fields":[{"doc":"The amount in minor units, such as cents; may be negative.","name":"amount","type":"long"},{"doc":"The ISO 4217 code of the currency: three capital letters.","name":"currency","type":"string"}],"name":"Money","namespace":"money","type":"record"}}],"name":"ProductCreated","namespace":"catalog","role":"event","type":"record"}"##,
             },
             factline::RecordSchema {
                 name: "catalog.ProductDiscontinued",
-                json: r##"{"aggregate":"catalog.product","doc":"A product was taken out of the catalogue.","fields":[{"doc":"The product.","name":"product_id","type":{"logicalType":"uuid","type":"string"}}],"name":"ProductDiscontinued","namespace":"catalog","role":"event","type":"record"}"##,
+                json: r##"{"aggregate":"catalog.product","doc":"A product was permanently removed from the catalogue.","fields":[{"doc":"The product.","name":"product_id","type":{"logicalType":"uuid","type":"string"}}],"name":"ProductDiscontinued","namespace":"catalog","role":"event","type":"record"}"##,
             },
             factline::RecordSchema {
                 name: "catalog.ProductRenamed",
-                json: r##"{"aggregate":"catalog.product","doc":"A product is called something else.","fields":[{"doc":"The product.","name":"product_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"What it is called now.","name":"name","type":"string"}],"name":"ProductRenamed","namespace":"catalog","role":"event","type":"record"}"##,
+                json: r##"{"aggregate":"catalog.product","doc":"A product was renamed.","fields":[{"doc":"The product.","name":"product_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The new name of the product.","name":"name","type":"string"}],"name":"ProductRenamed","namespace":"catalog","role":"event","type":"record"}"##,
             },
         ];
         fn record(&self) -> &'static str {

@@ -1,39 +1,39 @@
 //! Made from the `.avsc` files beside this crate's manifest; do not edit.
 //! `FACTLINE_WRITE_SCHEMAS=1 cargo test` writes it anew.
-/// An amount of money in the minor units of its currency: 29.33 dollars are 2933 USD.
+/// An amount of money in the minor units of its currency: 29.33 US dollars are amount 2933 and currency USD.
 #[derive(Debug, PartialEq, Eq, Clone, serde::Deserialize, serde::Serialize)]
 pub struct Money {
-    /// Minor units (cents), may be negative.
+    /// The amount in minor units, such as cents; may be negative.
     pub amount: i64,
-    /// ISO 4217 code, three capital letters.
+    /// The ISO 4217 code of the currency: three capital letters.
     pub currency: String,
 }
 
-/// Some units of one product, with its name and price as the customer saw them.
+/// A quantity of one product, with its name and price as the customer saw them.
 #[derive(Debug, PartialEq, Eq, Clone, serde::Deserialize, serde::Serialize)]
 pub struct Line {
     /// The product; opaque to the checkout.
     pub product_id: String,
-    /// The product's name.
+    /// The name of the product.
     pub name: String,
     /// The price of one unit; may be 0.
     pub unit_price: Money,
-    /// Units bought, at least 1.
+    /// The number of units; at least 1.
     pub quantity: i32,
 }
 
-/// A customer wants to buy these lines and pay for them.
+/// Begins a checkout: places an order for these lines and requests its payment.
 #[derive(Debug, PartialEq, Eq, Clone, serde::Deserialize, serde::Serialize)]
 pub struct BeginCheckout {
-    /// The checkout; chosen by the edge if the client names none.
+    /// The checkout; its id is assigned by the command API if the client gives none.
     pub checkout_id: uuid::Uuid,
-    /// Who buys; opaque to the checkout.
+    /// The customer who buys; opaque to the checkout.
     pub customer_id: String,
-    /// What is bought; ordering says what an order must have.
+    /// The order lines; the rules of ordering apply to them.
     pub lines: Vec<Line>,
-    /// What is charged, as the payment provider knows it, such as card-ok.
+    /// The payment method, in the notation of the payment provider, such as card-ok.
     pub method: String,
-    /// How long the payment may take, from the beginning; 1 second to 7 days.
+    /// The time limit for the payment in seconds, counted from the beginning of the checkout; at least 1, at most 604800 (7 days).
     #[serde(default = "default_begincheckout_payment_seconds")]
     pub payment_seconds: i32,
 }
@@ -43,7 +43,7 @@ fn default_begincheckout_payment_seconds() -> i32 {
     900
 }
 
-/// What a checkout comes to grief by.
+/// The cause of the failure of a checkout.
 #[derive(
     Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Clone, Copy, serde::Deserialize, serde::Serialize,
 )]
@@ -66,103 +66,103 @@ pub enum Cause {
     ConfirmationUnanswered,
 }
 
-/// The purchase will not come about. The order is to be cancelled; the payment stays as it is until that is known.
+/// A checkout was abandoned. The order has to be cancelled; the payment is left as it is until the order has answered.
 #[derive(Debug, PartialEq, Eq, Clone, serde::Deserialize, serde::Serialize)]
 pub struct CheckoutAbandoned {
     /// The checkout.
     pub checkout_id: uuid::Uuid,
-    /// The order that is placed for it.
+    /// The order that the checkout places.
     pub order_id: uuid::Uuid,
-    /// What went wrong.
+    /// The cause of the failure.
     pub cause: Cause,
-    /// The same for people.
+    /// Human-readable form of the cause.
     pub reason: String,
-    /// When it is asked for again if nobody has answered.
+    /// The time of the next attempt if no answer has arrived by then.
     pub due: i64,
 }
 
-/// A customer buys. The order is to be placed.
+/// A checkout was begun. The order has to be placed.
 #[derive(Debug, PartialEq, Eq, Clone, serde::Deserialize, serde::Serialize)]
 pub struct CheckoutBegun {
     /// The checkout.
     pub checkout_id: uuid::Uuid,
-    /// Who buys.
+    /// The customer who buys.
     pub customer_id: String,
-    /// What is bought.
+    /// The order lines.
     pub lines: Vec<Line>,
-    /// What is charged.
+    /// The payment method, in the notation of the payment provider.
     pub method: String,
-    /// How long the payment may take.
+    /// The time limit for the payment, in seconds.
     pub payment_seconds: i32,
-    /// The order that is placed for it.
+    /// The order that the checkout places.
     pub order_id: uuid::Uuid,
-    /// The payment that is asked for it.
+    /// The payment that the checkout requests.
     pub payment_id: uuid::Uuid,
-    /// When the checkout gives up if it is not paid.
+    /// The time at which the checkout is abandoned if it has not been paid.
     pub payment_due: i64,
 }
 
-/// The order is paid and confirmed.
+/// A checkout was completed: the order is paid and confirmed.
 #[derive(Debug, PartialEq, Eq, Clone, serde::Deserialize, serde::Serialize)]
 pub struct CheckoutCompleted {
     /// The checkout.
     pub checkout_id: uuid::Uuid,
-    /// Who buys.
+    /// The customer who buys.
     pub customer_id: String,
-    /// The order that is placed for it.
+    /// The order that the checkout places.
     pub order_id: uuid::Uuid,
-    /// The payment that is asked for it.
+    /// The payment that the checkout requests.
     pub payment_id: uuid::Uuid,
-    /// What was paid.
+    /// The amount of money that was paid.
     pub total: Money,
 }
 
-/// Nothing is bought, and no money is kept.
+/// A checkout failed: nothing was bought, and no money is kept.
 #[derive(Debug, PartialEq, Eq, Clone, serde::Deserialize, serde::Serialize)]
 pub struct CheckoutFailed {
     /// The checkout.
     pub checkout_id: uuid::Uuid,
-    /// Who buys.
+    /// The customer who buys.
     pub customer_id: String,
-    /// The order that is placed for it.
+    /// The order that the checkout places.
     pub order_id: uuid::Uuid,
-    /// The payment that is asked for it.
+    /// The payment that the checkout requests.
     pub payment_id: uuid::Uuid,
-    /// What went wrong.
+    /// The cause of the failure.
     pub cause: Cause,
-    /// The same for people.
+    /// Human-readable form of the cause.
     pub reason: String,
 }
 
-/// The order is placed. The payment is to be asked for.
+/// The order of a checkout was placed. The payment has to be requested.
 #[derive(Debug, PartialEq, Eq, Clone, serde::Deserialize, serde::Serialize)]
 pub struct CheckoutOrdered {
     /// The checkout.
     pub checkout_id: uuid::Uuid,
-    /// The order that is placed for it.
+    /// The order that the checkout places.
     pub order_id: uuid::Uuid,
-    /// The payment that is asked for it.
+    /// The payment that the checkout requests.
     pub payment_id: uuid::Uuid,
-    /// What is charged.
+    /// The payment method, in the notation of the payment provider.
     pub method: String,
-    /// What the order costs.
+    /// The total price of the order.
     pub total: Money,
 }
 
-/// The money was taken. The order is to be confirmed.
+/// The payment of a checkout was captured. The order has to be confirmed.
 #[derive(Debug, PartialEq, Eq, Clone, serde::Deserialize, serde::Serialize)]
 pub struct CheckoutPaid {
     /// The checkout.
     pub checkout_id: uuid::Uuid,
-    /// The order that is placed for it.
+    /// The order that the checkout places.
     pub order_id: uuid::Uuid,
-    /// The payment that is asked for it.
+    /// The payment that the checkout requests.
     pub payment_id: uuid::Uuid,
-    /// When it is asked for again if nobody has answered.
+    /// The time of the next attempt if no answer has arrived by then.
     pub due: i64,
 }
 
-/// What a checkout asks of others, and asks again.
+/// A step that a checkout requests from another context, and requests again if no answer arrives.
 #[derive(
     Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Clone, Copy, serde::Deserialize, serde::Serialize,
 )]
@@ -177,145 +177,145 @@ pub enum Step {
     ReleasePayment,
 }
 
-/// Nobody answered. The same is to be asked again.
+/// Another attempt at a step was requested, usually because no answer had arrived in time.
 #[derive(Debug, PartialEq, Eq, Clone, serde::Deserialize, serde::Serialize)]
 pub struct CheckoutRetried {
     /// The checkout.
     pub checkout_id: uuid::Uuid,
-    /// The order that is placed for it.
+    /// The order that the checkout places.
     pub order_id: uuid::Uuid,
-    /// The payment that is asked for it.
+    /// The payment that the checkout requests.
     pub payment_id: uuid::Uuid,
-    /// What is to be asked.
+    /// The step to attempt.
     pub step: Step,
-    /// Which try it is; what was asked first is 1.
+    /// The number of this attempt; the first request was attempt 1.
     pub attempt: i32,
-    /// Why it is asked; empty if nothing went wrong.
+    /// Human-readable reason for the step; empty if nothing went wrong.
     pub reason: String,
-    /// When it is asked for again if nobody has answered.
+    /// The time of the next attempt if no answer has arrived by then.
     pub due: i64,
 }
 
-/// Nobody answers, often as they were asked: people have to look. An answer that comes late is still acted on.
+/// A step has had no answer after the maximum number of attempts. An operator has to investigate. A late answer still has its effect.
 #[derive(Debug, PartialEq, Eq, Clone, serde::Deserialize, serde::Serialize)]
 pub struct CheckoutStuck {
     /// The checkout.
     pub checkout_id: uuid::Uuid,
-    /// What nobody answers.
+    /// The step that has had no answer.
     pub step: Step,
-    /// The same for people.
+    /// Human-readable description of the missing answer.
     pub reason: String,
 }
 
-/// The time is over that the checkout waits for an answer: its deadline's command.
+/// Ends the time that a checkout waits for an answer. The deadline of the checkout sends it.
 #[derive(Debug, PartialEq, Eq, Clone, serde::Deserialize, serde::Serialize)]
 pub struct ExpireCheckout {
     /// The checkout.
     pub checkout_id: uuid::Uuid,
 }
 
-/// The order is cancelled.
+/// Notes that the order was cancelled.
 #[derive(Debug, PartialEq, Eq, Clone, serde::Deserialize, serde::Serialize)]
 pub struct NoteOrderCancelled {
     /// The checkout.
     pub checkout_id: uuid::Uuid,
 }
 
-/// The order is confirmed.
+/// Notes that the order was confirmed.
 #[derive(Debug, PartialEq, Eq, Clone, serde::Deserialize, serde::Serialize)]
 pub struct NoteOrderConfirmed {
     /// The checkout.
     pub checkout_id: uuid::Uuid,
 }
 
-/// The order refuses to be cancelled.
+/// Notes that the cancellation of the order was rejected.
 #[derive(Debug, PartialEq, Eq, Clone, serde::Deserialize, serde::Serialize)]
 pub struct NoteOrderNotCancelled {
     /// The checkout.
     pub checkout_id: uuid::Uuid,
-    /// Why: a stable code.
+    /// The reason, as a stable code.
     pub code: String,
-    /// The same for people; may be empty.
+    /// Human-readable form of the code; may be empty.
     pub reason: String,
 }
 
-/// The order refuses to be confirmed.
+/// Notes that the confirmation of the order was rejected.
 #[derive(Debug, PartialEq, Eq, Clone, serde::Deserialize, serde::Serialize)]
 pub struct NoteOrderNotConfirmed {
     /// The checkout.
     pub checkout_id: uuid::Uuid,
-    /// Why: a stable code.
+    /// The reason, as a stable code.
     pub code: String,
-    /// The same for people; may be empty.
+    /// Human-readable form of the code; may be empty.
     pub reason: String,
 }
 
-/// The order is placed.
+/// Notes that the order was placed.
 #[derive(Debug, PartialEq, Eq, Clone, serde::Deserialize, serde::Serialize)]
 pub struct NoteOrderPlaced {
     /// The checkout.
     pub checkout_id: uuid::Uuid,
-    /// What it costs.
+    /// The total price of the order.
     pub total: Money,
 }
 
-/// The order cannot be placed.
+/// Notes that the placement of the order was rejected.
 #[derive(Debug, PartialEq, Eq, Clone, serde::Deserialize, serde::Serialize)]
 pub struct NoteOrderRefused {
     /// The checkout.
     pub checkout_id: uuid::Uuid,
-    /// Why: a stable code.
+    /// The reason, as a stable code.
     pub code: String,
-    /// The same for people; may be empty.
+    /// Human-readable form of the code; may be empty.
     pub reason: String,
 }
 
-/// The money was taken.
+/// Notes that the payment was captured.
 #[derive(Debug, PartialEq, Eq, Clone, serde::Deserialize, serde::Serialize)]
 pub struct NotePaymentCaptured {
     /// The checkout.
     pub checkout_id: uuid::Uuid,
 }
 
-/// The provider takes no money.
+/// Notes that the payment was declined.
 #[derive(Debug, PartialEq, Eq, Clone, serde::Deserialize, serde::Serialize)]
 pub struct NotePaymentDeclined {
     /// The checkout.
     pub checkout_id: uuid::Uuid,
-    /// Why: a stable code.
+    /// The reason, as a stable code.
     pub code: String,
 }
 
-/// The payment cannot be asked for.
+/// Notes that the request for the payment was rejected.
 #[derive(Debug, PartialEq, Eq, Clone, serde::Deserialize, serde::Serialize)]
 pub struct NotePaymentRefused {
     /// The checkout.
     pub checkout_id: uuid::Uuid,
-    /// Why: a stable code.
+    /// The reason, as a stable code.
     pub code: String,
-    /// The same for people; may be empty.
+    /// Human-readable form of the code; may be empty.
     pub reason: String,
 }
 
-/// The payment is called off: no money is or will be kept.
+/// Notes that the payment was released: no money is or will be kept.
 #[derive(Debug, PartialEq, Eq, Clone, serde::Deserialize, serde::Serialize)]
 pub struct NotePaymentReleased {
     /// The checkout.
     pub checkout_id: uuid::Uuid,
 }
 
-/// The order will not be confirmed. The payment is to be called off.
+/// The release of the payment was requested, because the order will not be confirmed. The payment has to be voided.
 #[derive(Debug, PartialEq, Eq, Clone, serde::Deserialize, serde::Serialize)]
 pub struct PaymentReleaseRequested {
     /// The checkout.
     pub checkout_id: uuid::Uuid,
-    /// The payment that is asked for it.
+    /// The payment that the checkout requests.
     pub payment_id: uuid::Uuid,
-    /// What went wrong.
+    /// The cause of the failure.
     pub cause: Cause,
-    /// The same for people.
+    /// Human-readable form of the cause.
     pub reason: String,
-    /// When it is asked for again if nobody has answered.
+    /// The time of the next attempt if no answer has arrived by then.
     pub due: i64,
 }
 
@@ -324,80 +324,80 @@ pub mod checkout {
     /// What can be asked of a `checkout.checkout`.
     #[derive(Debug, Clone, PartialEq)]
     pub enum Command {
-        /// A customer wants to buy these lines and pay for them.
+        /// Begins a checkout: places an order for these lines and requests its payment.
         BeginCheckout(super::BeginCheckout),
-        /// The time is over that the checkout waits for an answer: its deadline's command.
+        /// Ends the time that a checkout waits for an answer. The deadline of the checkout sends it.
         ExpireCheckout(super::ExpireCheckout),
-        /// The order is cancelled.
+        /// Notes that the order was cancelled.
         NoteOrderCancelled(super::NoteOrderCancelled),
-        /// The order is confirmed.
+        /// Notes that the order was confirmed.
         NoteOrderConfirmed(super::NoteOrderConfirmed),
-        /// The order refuses to be cancelled.
+        /// Notes that the cancellation of the order was rejected.
         NoteOrderNotCancelled(super::NoteOrderNotCancelled),
-        /// The order refuses to be confirmed.
+        /// Notes that the confirmation of the order was rejected.
         NoteOrderNotConfirmed(super::NoteOrderNotConfirmed),
-        /// The order is placed.
+        /// Notes that the order was placed.
         NoteOrderPlaced(super::NoteOrderPlaced),
-        /// The order cannot be placed.
+        /// Notes that the placement of the order was rejected.
         NoteOrderRefused(super::NoteOrderRefused),
-        /// The money was taken.
+        /// Notes that the payment was captured.
         NotePaymentCaptured(super::NotePaymentCaptured),
-        /// The provider takes no money.
+        /// Notes that the payment was declined.
         NotePaymentDeclined(super::NotePaymentDeclined),
-        /// The payment cannot be asked for.
+        /// Notes that the request for the payment was rejected.
         NotePaymentRefused(super::NotePaymentRefused),
-        /// The payment is called off: no money is or will be kept.
+        /// Notes that the payment was released: no money is or will be kept.
         NotePaymentReleased(super::NotePaymentReleased),
     }
     impl factline::Messages for Command {
         const RECORDS: &'static [factline::RecordSchema] = &[
             factline::RecordSchema {
                 name: "checkout.BeginCheckout",
-                json: r##"{"aggregate":"checkout.checkout","doc":"A customer wants to buy these lines and pay for them.","fields":[{"doc":"The checkout; chosen by the edge if the client names none.","name":"checkout_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"Who buys; opaque to the checkout.","name":"customer_id","personal":true,"type":"string"},{"doc":"What is bought; ordering says what an order must have.","name":"lines","type":{"items":{"doc":"Some units of one product, with its name and price as the customer saw them.","fields":[{"doc":"The product; opaque to the checkout.","name":"product_id","type":"string"},{"doc":"The product's name.","name":"name","type":"string"},{"doc":"The price of one unit; may be 0.","name":"unit_price","type":{"doc":"An amount of money in the minor units of its currency: 29.33 dollars are 2933 USD.","fields":[{"doc":"Minor units (cents), may be negative.","name":"amount","type":"long"},{"doc":"ISO 4217 code, three capital letters.","name":"currency","type":"string"}],"name":"Money","namespace":"money","type":"record"}},{"doc":"Units bought, at least 1.","name":"quantity","type":"int"}],"name":"Line","namespace":"checkout","type":"record"},"type":"array"}},{"doc":"What is charged, as the payment provider knows it, such as card-ok.","name":"method","type":"string"},{"default":900,"doc":"How long the payment may take, from the beginning; 1 second to 7 days.","name":"payment_seconds","type":"int"}],"name":"BeginCheckout","namespace":"checkout","role":"command","type":"record"}"##,
+                json: r##"{"aggregate":"checkout.checkout","doc":"Begins a checkout: places an order for these lines and requests its payment.","fields":[{"doc":"The checkout; its id is assigned by the command API if the client gives none.","name":"checkout_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The customer who buys; opaque to the checkout.","name":"customer_id","personal":true,"type":"string"},{"doc":"The order lines; the rules of ordering apply to them.","name":"lines","type":{"items":{"doc":"A quantity of one product, with its name and price as the customer saw them.","fields":[{"doc":"The product; opaque to the checkout.","name":"product_id","type":"string"},{"doc":"The name of the product.","name":"name","type":"string"},{"doc":"The price of one unit; may be 0.","name":"unit_price","type":{"doc":"An amount of money in the minor units of its currency: 29.33 US dollars are amount 2933 and currency USD.","fields":[{"doc":"The amount in minor units, such as cents; may be negative.","name":"amount","type":"long"},{"doc":"The ISO 4217 code of the currency: three capital letters.","name":"currency","type":"string"}],"name":"Money","namespace":"money","type":"record"}},{"doc":"The number of units; at least 1.","name":"quantity","type":"int"}],"name":"Line","namespace":"checkout","type":"record"},"type":"array"}},{"doc":"The payment method, in the notation of the payment provider, such as card-ok.","name":"method","type":"string"},{"default":900,"doc":"The time limit for the payment in seconds, counted from the beginning of the checkout; at least 1, at most 604800 (7 days).","name":"payment_seconds","type":"int"}],"name":"BeginCheckout","namespace":"checkout","role":"command","type":"record"}"##,
             },
             factline::RecordSchema {
                 name: "checkout.ExpireCheckout",
-                json: r##"{"aggregate":"checkout.checkout","doc":"The time is over that the checkout waits for an answer: its deadline's command.","fields":[{"doc":"The checkout.","name":"checkout_id","type":{"logicalType":"uuid","type":"string"}}],"name":"ExpireCheckout","namespace":"checkout","role":"command","type":"record"}"##,
+                json: r##"{"aggregate":"checkout.checkout","doc":"Ends the time that a checkout waits for an answer. The deadline of the checkout sends it.","fields":[{"doc":"The checkout.","name":"checkout_id","type":{"logicalType":"uuid","type":"string"}}],"name":"ExpireCheckout","namespace":"checkout","role":"command","type":"record"}"##,
             },
             factline::RecordSchema {
                 name: "checkout.NoteOrderCancelled",
-                json: r##"{"aggregate":"checkout.checkout","doc":"The order is cancelled.","fields":[{"doc":"The checkout.","name":"checkout_id","type":{"logicalType":"uuid","type":"string"}}],"name":"NoteOrderCancelled","namespace":"checkout","role":"command","type":"record"}"##,
+                json: r##"{"aggregate":"checkout.checkout","doc":"Notes that the order was cancelled.","fields":[{"doc":"The checkout.","name":"checkout_id","type":{"logicalType":"uuid","type":"string"}}],"name":"NoteOrderCancelled","namespace":"checkout","role":"command","type":"record"}"##,
             },
             factline::RecordSchema {
                 name: "checkout.NoteOrderConfirmed",
-                json: r##"{"aggregate":"checkout.checkout","doc":"The order is confirmed.","fields":[{"doc":"The checkout.","name":"checkout_id","type":{"logicalType":"uuid","type":"string"}}],"name":"NoteOrderConfirmed","namespace":"checkout","role":"command","type":"record"}"##,
+                json: r##"{"aggregate":"checkout.checkout","doc":"Notes that the order was confirmed.","fields":[{"doc":"The checkout.","name":"checkout_id","type":{"logicalType":"uuid","type":"string"}}],"name":"NoteOrderConfirmed","namespace":"checkout","role":"command","type":"record"}"##,
             },
             factline::RecordSchema {
                 name: "checkout.NoteOrderNotCancelled",
-                json: r##"{"aggregate":"checkout.checkout","doc":"The order refuses to be cancelled.","fields":[{"doc":"The checkout.","name":"checkout_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"Why: a stable code.","name":"code","type":"string"},{"doc":"The same for people; may be empty.","name":"reason","type":"string"}],"name":"NoteOrderNotCancelled","namespace":"checkout","role":"command","type":"record"}"##,
+                json: r##"{"aggregate":"checkout.checkout","doc":"Notes that the cancellation of the order was rejected.","fields":[{"doc":"The checkout.","name":"checkout_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The reason, as a stable code.","name":"code","type":"string"},{"doc":"Human-readable form of the code; may be empty.","name":"reason","type":"string"}],"name":"NoteOrderNotCancelled","namespace":"checkout","role":"command","type":"record"}"##,
             },
             factline::RecordSchema {
                 name: "checkout.NoteOrderNotConfirmed",
-                json: r##"{"aggregate":"checkout.checkout","doc":"The order refuses to be confirmed.","fields":[{"doc":"The checkout.","name":"checkout_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"Why: a stable code.","name":"code","type":"string"},{"doc":"The same for people; may be empty.","name":"reason","type":"string"}],"name":"NoteOrderNotConfirmed","namespace":"checkout","role":"command","type":"record"}"##,
+                json: r##"{"aggregate":"checkout.checkout","doc":"Notes that the confirmation of the order was rejected.","fields":[{"doc":"The checkout.","name":"checkout_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The reason, as a stable code.","name":"code","type":"string"},{"doc":"Human-readable form of the code; may be empty.","name":"reason","type":"string"}],"name":"NoteOrderNotConfirmed","namespace":"checkout","role":"command","type":"record"}"##,
             },
             factline::RecordSchema {
                 name: "checkout.NoteOrderPlaced",
-                json: r##"{"aggregate":"checkout.checkout","doc":"The order is placed.","fields":[{"doc":"The checkout.","name":"checkout_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"What it costs.","name":"total","type":{"doc":"An amount of money in the minor units of its currency: 29.33 dollars are 2933 USD.","fields":[{"doc":"Minor units (cents), may be negative.","name":"amount","type":"long"},{"doc":"ISO 4217 code, three capital letters.","name":"currency","type":"string"}],"name":"Money","namespace":"money","type":"record"}}],"name":"NoteOrderPlaced","namespace":"checkout","role":"command","type":"record"}"##,
+                json: r##"{"aggregate":"checkout.checkout","doc":"Notes that the order was placed.","fields":[{"doc":"The checkout.","name":"checkout_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The total price of the order.","name":"total","type":{"doc":"An amount of money in the minor units of its currency: 29.33 US dollars are amount 2933 and currency USD.","fields":[{"doc":"The amount in minor units, such as cents; may be negative.","name":"amount","type":"long"},{"doc":"The ISO 4217 code of the currency: three capital letters.","name":"currency","type":"string"}],"name":"Money","namespace":"money","type":"record"}}],"name":"NoteOrderPlaced","namespace":"checkout","role":"command","type":"record"}"##,
             },
             factline::RecordSchema {
                 name: "checkout.NoteOrderRefused",
-                json: r##"{"aggregate":"checkout.checkout","doc":"The order cannot be placed.","fields":[{"doc":"The checkout.","name":"checkout_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"Why: a stable code.","name":"code","type":"string"},{"doc":"The same for people; may be empty.","name":"reason","type":"string"}],"name":"NoteOrderRefused","namespace":"checkout","role":"command","type":"record"}"##,
+                json: r##"{"aggregate":"checkout.checkout","doc":"Notes that the placement of the order was rejected.","fields":[{"doc":"The checkout.","name":"checkout_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The reason, as a stable code.","name":"code","type":"string"},{"doc":"Human-readable form of the code; may be empty.","name":"reason","type":"string"}],"name":"NoteOrderRefused","namespace":"checkout","role":"command","type":"record"}"##,
             },
             factline::RecordSchema {
                 name: "checkout.NotePaymentCaptured",
-                json: r##"{"aggregate":"checkout.checkout","doc":"The money was taken.","fields":[{"doc":"The checkout.","name":"checkout_id","type":{"logicalType":"uuid","type":"string"}}],"name":"NotePaymentCaptured","namespace":"checkout","role":"command","type":"record"}"##,
+                json: r##"{"aggregate":"checkout.checkout","doc":"Notes that the payment was captured.","fields":[{"doc":"The checkout.","name":"checkout_id","type":{"logicalType":"uuid","type":"string"}}],"name":"NotePaymentCaptured","namespace":"checkout","role":"command","type":"record"}"##,
             },
             factline::RecordSchema {
                 name: "checkout.NotePaymentDeclined",
-                json: r##"{"aggregate":"checkout.checkout","doc":"The provider takes no money.","fields":[{"doc":"The checkout.","name":"checkout_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"Why: a stable code.","name":"code","type":"string"}],"name":"NotePaymentDeclined","namespace":"checkout","role":"command","type":"record"}"##,
+                json: r##"{"aggregate":"checkout.checkout","doc":"Notes that the payment was declined.","fields":[{"doc":"The checkout.","name":"checkout_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The reason, as a stable code.","name":"code","type":"string"}],"name":"NotePaymentDeclined","namespace":"checkout","role":"command","type":"record"}"##,
             },
             factline::RecordSchema {
                 name: "checkout.NotePaymentRefused",
-                json: r##"{"aggregate":"checkout.checkout","doc":"The payment cannot be asked for.","fields":[{"doc":"The checkout.","name":"checkout_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"Why: a stable code.","name":"code","type":"string"},{"doc":"The same for people; may be empty.","name":"reason","type":"string"}],"name":"NotePaymentRefused","namespace":"checkout","role":"command","type":"record"}"##,
+                json: r##"{"aggregate":"checkout.checkout","doc":"Notes that the request for the payment was rejected.","fields":[{"doc":"The checkout.","name":"checkout_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The reason, as a stable code.","name":"code","type":"string"},{"doc":"Human-readable form of the code; may be empty.","name":"reason","type":"string"}],"name":"NotePaymentRefused","namespace":"checkout","role":"command","type":"record"}"##,
             },
             factline::RecordSchema {
                 name: "checkout.NotePaymentReleased",
-                json: r##"{"aggregate":"checkout.checkout","doc":"The payment is called off: no money is or will be kept.","fields":[{"doc":"The checkout.","name":"checkout_id","type":{"logicalType":"uuid","type":"string"}}],"name":"NotePaymentReleased","namespace":"checkout","role":"command","type":"record"}"##,
+                json: r##"{"aggregate":"checkout.checkout","doc":"Notes that the payment was released: no money is or will be kept.","fields":[{"doc":"The checkout.","name":"checkout_id","type":{"logicalType":"uuid","type":"string"}}],"name":"NotePaymentReleased","namespace":"checkout","role":"command","type":"record"}"##,
             },
         ];
         fn record(&self) -> &'static str {
@@ -529,62 +529,62 @@ pub mod checkout {
     /// What can have happened to a `checkout.checkout`.
     #[derive(Debug, Clone, PartialEq)]
     pub enum Event {
-        /// The purchase will not come about. The order is to be cancelled; the payment stays as it is until that is known.
+        /// A checkout was abandoned. The order has to be cancelled; the payment is left as it is until the order has answered.
         CheckoutAbandoned(super::CheckoutAbandoned),
-        /// A customer buys. The order is to be placed.
+        /// A checkout was begun. The order has to be placed.
         CheckoutBegun(super::CheckoutBegun),
-        /// The order is paid and confirmed.
+        /// A checkout was completed: the order is paid and confirmed.
         CheckoutCompleted(super::CheckoutCompleted),
-        /// Nothing is bought, and no money is kept.
+        /// A checkout failed: nothing was bought, and no money is kept.
         CheckoutFailed(super::CheckoutFailed),
-        /// The order is placed. The payment is to be asked for.
+        /// The order of a checkout was placed. The payment has to be requested.
         CheckoutOrdered(super::CheckoutOrdered),
-        /// The money was taken. The order is to be confirmed.
+        /// The payment of a checkout was captured. The order has to be confirmed.
         CheckoutPaid(super::CheckoutPaid),
-        /// Nobody answered. The same is to be asked again.
+        /// Another attempt at a step was requested, usually because no answer had arrived in time.
         CheckoutRetried(super::CheckoutRetried),
-        /// Nobody answers, often as they were asked: people have to look. An answer that comes late is still acted on.
+        /// A step has had no answer after the maximum number of attempts. An operator has to investigate. A late answer still has its effect.
         CheckoutStuck(super::CheckoutStuck),
-        /// The order will not be confirmed. The payment is to be called off.
+        /// The release of the payment was requested, because the order will not be confirmed. The payment has to be voided.
         PaymentReleaseRequested(super::PaymentReleaseRequested),
     }
     impl factline::Messages for Event {
         const RECORDS: &'static [factline::RecordSchema] = &[
             factline::RecordSchema {
                 name: "checkout.CheckoutAbandoned",
-                json: r##"{"aggregate":"checkout.checkout","doc":"The purchase will not come about. The order is to be cancelled; the payment stays as it is until that is known.","fields":[{"doc":"The checkout.","name":"checkout_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The order that is placed for it.","name":"order_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"What went wrong.","name":"cause","type":{"default":"unknown","doc":"What a checkout comes to grief by.","name":"Cause","namespace":"checkout","symbols":["unknown","order_refused","order_timed_out","order_cancelled","payment_refused","payment_declined","payment_timed_out","confirmation_unanswered"],"type":"enum"}},{"doc":"The same for people.","name":"reason","type":"string"},{"doc":"When it is asked for again if nobody has answered.","name":"due","type":{"logicalType":"timestamp-micros","type":"long"}}],"name":"CheckoutAbandoned","namespace":"checkout","role":"event","type":"record"}"##,
+                json: r##"{"aggregate":"checkout.checkout","doc":"A checkout was abandoned. The order has to be cancelled; the payment is left as it is until the order has answered.","fields":[{"doc":"The checkout.","name":"checkout_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The order that the checkout places.","name":"order_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The cause of the failure.","name":"cause","type":{"default":"unknown","doc":"The cause of the failure of a checkout.","name":"Cause","namespace":"checkout","symbols":["unknown","order_refused","order_timed_out","order_cancelled","payment_refused","payment_declined","payment_timed_out","confirmation_unanswered"],"type":"enum"}},{"doc":"Human-readable form of the cause.","name":"reason","type":"string"},{"doc":"The time of the next attempt if no answer has arrived by then.","name":"due","type":{"logicalType":"timestamp-micros","type":"long"}}],"name":"CheckoutAbandoned","namespace":"checkout","role":"event","type":"record"}"##,
             },
             factline::RecordSchema {
                 name: "checkout.CheckoutBegun",
-                json: r##"{"aggregate":"checkout.checkout","doc":"A customer buys. The order is to be placed.","fields":[{"doc":"The checkout.","name":"checkout_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"Who buys.","name":"customer_id","personal":true,"type":"string"},{"doc":"What is bought.","name":"lines","type":{"items":{"doc":"Some units of one product, with its name and price as the customer saw them.","fields":[{"doc":"The product; opaque to the checkout.","name":"product_id","type":"string"},{"doc":"The product's name.","name":"name","type":"string"},{"doc":"The price of one unit; may be 0.","name":"unit_price","type":{"doc":"An amount of money in the minor units of its currency: 29.33 dollars are 2933 USD.","fields":[{"doc":"Minor units (cents), may be negative.","name":"amount","type":"long"},{"doc":"ISO 4217 code, three capital letters.","name":"currency","type":"string"}],"name":"Money","namespace":"money","type":"record"}},{"doc":"Units bought, at least 1.","name":"quantity","type":"int"}],"name":"Line","namespace":"checkout","type":"record"},"type":"array"}},{"doc":"What is charged.","name":"method","type":"string"},{"doc":"How long the payment may take.","name":"payment_seconds","type":"int"},{"doc":"The order that is placed for it.","name":"order_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The payment that is asked for it.","name":"payment_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"When the checkout gives up if it is not paid.","name":"payment_due","type":{"logicalType":"timestamp-micros","type":"long"}}],"name":"CheckoutBegun","namespace":"checkout","role":"event","type":"record"}"##,
+                json: r##"{"aggregate":"checkout.checkout","doc":"A checkout was begun. The order has to be placed.","fields":[{"doc":"The checkout.","name":"checkout_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The customer who buys.","name":"customer_id","personal":true,"type":"string"},{"doc":"The order lines.","name":"lines","type":{"items":{"doc":"A quantity of one product, with its name and price as the customer saw them.","fields":[{"doc":"The product; opaque to the checkout.","name":"product_id","type":"string"},{"doc":"The name of the product.","name":"name","type":"string"},{"doc":"The price of one unit; may be 0.","name":"unit_price","type":{"doc":"An amount of money in the minor units of its currency: 29.33 US dollars are amount 2933 and currency USD.","fields":[{"doc":"The amount in minor units, such as cents; may be negative.","name":"amount","type":"long"},{"doc":"The ISO 4217 code of the currency: three capital letters.","name":"currency","type":"string"}],"name":"Money","namespace":"money","type":"record"}},{"doc":"The number of units; at least 1.","name":"quantity","type":"int"}],"name":"Line","namespace":"checkout","type":"record"},"type":"array"}},{"doc":"The payment method, in the notation of the payment provider.","name":"method","type":"string"},{"doc":"The time limit for the payment, in seconds.","name":"payment_seconds","type":"int"},{"doc":"The order that the checkout places.","name":"order_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The payment that the checkout requests.","name":"payment_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The time at which the checkout is abandoned if it has not been paid.","name":"payment_due","type":{"logicalType":"timestamp-micros","type":"long"}}],"name":"CheckoutBegun","namespace":"checkout","role":"event","type":"record"}"##,
             },
             factline::RecordSchema {
                 name: "checkout.CheckoutCompleted",
-                json: r##"{"aggregate":"checkout.checkout","doc":"The order is paid and confirmed.","fields":[{"doc":"The checkout.","name":"checkout_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"Who buys.","name":"customer_id","personal":true,"type":"string"},{"doc":"The order that is placed for it.","name":"order_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The payment that is asked for it.","name":"payment_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"What was paid.","name":"total","type":{"doc":"An amount of money in the minor units of its currency: 29.33 dollars are 2933 USD.","fields":[{"doc":"Minor units (cents), may be negative.","name":"amount","type":"long"},{"doc":"ISO 4217 code, three capital letters.","name":"currency","type":"string"}],"name":"Money","namespace":"money","type":"record"}}],"name":"CheckoutCompleted","namespace":"checkout","role":"event","type":"record"}"##,
+                json: r##"{"aggregate":"checkout.checkout","doc":"A checkout was completed: the order is paid and confirmed.","fields":[{"doc":"The checkout.","name":"checkout_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The customer who buys.","name":"customer_id","personal":true,"type":"string"},{"doc":"The order that the checkout places.","name":"order_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The payment that the checkout requests.","name":"payment_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The amount of money that was paid.","name":"total","type":{"doc":"An amount of money in the minor units of its currency: 29.33 US dollars are amount 2933 and currency USD.","fields":[{"doc":"The amount in minor units, such as cents; may be negative.","name":"amount","type":"long"},{"doc":"The ISO 4217 code of the currency: three capital letters.","name":"currency","type":"string"}],"name":"Money","namespace":"money","type":"record"}}],"name":"CheckoutCompleted","namespace":"checkout","role":"event","type":"record"}"##,
             },
             factline::RecordSchema {
                 name: "checkout.CheckoutFailed",
-                json: r##"{"aggregate":"checkout.checkout","doc":"Nothing is bought, and no money is kept.","fields":[{"doc":"The checkout.","name":"checkout_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"Who buys.","name":"customer_id","personal":true,"type":"string"},{"doc":"The order that is placed for it.","name":"order_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The payment that is asked for it.","name":"payment_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"What went wrong.","name":"cause","type":{"default":"unknown","doc":"What a checkout comes to grief by.","name":"Cause","namespace":"checkout","symbols":["unknown","order_refused","order_timed_out","order_cancelled","payment_refused","payment_declined","payment_timed_out","confirmation_unanswered"],"type":"enum"}},{"doc":"The same for people.","name":"reason","type":"string"}],"name":"CheckoutFailed","namespace":"checkout","role":"event","type":"record"}"##,
+                json: r##"{"aggregate":"checkout.checkout","doc":"A checkout failed: nothing was bought, and no money is kept.","fields":[{"doc":"The checkout.","name":"checkout_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The customer who buys.","name":"customer_id","personal":true,"type":"string"},{"doc":"The order that the checkout places.","name":"order_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The payment that the checkout requests.","name":"payment_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The cause of the failure.","name":"cause","type":{"default":"unknown","doc":"The cause of the failure of a checkout.","name":"Cause","namespace":"checkout","symbols":["unknown","order_refused","order_timed_out","order_cancelled","payment_refused","payment_declined","payment_timed_out","confirmation_unanswered"],"type":"enum"}},{"doc":"Human-readable form of the cause.","name":"reason","type":"string"}],"name":"CheckoutFailed","namespace":"checkout","role":"event","type":"record"}"##,
             },
             factline::RecordSchema {
                 name: "checkout.CheckoutOrdered",
-                json: r##"{"aggregate":"checkout.checkout","doc":"The order is placed. The payment is to be asked for.","fields":[{"doc":"The checkout.","name":"checkout_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The order that is placed for it.","name":"order_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The payment that is asked for it.","name":"payment_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"What is charged.","name":"method","type":"string"},{"doc":"What the order costs.","name":"total","type":{"doc":"An amount of money in the minor units of its currency: 29.33 dollars are 2933 USD.","fields":[{"doc":"Minor units (cents), may be negative.","name":"amount","type":"long"},{"doc":"ISO 4217 code, three capital letters.","name":"currency","type":"string"}],"name":"Money","namespace":"money","type":"record"}}],"name":"CheckoutOrdered","namespace":"checkout","role":"event","type":"record"}"##,
+                json: r##"{"aggregate":"checkout.checkout","doc":"The order of a checkout was placed. The payment has to be requested.","fields":[{"doc":"The checkout.","name":"checkout_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The order that the checkout places.","name":"order_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The payment that the checkout requests.","name":"payment_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The payment method, in the notation of the payment provider.","name":"method","type":"string"},{"doc":"The total price of the order.","name":"total","type":{"doc":"An amount of money in the minor units of its currency: 29.33 US dollars are amount 2933 and currency USD.","fields":[{"doc":"The amount in minor units, such as cents; may be negative.","name":"amount","type":"long"},{"doc":"The ISO 4217 code of the currency: three capital letters.","name":"currency","type":"string"}],"name":"Money","namespace":"money","type":"record"}}],"name":"CheckoutOrdered","namespace":"checkout","role":"event","type":"record"}"##,
             },
             factline::RecordSchema {
                 name: "checkout.CheckoutPaid",
-                json: r##"{"aggregate":"checkout.checkout","doc":"The money was taken. The order is to be confirmed.","fields":[{"doc":"The checkout.","name":"checkout_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The order that is placed for it.","name":"order_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The payment that is asked for it.","name":"payment_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"When it is asked for again if nobody has answered.","name":"due","type":{"logicalType":"timestamp-micros","type":"long"}}],"name":"CheckoutPaid","namespace":"checkout","role":"event","type":"record"}"##,
+                json: r##"{"aggregate":"checkout.checkout","doc":"The payment of a checkout was captured. The order has to be confirmed.","fields":[{"doc":"The checkout.","name":"checkout_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The order that the checkout places.","name":"order_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The payment that the checkout requests.","name":"payment_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The time of the next attempt if no answer has arrived by then.","name":"due","type":{"logicalType":"timestamp-micros","type":"long"}}],"name":"CheckoutPaid","namespace":"checkout","role":"event","type":"record"}"##,
             },
             factline::RecordSchema {
                 name: "checkout.CheckoutRetried",
-                json: r##"{"aggregate":"checkout.checkout","doc":"Nobody answered. The same is to be asked again.","fields":[{"doc":"The checkout.","name":"checkout_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The order that is placed for it.","name":"order_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The payment that is asked for it.","name":"payment_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"What is to be asked.","name":"step","type":{"default":"unknown","doc":"What a checkout asks of others, and asks again.","name":"Step","namespace":"checkout","symbols":["unknown","confirm_order","cancel_order","release_payment"],"type":"enum"}},{"doc":"Which try it is; what was asked first is 1.","name":"attempt","type":"int"},{"doc":"Why it is asked; empty if nothing went wrong.","name":"reason","type":"string"},{"doc":"When it is asked for again if nobody has answered.","name":"due","type":{"logicalType":"timestamp-micros","type":"long"}}],"name":"CheckoutRetried","namespace":"checkout","role":"event","type":"record"}"##,
+                json: r##"{"aggregate":"checkout.checkout","doc":"Another attempt at a step was requested, usually because no answer had arrived in time.","fields":[{"doc":"The checkout.","name":"checkout_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The order that the checkout places.","name":"order_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The payment that the checkout requests.","name":"payment_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The step to attempt.","name":"step","type":{"default":"unknown","doc":"A step that a checkout requests from another context, and requests again if no answer arrives.","name":"Step","namespace":"checkout","symbols":["unknown","confirm_order","cancel_order","release_payment"],"type":"enum"}},{"doc":"The number of this attempt; the first request was attempt 1.","name":"attempt","type":"int"},{"doc":"Human-readable reason for the step; empty if nothing went wrong.","name":"reason","type":"string"},{"doc":"The time of the next attempt if no answer has arrived by then.","name":"due","type":{"logicalType":"timestamp-micros","type":"long"}}],"name":"CheckoutRetried","namespace":"checkout","role":"event","type":"record"}"##,
             },
             factline::RecordSchema {
                 name: "checkout.CheckoutStuck",
-                json: r##"{"aggregate":"checkout.checkout","doc":"Nobody answers, often as they were asked: people have to look. An answer that comes late is still acted on.","fields":[{"doc":"The checkout.","name":"checkout_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"What nobody answers.","name":"step","type":{"default":"unknown","doc":"What a checkout asks of others, and asks again.","name":"Step","namespace":"checkout","symbols":["unknown","confirm_order","cancel_order","release_payment"],"type":"enum"}},{"doc":"The same for people.","name":"reason","type":"string"}],"name":"CheckoutStuck","namespace":"checkout","role":"event","type":"record"}"##,
+                json: r##"{"aggregate":"checkout.checkout","doc":"A step has had no answer after the maximum number of attempts. An operator has to investigate. A late answer still has its effect.","fields":[{"doc":"The checkout.","name":"checkout_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The step that has had no answer.","name":"step","type":{"default":"unknown","doc":"A step that a checkout requests from another context, and requests again if no answer arrives.","name":"Step","namespace":"checkout","symbols":["unknown","confirm_order","cancel_order","release_payment"],"type":"enum"}},{"doc":"Human-readable description of the missing answer.","name":"reason","type":"string"}],"name":"CheckoutStuck","namespace":"checkout","role":"event","type":"record"}"##,
             },
             factline::RecordSchema {
                 name: "checkout.PaymentReleaseRequested",
-                json: r##"{"aggregate":"checkout.checkout","doc":"The order will not be confirmed. The payment is to be called off.","fields":[{"doc":"The checkout.","name":"checkout_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The payment that is asked for it.","name":"payment_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"What went wrong.","name":"cause","type":{"default":"unknown","doc":"What a checkout comes to grief by.","name":"Cause","namespace":"checkout","symbols":["unknown","order_refused","order_timed_out","order_cancelled","payment_refused","payment_declined","payment_timed_out","confirmation_unanswered"],"type":"enum"}},{"doc":"The same for people.","name":"reason","type":"string"},{"doc":"When it is asked for again if nobody has answered.","name":"due","type":{"logicalType":"timestamp-micros","type":"long"}}],"name":"PaymentReleaseRequested","namespace":"checkout","role":"event","type":"record"}"##,
+                json: r##"{"aggregate":"checkout.checkout","doc":"The release of the payment was requested, because the order will not be confirmed. The payment has to be voided.","fields":[{"doc":"The checkout.","name":"checkout_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The payment that the checkout requests.","name":"payment_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The cause of the failure.","name":"cause","type":{"default":"unknown","doc":"The cause of the failure of a checkout.","name":"Cause","namespace":"checkout","symbols":["unknown","order_refused","order_timed_out","order_cancelled","payment_refused","payment_declined","payment_timed_out","confirmation_unanswered"],"type":"enum"}},{"doc":"Human-readable form of the cause.","name":"reason","type":"string"},{"doc":"The time of the next attempt if no answer has arrived by then.","name":"due","type":{"logicalType":"timestamp-micros","type":"long"}}],"name":"PaymentReleaseRequested","namespace":"checkout","role":"event","type":"record"}"##,
             },
         ];
         fn record(&self) -> &'static str {

@@ -1,66 +1,66 @@
 //! Made from the `.avsc` files beside this crate's manifest; do not edit.
 //! `FACTLINE_WRITE_SCHEMAS=1 cargo test` writes it anew.
-/// An amount of money in the minor units of its currency: 29.33 dollars are 2933 USD.
+/// An amount of money in the minor units of its currency: 29.33 US dollars are amount 2933 and currency USD.
 #[derive(Debug, PartialEq, Eq, Clone, serde::Deserialize, serde::Serialize)]
 pub struct Money {
-    /// Minor units (cents), may be negative.
+    /// The amount in minor units, such as cents; may be negative.
     pub amount: i64,
-    /// ISO 4217 code, three capital letters.
+    /// The ISO 4217 code of the currency: three capital letters.
     pub currency: String,
 }
 
-/// Call an order off before it is shipped.
+/// Cancels an order before it is confirmed or shipped.
 #[derive(Debug, PartialEq, Eq, Clone, serde::Deserialize, serde::Serialize)]
 pub struct CancelOrder {
     /// The order to cancel.
     pub order_id: uuid::Uuid,
-    /// Why, in the words of whoever cancels.
+    /// The reason, in the sender's own words.
     pub reason: String,
 }
 
-/// The order is paid: it shall no longer be called off.
+/// Confirms an order that was paid. A confirmed order can no longer be cancelled.
 #[derive(Debug, PartialEq, Eq, Clone, serde::Deserialize, serde::Serialize)]
 pub struct ConfirmOrder {
     /// The order to confirm.
     pub order_id: uuid::Uuid,
 }
 
-/// Some units of one product, with its name and price as they were when the order was placed.
+/// A quantity of one product, with its name and price at the time of the order.
 #[derive(Debug, PartialEq, Eq, Clone, serde::Deserialize, serde::Serialize)]
 pub struct Line {
     /// The product; opaque to ordering.
     pub product_id: String,
-    /// The product's name at that time.
+    /// The name of the product at the time of the order.
     pub name: String,
-    /// The price of one unit at that time; may be 0.
+    /// The price of one unit at the time of the order; may be 0.
     pub unit_price: Money,
-    /// Units bought, at least 1.
+    /// The number of units; at least 1.
     pub quantity: i32,
 }
 
-/// An order was called off. Carries what a sum over orders has to take back.
+/// An order was cancelled. Carries the amounts that a sum over orders has to subtract.
 #[derive(Debug, PartialEq, Eq, Clone, serde::Deserialize, serde::Serialize)]
 pub struct OrderCancelled {
     /// The order.
     pub order_id: uuid::Uuid,
-    /// Whose order it was.
+    /// The customer whose order it is.
     pub customer_id: String,
-    /// Why.
+    /// The reason, in the sender's own words.
     pub reason: String,
-    /// Units no longer bought.
+    /// The number of units in the cancelled order.
     pub units: i64,
-    /// Money no longer owed.
+    /// The total price of the cancelled order.
     pub total: Money,
 }
 
-/// An order was paid. From now on it cannot be called off.
+/// An order was confirmed, because it was paid. It can no longer be cancelled.
 #[derive(Debug, PartialEq, Eq, Clone, serde::Deserialize, serde::Serialize)]
 pub struct OrderConfirmed {
     /// The order.
     pub order_id: uuid::Uuid,
-    /// Whose order it is.
+    /// The customer whose order it is.
     pub customer_id: String,
-    /// The money that it was paid with.
+    /// The total price of the order, which was paid.
     pub total: Money,
 }
 
@@ -69,71 +69,71 @@ pub struct OrderConfirmed {
 pub struct OrderPlaced {
     /// The order.
     pub order_id: uuid::Uuid,
-    /// Who buys.
+    /// The customer who buys.
     pub customer_id: String,
-    /// What is bought.
+    /// The order lines.
     pub lines: Vec<Line>,
-    /// The lines' quantities added up.
+    /// The sum of the quantities of all lines.
     pub units: i64,
-    /// The lines' prices times quantities added up.
+    /// The sum of unit price times quantity over all lines.
     pub total: Money,
 }
 
-/// The parcel has left.
+/// An order was shipped.
 #[derive(Debug, PartialEq, Eq, Clone, serde::Deserialize, serde::Serialize)]
 pub struct OrderShipped {
     /// The order.
     pub order_id: uuid::Uuid,
-    /// Whose order it was.
+    /// The customer whose order it is.
     pub customer_id: String,
 }
 
-/// An order that was completed elsewhere was taken over.
+/// An order that was completed in another system was recorded.
 #[derive(Debug, PartialEq, Eq, Clone, serde::Deserialize, serde::Serialize)]
 pub struct PastOrderRecorded {
     /// The order.
     pub order_id: uuid::Uuid,
-    /// Who bought.
+    /// The customer who bought.
     pub customer_id: String,
-    /// Where the order stands in the system that took it.
+    /// The identifier of the order in the system that it comes from.
     pub source: String,
-    /// The day it was ordered there; the event's own time is when it was recorded here.
+    /// The date of the order in the system that it comes from. The time of the event is the time of recording.
     pub ordered_on: i32,
-    /// Units bought.
+    /// The number of units.
     pub units: i64,
-    /// What was paid in all.
+    /// The total amount paid.
     pub total: Money,
 }
 
-/// A customer wants to buy these lines.
+/// Places an order for these lines.
 #[derive(Debug, PartialEq, Eq, Clone, serde::Deserialize, serde::Serialize)]
 pub struct PlaceOrder {
-    /// The order to place; chosen by the edge if the client names none.
+    /// The order to place; its id is assigned by the command API if the client gives none.
     pub order_id: uuid::Uuid,
-    /// Who buys; opaque to ordering.
+    /// The customer who buys; opaque to ordering.
     pub customer_id: String,
-    /// What is bought, at least one line, all in one currency.
+    /// The order lines: at least one, all in the same currency.
     pub lines: Vec<Line>,
 }
 
-/// Take over an order that was completed elsewhere, as a migration does.
+/// Records an order that was completed in another system, for example during a migration.
 #[derive(Debug, PartialEq, Eq, Clone, serde::Deserialize, serde::Serialize)]
 pub struct RecordPastOrder {
-    /// Derived from the source, so that recording the same order again meets itself.
+    /// The order; its id is derived from the source, so that the same order is not recorded twice.
     pub order_id: uuid::Uuid,
-    /// Who bought; opaque to ordering.
+    /// The customer who bought; opaque to ordering.
     pub customer_id: String,
-    /// Where the order stands in the system that took it; unique there.
+    /// The identifier of the order in the system that it comes from; unique there.
     pub source: String,
-    /// The day it was ordered there.
+    /// The date of the order in the system that it comes from.
     pub ordered_on: i32,
-    /// Units bought, at least 1.
+    /// The number of units; at least 1.
     pub quantity: i32,
-    /// What was paid in all; may be 0.
+    /// The total amount paid; may be 0.
     pub total: Money,
 }
 
-/// The parcel has left.
+/// Marks an order as shipped.
 #[derive(Debug, PartialEq, Eq, Clone, serde::Deserialize, serde::Serialize)]
 pub struct ShipOrder {
     /// The order that was shipped.
@@ -145,38 +145,38 @@ pub mod order {
     /// What can be asked of a `ordering.order`.
     #[derive(Debug, Clone, PartialEq)]
     pub enum Command {
-        /// Call an order off before it is shipped.
+        /// Cancels an order before it is confirmed or shipped.
         CancelOrder(super::CancelOrder),
-        /// The order is paid: it shall no longer be called off.
+        /// Confirms an order that was paid. A confirmed order can no longer be cancelled.
         ConfirmOrder(super::ConfirmOrder),
-        /// A customer wants to buy these lines.
+        /// Places an order for these lines.
         PlaceOrder(super::PlaceOrder),
-        /// Take over an order that was completed elsewhere, as a migration does.
+        /// Records an order that was completed in another system, for example during a migration.
         RecordPastOrder(super::RecordPastOrder),
-        /// The parcel has left.
+        /// Marks an order as shipped.
         ShipOrder(super::ShipOrder),
     }
     impl factline::Messages for Command {
         const RECORDS: &'static [factline::RecordSchema] = &[
             factline::RecordSchema {
                 name: "ordering.CancelOrder",
-                json: r##"{"aggregate":"ordering.order","doc":"Call an order off before it is shipped.","fields":[{"doc":"The order to cancel.","name":"order_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"Why, in the words of whoever cancels.","name":"reason","personal":true,"type":"string"}],"name":"CancelOrder","namespace":"ordering","role":"command","type":"record"}"##,
+                json: r##"{"aggregate":"ordering.order","doc":"Cancels an order before it is confirmed or shipped.","fields":[{"doc":"The order to cancel.","name":"order_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The reason, in the sender's own words.","name":"reason","personal":true,"type":"string"}],"name":"CancelOrder","namespace":"ordering","role":"command","type":"record"}"##,
             },
             factline::RecordSchema {
                 name: "ordering.ConfirmOrder",
-                json: r##"{"aggregate":"ordering.order","doc":"The order is paid: it shall no longer be called off.","fields":[{"doc":"The order to confirm.","name":"order_id","type":{"logicalType":"uuid","type":"string"}}],"name":"ConfirmOrder","namespace":"ordering","role":"command","type":"record"}"##,
+                json: r##"{"aggregate":"ordering.order","doc":"Confirms an order that was paid. A confirmed order can no longer be cancelled.","fields":[{"doc":"The order to confirm.","name":"order_id","type":{"logicalType":"uuid","type":"string"}}],"name":"ConfirmOrder","namespace":"ordering","role":"command","type":"record"}"##,
             },
             factline::RecordSchema {
                 name: "ordering.PlaceOrder",
-                json: r##"{"aggregate":"ordering.order","doc":"A customer wants to buy these lines.","fields":[{"doc":"The order to place; chosen by the edge if the client names none.","name":"order_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"Who buys; opaque to ordering.","name":"customer_id","personal":true,"type":"string"},{"doc":"What is bought, at least one line, all in one currency.","name":"lines","type":{"items":{"doc":"Some units of one product, with its name and price as they were when the order was placed.","fields":[{"doc":"The product; opaque to ordering.","name":"product_id","type":"string"},{"doc":"The product's name at that time.","name":"name","type":"string"},{"doc":"The price of one unit at that time; may be 0.","name":"unit_price","type":{"doc":"An amount of money in the minor units of its currency: 29.33 dollars are 2933 USD.","fields":[{"doc":"Minor units (cents), may be negative.","name":"amount","type":"long"},{"doc":"ISO 4217 code, three capital letters.","name":"currency","type":"string"}],"name":"Money","namespace":"money","type":"record"}},{"doc":"Units bought, at least 1.","name":"quantity","type":"int"}],"name":"Line","namespace":"ordering","type":"record"},"type":"array"}}],"name":"PlaceOrder","namespace":"ordering","role":"command","type":"record"}"##,
+                json: r##"{"aggregate":"ordering.order","doc":"Places an order for these lines.","fields":[{"doc":"The order to place; its id is assigned by the command API if the client gives none.","name":"order_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The customer who buys; opaque to ordering.","name":"customer_id","personal":true,"type":"string"},{"doc":"The order lines: at least one, all in the same currency.","name":"lines","type":{"items":{"doc":"A quantity of one product, with its name and price at the time of the order.","fields":[{"doc":"The product; opaque to ordering.","name":"product_id","type":"string"},{"doc":"The name of the product at the time of the order.","name":"name","type":"string"},{"doc":"The price of one unit at the time of the order; may be 0.","name":"unit_price","type":{"doc":"An amount of money in the minor units of its currency: 29.33 US dollars are amount 2933 and currency USD.","fields":[{"doc":"The amount in minor units, such as cents; may be negative.","name":"amount","type":"long"},{"doc":"The ISO 4217 code of the currency: three capital letters.","name":"currency","type":"string"}],"name":"Money","namespace":"money","type":"record"}},{"doc":"The number of units; at least 1.","name":"quantity","type":"int"}],"name":"Line","namespace":"ordering","type":"record"},"type":"array"}}],"name":"PlaceOrder","namespace":"ordering","role":"command","type":"record"}"##,
             },
             factline::RecordSchema {
                 name: "ordering.RecordPastOrder",
-                json: r##"{"aggregate":"ordering.order","doc":"Take over an order that was completed elsewhere, as a migration does.","fields":[{"doc":"Derived from the source, so that recording the same order again meets itself.","name":"order_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"Who bought; opaque to ordering.","name":"customer_id","personal":true,"type":"string"},{"doc":"Where the order stands in the system that took it; unique there.","name":"source","type":"string"},{"doc":"The day it was ordered there.","name":"ordered_on","type":{"logicalType":"date","type":"int"}},{"doc":"Units bought, at least 1.","name":"quantity","type":"int"},{"doc":"What was paid in all; may be 0.","name":"total","type":{"doc":"An amount of money in the minor units of its currency: 29.33 dollars are 2933 USD.","fields":[{"doc":"Minor units (cents), may be negative.","name":"amount","type":"long"},{"doc":"ISO 4217 code, three capital letters.","name":"currency","type":"string"}],"name":"Money","namespace":"money","type":"record"}}],"name":"RecordPastOrder","namespace":"ordering","role":"command","type":"record"}"##,
+                json: r##"{"aggregate":"ordering.order","doc":"Records an order that was completed in another system, for example during a migration.","fields":[{"doc":"The order; its id is derived from the source, so that the same order is not recorded twice.","name":"order_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The customer who bought; opaque to ordering.","name":"customer_id","personal":true,"type":"string"},{"doc":"The identifier of the order in the system that it comes from; unique there.","name":"source","type":"string"},{"doc":"The date of the order in the system that it comes from.","name":"ordered_on","type":{"logicalType":"date","type":"int"}},{"doc":"The number of units; at least 1.","name":"quantity","type":"int"},{"doc":"The total amount paid; may be 0.","name":"total","type":{"doc":"An amount of money in the minor units of its currency: 29.33 US dollars are amount 2933 and currency USD.","fields":[{"doc":"The amount in minor units, such as cents; may be negative.","name":"amount","type":"long"},{"doc":"The ISO 4217 code of the currency: three capital letters.","name":"currency","type":"string"}],"name":"Money","namespace":"money","type":"record"}}],"name":"RecordPastOrder","namespace":"ordering","role":"command","type":"record"}"##,
             },
             factline::RecordSchema {
                 name: "ordering.ShipOrder",
-                json: r##"{"aggregate":"ordering.order","doc":"The parcel has left.","fields":[{"doc":"The order that was shipped.","name":"order_id","type":{"logicalType":"uuid","type":"string"}}],"name":"ShipOrder","namespace":"ordering","role":"command","type":"record"}"##,
+                json: r##"{"aggregate":"ordering.order","doc":"Marks an order as shipped.","fields":[{"doc":"The order that was shipped.","name":"order_id","type":{"logicalType":"uuid","type":"string"}}],"name":"ShipOrder","namespace":"ordering","role":"command","type":"record"}"##,
             },
         ];
         fn record(&self) -> &'static str {
@@ -242,38 +242,38 @@ pub mod order {
     /// What can have happened to a `ordering.order`.
     #[derive(Debug, Clone, PartialEq)]
     pub enum Event {
-        /// An order was called off. Carries what a sum over orders has to take back.
+        /// An order was cancelled. Carries the amounts that a sum over orders has to subtract.
         OrderCancelled(super::OrderCancelled),
-        /// An order was paid. From now on it cannot be called off.
+        /// An order was confirmed, because it was paid. It can no longer be cancelled.
         OrderConfirmed(super::OrderConfirmed),
         /// An order was placed.
         OrderPlaced(super::OrderPlaced),
-        /// The parcel has left.
+        /// An order was shipped.
         OrderShipped(super::OrderShipped),
-        /// An order that was completed elsewhere was taken over.
+        /// An order that was completed in another system was recorded.
         PastOrderRecorded(super::PastOrderRecorded),
     }
     impl factline::Messages for Event {
         const RECORDS: &'static [factline::RecordSchema] = &[
             factline::RecordSchema {
                 name: "ordering.OrderCancelled",
-                json: r##"{"aggregate":"ordering.order","doc":"An order was called off. Carries what a sum over orders has to take back.","fields":[{"doc":"The order.","name":"order_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"Whose order it was.","name":"customer_id","personal":true,"type":"string"},{"doc":"Why.","name":"reason","personal":true,"type":"string"},{"doc":"Units no longer bought.","name":"units","type":"long"},{"doc":"Money no longer owed.","name":"total","type":{"doc":"An amount of money in the minor units of its currency: 29.33 dollars are 2933 USD.","fields":[{"doc":"Minor units (cents), may be negative.","name":"amount","type":"long"},{"doc":"ISO 4217 code, three capital letters.","name":"currency","type":"string"}],"name":"Money","namespace":"money","type":"record"}}],"name":"OrderCancelled","namespace":"ordering","role":"event","type":"record"}"##,
+                json: r##"{"aggregate":"ordering.order","doc":"An order was cancelled. Carries the amounts that a sum over orders has to subtract.","fields":[{"doc":"The order.","name":"order_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The customer whose order it is.","name":"customer_id","personal":true,"type":"string"},{"doc":"The reason, in the sender's own words.","name":"reason","personal":true,"type":"string"},{"doc":"The number of units in the cancelled order.","name":"units","type":"long"},{"doc":"The total price of the cancelled order.","name":"total","type":{"doc":"An amount of money in the minor units of its currency: 29.33 US dollars are amount 2933 and currency USD.","fields":[{"doc":"The amount in minor units, such as cents; may be negative.","name":"amount","type":"long"},{"doc":"The ISO 4217 code of the currency: three capital letters.","name":"currency","type":"string"}],"name":"Money","namespace":"money","type":"record"}}],"name":"OrderCancelled","namespace":"ordering","role":"event","type":"record"}"##,
             },
             factline::RecordSchema {
                 name: "ordering.OrderConfirmed",
-                json: r##"{"aggregate":"ordering.order","doc":"An order was paid. From now on it cannot be called off.","fields":[{"doc":"The order.","name":"order_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"Whose order it is.","name":"customer_id","personal":true,"type":"string"},{"doc":"The money that it was paid with.","name":"total","type":{"doc":"An amount of money in the minor units of its currency: 29.33 dollars are 2933 USD.","fields":[{"doc":"Minor units (cents), may be negative.","name":"amount","type":"long"},{"doc":"ISO 4217 code, three capital letters.","name":"currency","type":"string"}],"name":"Money","namespace":"money","type":"record"}}],"name":"OrderConfirmed","namespace":"ordering","role":"event","type":"record"}"##,
+                json: r##"{"aggregate":"ordering.order","doc":"An order was confirmed, because it was paid. It can no longer be cancelled.","fields":[{"doc":"The order.","name":"order_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The customer whose order it is.","name":"customer_id","personal":true,"type":"string"},{"doc":"The total price of the order, which was paid.","name":"total","type":{"doc":"An amount of money in the minor units of its currency: 29.33 US dollars are amount 2933 and currency USD.","fields":[{"doc":"The amount in minor units, such as cents; may be negative.","name":"amount","type":"long"},{"doc":"The ISO 4217 code of the currency: three capital letters.","name":"currency","type":"string"}],"name":"Money","namespace":"money","type":"record"}}],"name":"OrderConfirmed","namespace":"ordering","role":"event","type":"record"}"##,
             },
             factline::RecordSchema {
                 name: "ordering.OrderPlaced",
-                json: r##"{"aggregate":"ordering.order","doc":"An order was placed.","fields":[{"doc":"The order.","name":"order_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"Who buys.","name":"customer_id","personal":true,"type":"string"},{"doc":"What is bought.","name":"lines","type":{"items":{"doc":"Some units of one product, with its name and price as they were when the order was placed.","fields":[{"doc":"The product; opaque to ordering.","name":"product_id","type":"string"},{"doc":"The product's name at that time.","name":"name","type":"string"},{"doc":"The price of one unit at that time; may be 0.","name":"unit_price","type":{"doc":"An amount of money in the minor units of its currency: 29.33 dollars are 2933 USD.","fields":[{"doc":"Minor units (cents), may be negative.","name":"amount","type":"long"},{"doc":"ISO 4217 code, three capital letters.","name":"currency","type":"string"}],"name":"Money","namespace":"money","type":"record"}},{"doc":"Units bought, at least 1.","name":"quantity","type":"int"}],"name":"Line","namespace":"ordering","type":"record"},"type":"array"}},{"doc":"The lines' quantities added up.","name":"units","type":"long"},{"doc":"The lines' prices times quantities added up.","name":"total","type":"money.Money"}],"name":"OrderPlaced","namespace":"ordering","role":"event","type":"record"}"##,
+                json: r##"{"aggregate":"ordering.order","doc":"An order was placed.","fields":[{"doc":"The order.","name":"order_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The customer who buys.","name":"customer_id","personal":true,"type":"string"},{"doc":"The order lines.","name":"lines","type":{"items":{"doc":"A quantity of one product, with its name and price at the time of the order.","fields":[{"doc":"The product; opaque to ordering.","name":"product_id","type":"string"},{"doc":"The name of the product at the time of the order.","name":"name","type":"string"},{"doc":"The price of one unit at the time of the order; may be 0.","name":"unit_price","type":{"doc":"An amount of money in the minor units of its currency: 29.33 US dollars are amount 2933 and currency USD.","fields":[{"doc":"The amount in minor units, such as cents; may be negative.","name":"amount","type":"long"},{"doc":"The ISO 4217 code of the currency: three capital letters.","name":"currency","type":"string"}],"name":"Money","namespace":"money","type":"record"}},{"doc":"The number of units; at least 1.","name":"quantity","type":"int"}],"name":"Line","namespace":"ordering","type":"record"},"type":"array"}},{"doc":"The sum of the quantities of all lines.","name":"units","type":"long"},{"doc":"The sum of unit price times quantity over all lines.","name":"total","type":"money.Money"}],"name":"OrderPlaced","namespace":"ordering","role":"event","type":"record"}"##,
             },
             factline::RecordSchema {
                 name: "ordering.OrderShipped",
-                json: r##"{"aggregate":"ordering.order","doc":"The parcel has left.","fields":[{"doc":"The order.","name":"order_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"Whose order it was.","name":"customer_id","personal":true,"type":"string"}],"name":"OrderShipped","namespace":"ordering","role":"event","type":"record"}"##,
+                json: r##"{"aggregate":"ordering.order","doc":"An order was shipped.","fields":[{"doc":"The order.","name":"order_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The customer whose order it is.","name":"customer_id","personal":true,"type":"string"}],"name":"OrderShipped","namespace":"ordering","role":"event","type":"record"}"##,
             },
             factline::RecordSchema {
                 name: "ordering.PastOrderRecorded",
-                json: r##"{"aggregate":"ordering.order","doc":"An order that was completed elsewhere was taken over.","fields":[{"doc":"The order.","name":"order_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"Who bought.","name":"customer_id","personal":true,"type":"string"},{"doc":"Where the order stands in the system that took it.","name":"source","type":"string"},{"doc":"The day it was ordered there; the event's own time is when it was recorded here.","name":"ordered_on","type":{"logicalType":"date","type":"int"}},{"doc":"Units bought.","name":"units","type":"long"},{"doc":"What was paid in all.","name":"total","type":{"doc":"An amount of money in the minor units of its currency: 29.33 dollars are 2933 USD.","fields":[{"doc":"Minor units (cents), may be negative.","name":"amount","type":"long"},{"doc":"ISO 4217 code, three capital letters.","name":"currency","type":"string"}],"name":"Money","namespace":"money","type":"record"}}],"name":"PastOrderRecorded","namespace":"ordering","role":"event","type":"record"}"##,
+                json: r##"{"aggregate":"ordering.order","doc":"An order that was completed in another system was recorded.","fields":[{"doc":"The order.","name":"order_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The customer who bought.","name":"customer_id","personal":true,"type":"string"},{"doc":"The identifier of the order in the system that it comes from.","name":"source","type":"string"},{"doc":"The date of the order in the system that it comes from. The time of the event is the time of recording.","name":"ordered_on","type":{"logicalType":"date","type":"int"}},{"doc":"The number of units.","name":"units","type":"long"},{"doc":"The total amount paid.","name":"total","type":{"doc":"An amount of money in the minor units of its currency: 29.33 US dollars are amount 2933 and currency USD.","fields":[{"doc":"The amount in minor units, such as cents; may be negative.","name":"amount","type":"long"},{"doc":"The ISO 4217 code of the currency: three capital letters.","name":"currency","type":"string"}],"name":"Money","namespace":"money","type":"record"}}],"name":"PastOrderRecorded","namespace":"ordering","role":"event","type":"record"}"##,
             },
         ];
         fn record(&self) -> &'static str {

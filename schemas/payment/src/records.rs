@@ -1,152 +1,152 @@
 //! Made from the `.avsc` files beside this crate's manifest; do not edit.
 //! `FACTLINE_WRITE_SCHEMAS=1 cargo test` writes it anew.
-/// An amount of money in the minor units of its currency: 29.33 dollars are 2933 USD.
+/// An amount of money in the minor units of its currency: 29.33 US dollars are amount 2933 and currency USD.
 #[derive(Debug, PartialEq, Eq, Clone, serde::Deserialize, serde::Serialize)]
 pub struct Money {
-    /// Minor units (cents), may be negative.
+    /// The amount in minor units, such as cents; may be negative.
     pub amount: i64,
-    /// ISO 4217 code, three capital letters.
+    /// The ISO 4217 code of the currency: three capital letters.
     pub currency: String,
 }
 
-/// Ask the provider for this money.
+/// Requests a payment from the provider.
 #[derive(Debug, PartialEq, Eq, Clone, serde::Deserialize, serde::Serialize)]
 pub struct AuthorizePayment {
-    /// The payment; derived by whoever asks, so that asking again meets itself.
+    /// The payment; the caller derives its id, so that a repeated request refers to the same payment.
     pub payment_id: uuid::Uuid,
-    /// What is paid for, in the words of whoever asked; opaque to payment.
+    /// The caller's reference to what is paid for; opaque to payment.
     pub reference: String,
-    /// How much; may be 0.
+    /// The amount of money; may be 0.
     pub amount: Money,
-    /// What is charged, as the provider knows it, such as card-ok.
+    /// The payment method, in the notation of the payment provider, such as card-ok.
     pub method: String,
 }
 
-/// The provider has taken money.
+/// The provider captured money for a payment.
 #[derive(Debug, PartialEq, Eq, Clone, serde::Deserialize, serde::Serialize)]
 pub struct PaymentCaptured {
     /// The payment.
     pub payment_id: uuid::Uuid,
-    /// What is paid for, in the words of whoever asked; opaque to payment.
+    /// The caller's reference to what is paid for; opaque to payment.
     pub reference: String,
-    /// The provider's name for the charge; unique there.
+    /// The provider's id of the charge; unique at the provider.
     pub provider_reference: String,
-    /// What was taken.
+    /// The captured amount of money.
     pub amount: Money,
-    /// Whether it is wanted; if not, its refund is asked for together with this.
+    /// Whether the money is kept. If not, its refund is requested together with this event.
     pub kept: bool,
 }
 
-/// No money will be taken for this payment; should some be taken nevertheless, it is given back.
+/// A payment was declined. Money that is captured nevertheless is refunded.
 #[derive(Debug, PartialEq, Eq, Clone, serde::Deserialize, serde::Serialize)]
 pub struct PaymentDeclined {
     /// The payment.
     pub payment_id: uuid::Uuid,
-    /// What is paid for, in the words of whoever asked; opaque to payment.
+    /// The caller's reference to what is paid for; opaque to payment.
     pub reference: String,
-    /// Why.
+    /// The reason, as a code of the provider, or amount_mismatch if the captured amount was not the requested one.
     pub code: String,
 }
 
-/// The provider will not give the money of a charge back: it is owed, and people have to see to it.
+/// The provider refused to refund a charge. The money is still owed, and an operator has to resolve it.
 #[derive(Debug, PartialEq, Eq, Clone, serde::Deserialize, serde::Serialize)]
 pub struct PaymentRefundRefused {
     /// The payment.
     pub payment_id: uuid::Uuid,
-    /// What is paid for, in the words of whoever asked; opaque to payment.
+    /// The caller's reference to what is paid for; opaque to payment.
     pub reference: String,
-    /// The provider's name for the charge; unique there.
+    /// The provider's id of the charge; unique at the provider.
     pub provider_reference: String,
-    /// How much is owed.
+    /// The amount of money that is still owed.
     pub amount: Money,
-    /// Why, as the provider has it.
+    /// The reason, as a code of the provider.
     pub code: String,
-    /// The same for people, as the provider has it; may be empty.
+    /// Human-readable form of the code, as the provider gives it; may be empty.
     pub reason: String,
 }
 
-/// The provider is to be asked to give the money of a charge back.
+/// The refund of a charge was requested. The provider has to be asked for it.
 #[derive(Debug, PartialEq, Eq, Clone, serde::Deserialize, serde::Serialize)]
 pub struct PaymentRefundRequested {
     /// The payment.
     pub payment_id: uuid::Uuid,
-    /// What is paid for, in the words of whoever asked; opaque to payment.
+    /// The caller's reference to what is paid for; opaque to payment.
     pub reference: String,
-    /// The provider's name for the charge; unique there.
+    /// The provider's id of the charge; unique at the provider.
     pub provider_reference: String,
-    /// How much.
+    /// The amount of money to refund.
     pub amount: Money,
-    /// Why.
+    /// The reason for the refund.
     pub reason: String,
 }
 
-/// The provider has given the money of a charge back.
+/// The provider refunded a charge.
 #[derive(Debug, PartialEq, Eq, Clone, serde::Deserialize, serde::Serialize)]
 pub struct PaymentRefunded {
     /// The payment.
     pub payment_id: uuid::Uuid,
-    /// What is paid for, in the words of whoever asked; opaque to payment.
+    /// The caller's reference to what is paid for; opaque to payment.
     pub reference: String,
-    /// The provider's name for the charge; unique there.
+    /// The provider's id of the charge; unique at the provider.
     pub provider_reference: String,
-    /// How much.
+    /// The refunded amount of money.
     pub amount: Money,
 }
 
-/// The provider is to be asked for this money.
+/// A payment was requested. The provider has to be asked for the money.
 #[derive(Debug, PartialEq, Eq, Clone, serde::Deserialize, serde::Serialize)]
 pub struct PaymentRequested {
     /// The payment.
     pub payment_id: uuid::Uuid,
-    /// What is paid for, in the words of whoever asked; opaque to payment.
+    /// The caller's reference to what is paid for; opaque to payment.
     pub reference: String,
-    /// How much.
+    /// The requested amount of money.
     pub amount: Money,
-    /// What is charged.
+    /// The payment method, in the notation of the payment provider.
     pub method: String,
 }
 
-/// A payment was called off before money was taken; should some be taken nevertheless, it is given back.
+/// A payment was voided before money was captured. Money that is captured nevertheless is refunded.
 #[derive(Debug, PartialEq, Eq, Clone, serde::Deserialize, serde::Serialize)]
 pub struct PaymentVoided {
     /// The payment.
     pub payment_id: uuid::Uuid,
-    /// What is paid for, in the words of whoever asked; opaque to payment.
+    /// The caller's reference to what is paid for; opaque to payment.
     pub reference: String,
-    /// Why.
+    /// The reason why the payment was voided.
     pub reason: String,
 }
 
-/// The provider says that it has taken the money.
+/// Records that the provider captured money for a payment.
 #[derive(Debug, PartialEq, Eq, Clone, serde::Deserialize, serde::Serialize)]
 pub struct RecordPaymentCaptured {
     /// The payment.
     pub payment_id: uuid::Uuid,
-    /// The provider's name for the charge; unique there.
+    /// The provider's id of the charge; unique at the provider.
     pub provider_reference: String,
-    /// What was taken.
+    /// The captured amount of money.
     pub amount: Money,
 }
 
-/// The provider says that it takes no money.
+/// Records that the provider declined a payment.
 #[derive(Debug, PartialEq, Eq, Clone, serde::Deserialize, serde::Serialize)]
 pub struct RecordPaymentDeclined {
     /// The payment.
     pub payment_id: uuid::Uuid,
-    /// Why, as the provider has it.
+    /// The reason, as a code of the provider.
     pub code: String,
 }
 
-/// The provider says that it will not give the money of a charge back.
+/// Records that the provider refused to refund a charge.
 #[derive(Debug, PartialEq, Eq, Clone, serde::Deserialize, serde::Serialize)]
 pub struct RecordPaymentRefundRefused {
     /// The payment.
     pub payment_id: uuid::Uuid,
-    /// The provider's name for the charge; unique there.
+    /// The provider's id of the charge; unique at the provider.
     pub provider_reference: String,
-    /// Why, as the provider has it.
+    /// The reason, as a code of the provider.
     pub code: String,
-    /// The same for people, as the provider has it; may be empty.
+    /// Human-readable form of the code, as the provider gives it; may be empty.
     #[serde(default = "default_recordpaymentrefundrefused_reason")]
     pub reason: String,
 }
@@ -156,23 +156,23 @@ fn default_recordpaymentrefundrefused_reason() -> String {
     "".to_owned()
 }
 
-/// The provider says that it has given the money of a charge back.
+/// Records that the provider refunded a charge.
 #[derive(Debug, PartialEq, Eq, Clone, serde::Deserialize, serde::Serialize)]
 pub struct RecordPaymentRefunded {
     /// The payment.
     pub payment_id: uuid::Uuid,
-    /// The provider's name for the charge; unique there.
+    /// The provider's id of the charge; unique at the provider.
     pub provider_reference: String,
 }
 
-/// The money is not wanted any more: what was taken is given back, and so is what may yet be taken.
+/// Voids a payment that is no longer wanted. Money that was captured, or is captured later, is refunded.
 #[derive(Debug, PartialEq, Eq, Clone, serde::Deserialize, serde::Serialize)]
 pub struct VoidPayment {
     /// The payment.
     pub payment_id: uuid::Uuid,
-    /// What is paid for, in the words of whoever asked; opaque to payment.
+    /// The caller's reference to what is paid for; opaque to payment.
     pub reference: String,
-    /// Why.
+    /// The reason why the payment is voided.
     pub reason: String,
 }
 
@@ -181,44 +181,44 @@ pub mod payment {
     /// What can be asked of a `payment.payment`.
     #[derive(Debug, Clone, PartialEq)]
     pub enum Command {
-        /// Ask the provider for this money.
+        /// Requests a payment from the provider.
         AuthorizePayment(super::AuthorizePayment),
-        /// The provider says that it has taken the money.
+        /// Records that the provider captured money for a payment.
         RecordPaymentCaptured(super::RecordPaymentCaptured),
-        /// The provider says that it takes no money.
+        /// Records that the provider declined a payment.
         RecordPaymentDeclined(super::RecordPaymentDeclined),
-        /// The provider says that it will not give the money of a charge back.
+        /// Records that the provider refused to refund a charge.
         RecordPaymentRefundRefused(super::RecordPaymentRefundRefused),
-        /// The provider says that it has given the money of a charge back.
+        /// Records that the provider refunded a charge.
         RecordPaymentRefunded(super::RecordPaymentRefunded),
-        /// The money is not wanted any more: what was taken is given back, and so is what may yet be taken.
+        /// Voids a payment that is no longer wanted. Money that was captured, or is captured later, is refunded.
         VoidPayment(super::VoidPayment),
     }
     impl factline::Messages for Command {
         const RECORDS: &'static [factline::RecordSchema] = &[
             factline::RecordSchema {
                 name: "payment.AuthorizePayment",
-                json: r##"{"aggregate":"payment.payment","doc":"Ask the provider for this money.","fields":[{"doc":"The payment; derived by whoever asks, so that asking again meets itself.","name":"payment_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"What is paid for, in the words of whoever asked; opaque to payment.","name":"reference","type":"string"},{"doc":"How much; may be 0.","name":"amount","type":{"doc":"An amount of money in the minor units of its currency: 29.33 dollars are 2933 USD.","fields":[{"doc":"Minor units (cents), may be negative.","name":"amount","type":"long"},{"doc":"ISO 4217 code, three capital letters.","name":"currency","type":"string"}],"name":"Money","namespace":"money","type":"record"}},{"doc":"What is charged, as the provider knows it, such as card-ok.","name":"method","type":"string"}],"name":"AuthorizePayment","namespace":"payment","role":"command","type":"record"}"##,
+                json: r##"{"aggregate":"payment.payment","doc":"Requests a payment from the provider.","fields":[{"doc":"The payment; the caller derives its id, so that a repeated request refers to the same payment.","name":"payment_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The caller's reference to what is paid for; opaque to payment.","name":"reference","type":"string"},{"doc":"The amount of money; may be 0.","name":"amount","type":{"doc":"An amount of money in the minor units of its currency: 29.33 US dollars are amount 2933 and currency USD.","fields":[{"doc":"The amount in minor units, such as cents; may be negative.","name":"amount","type":"long"},{"doc":"The ISO 4217 code of the currency: three capital letters.","name":"currency","type":"string"}],"name":"Money","namespace":"money","type":"record"}},{"doc":"The payment method, in the notation of the payment provider, such as card-ok.","name":"method","type":"string"}],"name":"AuthorizePayment","namespace":"payment","role":"command","type":"record"}"##,
             },
             factline::RecordSchema {
                 name: "payment.RecordPaymentCaptured",
-                json: r##"{"aggregate":"payment.payment","doc":"The provider says that it has taken the money.","fields":[{"doc":"The payment.","name":"payment_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The provider's name for the charge; unique there.","name":"provider_reference","type":"string"},{"doc":"What was taken.","name":"amount","type":{"doc":"An amount of money in the minor units of its currency: 29.33 dollars are 2933 USD.","fields":[{"doc":"Minor units (cents), may be negative.","name":"amount","type":"long"},{"doc":"ISO 4217 code, three capital letters.","name":"currency","type":"string"}],"name":"Money","namespace":"money","type":"record"}}],"name":"RecordPaymentCaptured","namespace":"payment","role":"command","type":"record"}"##,
+                json: r##"{"aggregate":"payment.payment","doc":"Records that the provider captured money for a payment.","fields":[{"doc":"The payment.","name":"payment_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The provider's id of the charge; unique at the provider.","name":"provider_reference","type":"string"},{"doc":"The captured amount of money.","name":"amount","type":{"doc":"An amount of money in the minor units of its currency: 29.33 US dollars are amount 2933 and currency USD.","fields":[{"doc":"The amount in minor units, such as cents; may be negative.","name":"amount","type":"long"},{"doc":"The ISO 4217 code of the currency: three capital letters.","name":"currency","type":"string"}],"name":"Money","namespace":"money","type":"record"}}],"name":"RecordPaymentCaptured","namespace":"payment","role":"command","type":"record"}"##,
             },
             factline::RecordSchema {
                 name: "payment.RecordPaymentDeclined",
-                json: r##"{"aggregate":"payment.payment","doc":"The provider says that it takes no money.","fields":[{"doc":"The payment.","name":"payment_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"Why, as the provider has it.","name":"code","type":"string"}],"name":"RecordPaymentDeclined","namespace":"payment","role":"command","type":"record"}"##,
+                json: r##"{"aggregate":"payment.payment","doc":"Records that the provider declined a payment.","fields":[{"doc":"The payment.","name":"payment_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The reason, as a code of the provider.","name":"code","type":"string"}],"name":"RecordPaymentDeclined","namespace":"payment","role":"command","type":"record"}"##,
             },
             factline::RecordSchema {
                 name: "payment.RecordPaymentRefundRefused",
-                json: r##"{"aggregate":"payment.payment","doc":"The provider says that it will not give the money of a charge back.","fields":[{"doc":"The payment.","name":"payment_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The provider's name for the charge; unique there.","name":"provider_reference","type":"string"},{"doc":"Why, as the provider has it.","name":"code","type":"string"},{"default":"","doc":"The same for people, as the provider has it; may be empty.","name":"reason","type":"string"}],"name":"RecordPaymentRefundRefused","namespace":"payment","role":"command","type":"record"}"##,
+                json: r##"{"aggregate":"payment.payment","doc":"Records that the provider refused to refund a charge.","fields":[{"doc":"The payment.","name":"payment_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The provider's id of the charge; unique at the provider.","name":"provider_reference","type":"string"},{"doc":"The reason, as a code of the provider.","name":"code","type":"string"},{"default":"","doc":"Human-readable form of the code, as the provider gives it; may be empty.","name":"reason","type":"string"}],"name":"RecordPaymentRefundRefused","namespace":"payment","role":"command","type":"record"}"##,
             },
             factline::RecordSchema {
                 name: "payment.RecordPaymentRefunded",
-                json: r##"{"aggregate":"payment.payment","doc":"The provider says that it has given the money of a charge back.","fields":[{"doc":"The payment.","name":"payment_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The provider's name for the charge; unique there.","name":"provider_reference","type":"string"}],"name":"RecordPaymentRefunded","namespace":"payment","role":"command","type":"record"}"##,
+                json: r##"{"aggregate":"payment.payment","doc":"Records that the provider refunded a charge.","fields":[{"doc":"The payment.","name":"payment_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The provider's id of the charge; unique at the provider.","name":"provider_reference","type":"string"}],"name":"RecordPaymentRefunded","namespace":"payment","role":"command","type":"record"}"##,
             },
             factline::RecordSchema {
                 name: "payment.VoidPayment",
-                json: r##"{"aggregate":"payment.payment","doc":"The money is not wanted any more: what was taken is given back, and so is what may yet be taken.","fields":[{"doc":"The payment.","name":"payment_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"What is paid for, in the words of whoever asked; opaque to payment.","name":"reference","type":"string"},{"doc":"Why.","name":"reason","type":"string"}],"name":"VoidPayment","namespace":"payment","role":"command","type":"record"}"##,
+                json: r##"{"aggregate":"payment.payment","doc":"Voids a payment that is no longer wanted. Money that was captured, or is captured later, is refunded.","fields":[{"doc":"The payment.","name":"payment_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The caller's reference to what is paid for; opaque to payment.","name":"reference","type":"string"},{"doc":"The reason why the payment is voided.","name":"reason","type":"string"}],"name":"VoidPayment","namespace":"payment","role":"command","type":"record"}"##,
             },
         ];
         fn record(&self) -> &'static str {
@@ -300,50 +300,50 @@ pub mod payment {
     /// What can have happened to a `payment.payment`.
     #[derive(Debug, Clone, PartialEq)]
     pub enum Event {
-        /// The provider has taken money.
+        /// The provider captured money for a payment.
         PaymentCaptured(super::PaymentCaptured),
-        /// No money will be taken for this payment; should some be taken nevertheless, it is given back.
+        /// A payment was declined. Money that is captured nevertheless is refunded.
         PaymentDeclined(super::PaymentDeclined),
-        /// The provider will not give the money of a charge back: it is owed, and people have to see to it.
+        /// The provider refused to refund a charge. The money is still owed, and an operator has to resolve it.
         PaymentRefundRefused(super::PaymentRefundRefused),
-        /// The provider is to be asked to give the money of a charge back.
+        /// The refund of a charge was requested. The provider has to be asked for it.
         PaymentRefundRequested(super::PaymentRefundRequested),
-        /// The provider has given the money of a charge back.
+        /// The provider refunded a charge.
         PaymentRefunded(super::PaymentRefunded),
-        /// The provider is to be asked for this money.
+        /// A payment was requested. The provider has to be asked for the money.
         PaymentRequested(super::PaymentRequested),
-        /// A payment was called off before money was taken; should some be taken nevertheless, it is given back.
+        /// A payment was voided before money was captured. Money that is captured nevertheless is refunded.
         PaymentVoided(super::PaymentVoided),
     }
     impl factline::Messages for Event {
         const RECORDS: &'static [factline::RecordSchema] = &[
             factline::RecordSchema {
                 name: "payment.PaymentCaptured",
-                json: r##"{"aggregate":"payment.payment","doc":"The provider has taken money.","fields":[{"doc":"The payment.","name":"payment_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"What is paid for, in the words of whoever asked; opaque to payment.","name":"reference","type":"string"},{"doc":"The provider's name for the charge; unique there.","name":"provider_reference","type":"string"},{"doc":"What was taken.","name":"amount","type":{"doc":"An amount of money in the minor units of its currency: 29.33 dollars are 2933 USD.","fields":[{"doc":"Minor units (cents), may be negative.","name":"amount","type":"long"},{"doc":"ISO 4217 code, three capital letters.","name":"currency","type":"string"}],"name":"Money","namespace":"money","type":"record"}},{"doc":"Whether it is wanted; if not, its refund is asked for together with this.","name":"kept","type":"boolean"}],"name":"PaymentCaptured","namespace":"payment","role":"event","type":"record"}"##,
+                json: r##"{"aggregate":"payment.payment","doc":"The provider captured money for a payment.","fields":[{"doc":"The payment.","name":"payment_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The caller's reference to what is paid for; opaque to payment.","name":"reference","type":"string"},{"doc":"The provider's id of the charge; unique at the provider.","name":"provider_reference","type":"string"},{"doc":"The captured amount of money.","name":"amount","type":{"doc":"An amount of money in the minor units of its currency: 29.33 US dollars are amount 2933 and currency USD.","fields":[{"doc":"The amount in minor units, such as cents; may be negative.","name":"amount","type":"long"},{"doc":"The ISO 4217 code of the currency: three capital letters.","name":"currency","type":"string"}],"name":"Money","namespace":"money","type":"record"}},{"doc":"Whether the money is kept. If not, its refund is requested together with this event.","name":"kept","type":"boolean"}],"name":"PaymentCaptured","namespace":"payment","role":"event","type":"record"}"##,
             },
             factline::RecordSchema {
                 name: "payment.PaymentDeclined",
-                json: r##"{"aggregate":"payment.payment","doc":"No money will be taken for this payment; should some be taken nevertheless, it is given back.","fields":[{"doc":"The payment.","name":"payment_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"What is paid for, in the words of whoever asked; opaque to payment.","name":"reference","type":"string"},{"doc":"Why.","name":"code","type":"string"}],"name":"PaymentDeclined","namespace":"payment","role":"event","type":"record"}"##,
+                json: r##"{"aggregate":"payment.payment","doc":"A payment was declined. Money that is captured nevertheless is refunded.","fields":[{"doc":"The payment.","name":"payment_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The caller's reference to what is paid for; opaque to payment.","name":"reference","type":"string"},{"doc":"The reason, as a code of the provider, or amount_mismatch if the captured amount was not the requested one.","name":"code","type":"string"}],"name":"PaymentDeclined","namespace":"payment","role":"event","type":"record"}"##,
             },
             factline::RecordSchema {
                 name: "payment.PaymentRefundRefused",
-                json: r##"{"aggregate":"payment.payment","doc":"The provider will not give the money of a charge back: it is owed, and people have to see to it.","fields":[{"doc":"The payment.","name":"payment_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"What is paid for, in the words of whoever asked; opaque to payment.","name":"reference","type":"string"},{"doc":"The provider's name for the charge; unique there.","name":"provider_reference","type":"string"},{"doc":"How much is owed.","name":"amount","type":{"doc":"An amount of money in the minor units of its currency: 29.33 dollars are 2933 USD.","fields":[{"doc":"Minor units (cents), may be negative.","name":"amount","type":"long"},{"doc":"ISO 4217 code, three capital letters.","name":"currency","type":"string"}],"name":"Money","namespace":"money","type":"record"}},{"doc":"Why, as the provider has it.","name":"code","type":"string"},{"doc":"The same for people, as the provider has it; may be empty.","name":"reason","type":"string"}],"name":"PaymentRefundRefused","namespace":"payment","role":"event","type":"record"}"##,
+                json: r##"{"aggregate":"payment.payment","doc":"The provider refused to refund a charge. The money is still owed, and an operator has to resolve it.","fields":[{"doc":"The payment.","name":"payment_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The caller's reference to what is paid for; opaque to payment.","name":"reference","type":"string"},{"doc":"The provider's id of the charge; unique at the provider.","name":"provider_reference","type":"string"},{"doc":"The amount of money that is still owed.","name":"amount","type":{"doc":"An amount of money in the minor units of its currency: 29.33 US dollars are amount 2933 and currency USD.","fields":[{"doc":"The amount in minor units, such as cents; may be negative.","name":"amount","type":"long"},{"doc":"The ISO 4217 code of the currency: three capital letters.","name":"currency","type":"string"}],"name":"Money","namespace":"money","type":"record"}},{"doc":"The reason, as a code of the provider.","name":"code","type":"string"},{"doc":"Human-readable form of the code, as the provider gives it; may be empty.","name":"reason","type":"string"}],"name":"PaymentRefundRefused","namespace":"payment","role":"event","type":"record"}"##,
             },
             factline::RecordSchema {
                 name: "payment.PaymentRefundRequested",
-                json: r##"{"aggregate":"payment.payment","doc":"The provider is to be asked to give the money of a charge back.","fields":[{"doc":"The payment.","name":"payment_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"What is paid for, in the words of whoever asked; opaque to payment.","name":"reference","type":"string"},{"doc":"The provider's name for the charge; unique there.","name":"provider_reference","type":"string"},{"doc":"How much.","name":"amount","type":{"doc":"An amount of money in the minor units of its currency: 29.33 dollars are 2933 USD.","fields":[{"doc":"Minor units (cents), may be negative.","name":"amount","type":"long"},{"doc":"ISO 4217 code, three capital letters.","name":"currency","type":"string"}],"name":"Money","namespace":"money","type":"record"}},{"doc":"Why.","name":"reason","type":"string"}],"name":"PaymentRefundRequested","namespace":"payment","role":"event","type":"record"}"##,
+                json: r##"{"aggregate":"payment.payment","doc":"The refund of a charge was requested. The provider has to be asked for it.","fields":[{"doc":"The payment.","name":"payment_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The caller's reference to what is paid for; opaque to payment.","name":"reference","type":"string"},{"doc":"The provider's id of the charge; unique at the provider.","name":"provider_reference","type":"string"},{"doc":"The amount of money to refund.","name":"amount","type":{"doc":"An amount of money in the minor units of its currency: 29.33 US dollars are amount 2933 and currency USD.","fields":[{"doc":"The amount in minor units, such as cents; may be negative.","name":"amount","type":"long"},{"doc":"The ISO 4217 code of the currency: three capital letters.","name":"currency","type":"string"}],"name":"Money","namespace":"money","type":"record"}},{"doc":"The reason for the refund.","name":"reason","type":"string"}],"name":"PaymentRefundRequested","namespace":"payment","role":"event","type":"record"}"##,
             },
             factline::RecordSchema {
                 name: "payment.PaymentRefunded",
-                json: r##"{"aggregate":"payment.payment","doc":"The provider has given the money of a charge back.","fields":[{"doc":"The payment.","name":"payment_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"What is paid for, in the words of whoever asked; opaque to payment.","name":"reference","type":"string"},{"doc":"The provider's name for the charge; unique there.","name":"provider_reference","type":"string"},{"doc":"How much.","name":"amount","type":{"doc":"An amount of money in the minor units of its currency: 29.33 dollars are 2933 USD.","fields":[{"doc":"Minor units (cents), may be negative.","name":"amount","type":"long"},{"doc":"ISO 4217 code, three capital letters.","name":"currency","type":"string"}],"name":"Money","namespace":"money","type":"record"}}],"name":"PaymentRefunded","namespace":"payment","role":"event","type":"record"}"##,
+                json: r##"{"aggregate":"payment.payment","doc":"The provider refunded a charge.","fields":[{"doc":"The payment.","name":"payment_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The caller's reference to what is paid for; opaque to payment.","name":"reference","type":"string"},{"doc":"The provider's id of the charge; unique at the provider.","name":"provider_reference","type":"string"},{"doc":"The refunded amount of money.","name":"amount","type":{"doc":"An amount of money in the minor units of its currency: 29.33 US dollars are amount 2933 and currency USD.","fields":[{"doc":"The amount in minor units, such as cents; may be negative.","name":"amount","type":"long"},{"doc":"The ISO 4217 code of the currency: three capital letters.","name":"currency","type":"string"}],"name":"Money","namespace":"money","type":"record"}}],"name":"PaymentRefunded","namespace":"payment","role":"event","type":"record"}"##,
             },
             factline::RecordSchema {
                 name: "payment.PaymentRequested",
-                json: r##"{"aggregate":"payment.payment","doc":"The provider is to be asked for this money.","fields":[{"doc":"The payment.","name":"payment_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"What is paid for, in the words of whoever asked; opaque to payment.","name":"reference","type":"string"},{"doc":"How much.","name":"amount","type":{"doc":"An amount of money in the minor units of its currency: 29.33 dollars are 2933 USD.","fields":[{"doc":"Minor units (cents), may be negative.","name":"amount","type":"long"},{"doc":"ISO 4217 code, three capital letters.","name":"currency","type":"string"}],"name":"Money","namespace":"money","type":"record"}},{"doc":"What is charged.","name":"method","type":"string"}],"name":"PaymentRequested","namespace":"payment","role":"event","type":"record"}"##,
+                json: r##"{"aggregate":"payment.payment","doc":"A payment was requested. The provider has to be asked for the money.","fields":[{"doc":"The payment.","name":"payment_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The caller's reference to what is paid for; opaque to payment.","name":"reference","type":"string"},{"doc":"The requested amount of money.","name":"amount","type":{"doc":"An amount of money in the minor units of its currency: 29.33 US dollars are amount 2933 and currency USD.","fields":[{"doc":"The amount in minor units, such as cents; may be negative.","name":"amount","type":"long"},{"doc":"The ISO 4217 code of the currency: three capital letters.","name":"currency","type":"string"}],"name":"Money","namespace":"money","type":"record"}},{"doc":"The payment method, in the notation of the payment provider.","name":"method","type":"string"}],"name":"PaymentRequested","namespace":"payment","role":"event","type":"record"}"##,
             },
             factline::RecordSchema {
                 name: "payment.PaymentVoided",
-                json: r##"{"aggregate":"payment.payment","doc":"A payment was called off before money was taken; should some be taken nevertheless, it is given back.","fields":[{"doc":"The payment.","name":"payment_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"What is paid for, in the words of whoever asked; opaque to payment.","name":"reference","type":"string"},{"doc":"Why.","name":"reason","type":"string"}],"name":"PaymentVoided","namespace":"payment","role":"event","type":"record"}"##,
+                json: r##"{"aggregate":"payment.payment","doc":"A payment was voided before money was captured. Money that is captured nevertheless is refunded.","fields":[{"doc":"The payment.","name":"payment_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The caller's reference to what is paid for; opaque to payment.","name":"reference","type":"string"},{"doc":"The reason why the payment was voided.","name":"reason","type":"string"}],"name":"PaymentVoided","namespace":"payment","role":"event","type":"record"}"##,
             },
         ];
         fn record(&self) -> &'static str {

@@ -98,10 +98,10 @@ pub(super) fn again(
         return Decision::event(retried(process, step, patience.attempt + 1, reason, now));
     }
     let reason = match step {
-        Step::Unknown => "nobody answers",
-        Step::ConfirmOrder => "nobody says whether the order is confirmed",
-        Step::CancelOrder => "nobody says whether the order is cancelled",
-        Step::ReleasePayment => "nobody says whether the payment is called off",
+        Step::Unknown => "a request has not been answered",
+        Step::ConfirmOrder => "the request to confirm the order has not been answered",
+        Step::CancelOrder => "the request to cancel the order has not been answered",
+        Step::ReleasePayment => "the request to void the payment has not been answered",
     };
     let event = CheckoutStuck {
         checkout_id: process.checkout_id,

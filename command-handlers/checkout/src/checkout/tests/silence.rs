@@ -149,7 +149,7 @@ fn an_order_that_has_left_is_asked_once_more_to_be_confirmed_before_people_look(
         .when(confirmed())
         .then([completed()])
         .concluding(&Conclusion::completed());
-    let reason = "nobody says whether the order is confirmed";
+    let reason = "the request to confirm the order has not been answered";
     left()
         .when_due()
         .then([stuck(Step::ConfirmOrder, reason)])
@@ -165,7 +165,7 @@ fn a_stuck_checkout_still_acts_on_answers_and_ends_its_operation_once() {
         abandoned(Cause::PaymentDeclined, DECLINED, 40),
     ];
     history.extend(asked);
-    let reason = "nobody says whether the order is cancelled";
+    let reason = "the request to cancel the order has not been answered";
     let lost = stuck(Step::CancelOrder, reason);
     given::<Checkout>(history.clone())
         .when_due()
