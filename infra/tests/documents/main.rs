@@ -4,6 +4,7 @@
 mod links;
 mod metrics;
 mod problems;
+mod words;
 
 use std::collections::BTreeMap;
 use std::fs;
