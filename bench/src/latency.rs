@@ -1,4 +1,4 @@
-//! How long a command takes at a low rate, hop by hop, and what a store without traffic costs.
+//! Latency of one command at a low rate, hop by hop, and the CPU time of a store without traffic.
 //!
 //! The whole store runs as processes on servers of its own. A client sends commands at random instants, polls each operation, and
 //! reads the view at the operation's position. Beside it stand probes that read the topics and hear PostgreSQL's channel, so
@@ -21,7 +21,7 @@ use client::Client;
 use probes::Probes;
 use spread::Spread;
 
-/// What is to be measured.
+/// Rates and durations of the measurement.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
     /// Commands in a second, one measurement for each
@@ -38,7 +38,7 @@ pub(crate) struct Options {
     idle: u64,
 }
 
-/// How long everything has to come to rest.
+/// Pause after the warm-up, until no process has work left.
 const SETTLE: Duration = Duration::from_secs(15);
 
 pub(crate) fn measure(runtime: &tokio::runtime::Runtime, options: &Options) -> Result<()> {

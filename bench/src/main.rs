@@ -36,7 +36,7 @@ use uuid::Uuid;
 enum Bench {
     /// Commands decided in a second, and the time and memory of a restart over what they left
     Handler(Handler),
-    /// How long a command takes at a low rate, hop by hop, and what an idle store costs
+    /// Latency of a command at a low rate, hop by hop, and the CPU time of an idle store
     Latency(latency::Options),
     /// How long a handler takes to come back, and its memory: by the log alone, and with snapshots
     Restart(restart::Options),

@@ -22,7 +22,6 @@ use uuid::Uuid;
 
 use crate::address::address;
 use crate::answer::{self, Accepted};
-
 use crate::conditions::Conditions;
 use crate::idempotency::Keyed;
 use crate::routes::{self, Route};

@@ -12,7 +12,7 @@ use uuid::Uuid;
 /// Between two questions for an operation.
 const POLL: Duration = Duration::from_millis(4);
 
-/// What became of one command, and when.
+/// Instants in the life of one command.
 #[derive(Debug)]
 pub(super) struct Sent {
     pub(super) operation: Option<Uuid>,

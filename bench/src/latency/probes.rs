@@ -87,7 +87,7 @@ impl Probes {
         Ok(Self(seen))
     }
 
-    /// How long each hop took of a command. Commits are told without what they hold, so a row counts as written by the
+    /// Duration of each hop of a command. Notifications do not name the rows of a commit, so a row counts as written by the
     /// first commit after its outcome: where the status came with an older commit, the hop is as long as it takes to the next.
     pub(super) fn hops(&self, sent: &Sent) -> Vec<(&'static str, Duration)> {
         let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -31,7 +31,7 @@ pub struct Append<'a> {
     pub value: &'a [u8],
 }
 
-/// Where an acknowledged record stands.
+/// Partition and offset of an acknowledged record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place {
     /// Partition number.
@@ -40,7 +40,7 @@ pub struct Place {
     pub offset: i64,
 }
 
-/// Why a record was not acknowledged.
+/// Reason why a record was not acknowledged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
     /// It is certain that no broker has the record.
@@ -52,18 +52,18 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// What librdkafka says.
+    /// Returns librdkafka's error.
     pub fn kafka(&self) -> &KafkaError {
         let (Self::NotAppended(error) | Self::Unknown(error)) = self;
         error
     }
 
-    /// Whether the producer had no room for the record.
+    /// Returns whether the producer had no room for the record.
     fn is_full(&self) -> bool {
         self.kafka().rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull)
     }
 
-    /// Whether the record is larger than the client or the broker takes.
+    /// Returns whether the record is larger than the client or the broker takes.
     pub fn is_too_large(&self) -> bool {
         self.kafka().rdkafka_error_code() == Some(RDKafkaErrorCode::MessageSizeTooLarge)
     }
@@ -89,7 +89,7 @@ pub struct Pending {
     acknowledged: oneshot::Receiver<Acknowledged>,
 }
 
-/// How long after the producer's own time limit an append is given up in any case.
+/// Time beyond the producer's own limit after which an append fails in any case.
 const GRACE: Duration = Duration::from_secs(1);
 
 impl Appender {
@@ -282,7 +282,7 @@ impl ProducerContext for Acknowledgements {
     }
 }
 
-/// Whether librdkafka knows that the record is in no log.
+/// Returns whether librdkafka knows that the record is in no log.
 fn never_sent(message: &BorrowedMessage<'_>) -> bool {
     // SAFETY: the pointer belongs to the message, which lives until the delivery callback returns.
     #[expect(unsafe_code, reason = "rdkafka has no safe name for the status")]

@@ -18,7 +18,7 @@ use crate::ends::{count_of, ends_of_all};
 use crate::member::{Key, listed, positions};
 use crate::orphans::{orphans, share_out_anew};
 
-/// How many partitions topics have.
+/// Number of partitions of each topic.
 type Counts = BTreeMap<String, i32>;
 
 /// How often it is looked, and for how long something that is there may take to arrive.
@@ -43,9 +43,9 @@ pub struct Arrivals {
     group: String,
     topics: Vec<String>,
     queries: BrokerQueries,
-    /// Where partitions end, while the brokers are asked.
+    /// End offsets of partitions, while the brokers are asked.
     ends: Option<Answer<HashMap<Key, KafkaResult<i64>>>>,
-    /// Which partitions nobody has, while the brokers are asked.
+    /// Partitions without an owner, while the brokers are asked.
     unowned: Option<Answer<(Counts, BTreeSet<Key>)>>,
     /// Of those topics that were seen to exist.
     counts: Counts,
@@ -225,7 +225,7 @@ impl Arrivals {
             .increment(1);
     }
 
-    /// Whether anything should have arrived, by ends that were asked for a moment ago and by how far the client has come
+    /// Returns a partition whose records should have arrived, judged by ends that were asked for a moment ago and by how far the client has come
     /// since: what came in that moment counts as arrived.
     fn judge(
         &mut self,
@@ -268,8 +268,8 @@ impl Arrivals {
     }
 }
 
-/// Partitions that nobody in the group has, and how many the topics have that exist: those that are not known yet are
-/// asked for first.
+/// Returns the partitions that no group member owns, and the partition counts of the topics that exist. Counts that are
+/// not known yet are requested first.
 fn unowned(
     client: &Client,
     group: &str,

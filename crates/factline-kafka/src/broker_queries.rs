@@ -21,7 +21,7 @@ use tokio::sync::oneshot;
 use crate::config::KafkaConfig;
 use crate::native::has_events;
 
-/// Which records count where the end of a partition is asked for.
+/// Isolation level at which the end of a partition is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Isolation {
     /// Those below the last stable offset: behind it a transaction is open.
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_asks_goes_on_before_the_answer_is_there() {
+    fn ask_returns_before_the_answer_is_there() {
         let mut queries = nowhere("goes on");
         let (go, gone) = mpsc::channel::<()>();
         let mut answer = queries.ask(move |_| {

@@ -47,26 +47,26 @@ pub fn bounds<C: ConsumerContext>(
 /// A partition as the brokers know it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Extent {
-    /// Which topic of that name it is, see [`crate::identity`].
+    /// Identity of the topic, see [`crate::identity`].
     pub identity: String,
     /// First offset of the log.
     pub begins: i64,
-    /// Its end, as who reads what is committed sees it.
+    /// End of the log for a consumer that reads committed records.
     pub ends: i64,
 }
 
-/// Why [`extents`] are not known.
+/// Reason why [`extents`] are not known.
 #[derive(Debug, thiserror::Error)]
 pub enum Unknown {
-    /// Which topic it is.
+    /// The topic's identity cannot be read.
     #[error(transparent)]
     Identity(#[from] identity::Error),
-    /// Where it begins and ends.
+    /// The first offset or the end cannot be read.
     #[error("cannot read where partitions begin and end")]
     Bounds(#[from] KafkaError),
 }
 
-/// Of each partition, which topic it is of, where it begins and where it ends. Asked [beside](crate::broker_queries) the
+/// Returns the topic's identity, the first offset and the end of each partition. Asked [beside](crate::broker_queries) the
 /// caller's own client.
 pub async fn extents(
     kafka: &KafkaConfig,
@@ -117,7 +117,7 @@ pub(crate) fn ends_of_all<C: ConsumerContext>(
     alone.collect()
 }
 
-/// Which topic of its name it is, see [`crate::identity`]. Asked beside the caller's own client.
+/// Returns a topic's identity, see [`crate::identity`]. Asked beside the caller's own client.
 pub(crate) async fn identity_of(kafka: &KafkaConfig, topic: String) -> Result<String, Unknown> {
     let mut queries = BrokerQueries::new(kafka, Isolation::ReadCommitted);
     let question = move |client: &Client| Ok(identity::identity(client.client(), &topic));

@@ -30,7 +30,7 @@ use crate::pulse::Pulse;
 /// A partition of a topic.
 pub type Key = (String, i32);
 
-/// How long a host with nothing to do waits for a record before it looks round. Each look costs some tens of microseconds
+/// Maximum wait of an idle host for a record before its next turn. Each turn costs some tens of microseconds
 /// of CPU: in an idle store, more than anything else.
 pub const IDLE: Duration = Duration::from_millis(250);
 
@@ -203,7 +203,7 @@ pub fn join(
     Ok(consumer)
 }
 
-/// Whether the group is in the generation in which partitions were assigned last. If not, it is being formed anew, and
+/// Returns whether the group is in the generation in which partitions were assigned last. If not, it is being formed anew, and
 /// [`assign`] would be taken for the answer to a rebalance.
 pub fn is_settled(consumer: &BaseConsumer<Events>) -> bool {
     let generation = consumer.context().generation.load(Ordering::Relaxed);

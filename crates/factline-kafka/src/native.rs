@@ -55,7 +55,7 @@ pub(crate) fn flush<C: ProducerContext>(producer: &BaseProducer<C>, timeout: Dur
     error == sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR
 }
 
-/// Whether a client has events on its main queue that were not served yet: delivery reports, errors, log lines.
+/// Returns whether a client's main queue holds events: delivery reports, errors, log lines.
 #[expect(unsafe_code, reason = "the crate keeps the queue to itself")]
 pub(crate) fn has_events<C: ClientContext>(client: &Client<C>) -> bool {
     // SAFETY: the handle lives as long as the client; the reference to the queue is given back.
@@ -70,7 +70,7 @@ pub(crate) fn has_events<C: ClientContext>(client: &Client<C>) -> bool {
 /// A producer's main queue, which wakes a thread when it stops being empty.
 pub(crate) struct ReportQueue {
     queue: *mut sys::rd_kafka_queue_t,
-    /// What the call-back is given; it is owned here.
+    /// Argument of the call-back, owned by this value.
     thread: *mut Thread,
 }
 

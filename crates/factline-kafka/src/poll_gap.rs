@@ -5,14 +5,14 @@
 
 use std::time::{Duration, Instant};
 
-/// How long a gap is shown, at least and twice as long at most.
+/// Minimum time for which a gap is reported; the maximum is twice as long.
 const SHOWN: Duration = Duration::from_secs(30);
 
 /// Measures one host, as the gauge `factline_poll_gap_seconds`.
 #[derive(Debug)]
 pub struct PollGap {
     host: String,
-    /// When the last poll returned.
+    /// Instant at which the last poll returned.
     returned: Option<Instant>,
     /// Since when `current` is the longest.
     since: Instant,

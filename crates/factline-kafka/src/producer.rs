@@ -16,7 +16,7 @@ use rdkafka::producer::{BaseProducer, Producer as _, ProducerContext};
 
 use crate::native::{self, ReportQueue, has_events};
 
-/// How long the thread sleeps at most: a report that nothing has announced is served all the same.
+/// Maximum sleep of the thread: a report that nothing has announced is served all the same.
 const AT_MOST: Duration = Duration::from_secs(1);
 
 /// A [`BaseProducer`] that needs no polling.

@@ -19,10 +19,10 @@ use crate::ends::ends_of_all;
 use crate::in_one_line;
 use crate::member::{Key, positions};
 
-/// How long the brokers may take to say where commands end.
+/// Maximum time for the brokers to answer where commands end.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How long after an answer that was none the brokers are asked again.
+/// Pause after a failed question before the brokers are asked again.
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// The ends that were captured.
@@ -63,7 +63,7 @@ impl Idle {
         }
     }
 
-    /// Whether something waits for commands to be handled, or for the brokers to say which.
+    /// Returns whether something waits for commands to be handled, or for the brokers to say which.
     pub(super) fn is_waiting(&self) -> bool {
         !self.captured.is_empty() || self.asked.is_some()
     }

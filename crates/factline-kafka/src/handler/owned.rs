@@ -57,7 +57,7 @@ impl<A: Aggregate> Owned<A> {
         }
     }
 
-    /// How long a worker without a command at hand may wait for one: until the first deadline is due, at most.
+    /// Returns the maximum time that a worker without a command may wait for one: until the first deadline is due.
     pub(super) fn until_next_look(&self, now: Timestamp) -> Duration {
         if !self.takeovers.is_empty() {
             return EXPECTING;

@@ -46,7 +46,7 @@ const CALL: Duration = Duration::from_secs(5);
 /// hit a later transaction of the same producer epoch (transactions v1; KAFKA-17754): such a producer is retired.
 const SLOW: Duration = Duration::from_secs(3);
 
-/// How long after the end of a transaction the next one begins at the earliest. The broker answers before it has written the
+/// Minimum time between the end of a transaction and the beginning of the next one. The broker answers before it has written the
 /// markers with which a transaction ends, and refuses the next one's first partition until then
 /// (`CONCURRENT_TRANSACTIONS`); librdkafka asks again after a fixed 20 ms. Nothing says when the markers are there.
 const REST: Duration = Duration::from_millis(1);
@@ -59,7 +59,7 @@ pub(super) struct Transactions {
     events: String,
     /// How long a transaction's calls are made again before its outcome is called unknown.
     patience: Duration,
-    /// When the last transaction ended.
+    /// End of the last transaction.
     ended: Option<Instant>,
     /// Set when a call was slow.
     retired: bool,

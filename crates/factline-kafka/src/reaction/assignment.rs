@@ -39,10 +39,10 @@ pub(super) enum Lost {
     Truncated { ends: i64, next: i64 },
 }
 
-/// Where to begin with a partition, if it can be.
+/// Start of a partition, or the reason why it cannot begin.
 pub(super) type Beginning = Result<Start, Lost>;
 
-/// Where a partition begins, and which topic of events its aggregate has.
+/// First offset to fetch of a partition, and the identity of its aggregate's events topic.
 #[derive(Debug)]
 pub(super) struct Start {
     next: i64,
@@ -173,7 +173,7 @@ impl Host {
     }
 }
 
-/// Where the group has come to in each partition, if the log still holds what comes next.
+/// Looks up the start of each partition: the group's committed offset, if the log still holds it.
 async fn look_up(
     kafka: KafkaConfig,
     group: String,
@@ -196,7 +196,7 @@ async fn look_up(
     Ok(found.collect())
 }
 
-/// Where the group has come to; nothing of partitions in which it has not been.
+/// Reads the group's committed offsets. Partitions without one are left out.
 fn committed(kafka: &KafkaConfig, group: &str, keys: &[Key]) -> Result<HashMap<Key, i64>, NotYet> {
     // Only a client of the group may ask; this one does not join it.
     let client: BaseConsumer = kafka
@@ -220,7 +220,7 @@ fn committed(kafka: &KafkaConfig, group: &str, keys: &[Key]) -> Result<HashMap<K
     Ok(committed)
 }
 
-/// Whether the log still holds what comes next.
+/// Checks that the log still holds the next record.
 fn check(extent: &Extent, committed: Option<i64>) -> Result<i64, Lost> {
     let next = committed.ok_or(Lost::NoOffset)?;
     let Extent { begins, ends, .. } = *extent;
