@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 
 use rdkafka::consumer::ConsumerGroupMetadata;
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
-use rdkafka::message::{DeliveryResult, Header, Message as _, OwnedHeaders};
+use rdkafka::message::{DeliveryResult, Message as _};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext};
 use rdkafka::{ClientConfig, ClientContext, TopicPartitionList};
 
 use super::outgoing::Outgoing;
+use crate::append::headers;
 use crate::producer::PolledProducer;
 
 /// What became of a step of a transaction that did not succeed.
@@ -115,15 +116,7 @@ impl Transactions {
 
     /// Queues a record; only waits while the queue is full.
     pub(super) fn send(&self, record: &Outgoing) -> Result<(), Failure> {
-        let headers = record.headers.iter().fold(
-            OwnedHeaders::new_with_capacity(record.headers.len()),
-            |headers, (key, value)| {
-                headers.insert(Header {
-                    key,
-                    value: Some(value),
-                })
-            },
-        );
+        let headers = headers(record.headers.iter());
         let is_event = usize::from(record.topic == self.events);
         let mut message = BaseRecord::with_opaque_to(&record.topic, is_event)
             .partition(record.partition)
