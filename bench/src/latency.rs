@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use e2e::System;
+use harness::System;
 
 use crate::cpu;
 use client::Client;

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use catalog_schemas::{ChangePrice, CreateProduct, Money, product::Command};
 use factline::{Envelope, Messages as _, id};
-use factline_kafka::registry::SchemaIds;
+use factline_kafka::records::registry::SchemaIds;
 use factline_kafka::topics::partition_of;
-use factline_kafka::{KafkaConfig, Registry, frame};
+use factline_kafka::{KafkaConfig, Registry, records::framing};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer as _, ThreadedProducer};
@@ -85,7 +85,7 @@ impl Appended {
             operation,
             subject,
             headers,
-            value: frame::write(schema, &command.encode(codec)?),
+            value: framing::write(schema, &command.encode(codec)?),
         })
     }
 

@@ -4,27 +4,27 @@
 //! the bare limit one after the other, on the same servers. Nothing here is a test: no time is asserted anywhere.
 //!
 //! - [`load`]: commands on a topic
-//! - [`ours`]: the command handler, in this process
+//! - [`factline_loop`]: the command handler, in this process
 //! - [`restart`]: how long it takes to come back, and what it holds in memory
-//! - [`bare`]: the same loop without a framework, states, schemas or checks
+//! - [`baseline`]: the same loop without a framework, states, schemas or checks
 //! - [`takeover`]: handlers in processes that are killed, and how long their partitions stand still
 //! - [`latency`]: the whole store at a low rate, hop by hop, and without traffic
 //! - [`cpu`]: CPU time, of us and of the servers: it can be compared even where the clock cannot
 //!
 //! To measure something else: a subcommand, and its limit.
 
-mod bare;
+mod baseline;
 mod cpu;
+mod factline_loop;
 mod latency;
 mod load;
 mod memory;
-mod ours;
 mod restart;
 mod takeover;
 
 use anyhow::Result;
 use clap::Parser as _;
-use factline_kafka::{KafkaConfig, provision};
+use factline_kafka::{KafkaConfig, topics::provision};
 use uuid::Uuid;
 
 /// Measures the kit beside the bare limit; run it in release mode
@@ -93,7 +93,7 @@ fn main() -> Result<()> {
 }
 
 fn handler(runtime: &tokio::runtime::Runtime, options: &Handler) -> Result<()> {
-    let servers = infra::Servers::throwaway()?;
+    let servers = dev_servers::Servers::throwaway()?;
     println!(
         "round | handler, commands/s | CPU µs each, servers' | bare, commands/s | CPU µs each, servers' | ratio | restart, s | bare read, s | MiB in use"
     );
@@ -107,11 +107,11 @@ fn handler(runtime: &tokio::runtime::Runtime, options: &Handler) -> Result<()> {
         };
         runtime.block_on(async {
             provision::provision(&kafka, &catalog::PRODUCT, None).await?;
-            let handled = ours::handle(&kafka, options).await?;
-            let bare = bare::handle(&kafka, options.commands, options.max_batch as usize)?;
+            let handled = factline_loop::handle(&kafka, options).await?;
+            let bare = baseline::handle(&kafka, options.commands, options.max_batch as usize)?;
             let before = memory::in_use();
-            let restart = ours::restart(&kafka, options).await?;
-            let read = bare::read(&kafka)?;
+            let restart = factline_loop::restart(&kafka, options).await?;
+            let read = baseline::read(&kafka)?;
             println!(
                 "{round:5} | {:19.0} | {:11.1}, {:8.1} | {:16.0} | {:11.1}, {:8.1} | {:5.2} | {:10.2} | {:12.2} | {before} -> {}",
                 handled.rate,

@@ -10,13 +10,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use catalog::Product;
-use factline_kafka::handler::{self, Report};
-use factline_kafka::{KafkaConfig, provision};
+use factline_handler::Report;
+use factline_kafka::{KafkaConfig, topics::provision};
 use rdkafka::consumer::BaseConsumer;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::{bare, load, memory, ours};
+use crate::{baseline, factline_loop, load, memory};
 
 const LOOK: Duration = Duration::from_millis(10);
 
@@ -42,14 +42,14 @@ pub(crate) struct Restarted {
     #[command(flatten)]
     kafka: KafkaConfig,
     #[command(flatten)]
-    handler: handler::Options,
+    handler: factline_handler::Options,
     /// Commands after which it ends; 0: when it is ready
     #[arg(long, default_value_t = 0)]
     until: usize,
 }
 
 pub(crate) fn measure(runtime: &tokio::runtime::Runtime, options: &Options) -> Result<()> {
-    let servers = infra::Servers::throwaway()?;
+    let servers = dev_servers::Servers::throwaway()?;
     println!(
         "round | restart by | s | bare read of events and outcomes, s | MiB before | MiB after | bytes for each aggregate"
     );
@@ -66,7 +66,7 @@ pub(crate) fn measure(runtime: &tokio::runtime::Runtime, options: &Options) -> R
                 load::append(&kafka, options.commands, options.aggregates, 0).await
             })?;
             child(&kafka, every, options.commands)?;
-            let read = bare::read(&kafka)?;
+            let read = baseline::read(&kafka)?;
             let told = child(&kafka, every, 0)?;
             let [seconds, before, after] = told.as_slice() else {
                 bail!("the measured process told {told:?}");
@@ -123,7 +123,7 @@ pub(crate) async fn restarted(options: Restarted) -> Result<()> {
         }
     });
     let stop = CancellationToken::new();
-    let running = tokio::spawn(handler::run::<Product>(
+    let running = tokio::spawn(factline_handler::run::<Product>(
         &catalog::PRODUCT,
         options.kafka.clone(),
         options.handler.clone(),
@@ -145,7 +145,7 @@ pub(crate) async fn restarted(options: Restarted) -> Result<()> {
         .set("group.id", group)
         .create()?;
     // A broker may not know at once who sees to the group.
-    while ours::handled(&options.kafka, &watcher).unwrap_or_default() < options.until {
+    while factline_loop::handled(&options.kafka, &watcher).unwrap_or_default() < options.until {
         tokio::time::sleep(LOOK * 10).await;
     }
     stop.cancel();

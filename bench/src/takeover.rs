@@ -14,7 +14,7 @@ mod pulse;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use factline_kafka::{KafkaConfig, provision};
+use factline_kafka::{KafkaConfig, topics::provision};
 use uuid::Uuid;
 
 use group::Group;
@@ -45,7 +45,7 @@ enum Case {
 
 pub(crate) fn measure(runtime: &tokio::runtime::Runtime, options: &Options) -> Result<()> {
     ensure!(options.tries > 0, "nothing to measure in no tries");
-    let servers = infra::Servers::throwaway()?;
+    let servers = dev_servers::Servers::throwaway()?;
     println!(
         "session, s | transaction, s | killed process | tries | p50, s | p99, s | longest, s | p50 in sessions"
     );

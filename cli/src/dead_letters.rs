@@ -1,14 +1,14 @@
 //! `factline dead-letters`: commands that could not be handled, and what people do about them.
 
 mod letter;
-mod mending;
+mod redrive;
 
 use anyhow::{Context as _, Result};
 use clap::{Args, Subcommand};
 use factline_kafka::{KafkaConfig, Registry, Topics};
 
 use self::letter::Letter;
-use self::mending::Mender;
+use self::redrive::Mender;
 use crate::output::Output;
 use crate::progress::during;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use clap::Args;
 use factline::Timestamp;
-use factline_kafka::reading::{Next, Range, Reader, partitions};
+use factline_kafka::tools::topic_reader::{Next, Range, Reader, partitions};
 use factline_kafka::topics::partition_of;
 use factline_kafka::{KafkaConfig, Record, Registry, Topics};
 use tokio::sync::mpsc::{self, Receiver, Sender};
@@ -13,7 +13,7 @@ use tokio::sync::mpsc::{self, Receiver, Sender};
 use crate::arguments::instant;
 use crate::output::Output;
 use crate::progress::Progress;
-use crate::shown;
+use crate::render;
 
 /// Shows events, decoded by the schemas that wrote them, in order within each partition
 #[derive(Debug, Args)]
@@ -66,9 +66,9 @@ async fn print(registry: &Registry, records: &mut Receiver<Read>, output: &Outpu
             Read::Passed => progress.step(),
             Read::Record(record) => {
                 let place = record.place();
-                let shown = shown::record(registry, &record).await.context(place)?;
+                let shown = render::record(registry, &record).await.context(place)?;
                 progress.step();
-                progress.beside(|| output.line(&shown::row(shown)))?;
+                progress.beside(|| output.line(&render::row(shown)))?;
             }
         }
     }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use anyhow::{Result, bail};
 use clap::Args;
-use factline_kafka::history::{self, Fact};
+use factline_kafka::tools::aggregate_history::{self, Fact};
 use factline_kafka::{KafkaConfig, Record, Registry, Topics};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::contexts;
 use crate::output::{Output, Row, cell};
 use crate::progress::during;
-use crate::shown;
+use crate::render;
 
 /// Shows what happened to one aggregate: who, when, by which command, what
 #[derive(Debug, Args)]
@@ -54,11 +54,11 @@ pub(crate) async fn run(options: Options, output: &Output) -> Result<()> {
 type Commands = HashMap<Uuid, Record>;
 
 fn read(kafka: &KafkaConfig, topics: &Topics, id: &str) -> Result<(Vec<Fact>, Commands)> {
-    let facts = history::facts(kafka, topics, id)?;
+    let facts = aggregate_history::facts(kafka, topics, id)?;
     if facts.is_empty() {
         return Ok((facts, Commands::new()));
     }
-    let commands = history::records_of(kafka, topics.commands(), id)?;
+    let commands = aggregate_history::records_of(kafka, topics.commands(), id)?;
     let mut by_operation = Commands::new();
     for command in commands {
         by_operation.entry(command.operation()).or_insert(command);
@@ -68,11 +68,11 @@ fn read(kafka: &KafkaConfig, topics: &Topics, id: &str) -> Result<(Vec<Fact>, Co
 
 async fn row(registry: &Registry, fact: &Fact, commands: &Commands) -> Result<Row> {
     let command = match commands.get(&fact.envelope.operation) {
-        Some(command) => shown::record(registry, command).await?,
+        Some(command) => render::record(registry, command).await?,
         // The commands topic may have been trimmed: what was handled is not needed there any more.
         None => json!({"operation": fact.envelope.operation.to_string()}),
     };
-    let mut event = shown::record(registry, &fact.record).await?;
+    let mut event = render::record(registry, &fact.record).await?;
     event["command"] = command;
     let show = |value: &Value| cell(value);
     let command = event["command"].get("type").unwrap_or(&event["operation"]);

@@ -13,7 +13,7 @@ mod new_context;
 mod operation;
 mod output;
 mod progress;
-mod shown;
+mod render;
 mod state;
 mod topics;
 

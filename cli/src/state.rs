@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use factline::Timestamp;
-use factline_kafka::history::{self, Fact};
+use factline_kafka::tools::aggregate_history::{self, Fact};
 use factline_kafka::{KafkaConfig, Registry};
 use serde_json::json;
 
@@ -11,7 +11,7 @@ use crate::arguments::instant;
 use crate::contexts;
 use crate::output::Output;
 use crate::progress::during;
-use crate::shown;
+use crate::render;
 
 /// Shows an aggregate as it is, or as it was: its events, folded by the domain's own rules
 #[derive(Debug, Args)]
@@ -39,7 +39,7 @@ pub(crate) async fn run(options: Options, output: &Output) -> Result<()> {
     let hosted = contexts::of_type(&options.aggregate)?;
     let topics = options.kafka.topics(hosted.contract);
     let (kafka, id) = (options.kafka.clone(), options.id.clone());
-    let read = tokio::task::spawn_blocking(move || history::facts(&kafka, &topics, &id));
+    let read = tokio::task::spawn_blocking(move || aggregate_history::facts(&kafka, &topics, &id));
     let facts = cut(&options, during("reading", read).await??)?;
     let registry = Registry::new(&options.kafka.registry_url);
     let state = (hosted.state)(registry, facts.clone())
@@ -50,7 +50,7 @@ pub(crate) async fn run(options: Options, output: &Output) -> Result<()> {
         "type": options.aggregate,
         "id": options.id,
         "version": facts.len(),
-        "time": last.map(|fact| shown::instant(fact.record.timestamp)),
+        "time": last.map(|fact| render::instant(fact.record.timestamp)),
         "state": state,
     }))
 }

@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result, bail};
 use clap::{Args, Subcommand};
 use factline::Contract;
 use factline_kafka::KafkaConfig;
-use factline_kafka::plan::{self, Action, Line};
+use factline_kafka::topics::diff::{self, Action, Line};
 use serde_json::json;
 
 use crate::contexts;
@@ -82,7 +82,7 @@ impl Scope {
 }
 
 async fn plan(kafka: &KafkaConfig, contract: &Contract) -> Result<Vec<Line>> {
-    during("looking", plan::plan(kafka, contract))
+    during("looking", diff::plan(kafka, contract))
         .await
         .with_context(|| format!("cannot compare the topics of {}", contract.aggregate))
 }
@@ -107,7 +107,7 @@ async fn apply(
             line.wanted
         );
     }
-    during("changing", plan::apply(kafka, contract, replication))
+    during("changing", diff::apply(kafka, contract, replication))
         .await
         .with_context(|| format!("cannot apply the plan of {aggregate}"))?;
     let changed = lines.iter().filter(|line| line.action() != Action::Keep);

@@ -13,19 +13,19 @@ use factline::envelope::ANONYMOUS;
 use factline::{Contract, Envelope};
 use factline_http::problem::FieldError;
 use factline_http::{Problem, fallback};
-use factline_kafka::append::{Append, Appender, headers};
-use factline_kafka::registry::SchemaIds;
+use factline_kafka::producer::append::{Append, Appender, headers};
+use factline_kafka::records::registry::SchemaIds;
 use factline_kafka::topics::partition_of;
-use factline_kafka::{KafkaConfig, frame};
+use factline_kafka::{KafkaConfig, records::framing};
 use rdkafka::ClientConfig;
 use uuid::Uuid;
 
-use crate::address::address;
-use crate::answer::{self, Accepted};
-use crate::conditions::Conditions;
+use crate::aggregate_id::address;
 use crate::idempotency::Keyed;
+use crate::preconditions::Conditions;
+use crate::response::{self, Accepted};
 use crate::routes::{self, Route};
-use crate::{body, idempotency, trace, validate};
+use crate::{body, idempotency, traceparent, validate};
 
 /// How this process calls itself in the records that it writes.
 const SOURCE: &str = "/command-api";
@@ -160,7 +160,7 @@ async fn accept(
             partition: partition_of(id.as_bytes(), target.contract.partitions),
             key: id.as_bytes(),
             headers: headers(envelope.to_headers()),
-            value: &frame::write(schema_id, &command.datum),
+            value: &framing::write(schema_id, &command.datum),
         })
         .await;
     let seconds = started.elapsed().as_secs_f64();
@@ -193,10 +193,10 @@ async fn read(
         Ok(parsed) => parsed,
         Err(error) => {
             errors.push(error);
-            return Err(answer::invalid(errors));
+            return Err(response::invalid(errors));
         }
     };
-    let stands_twice = |pointer| answer::field_error(pointer, "is given more than once");
+    let stands_twice = |pointer| response::field_error(pointer, "is given more than once");
     errors.extend(duplicates.into_iter().map(stands_twice));
     let keyed = key.map(|key| {
         let method = route.method.as_str();
@@ -219,11 +219,11 @@ async fn read(
                 .map_err(|error| Problem::internal(&error))?,
             keyed,
             conditions,
-            traceparent: trace::parent(&head.headers),
+            traceparent: traceparent::parent(&head.headers),
         }),
         (read, _) => {
             errors.extend(read.err().unwrap_or_default());
-            Err(answer::invalid(errors))
+            Err(response::invalid(errors))
         }
     }
 }

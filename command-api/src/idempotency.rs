@@ -17,7 +17,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use crate::conditions::single;
+use crate::preconditions::single;
 
 /// The header's name, as clients know it.
 pub const HEADER: &str = "Idempotency-Key";

@@ -4,25 +4,25 @@
 //! It holds no business code and no list of commands: the contracts bring schemas and routes. It decides nothing
 //! that the schema alone cannot decide, and it never reads.
 //!
-//! A request's way: [`edge`] → [`body`] (bounded JSON) → [`idempotency`] and [`conditions`] (what its headers ask) →
-//! [`address`] (which aggregate) → [`validate`] (against the [`shape`] of the schema) → [`append`](factline_kafka::append) (acknowledged by
-//! all) → [`answer`].
+//! A request's way: [`edge`] → [`body`] (bounded JSON) → [`idempotency`] and [`preconditions`] (what its headers ask) →
+//! [`aggregate_id`] (which aggregate) → [`validate`] (against the [`json_schema`] of the schema) → [`append`](factline_kafka::producer::append) (acknowledged by
+//! all) → [`response`].
 //!
 //! One more command is a schema and a line in the routes file of its context. One more aggregate is one more entry in
 //! the crate `contracts` (`schemas/src/lib.rs`).
 
-pub mod address;
-pub mod answer;
+pub mod aggregate_id;
 pub mod body;
-pub mod conditions;
 pub mod edge;
 pub mod idempotency;
 pub mod json;
+pub mod json_schema;
 pub mod pointer;
+pub mod preconditions;
 pub mod readiness;
+pub mod response;
 pub mod routes;
-pub mod shape;
-pub mod trace;
+pub mod traceparent;
 pub mod validate;
 
 use std::sync::Arc;

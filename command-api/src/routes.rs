@@ -11,8 +11,8 @@ use factline::avro::{self, Codec};
 use factline::{Contract, RecordSchema};
 use serde::Deserialize;
 
-use crate::address::IdRule;
-use crate::shape::{self, Shape};
+use crate::aggregate_id::IdRule;
+use crate::json_schema::{self, Shape};
 
 /// A request that is a command.
 pub struct Route {
@@ -62,7 +62,7 @@ pub enum Error {
         record: &'static str,
         /// Why.
         #[source]
-        source: shape::Error,
+        source: json_schema::Error,
     },
     /// A command's schema is wrong.
     #[error("schema of {record} cannot be used")]

@@ -8,8 +8,8 @@ use factline_http::problem::FieldError;
 use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
+use crate::json_schema::{Field, Shape};
 use crate::pointer::Pointer;
-use crate::shape::{Field, Shape};
 
 /// Characters that a text may have.
 pub const MOST_CHARACTERS: usize = 1_000;

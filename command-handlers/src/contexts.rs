@@ -5,9 +5,9 @@ use std::pin::Pin;
 
 use anyhow::Context as _;
 use factline::Contract;
-use factline_kafka::handler::{self, Options, Report, Wire};
-use factline_kafka::history::{self, Fact};
-use factline_kafka::{KafkaConfig, Registry, provision as topics};
+use factline_handler::{Options, Report, Wire};
+use factline_kafka::tools::aggregate_history::{self, Fact};
+use factline_kafka::{KafkaConfig, Registry, topics::provision as topics};
 use factline_service::Service;
 use serde::Serialize;
 use serde_json::Value;
@@ -27,7 +27,7 @@ pub type State = fn(Registry, Vec<Fact>) -> Folding;
 type Folding = Pin<Box<dyn Future<Output = anyhow::Result<Value>> + Send>>;
 
 type Handle = fn(&'static Contract, KafkaConfig, Options, Report, CancellationToken) -> Running;
-type Running = Pin<Box<dyn Future<Output = Result<(), handler::Error>> + Send>>;
+type Running = Pin<Box<dyn Future<Output = Result<(), factline_handler::Error>> + Send>>;
 
 /// To host one more aggregate, add its line.
 pub fn contexts() -> Vec<Hosted> {
@@ -44,12 +44,14 @@ fn hosted<A: factline::Aggregate + Serialize>(contract: &'static Contract) -> Ho
         contract,
         state: |registry, facts| {
             Box::pin(async move {
-                let state: A = history::fold(&registry, &facts).await?;
+                let state: A = aggregate_history::fold(&registry, &facts).await?;
                 Ok(serde_json::to_value(&state)?)
             })
         },
         handle: |contract, kafka, options, report, stop| {
-            Box::pin(handler::run::<A>(contract, kafka, options, report, stop))
+            Box::pin(factline_handler::run::<A>(
+                contract, kafka, options, report, stop,
+            ))
         },
     }
 }

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use command_handlers::contexts;
-use factline_kafka::{KafkaConfig, handler};
+use factline_kafka::KafkaConfig;
 use factline_service::{Service, ServiceConfig};
 
 /// Decides commands: reads X.commands, writes X.events and X.outcomes, exactly once
@@ -31,7 +31,7 @@ struct Config {
     kafka: KafkaConfig,
 
     #[command(flatten)]
-    handler: handler::Options,
+    handler: factline_handler::Options,
 }
 
 /// Jobs that run once and end
@@ -58,7 +58,8 @@ async fn run(config: Config, service: Service) -> anyhow::Result<()> {
         return contexts::provision(&config.kafka, &config.only, replication_factor).await;
     }
     let health = service.health.clone();
-    let report: handler::Report = Arc::new(move |component, state| health.set(component, state));
+    let report: factline_handler::Report =
+        Arc::new(move |component, state| health.set(component, state));
     contexts::spawn(
         &config.kafka,
         &config.handler,

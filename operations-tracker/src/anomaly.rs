@@ -4,7 +4,7 @@
 use sqlx::{FromRow, PgConnection, Row as _};
 use uuid::Uuid;
 
-use crate::sighting::{Place, Sighting};
+use crate::observation::{Place, Sighting};
 
 /// An outcome that lost.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::ends::{self, Ends, Watermarks};
-use crate::sighting::Place;
+use crate::observation::Place;
 use crate::store::{self, Found};
 
 /// How often a waiting request looks by itself. Commits wake it long before, unless the listener has lost its

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
-use crate::sighting::Sighting;
+use crate::observation::Sighting;
 
 /// What a batch comes to.
 #[derive(Debug, Default, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use crate::sighting::Place;
+use crate::observation::Place;
 
 /// Reads base64url of `topic/partition@offset`; none if it is anything else.
 pub fn read(text: &str) -> Option<Place> {

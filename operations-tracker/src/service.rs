@@ -18,7 +18,7 @@ use crate::ends::Watermarks;
 use crate::http::{self, Answers};
 use crate::sink::OperationSink;
 use crate::store::SCHEMA;
-use crate::{trimming, wake};
+use crate::{notifications, trimming};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
@@ -101,7 +101,7 @@ fn follow(
         Duration::from_millis(config.barrier_timeout_ms),
     );
     let view = owner().view;
-    let listening = wake::listen(pool.clone(), view, sender, service.shutdown.clone());
+    let listening = notifications::listen(pool.clone(), view, sender, service.shutdown.clone());
     service.spawn("listener", listening);
 
     service.health.expect(NAME);

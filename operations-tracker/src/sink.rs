@@ -9,7 +9,7 @@ use sqlx::PgConnection;
 
 use crate::contracts::{Kind, Source};
 use crate::fold::fold;
-use crate::sighting::Sighting;
+use crate::observation::Sighting;
 use crate::store;
 
 /// How long commands wait for their outcomes, to be written in one transaction: most are decided sooner. A request for an

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use factline::Timestamp;
-use factline_faults::{Mutant, is};
+use factline_failpoints::{Mutant, sql};
 use sqlx::{AssertSqlSafe, FromRow, PgConnection, PgPool, Row as _};
 use uuid::Uuid;
 
 use crate::fold::Folded;
-use crate::sighting::{Place, Sighting};
+use crate::observation::{Place, Sighting};
 use crate::{anomaly, transition};
 
 /// The schema that this service owns.
@@ -120,11 +120,7 @@ async fn upsert(
     transaction: &mut PgConnection,
     batch: &Folded,
 ) -> Result<Vec<sqlx::postgres::PgRow>, sqlx::Error> {
-    let mut upsert = include_str!("upsert.sql").to_owned();
-    if is(Mutant::NoAbsorption) {
-        // The last to be seen wins.
-        upsert = upsert.replace("< (known.topic", "> (known.topic");
-    }
+    let upsert = sql(Mutant::NoAbsorption, include_str!("upsert.sql"));
     sqlx::query(AssertSqlSafe(upsert))
         .bind(column(batch, |said| said.id))
         .bind(column(batch, |said| said.state.as_str()))

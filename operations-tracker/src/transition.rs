@@ -3,7 +3,7 @@
 use factline::Timestamp;
 use uuid::Uuid;
 
-use crate::sighting::Place;
+use crate::observation::Place;
 
 /// A row before and after.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! Keeps commands topics short: what handlers and tracker have passed is deleted when it is old enough.
 //!
 //! The tracker does it because nobody else can: its checkpoints stand in its database, where no broker sees them.
-//! How a topic is trimmed, and what must never go, is in [`factline_kafka::trim`]. Each instance does it; a round that
+//! How a topic is trimmed, and what must never go, is in [`factline_kafka::topics::trim`]. Each instance does it; a round that
 //! fails is tried again at the next, and nothing waits for it.
 
 use std::collections::BTreeMap;
@@ -11,7 +11,7 @@ use std::time::Duration;
 use chrono::{TimeDelta, Utc};
 use factline::{Contract, Timestamp};
 use factline_kafka::KafkaConfig;
-use factline_kafka::trim::{Reached, Trimmed, trim};
+use factline_kafka::topics::trim::{Reached, Trimmed, trim};
 use factline_postgres::checkpoint::{self, Checkpoint};
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;

@@ -5,8 +5,8 @@ use std::pin::Pin;
 
 use anyhow::Context as _;
 use factline::Policy;
-use factline_kafka::policy::{self, Error, Report};
-use factline_kafka::{KafkaConfig, provision};
+use factline_kafka::{KafkaConfig, topics::provision};
+use factline_policy::{Error, Report};
 use factline_service::Service;
 use tokio_util::sync::CancellationToken;
 
@@ -33,8 +33,8 @@ fn policies() -> Vec<Hosted> {
 fn hosted<P: Policy>() -> Hosted {
     Hosted {
         name: P::NAME,
-        provision: |kafka| Box::pin(async move { policy::provision::<P>(&kafka).await }),
-        run: |kafka, report, stop| Box::pin(policy::run::<P>(kafka, report, stop)),
+        provision: |kafka| Box::pin(async move { factline_policy::provision::<P>(&kafka).await }),
+        run: |kafka, report, stop| Box::pin(factline_policy::run::<P>(kafka, report, stop)),
     }
 }
 

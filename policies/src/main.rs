@@ -6,7 +6,7 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use factline_kafka::{KafkaConfig, policy};
+use factline_kafka::KafkaConfig;
 use factline_service::{Service, ServiceConfig};
 use policies::hosted;
 
@@ -47,7 +47,8 @@ async fn run(config: Config, service: Service) -> anyhow::Result<()> {
         return hosted::provision(&config.kafka, &config.only).await;
     }
     let health = service.health.clone();
-    let report: policy::Report = Arc::new(move |component, state| health.set(component, state));
+    let report: factline_policy::Report =
+        Arc::new(move |component, state| health.set(component, state));
     hosted::spawn(&config.kafka, &config.only, &report, &service);
     service.serve(axum::Router::new()).await
 }

@@ -3,15 +3,13 @@
 //! A view is a folder: which rows an event concerns and what becomes of them (pure), the SQL beside it, its migrations. It
 //! knows neither the handlers, whose events it reads, nor the services that read its rows. Nothing else writes its tables.
 //!
-//! To add a view: a module like [`orders`], with its line below and in [`views::ALL`]. To change what a view holds: raise its version in a
+//! To add a view: a module like [`ordering::orders`], with its line below and in [`views::ALL`]. To change what a view holds: raise its version in a
 //! new schema beside the old one; applied migrations never change.
 
-pub mod checkouts;
+pub mod catalog;
+pub mod checkout;
 mod columns;
-pub mod customer_spending;
 pub mod migrate;
-pub mod orders;
-pub mod payments;
-pub mod price_history;
-pub mod products;
+pub mod ordering;
+pub mod payment;
 pub mod views;

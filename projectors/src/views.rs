@@ -15,12 +15,12 @@ pub const CHECKPOINTS: &str = "factline";
 
 /// Every view of this process.
 pub static ALL: &[Entry] = &[
-    crate::checkouts::VIEW,
-    crate::customer_spending::VIEW,
-    crate::orders::VIEW,
-    crate::payments::VIEW,
-    crate::price_history::VIEW,
-    crate::products::VIEW,
+    crate::checkout::checkouts::VIEW,
+    crate::ordering::customer_spending::VIEW,
+    crate::ordering::orders::VIEW,
+    crate::payment::payments::VIEW,
+    crate::catalog::price_history::VIEW,
+    crate::catalog::products::VIEW,
 ];
 
 /// A view as the process sees it.

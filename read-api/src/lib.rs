@@ -4,20 +4,19 @@
 //! other service. Every answer is one snapshot of the database, at least as new as the position that the request names.
 //!
 //! To add a resource: a module with its handlers and SQL, its line below and in `resource::ALL`. One of something by its id
-//! is a `single::Single`; lists are its own.
+//! is a `get_one::Single`; lists are its own.
 
-mod checkouts;
-mod customers;
-mod fresh;
+mod catalog;
+mod checkout;
+mod get_one;
 mod listing;
 pub mod money;
-mod orders;
+mod ordering;
 mod parameters;
-mod payments;
-mod products;
+mod payment;
+mod read_your_writes;
 pub mod readiness;
 mod resource;
-mod single;
 
 use axum::Router;
 use factline_http::fallback;

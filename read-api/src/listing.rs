@@ -5,7 +5,7 @@ use serde::Serialize;
 use sqlx::postgres::PgRow;
 use sqlx::{Postgres, QueryBuilder, Transaction};
 
-use crate::fresh::database;
+use crate::read_your_writes::database;
 
 /// The rows of a query that ends with its order. It is asked for one more than `limit`, which only says that there is a
 /// next page; `cursor` is the row's sort key.

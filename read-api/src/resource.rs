@@ -5,11 +5,11 @@ use factline_postgres::Snapshots;
 
 /// Everything that there is: to add a resource, its line.
 pub(crate) const ALL: &[Resource] = &[
-    crate::checkouts::RESOURCE,
-    crate::customers::RESOURCE,
-    crate::orders::RESOURCE,
-    crate::payments::RESOURCE,
-    crate::products::RESOURCE,
+    crate::checkout::checkouts::RESOURCE,
+    crate::ordering::customers::RESOURCE,
+    crate::ordering::orders::RESOURCE,
+    crate::payment::payments::RESOURCE,
+    crate::catalog::products::RESOURCE,
 ];
 
 /// A resource: its routes, and the views that it is read from.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use e2e::System;
+use harness::System;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use uuid::Uuid;

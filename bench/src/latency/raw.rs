@@ -8,9 +8,9 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use e2e::System;
 use factline_kafka::KafkaConfig;
-use factline_kafka::producer::PolledProducer;
+use factline_kafka::producer::polled::PolledProducer;
+use harness::System;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};

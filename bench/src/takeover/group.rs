@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use catalog::Product;
+use factline_handler::Report;
 use factline_kafka::KafkaConfig;
-use factline_kafka::handler::{self, Report};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use tokio_util::sync::CancellationToken;
 
@@ -23,7 +23,7 @@ pub(crate) struct Host {
     #[command(flatten)]
     kafka: KafkaConfig,
     #[command(flatten)]
-    handler: handler::Options,
+    handler: factline_handler::Options,
 }
 
 /// Handles commands until it is killed, or until nobody holds its standard input any more.
@@ -35,7 +35,8 @@ pub(crate) async fn host(host: Host) -> Result<()> {
         stops.cancel();
     });
     let report: Report = Arc::new(|_, _| {});
-    handler::run::<Product>(&catalog::PRODUCT, host.kafka, host.handler, report, stop).await?;
+    factline_handler::run::<Product>(&catalog::PRODUCT, host.kafka, host.handler, report, stop)
+        .await?;
     Ok(())
 }
 

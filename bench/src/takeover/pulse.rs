@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use catalog_schemas::product::Command;
-use factline_kafka::record::Record;
-use factline_kafka::registry::SchemaIds;
+use factline_kafka::records::record::Record;
+use factline_kafka::records::registry::SchemaIds;
 use factline_kafka::topics::partition_of;
 use factline_kafka::{KafkaConfig, Registry};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};

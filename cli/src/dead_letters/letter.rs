@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use anyhow::Result;
-use factline_kafka::reading::{Range, Reader};
+use factline_kafka::tools::topic_reader::{Range, Reader};
 use factline_kafka::{KafkaConfig, Record, Registry};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use crate::output::{Row, cell};
-use crate::shown;
+use crate::render;
 
 /// Headers that are not the command's.
 pub(super) const PREFIX: &str = "deadletter_";
@@ -75,7 +75,7 @@ impl Letter {
             at: header("deadletter_markedat").unwrap_or_default(),
         });
         Self {
-            key: shown::text(record.key.as_deref().unwrap_or_default()),
+            key: render::text(record.key.as_deref().unwrap_or_default()),
             operation: header("deadletter_operation").and_then(|id| id.parse().ok()),
             mark,
             record,
@@ -92,7 +92,7 @@ impl Letter {
         let header = |name: &str| header(&self.record, name);
         let state = self.mark.as_ref().map_or("open", |mark| &mark.what);
         let value = json!({
-            "letter": self.key, "operation": self.operation, "time": shown::instant(self.record.timestamp),
+            "letter": self.key, "operation": self.operation, "time": render::instant(self.record.timestamp),
             "type": header("ce_type"), "code": header("deadletter_code"), "state": state,
             "reason": header("deadletter_reason"),
         });
@@ -106,11 +106,11 @@ impl Letter {
         let (mut value, _) = self.row();
         let headers = self.record.headers.iter();
         let headers: Map<String, Value> = headers
-            .map(|(name, value)| (name.to_owned(), shown::text(value).into()))
+            .map(|(name, value)| (name.to_owned(), render::text(value).into()))
             .collect();
         if let Value::Object(shown) = &mut value {
             shown.insert("headers".to_owned(), headers.into());
-            shown::value(registry, &self.record, shown).await?;
+            render::value(registry, &self.record, shown).await?;
         }
         Ok(value)
     }
@@ -118,5 +118,5 @@ impl Letter {
 
 /// The last header of a name, as text.
 fn header(record: &Record, name: &str) -> Option<String> {
-    Some(shown::text(record.headers.last(name)?))
+    Some(render::text(record.headers.last(name)?))
 }

@@ -1,7 +1,7 @@
 //! Dead letters: listed, shown, sent again, put aside, and who did it.
 
 use factline::Outcome;
-use factline_kafka::{Registry, frame, reading};
+use factline_kafka::{Registry, records::framing, tools::topic_reader};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -14,11 +14,13 @@ async fn outcome(stage: &Stage, operation: Uuid) -> Outcome {
     eventually("the operation has ended", async || {
         let (kafka, topic) = (stage.kafka.clone(), stage.topics.outcomes().to_owned());
         let read = move || {
-            let range = reading::Range::default();
-            reading::Reader::open(&kafka, &topic, &range).unwrap().all()
+            let range = topic_reader::Range::default();
+            topic_reader::Reader::open(&kafka, &topic, &range)
+                .unwrap()
+                .all()
         };
         for record in tokio::task::spawn_blocking(read).await.unwrap().unwrap() {
-            let (id, datum) = frame::read(record.value.as_deref().unwrap()).unwrap();
+            let (id, datum) = framing::read(record.value.as_deref().unwrap()).unwrap();
             let outcome: Outcome = registry.codec(id).await.unwrap().decode(datum).unwrap();
             if outcome.operation_id == operation {
                 return Some(outcome);

@@ -12,7 +12,7 @@ const PARTS: [&str; 7] = [
     "crates",
     "schemas",
     "command-handlers",
-    "infra",
+    "dev-servers",
 ];
 
 fn copy(from: &Path, to: &Path) {

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use clap::Parser as _;
 use factline::{Envelope, Messages as _};
-use factline_kafka::handler::{self, Options};
+use factline_handler::Options;
 use factline_kafka::topics::partition_of;
-use factline_kafka::{KafkaConfig, Registry, Topics, frame};
+use factline_kafka::{KafkaConfig, Registry, Topics, records::framing};
 use ordering::Order;
 use ordering_schemas::ORDER;
 use ordering_schemas::order::Command as OrderCommand;
@@ -66,7 +66,7 @@ impl Drop for Stage {
 impl Stage {
     /// A prefix of its own, and nothing under it yet.
     pub(crate) async fn empty(name: &str) -> Self {
-        let servers = tokio::task::spawn_blocking(infra::Servers::shared)
+        let servers = tokio::task::spawn_blocking(dev_servers::Servers::shared)
             .await
             .unwrap();
         let prefix = format!("{name}-{}.", Uuid::new_v4().simple());
@@ -101,13 +101,15 @@ impl Stage {
     /// Topics, and a handler of orders.
     pub(crate) async fn with_handler(name: &str) -> Self {
         let stage = Self::with_topics(name).await;
-        let report: handler::Report = Arc::new(|_, _| {});
+        let report: factline_handler::Report = Arc::new(|_, _| {});
         let (kafka, options, stop) = (
             stage.kafka.clone(),
             stage.options.clone(),
             stage.stop.clone(),
         );
-        tokio::spawn(handler::run::<Order>(&ORDER, kafka, options, report, stop));
+        tokio::spawn(factline_handler::run::<Order>(
+            &ORDER, kafka, options, report, stop,
+        ));
         stage
     }
 
@@ -178,7 +180,7 @@ impl Stage {
             .await
             .unwrap();
         let (id, codec) = ids.get(command.record()).unwrap();
-        let value = frame::write(id, &command.encode(codec).unwrap());
+        let value = framing::write(id, &command.encode(codec).unwrap());
         let operation = Uuid::now_v7();
         let envelope = Self::envelope(operation, command.record(), order);
         self.append(self.topics.commands(), &envelope, &value).await;

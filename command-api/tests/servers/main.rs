@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::Parser as _;
+use dev_servers::Servers;
 use factline::{Messages as _, id};
 use factline_kafka::topics::{partition_of, subject};
-use factline_kafka::{KafkaConfig, Record, Registry, frame};
-use infra::Servers;
+use factline_kafka::{KafkaConfig, Record, Registry, records::framing};
 use ordering_schemas::{ORDER, order};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
@@ -137,7 +137,7 @@ async fn a_202_stands_in_the_log() {
     assert_eq!(envelope.subject, order);
     assert_eq!(envelope.actor, "anonymous");
     assert_eq!(envelope.traceparent.as_deref(), Some(TRACE));
-    let (schema, datum) = frame::read(record.value.as_deref().unwrap()).unwrap();
+    let (schema, datum) = framing::read(record.value.as_deref().unwrap()).unwrap();
     let codec = Registry::new(&servers.registry.url())
         .codec(schema)
         .await

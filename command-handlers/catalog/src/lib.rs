@@ -1,8 +1,8 @@
 #![doc = include_str!("../README.md")]
 
-mod description;
 mod product;
 mod rejection;
+mod validation;
 
 pub use catalog_schemas::PRODUCT;
 pub use product::{Created, Product};

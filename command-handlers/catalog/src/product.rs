@@ -8,7 +8,7 @@ use factline::{Aggregate, Decision, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::Rejection;
-use crate::description::{create, not_negative, text};
+use crate::validation::{create, not_negative, text};
 
 #[cfg(test)]
 mod tests;

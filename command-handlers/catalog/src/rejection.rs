@@ -1,6 +1,6 @@
 //! Why the catalogue refuses.
 
-use crate::description::LONGEST;
+use crate::validation::LONGEST;
 
 /// A refusal. Texts that a client chose are not repeated, since outcomes are kept and shown.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::Rejection;
-use crate::patience::Patience;
-use crate::purchase::begin;
-use crate::told::Trouble;
+use crate::failure::Trouble;
+use crate::retry::Patience;
+use crate::validation::begin;
 
 mod answered;
 mod evolving;

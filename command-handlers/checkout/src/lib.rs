@@ -1,13 +1,13 @@
 #![doc = include_str!("../README.md")]
 
 mod checkout;
-mod patience;
-mod purchase;
+mod failure;
 mod rejection;
-mod told;
+mod retry;
+mod validation;
 
 pub use checkout::{Checkout, Process};
 pub use checkout_schemas::CHECKOUT;
-pub use patience::{ATTEMPTS, Patience};
+pub use failure::{Trouble, conclusion};
 pub use rejection::Rejection;
-pub use told::{Trouble, conclusion};
+pub use retry::{ATTEMPTS, Patience};

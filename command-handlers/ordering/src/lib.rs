@@ -1,8 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 mod order;
-mod purchase;
 mod rejection;
+mod validation;
 
 pub use order::{Bought, Order};
 pub use ordering_schemas::ORDER;

@@ -9,7 +9,7 @@ use ordering_schemas::{
 use serde::{Deserialize, Serialize};
 
 use crate::Rejection;
-use crate::purchase::{place, reason, record};
+use crate::validation::{place, reason, record};
 
 #[cfg(test)]
 mod tests;

@@ -1,8 +1,8 @@
 #![doc = include_str!("../README.md")]
 
-mod answer;
 mod payment;
 mod rejection;
+mod validation;
 
 pub use payment::{Asked, Charge, Payment, Refund};
 pub use payment_schemas::PAYMENT;

@@ -9,7 +9,7 @@ use payment_schemas::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{Rejection, answer};
+use crate::{Rejection, validation};
 
 #[cfg(test)]
 mod tests;
@@ -103,7 +103,7 @@ impl Aggregate for Payment {
             Command::AuthorizePayment(command) => self.authorize(command),
             Command::RecordPaymentCaptured(command) => self.captured(command),
             Command::RecordPaymentDeclined(command) => {
-                answer::declined(&command)?;
+                validation::declined(&command)?;
                 match self {
                     Self::Unrequested => Err(Rejection::PaymentNotFound),
                     Self::Requested { asked } => Ok(Decision::event(PaymentDeclined {
@@ -164,7 +164,7 @@ impl Payment {
     fn authorize(&self, command: AuthorizePayment) -> Result<Decision<Event>, Rejection> {
         match self {
             Self::Unrequested => {
-                answer::authorize(&command)?;
+                validation::authorize(&command)?;
                 Ok(Decision::event(PaymentRequested {
                     payment_id: command.payment_id,
                     reference: command.reference,
@@ -189,7 +189,7 @@ impl Payment {
     }
 
     fn captured(&self, command: RecordPaymentCaptured) -> Result<Decision<Event>, Rejection> {
-        answer::captured(&command)?;
+        validation::captured(&command)?;
         if self.knows(&command.provider_reference) {
             return Ok(Decision::nothing());
         }
@@ -216,7 +216,7 @@ impl Payment {
     }
 
     fn refunded(&self, command: RecordPaymentRefunded) -> Result<Decision<Event>, Rejection> {
-        answer::refunded(&command)?;
+        validation::refunded(&command)?;
         let (reference, charge) = self.unwanted(&command.provider_reference)?;
         match charge.refund {
             // Even after a refusal: people have seen to it.
@@ -236,7 +236,7 @@ impl Payment {
         &self,
         command: RecordPaymentRefundRefused,
     ) -> Result<Decision<Event>, Rejection> {
-        answer::refund_refused(&command)?;
+        validation::refund_refused(&command)?;
         let (reference, charge) = self.unwanted(&command.provider_reference)?;
         match charge.refund {
             Refund::Due | Refund::Requested => Ok(Decision::event(PaymentRefundRefused {
@@ -270,7 +270,7 @@ impl Payment {
     }
 
     fn void(&self, command: VoidPayment) -> Result<Decision<Event>, Rejection> {
-        answer::void(&command)?;
+        validation::void(&command)?;
         match self {
             // Even before it is asked for: should the request come, it comes too late.
             Self::Unrequested => Ok(Decision::event(PaymentVoided {

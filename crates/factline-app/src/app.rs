@@ -9,7 +9,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use axum::Router;
 use factline::{Aggregate, Contract};
-use factline_kafka::{KafkaConfig, Registry, handler, provision};
+use factline_kafka::{KafkaConfig, Registry, topics::provision};
 use factline_postgres::{Contents, Follower, Owner, PostgresConfig, ViewSink, migration};
 use factline_service::{Service, ServiceConfig};
 use sqlx::PgPool;
@@ -33,7 +33,7 @@ struct Config {
     #[command(flatten)]
     kafka: KafkaConfig,
     #[command(flatten)]
-    handler: handler::Options,
+    handler: factline_handler::Options,
     #[command(flatten)]
     postgres: PostgresConfig,
 }
@@ -128,7 +128,7 @@ fn handle<A: Aggregate>(
     service: &Service,
 ) -> Running {
     let health = service.health.clone();
-    let running = handler::run::<A>(
+    let running = factline_handler::run::<A>(
         contract,
         config.kafka.clone(),
         config.handler.clone(),

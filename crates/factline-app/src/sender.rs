@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use chrono::Utc;
 use factline::{Contract, Envelope, Messages, avro};
-use factline_kafka::append::{self, Append, Appender, headers};
-use factline_kafka::registry::{self, SchemaIds};
+use factline_kafka::producer::append::{self, Append, Appender, headers};
+use factline_kafka::records::registry::{self, SchemaIds};
 use factline_kafka::topics::partition_of;
-use factline_kafka::{KafkaConfig, Registry, frame};
+use factline_kafka::{KafkaConfig, Registry, records::framing};
 use rdkafka::error::KafkaError;
 use uuid::Uuid;
 
@@ -97,7 +97,7 @@ impl Sender {
             .get(record)
             .ok_or_else(unknown)
             .map_err(encode)?;
-        let value = frame::write(schema, &command.encode(codec).map_err(encode)?);
+        let value = framing::write(schema, &command.encode(codec).map_err(encode)?);
         let operation = Uuid::now_v7();
         let envelope =
             Envelope::of_command(operation, record, &self.source, aggregate_id, Utc::now());

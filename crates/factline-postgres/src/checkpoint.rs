@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use factline::Timestamp;
-use factline_faults::{Mutant, is};
+use factline_failpoints::{Mutant, sql};
 use sqlx::postgres::{PgListener, PgNotification};
 use sqlx::{AssertSqlSafe, PgConnection, PgPool, Row as _};
 
@@ -45,7 +45,7 @@ pub struct Checkpoint {
     pub topic: String,
     /// Partition number.
     pub partition: i32,
-    /// Which topic of that name it was, see [`factline_kafka::identity`].
+    /// Which topic of that name it was, see [`factline_kafka::topics::identity`].
     pub topic_identity: String,
     /// How far it was applied.
     pub cursor: Cursor,
@@ -131,12 +131,12 @@ pub(crate) async fn advance(
              from unnest($3::text[], $4::integer[], $5::bigint[], $6::bigint[], $7::bigint[], $8::timestamptz[]) \
                  as moved (topic, partition, expected, next_offset, sequence, event_time) \
              where known.view = $1 and known.version = $2 and known.topic = moved.topic \
-               and known.partition = moved.partition and (known.next_offset = moved.expected or {}) \
+               and known.partition = moved.partition and known.next_offset = moved.expected \
              returning 1) \
          select (select count(*) from advanced), pg_notify($9, $1)",
-        owner.schema,
-        is(Mutant::BlindCheckpoint)
+        owner.schema
     );
+    let query = sql(Mutant::BlindCheckpoint, &query).into_owned();
     let topics: Vec<&str> = moves.iter().map(|step| step.topic.as_str()).collect();
     let partitions: Vec<i32> = moves.iter().map(|step| step.partition).collect();
     let expected: Vec<i64> = moves.iter().map(|step| step.expected_offset).collect();

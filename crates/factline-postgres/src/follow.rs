@@ -10,8 +10,9 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use factline::Timestamp;
-use factline_faults::{Point, pause};
-use factline_kafka::{KafkaConfig, Record, in_one_line};
+use factline::error_chain;
+use factline_failpoints::{Point, delay};
+use factline_kafka::{KafkaConfig, Record};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use sqlx::PgPool;
@@ -21,15 +22,15 @@ use tokio_util::sync::CancellationToken;
 use assignment::Found;
 
 use crate::checkpoint::{self, Owner};
-use crate::condition::{Condition, Trouble};
-use crate::metering::Meters;
+use crate::follower_metrics::Meters;
 use crate::partition::{Batch, Contents, Partitions, Stop};
+use crate::readiness::{Condition, Trouble};
 use crate::sink::{Poison, Sink, SinkError};
-use factline_kafka::arrivals::Arrivals;
-use factline_kafka::member::{self, EXPECTING, Events, IDLE, Key, Slot};
-use factline_kafka::poll_gap::PollGap;
-use factline_kafka::pulse::{Pulse, SILENCE};
-use factline_kafka::takeovers::TakeOvers;
+use factline_kafka::consumer::group::{self, EXPECTING, Events, IDLE, Key, Slot};
+use factline_kafka::consumer::poll_gap::PollGap;
+use factline_kafka::consumer::stalled_partitions::Arrivals;
+use factline_kafka::consumer::start_lookups::TakeOvers;
+use factline_kafka::consumer::watchdog::{Pulse, SILENCE};
 
 /// Records of a batch at most: beyond some thousands a transaction only grows longer (`COPY` would be the next step).
 const BATCH_RECORDS: usize = 5_000;
@@ -126,7 +127,7 @@ impl Follower {
     }
 
     fn join(&self, kafka: &KafkaConfig, pulse: &Pulse) -> Result<BaseConsumer<Events>, KafkaError> {
-        member::join(kafka, &self.group, &self.names(), pulse)
+        group::join(kafka, &self.group, &self.names(), pulse)
     }
 
     fn names(&self) -> Vec<&str> {
@@ -306,7 +307,7 @@ impl Host {
                 return Err(Failure::Fenced);
             }
             sink.write(&mut transaction, &batch.records).await?;
-            if let Some(pause) = pause(Point::Written) {
+            if let Some(pause) = delay(Point::Written) {
                 tokio::time::sleep(pause).await;
             }
             Ok(transaction.commit().await?)
@@ -323,7 +324,7 @@ impl Host {
 
     /// Follows a partition no further, loudly.
     fn stop(&mut self, key: &Key, stop: &Stop) {
-        let why = in_one_line(stop);
+        let why = error_chain(stop);
         let (topic, partition) = (&key.0, key.1);
         tracing::error!(
             view = self.follower.owner.view,
@@ -334,7 +335,7 @@ impl Host {
         );
         self.partitions.stop(key);
         self.meters.stopped(key, true);
-        member::stop(&self.consumer, &mut self.condition, key, why);
+        group::stop(&self.consumer, &mut self.condition, key, why);
     }
 
     /// Waits before the next try, longer each time. False if the process is to end.
@@ -343,7 +344,7 @@ impl Host {
         error: &(dyn std::error::Error + 'static),
         wait: &mut Duration,
     ) -> bool {
-        let reason = in_one_line(error);
+        let reason = error_chain(error);
         tracing::warn!(
             view = self.follower.owner.view,
             reason,
@@ -362,7 +363,7 @@ impl Host {
     /// Hands on what the client has measured since the last call; with it, what lies idle is passed.
     async fn measure(&mut self) {
         let troubles = (Trouble::Reading, Trouble::Brokers);
-        let measured = member::measured(&self.consumer, &mut self.condition, troubles);
+        let measured = group::measured(&self.consumer, &mut self.condition, troubles);
         let Some(unread) = measured else {
             return;
         };
@@ -379,7 +380,7 @@ impl Host {
     /// before one for as long as the topic is kept seems to have missed what was deleted. Whatever is in the way: the
     /// next turn tries again.
     async fn pass_markers(&mut self) {
-        let moves = self.partitions.past(&member::positions(&self.consumer));
+        let moves = self.partitions.past(&group::positions(&self.consumer));
         if moves.is_empty() {
             return;
         }

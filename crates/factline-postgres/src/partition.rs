@@ -9,7 +9,7 @@ use factline_kafka::Record;
 
 use crate::checkpoint::{Cursor, Move};
 use crate::sink::Poison;
-use factline_kafka::member::Key;
+use factline_kafka::consumer::group::Key;
 
 /// What a topic holds, and with it what must be true of its records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,13 +5,12 @@
 //!
 //! To add a view: implement [`factline::Projection`] and [`View`], and follow its topic with a [`ViewSink`] of it.
 
-use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use factline::{Projection, Recorded};
-use factline_kafka::{Record, Registry, decode};
+use factline::{Projection, Recorded, panic_message};
+use factline_kafka::{Record, Registry, records::decode};
 use sqlx::PgConnection;
 
 use crate::sink::{Poison, Sink, SinkError};
@@ -146,13 +145,7 @@ async fn decode<E: factline::Messages>(
 /// A projection cannot fail, but its code can have a defect: a panic is the record's poison, not the process's end.
 fn caught<T>(record: &Record, code: impl FnOnce() -> T) -> Result<T, Poison> {
     catch_unwind(AssertUnwindSafe(code)).map_err(|panic| {
-        let text = format!("projection panicked: {}", message(panic.as_ref()));
+        let text = format!("projection panicked: {}", panic_message(panic.as_ref()));
         Poison::new(record, text)
     })
-}
-
-fn message(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| panic.downcast_ref::<&str>().copied())
-        .unwrap_or("no message")
 }

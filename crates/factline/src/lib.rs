@@ -1,7 +1,7 @@
 //! The pure core of Factline: what a domain author writes against, and what stands on the wire.
 //!
 //! Nothing here does IO, knows a broker, a database or HTTP, or reads a clock. The hosts that run these traits
-//! live in `factline-kafka` (command handlers) and `factline-postgres` (projections).
+//! live in `factline-handler` (command handlers), `factline-policy` (policies) and `factline-postgres` (projections).
 //!
 //! - [`Aggregate`], [`Decision`], [`Rejection`]: the write side, tested with [`testing::given`]
 //! - [`Policy`], [`Fact`], [`Emit`]: from facts to commands, the links of a workflow
@@ -13,6 +13,7 @@ pub mod aggregate;
 pub mod avro;
 pub mod contract;
 pub mod envelope;
+mod failure_text;
 pub mod id;
 pub mod message;
 pub mod outcome;
@@ -26,6 +27,7 @@ pub mod testing;
 pub use aggregate::{Aggregate, Conclusion, Deadline, Decision, Rejection};
 pub use contract::Contract;
 pub use envelope::Envelope;
+pub use failure_text::{error_chain, panic_message};
 pub use message::{Messages, RecordSchema};
 pub use outcome::Outcome;
 pub use policy::{Emit, Fact, Policy};

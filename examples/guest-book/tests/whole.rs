@@ -4,7 +4,7 @@ use std::{net::TcpListener, process::Command, thread::sleep, time::Duration};
 
 #[test]
 fn what_a_guest_signs_is_shown() {
-    let servers = infra::Servers::shared();
+    let servers = dev_servers::Servers::shared();
     servers.postgres.create_database("guests").unwrap();
     let database = servers.postgres.url("guests", "factline_projector");
     let free = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use factline::Timestamp;
 use factline::outcome::State;
 use operations_tracker::fold::fold;
-use operations_tracker::sighting::{Place, Sighting};
+use operations_tracker::observation::{Place, Sighting};
 use operations_tracker::store::{self, Operation};
 use sqlx::{PgPool, Row as _};
 use uuid::Uuid;

@@ -1,6 +1,6 @@
 //! Tracker and projectors share a database and touch nothing of each other's.
 
-use infra::Servers;
+use dev_servers::Servers;
 use sqlx::PgPool;
 
 #[tokio::test(flavor = "multi_thread")]

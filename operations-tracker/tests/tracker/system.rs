@@ -2,19 +2,19 @@
 
 use std::time::Duration;
 
+use dev_servers::Servers;
 use factline::envelope::Envelope;
 use factline::outcome::{self, Outcome, State};
 use factline::{Contract, Timestamp, avro};
-use factline_kafka::config::KafkaConfig;
-use factline_kafka::{Registry, frame, provision};
-use infra::Servers;
+use factline_kafka::client::config::KafkaConfig;
+use factline_kafka::{Registry, records::framing, topics::provision};
 use operations_tracker::barrier::Barrier;
 use operations_tracker::contracts::{Resources, Source, sources};
 use operations_tracker::ends::Watermarks;
 use operations_tracker::http::{self, Answers};
 use operations_tracker::service::{commands, follower, migrate, owner};
 use operations_tracker::sink::OperationSink;
-use operations_tracker::{sighting::Place, wake};
+use operations_tracker::{notifications, observation::Place};
 use ordering_schemas::ORDER;
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord};
@@ -119,7 +119,7 @@ impl System {
         let resources = Resources::read(CONTRACTS).unwrap();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        tokio::spawn(wake::listen(
+        tokio::spawn(notifications::listen(
             pool.clone(),
             owner().view,
             sender,
@@ -194,7 +194,7 @@ impl System {
         partition: i32,
     ) -> Place {
         let codec = avro::Codec::parse(outcome::SCHEMA.json).unwrap();
-        let value = frame::write(self.outcome_schema, &codec.encode(outcome).unwrap());
+        let value = framing::write(self.outcome_schema, &codec.encode(outcome).unwrap());
         self.append_outcome(headers(envelope), Some(&value), partition)
             .await
     }

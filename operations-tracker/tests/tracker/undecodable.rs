@@ -3,7 +3,7 @@
 use factline::Outcome;
 use factline::id;
 use factline::outcome::State;
-use operations_tracker::sighting::Place;
+use operations_tracker::observation::Place;
 use operations_tracker::store::{self, Operation};
 use serde_json::Value;
 use uuid::Uuid;

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use factline::outcome::{OutcomeKind, State};
 use factline::{Envelope, Outcome};
 use operations_tracker::fold::fold;
-use operations_tracker::sighting::{Place, Sighting};
+use operations_tracker::observation::{Place, Sighting};
 use operations_tracker::store::{self, MOST_RELATED};
 use reqwest::header::{ETAG, IF_NONE_MATCH, RETRY_AFTER};
 use serde_json::{Value, json};

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 
 use factline::Fact;
 use factline_client::{Client, Command};
-use factline_kafka::reaction::{Failure, Unavailable};
+use factline_policy::subscription::{Failure, Unavailable};
 use payment_schemas::payment::Event;
 use tokio::task::JoinSet;
 

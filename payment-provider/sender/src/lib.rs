@@ -23,7 +23,7 @@ use clap::Subcommand;
 use factline::policy::Start;
 use factline_client::Client;
 use factline_kafka::KafkaConfig;
-use factline_kafka::reaction::{Facts, Reaction};
+use factline_policy::subscription::{Facts, Subscription};
 use factline_service::{Service, ServiceConfig};
 use payment_schemas::PAYMENT;
 
@@ -95,8 +95,8 @@ pub async fn run(config: Config, service: Service) -> anyhow::Result<()> {
 }
 
 /// Who follows what. A payment that was asked for before the first start is still asked for.
-pub fn reaction(kafka: &KafkaConfig) -> Reaction {
-    Reaction {
+pub fn reaction(kafka: &KafkaConfig) -> Subscription {
+    Subscription {
         name: NAME.to_owned(),
         source: &PAYMENT,
         group: format!("{}reaction.{NAME}", kafka.topic_prefix),

@@ -7,7 +7,7 @@ use checkout_schemas::{
     payment_id,
 };
 use factline::id;
-use projectors::checkouts::{Checkout, Checkouts, State};
+use projectors::checkout::checkouts::{Checkout, Checkouts, State};
 use uuid::Uuid;
 
 use crate::histories::{Happened, at, history, rows};

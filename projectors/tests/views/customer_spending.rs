@@ -2,7 +2,7 @@
 
 use factline::Recorded;
 use ordering_schemas::order::Event;
-use projectors::customer_spending::{CustomerSpending, Spending};
+use projectors::ordering::customer_spending::{CustomerSpending, Spending};
 
 use crate::histories::{cancelled, confirmed, history, money, placed, recorded, rows, shipped};
 

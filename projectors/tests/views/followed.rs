@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use factline_kafka::provision::provision;
+use factline_kafka::topics::provision::provision;
 use factline_kafka::{KafkaConfig, Record, Registry};
 use ordering_schemas::ORDER;
 use projectors::migrate;

@@ -1,6 +1,6 @@
 //! What each event does to an order's row.
 
-use projectors::orders::{Order, Orders, State};
+use projectors::ordering::orders::{Order, Orders, State};
 
 use crate::histories::{
     at, cancelled, confirmed, history, money, order_id, partition, placed, recorded, rows, shipped,

@@ -6,7 +6,7 @@ use payment_schemas::{
     Money, PaymentCaptured, PaymentDeclined, PaymentRefundRefused, PaymentRefundRequested,
     PaymentRefunded, PaymentRequested, PaymentVoided,
 };
-use projectors::payments::{Charge, Payment, Payments, State, Whereabouts};
+use projectors::payment::payments::{Charge, Payment, Payments, State, Whereabouts};
 use uuid::Uuid;
 
 use crate::histories::{Happened, at, history, rows};

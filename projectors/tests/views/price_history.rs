@@ -1,6 +1,6 @@
 //! What each event does to a product's prices, in memory and in the table.
 
-use projectors::price_history::{Key, Price, PriceHistory};
+use projectors::catalog::price_history::{Key, Price, PriceHistory};
 
 use crate::catalog::{created, discontinued, euro, lives, product_id, renamed, repriced};
 use crate::histories::{at, history, partition, rows};

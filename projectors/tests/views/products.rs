@@ -1,7 +1,7 @@
 //! What each event does to a product's row, in memory and in the table.
 
 use catalog_schemas::product::Event;
-use projectors::products::{Product, Products, State};
+use projectors::catalog::products::{Product, Products, State};
 
 use crate::catalog::{created, discontinued, euro, lives, product_id, renamed, repriced};
 use crate::histories::{at, history, partition, rows};

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 
 use factline::Recorded;
 use ordering_schemas::order::Event;
-use projectors::customer_spending::CustomerSpending;
-use projectors::orders::Orders;
+use projectors::ordering::customer_spending::CustomerSpending;
+use projectors::ordering::orders::Orders;
 use proptest::prelude::*;
 
 use crate::histories::{cancelled, history, money, placed, recorded, rows, shipped};

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use dev_servers::Servers;
 use factline::Recorded;
-use factline_kafka::{Record, Registry, frame};
+use factline_kafka::{Record, Registry, records::framing};
 use factline_postgres::{RowId, Sink as _, SinkError, View, ViewSink};
-use infra::Servers;
 use ordering_schemas::order::Event;
-use projectors::customer_spending::CustomerSpending;
 use projectors::migrate;
-use projectors::orders::Orders;
+use projectors::ordering::customer_spending::CustomerSpending;
+use projectors::ordering::orders::Orders;
 use sqlx::PgPool;
 
 use crate::histories::{
@@ -74,7 +74,7 @@ pub(crate) async fn records<E: Happened>(
             headers: headers
                 .map(|(name, value)| (name.to_owned(), value.into_bytes()))
                 .collect(),
-            value: Some(frame::write(id, &event.encode(codec).unwrap())),
+            value: Some(framing::write(id, &event.encode(codec).unwrap())),
         });
     }
     records
@@ -171,7 +171,7 @@ async fn undecodable_events_are_poison_at_their_place() {
         |record| record.value = Some(b"no frame".to_vec()),
         |record| record.value = None,
         |record| record.headers.clear(),
-        |record| record.value = Some(frame::write(987_654, b"no schema")),
+        |record| record.value = Some(framing::write(987_654, b"no schema")),
     ];
     for breaks in broken {
         let mut records = good.clone();

@@ -20,7 +20,7 @@ pub mod tracker;
 
 use checkpoint::Checkpoint;
 use explore::{Explored, explore};
-use factline_faults::Mutant;
+use factline_failpoints::Mutant;
 use takeover::Takeover;
 use takeover::rule::Rule;
 use takeover::state::Id;

@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::time::Instant;
 
-use factline_faults::Mutant;
+use factline_failpoints::Mutant;
 use model::checkpoint::Checkpoint;
 use model::explore::{Explored, Model, explore};
 use model::takeover::Takeover;

@@ -5,7 +5,7 @@ use factline::testing::{Given, given};
 use uuid::Uuid;
 
 use super::*;
-use crate::description::LONGEST;
+use crate::validation::LONGEST;
 
 mod properties;
 

@@ -8,8 +8,8 @@ use factline::{Decision, Timestamp};
 
 use super::Checkout;
 use super::next::{abandoned, again, completed, failed, release, retried};
-use crate::patience::{ATTEMPTS, pause};
-use crate::told::Trouble;
+use crate::failure::Trouble;
+use crate::retry::{ATTEMPTS, pause};
 
 impl Checkout {
     pub(super) fn order_placed(&self, total: Money, now: Timestamp) -> Decision<Event> {

@@ -4,8 +4,8 @@ use checkout_schemas::checkout::Event;
 use checkout_schemas::{CheckoutBegun, CheckoutRetried, Step};
 
 use super::{Checkout, Process};
-use crate::patience::Patience;
-use crate::told::Trouble;
+use crate::failure::Trouble;
+use crate::retry::Patience;
 
 impl Checkout {
     /// The stage after an event. A pair that no rule makes keeps the stage: a fact may look odd, but it never stops a replay.

@@ -8,8 +8,8 @@ use checkout_schemas::{
 use factline::{Conclusion, Decision, Timestamp};
 
 use super::Process;
-use crate::patience::{ATTEMPTS, Patience, pause};
-use crate::told::{self, Trouble, conclusion};
+use crate::failure::{self, Trouble, conclusion};
+use crate::retry::{ATTEMPTS, Patience, pause};
 
 /// Ends the operation, unless that was ended when patience was lost.
 fn ending(event: impl Into<Event>, patience: Patience, conclusion: Conclusion) -> Decision<Event> {
@@ -108,5 +108,5 @@ pub(super) fn again(
         step,
         reason: reason.to_owned(),
     };
-    ending(event, patience, told::stuck(reason))
+    ending(event, patience, failure::stuck(reason))
 }

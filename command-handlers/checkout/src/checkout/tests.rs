@@ -11,7 +11,7 @@ use factline::Conclusion;
 use factline::testing::{Given, given};
 
 use super::*;
-use crate::patience::ATTEMPTS;
+use crate::retry::ATTEMPTS;
 
 mod properties;
 mod silence;

@@ -4,17 +4,17 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use factline_kafka::KafkaConfig;
-use factline_kafka::ends::{self, Extent, extents};
-use factline_kafka::member::{self, Change, Key};
-use factline_kafka::takeovers::{self, TakeOvers};
+use factline_kafka::consumer::group::{self, Change, Key};
+use factline_kafka::consumer::start_lookups::{self, TakeOvers};
+use factline_kafka::topics::watermarks::{self, Extent, extents};
 use rdkafka::consumer::Consumer as _;
 use rdkafka::error::KafkaError;
 use sqlx::PgPool;
 
 use super::{Error, Follower, Host, RETRY};
 use crate::checkpoint::{self, Checkpoint, Cursor, Owner};
-use crate::condition::Trouble;
 use crate::partition::{Contents, Partitions, Stop};
+use crate::readiness::Trouble;
 
 /// How long a broker may take to say where a log begins and ends.
 const ENDS: Duration = Duration::from_secs(5);
@@ -23,7 +23,7 @@ const ENDS: Duration = Duration::from_secs(5);
 #[derive(Debug, thiserror::Error)]
 enum Unavailable {
     #[error(transparent)]
-    Partitions(#[from] ends::Unknown),
+    Partitions(#[from] watermarks::Unknown),
     #[error("cannot read checkpoints")]
     Checkpoints(#[from] sqlx::Error),
 }
@@ -32,7 +32,7 @@ enum Unavailable {
 #[derive(Debug, thiserror::Error)]
 enum NotFetched {
     #[error(transparent)]
-    TakeOver(#[from] takeovers::Failed),
+    TakeOver(#[from] start_lookups::Failed),
     #[error("cannot begin to fetch")]
     Assign(#[from] KafkaError),
 }
@@ -94,7 +94,7 @@ impl Host {
         self.meters.fenced();
         let keys: Vec<Key> = self.partitions.iter().map(|(key, _)| key).collect();
         self.log("checkpoints were moved by another instance", &keys);
-        if let Err(error) = member::unassign(&self.consumer, &keys) {
+        if let Err(error) = group::unassign(&self.consumer, &keys) {
             tracing::warn!(%error, "cannot stop fetching");
         }
         for key in &keys {
@@ -153,8 +153,8 @@ impl Host {
             begun.insert(&key, found.contents, cursor, stop.is_some());
             stops.extend(stop.map(|stop| (key, stop)));
         }
-        member::assign(&self.consumer, &starts)?;
-        begun.begun(&member::positions(&self.consumer));
+        group::assign(&self.consumer, &starts)?;
+        begun.begun(&group::positions(&self.consumer));
         self.partitions.extend(begun);
         for (key, stop) in stops {
             self.stop(&key, &stop);
@@ -165,7 +165,7 @@ impl Host {
     }
 
     fn log(&self, message: &'static str, keys: &[Key]) {
-        let partitions = member::listed(keys);
+        let partitions = group::listed(keys);
         tracing::info!(view = self.follower.owner.view, partitions, "{message}");
     }
 }

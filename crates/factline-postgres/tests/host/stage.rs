@@ -4,11 +4,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use dev_servers::Servers;
 use factline_kafka::{KafkaConfig, Record};
 use factline_postgres::checkpoint::{self, Checkpoint};
 use factline_postgres::follow::Error;
 use factline_postgres::{Contents, Follower, Owner, Poison, Sink, SinkError, migration};
-use infra::Servers;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::message::{Header, OwnedHeaders};

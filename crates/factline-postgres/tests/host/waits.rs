@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use factline::{Point, Position};
-use factline_postgres::snapshot::{Error, Snapshots};
+use factline_postgres::consistent_read::{Error, Snapshots};
 use tokio_util::sync::CancellationToken;
 
 use crate::stage::{SOON, Stage};

@@ -5,10 +5,10 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use factline::{Envelope, Messages as _, id};
-use factline_kafka::provision::provision;
-use factline_kafka::registry::SchemaIds;
+use factline_kafka::records::registry::SchemaIds;
 use factline_kafka::topics::partition_of;
-use factline_kafka::{KafkaConfig, Registry, frame};
+use factline_kafka::topics::provision::provision;
+use factline_kafka::{KafkaConfig, Registry, records::framing};
 use payment_schemas::payment::Event;
 use payment_schemas::{Money, PAYMENT, PaymentRefundRequested, PaymentRequested};
 use rdkafka::message::{Header, OwnedHeaders};
@@ -44,7 +44,7 @@ impl Drop for Sender {
 
 impl Stage {
     pub(crate) async fn set(name: &str) -> Self {
-        let servers = tokio::task::spawn_blocking(infra::Servers::shared)
+        let servers = tokio::task::spawn_blocking(dev_servers::Servers::shared)
             .await
             .unwrap();
         let kafka = KafkaConfig {
@@ -114,7 +114,7 @@ impl Stage {
         envelope.id = id::event(PAYMENT.aggregate, &subject, version);
         envelope.sequence = Some(version);
         let (schema, codec) = self.schemas.get(event.record()).unwrap();
-        let value = frame::write(schema, &event.encode(codec).unwrap());
+        let value = framing::write(schema, &event.encode(codec).unwrap());
         let mut headers = OwnedHeaders::new();
         for (key, value) in &envelope.to_headers() {
             let value = Some(value);

@@ -1,6 +1,6 @@
 //! The rules of the protocol, each of which can be left out.
 
-use factline_faults::Mutant;
+use factline_failpoints::Mutant;
 
 /// A rule that the handler keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -1,0 +1,139 @@
+//! The command handler, in this process.
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use catalog::Product;
+use clap::Parser as _;
+use factline_handler::Report;
+use factline_kafka::KafkaConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::{Offset, TopicPartitionList};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::cpu::Cpu;
+use crate::{Handler, Passed, load, memory};
+
+/// How often it is looked whether something has come.
+const LOOK: Duration = Duration::from_millis(20);
+
+#[derive(clap::Parser)]
+struct Flags {
+    #[command(flatten)]
+    handler: factline_handler::Options,
+}
+
+struct Running {
+    ready: Arc<Mutex<bool>>,
+    stop: CancellationToken,
+    task: JoinHandle<Result<(), factline_handler::Error>>,
+}
+
+/// What a restart took.
+pub(crate) struct Restart {
+    pub(crate) seconds: f64,
+    /// MiB resident when it was done.
+    pub(crate) memory: u64,
+}
+
+fn start(kafka: &KafkaConfig, options: &Handler) -> Running {
+    let Flags { mut handler } = Flags::parse_from(["bench"]);
+    handler.max_batch = options.max_batch;
+    handler.workers = options.workers;
+    let ready = Arc::new(Mutex::new(false));
+    let told = Arc::clone(&ready);
+    let report: Report = Arc::new(move |_, state| {
+        if let Ok(mut ready) = told.lock() {
+            *ready = state.is_ok();
+        }
+    });
+    let stop = CancellationToken::new();
+    let task = tokio::spawn(factline_handler::run::<Product>(
+        &catalog::PRODUCT,
+        kafka.clone(),
+        handler,
+        report,
+        stop.clone(),
+    ));
+    Running { ready, stop, task }
+}
+
+impl Running {
+    async fn ready(&self) {
+        while !self.ready.lock().is_ok_and(|ready| *ready) {
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    async fn stop(self) -> Result<()> {
+        self.stop.cancel();
+        Ok(self.task.await??)
+    }
+}
+
+/// Commands decided, from when the handler is ready; at a rate, what each cost includes that it is appended.
+pub(crate) async fn handle(kafka: &KafkaConfig, options: &Handler) -> Result<Passed> {
+    let commands = options.commands;
+    let group = kafka.topics(&catalog::PRODUCT).handler_group().to_owned();
+    let watcher: BaseConsumer = kafka.client_config().set("group.id", group).create()?;
+    let append = load::append(kafka, commands, options.aggregates, options.rate);
+    if options.rate == 0 {
+        append.await?;
+        let running = start(kafka, options);
+        return handled_by(running, kafka, (&watcher, commands), async { Ok(()) }).await;
+    }
+    handled_by(start(kafka, options), kafka, (&watcher, commands), append).await
+}
+
+async fn handled_by(
+    running: Running,
+    kafka: &KafkaConfig,
+    (watcher, commands): (&BaseConsumer, usize),
+    meanwhile: impl Future<Output = Result<()>>,
+) -> Result<Passed> {
+    running.ready().await;
+    let (begin, spent) = (Instant::now(), Cpu::spent());
+    meanwhile.await?;
+    while handled(kafka, watcher)? < commands {
+        tokio::time::sleep(LOOK).await;
+    }
+    let seconds = begin.elapsed().as_secs_f64();
+    let commands = f64::from(u32::try_from(commands)?);
+    let each = Cpu::each(spent, commands);
+    running.stop().await?;
+    Ok(Passed {
+        rate: commands / seconds,
+        each,
+    })
+}
+
+/// From the start of a handler until it is ready.
+pub(crate) async fn restart(kafka: &KafkaConfig, options: &Handler) -> Result<Restart> {
+    let begin = Instant::now();
+    let running = start(kafka, options);
+    running.ready().await;
+    let (seconds, memory) = (begin.elapsed().as_secs_f64(), memory::in_use());
+    running.stop().await?;
+    Ok(Restart { seconds, memory })
+}
+
+/// How far the group has come, over all partitions.
+pub(crate) fn handled(kafka: &KafkaConfig, watcher: &BaseConsumer) -> Result<usize> {
+    let topics = kafka.topics(&catalog::PRODUCT);
+    let mut asked = TopicPartitionList::new();
+    asked.add_partition_range(topics.commands(), 0, catalog::PRODUCT.partitions - 1);
+    let answered = watcher
+        .committed_offsets(asked, Duration::from_secs(10))
+        .context("cannot ask how far the group has come")?;
+    let offsets = answered
+        .elements()
+        .iter()
+        .map(|place| match place.offset() {
+            Offset::Offset(offset) => usize::try_from(offset).unwrap_or(0),
+            _ => 0,
+        })
+        .sum();
+    Ok(offsets)
+}

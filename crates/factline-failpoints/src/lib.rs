@@ -1,0 +1,176 @@
+//! Failpoints: rules broken and pauses taken on purpose, for the tests that must find them.
+//!
+//! A [`Mutant`] is the machinery with one of its rules left out: a proof of exactly-once is worth what it says about a
+//! machinery that is not. A [`Point`] lies between two steps of a protocol; a process can be asked to pause there now and
+//! then, so that a fault hits that step and not only the step that takes most of the time.
+//!
+//! Both are asked for by the environment of a process. They exist only in builds with the feature `enabled`, which the
+//! features `failpoints` of the hosts turn on, and `./dev` for its debug builds. Without it the functions are
+//! constants, and no variable has any effect.
+//!
+//! | variable | value | effect |
+//! |---|---|---|
+//! | `FACTLINE_MUTANT` | name of a mutant, such as `no-flush` | the process breaks that rule, and logs it at its start |
+//! | `FACTLINE_PAUSES` | `POINT=PROBABILITY:MILLISECONDS`, separated by commas; `*` is every point | the process pauses at that point with that probability, for up to that long |
+//!
+//! Faults from outside, such as a killed process or a cut network, are the tests' own. One more mutant is a variant, its
+//! name, the condition in the machinery, and the test that finds it.
+
+/// A rule that the process breaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Mutant {
+    /// Sends the offsets while events may still be unacknowledged.
+    NoFlush,
+    /// Fetches the group's metadata once, not for each transaction.
+    StaleMetadata,
+    /// Leaves out the offset of a partition from which a transaction consumed nothing.
+    NoDeadlineOffsets,
+    /// Ends recovery at the last stable offset.
+    RestoreToStable,
+    /// Keeps revoked partitions in memory and goes on handling them.
+    KeepRevoked,
+    /// Commits for partitions that another member id was assigned.
+    AnyMember,
+    /// Adopts state before it is committed, and keeps it if the commit fails.
+    AdoptBeforeCommit,
+    /// Does not look a command up among the decided ones.
+    NoDedupe,
+    /// Does not read decided command ids back at a restart.
+    ForgetDedupe,
+    /// Moves a follower's checkpoint without comparing it.
+    BlindCheckpoint,
+    /// Lets a later outcome replace a terminal one in the tracker.
+    NoAbsorption,
+}
+
+impl Mutant {
+    /// All mutants.
+    pub const ALL: [Self; 11] = [
+        Self::NoFlush,
+        Self::StaleMetadata,
+        Self::NoDeadlineOffsets,
+        Self::RestoreToStable,
+        Self::KeepRevoked,
+        Self::AnyMember,
+        Self::AdoptBeforeCommit,
+        Self::NoDedupe,
+        Self::ForgetDedupe,
+        Self::BlindCheckpoint,
+        Self::NoAbsorption,
+    ];
+
+    /// The name in the environment.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NoFlush => "no-flush",
+            Self::StaleMetadata => "stale-metadata",
+            Self::NoDeadlineOffsets => "no-deadline-offsets",
+            Self::RestoreToStable => "restore-to-stable",
+            Self::KeepRevoked => "keep-revoked",
+            Self::AnyMember => "any-member",
+            Self::AdoptBeforeCommit => "adopt-before-commit",
+            Self::NoDedupe => "no-dedupe",
+            Self::ForgetDedupe => "forget-dedupe",
+            Self::BlindCheckpoint => "blind-checkpoint",
+            Self::NoAbsorption => "no-absorption",
+        }
+    }
+}
+
+/// A point between two steps of a protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Point {
+    /// A handler's batch is decided, and no record of it is sent.
+    Decided,
+    /// Its records are sent, and not yet acknowledged.
+    Sent,
+    /// Its records are in the log.
+    Flushed,
+    /// Its offsets are sent; nothing is committed.
+    Offered,
+    /// Kafka has committed, and the handler has not adopted the state.
+    Committed,
+    /// A policy's commands are in the log, the offsets of their facts are not.
+    Emitted,
+    /// A follower's rows are written, and not committed.
+    Written,
+}
+
+impl Point {
+    /// The name in the environment.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Decided => "decided",
+            Self::Sent => "sent",
+            Self::Flushed => "flushed",
+            Self::Offered => "offered",
+            Self::Committed => "committed",
+            Self::Emitted => "emitted",
+            Self::Written => "written",
+        }
+    }
+}
+
+#[cfg(feature = "enabled")]
+mod environment;
+
+/// Whether this build has failpoints at all: a test that needs them refuses to run without.
+pub const ENABLED: bool = cfg!(feature = "enabled");
+
+/// Returns whether this process breaks a rule on purpose. Without the feature `enabled` it is always false.
+#[cfg(feature = "enabled")]
+pub fn mutated(mutant: Mutant) -> bool {
+    environment::mutant() == Some(mutant)
+}
+
+/// Returns whether this process breaks a rule on purpose: never, since the feature `enabled` is off.
+#[cfg(not(feature = "enabled"))]
+#[inline(always)]
+pub const fn mutated(_: Mutant) -> bool {
+    false
+}
+
+/// Returns a statement as the mutant has it, in a process that breaks this rule; else the statement as it is.
+#[cfg(feature = "enabled")]
+pub fn sql(mutant: Mutant, statement: &str) -> std::borrow::Cow<'_, str> {
+    let (rule, broken) = match mutant {
+        Mutant::BlindCheckpoint => ("known.next_offset = moved.expected", "true"),
+        Mutant::NoAbsorption => ("< (known.topic", "> (known.topic"),
+        _ => return statement.into(),
+    };
+    if !mutated(mutant) {
+        return statement.into();
+    }
+    if !statement.contains(rule) {
+        tracing::error!(rule, "the statement has no such rule; it is not broken");
+    }
+    statement.replace(rule, broken).into()
+}
+
+/// Returns the statement as it is, since the feature `enabled` is off.
+#[cfg(not(feature = "enabled"))]
+#[inline(always)]
+pub const fn sql(_: Mutant, statement: &str) -> std::borrow::Cow<'_, str> {
+    std::borrow::Cow::Borrowed(statement)
+}
+
+/// Returns how long the caller must wait at a point, this time; the caller sleeps, in its thread or its task.
+#[cfg(feature = "enabled")]
+pub fn delay(point: Point) -> Option<std::time::Duration> {
+    environment::pause(point)
+}
+
+/// Returns how long the caller must wait at a point: not at all, since the feature `enabled` is off.
+#[cfg(not(feature = "enabled"))]
+#[inline(always)]
+pub const fn delay(_: Point) -> Option<std::time::Duration> {
+    None
+}
+
+/// Pauses the thread if the environment asks for it at this point.
+#[inline]
+pub fn pause_at(point: Point) {
+    if let Some(delay) = delay(point) {
+        std::thread::sleep(delay);
+    }
+}

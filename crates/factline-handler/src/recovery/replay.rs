@@ -1,0 +1,263 @@
+//! Taking over partitions: their committed state, read from the log before the first command is handled.
+//!
+//! The order is what makes it safe. The group's *stable* committed offset comes first (the caller's part): it is
+//! answered only when no transaction that holds an offset for the partition is open. Only then are the ends
+//! captured, see `log`. Then the log is read to those ends: the snapshots, the events behind them, and the outcomes of
+//! the time for which operations are remembered.
+
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Instant;
+
+use chrono::TimeDelta;
+use factline::{Aggregate, Timestamp};
+use factline_failpoints::{Mutant, mutated};
+use rdkafka::consumer::Consumer as _;
+use rdkafka::message::{BorrowedMessage, Headers, Message as _};
+use rdkafka::{Offset, TopicPartitionList};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::decide::command;
+use crate::decide::record_factory::Wire;
+use crate::recovery::log_reader::{self, Ends, Error, log_ends, nobody, read_to};
+use crate::snapshot::load::load;
+use crate::state::partition::{Bounds, Corrupt, Partition, Remembered};
+use factline::error_chain;
+use factline_kafka::client::config::KafkaConfig;
+use factline_kafka::records::decode;
+use factline_kafka::records::record::Record;
+
+/// A record that stops its partition until somebody mends it.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Poison {
+    #[error("event at {place} cannot be read")]
+    Unreadable {
+        place: String,
+        source: decode::Error,
+    },
+    #[error("event at {place} does not continue the history")]
+    Corrupt { place: String, source: Corrupt },
+    #[error("evolving with the event at {place} panicked")]
+    Panic { place: String },
+}
+
+/// What was restored of each partition.
+pub(crate) type Restored<A> = HashMap<i32, Result<Partition<A>, Poison>>;
+
+/// How far a restore has come, in offsets, for those who wait for it.
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    done: AtomicI64,
+    total: AtomicI64,
+}
+
+impl Progress {
+    fn expect(&self, ends: &Ends) {
+        let more = ends.values().map(|(low, high)| high - low).sum();
+        self.total.fetch_add(more, Ordering::Relaxed);
+    }
+
+    /// Between 0 and 100.
+    pub(crate) fn percent(&self) -> i64 {
+        let total = self.total.load(Ordering::Relaxed).max(1);
+        (self.done.load(Ordering::Relaxed) * 100 / total).min(100)
+    }
+}
+
+/// Where a restore reads, and what it stands on.
+pub(crate) struct Source<'k> {
+    pub(crate) kafka: &'k KafkaConfig,
+    pub(crate) wire: &'k Wire,
+    pub(crate) runtime: &'k tokio::runtime::Handle,
+    pub(crate) progress: &'k Progress,
+    pub(crate) stop: &'k CancellationToken,
+}
+
+/// Reads the partitions' state: their snapshots, the events behind these, and the outcomes of the dedupe window.
+pub(crate) fn restore<A: Aggregate>(
+    source: &Source<'_>,
+    partitions: &[i32],
+    bounds: Bounds,
+) -> Result<Restored<A>, Error> {
+    let Source { kafka, wire, .. } = *source;
+    let start = Instant::now();
+    let (events, outcomes) = (wire.topics.events(), wire.topics.outcomes());
+    let event_ends = log_ends(kafka, events, partitions)?;
+    let outcome_ends = log_ends(kafka, outcomes, partitions)?;
+    let snapshot_ends = log_ends(kafka, wire.topics.snapshots(), partitions)?;
+
+    let mut loaded = load::<A>(kafka, wire, &snapshot_ends, &event_ends, source.stop)?;
+    let mut tails = event_ends.clone();
+    for (partition, loaded) in &loaded {
+        if let Some((first, _)) = tails.get_mut(partition) {
+            *first = loaded.cover.tail.offset;
+        }
+    }
+    let states = partitions.iter().map(|partition| {
+        let state = Partition::new(wire, bounds, loaded.remove(partition));
+        (*partition, Ok(state))
+    });
+    let mut restored: Restored<A> = states.collect();
+    let loaded: usize = restored.values().flatten().map(Partition::len).sum();
+    let mut count = replay_all(source, &tails, &mut restored)?;
+
+    // What does not fit to its snapshots may fit to its own beginning.
+    let mut again = Ends::new();
+    for (partition, state) in &mut restored {
+        let ends = event_ends.get(partition).copied().unwrap_or_default();
+        if let Err(poison) = state
+            && tails.get(partition).is_some_and(|tail| *tail != ends)
+        {
+            let reason = error_chain(poison);
+            tracing::warn!(
+                topic = events,
+                partition,
+                reason,
+                "the log does not continue the snapshots; the partition is replayed from its first event"
+            );
+            *state = Ok(Partition::new(wire, bounds, None));
+            again.insert(*partition, ends);
+        }
+    }
+    count += replay_all(source, &again, &mut restored)?;
+
+    let outcome_ends = within_window(kafka, outcomes, outcome_ends, &restored, bounds.window)?;
+    read_to(kafka, outcomes, &outcome_ends, source.stop, |message| {
+        if let Some(Ok(partition)) = restored.get_mut(&message.partition())
+            && !mutated(Mutant::ForgetDedupe)
+        {
+            remember(partition, message);
+        }
+        Ok(())
+    })?;
+    let aggregates: usize = restored.values().flatten().map(Partition::len).sum();
+    let remembered: usize = restored.values().flatten().map(Partition::remembered).sum();
+    tracing::info!(
+        topic = events,
+        ?partitions,
+        snapshots = loaded,
+        events = count,
+        aggregates,
+        remembered,
+        milliseconds = start.elapsed().as_millis(),
+        "partitions restored"
+    );
+    Ok(restored)
+}
+
+/// Reads events into the partitions that they belong to. Answers how many.
+fn replay_all<A: Aggregate>(
+    source: &Source<'_>,
+    ends: &Ends,
+    restored: &mut Restored<A>,
+) -> Result<u64, Error> {
+    let Source { kafka, wire, .. } = *source;
+    source.progress.expect(ends);
+    let mut count = 0_u64;
+    read_to(kafka, wire.topics.events(), ends, source.stop, |message| {
+        let record = Record::from(message);
+        count += 1;
+        source.progress.done.fetch_add(1, Ordering::Relaxed);
+        if let Some(slot) = restored.get_mut(&record.partition)
+            && let Ok(partition) = slot
+            && let Err(poison) = replay(wire, source.runtime, partition, &record)?
+        {
+            *slot = Err(poison);
+        }
+        Ok(())
+    })?;
+    Ok(count)
+}
+
+/// Takes in an outcome. There may be millions of them, so of their headers only those are read that are needed.
+fn remember<A: Aggregate>(partition: &mut Partition<A>, message: &BorrowedMessage<'_>) {
+    // The crate panics on a header whose name is not UTF-8, which a stranger may have written.
+    let read = catch_unwind(AssertUnwindSafe(|| {
+        let (mut id, mut operation, mut subject, mut scope) = (None, None, None, None);
+        for header in message.headers().into_iter().flat_map(Headers::iter) {
+            let place = match header.key {
+                "ce_id" => &mut id,
+                "ce_operation" => &mut operation,
+                "ce_subject" => &mut subject,
+                "ce_idempotencyscope" => &mut scope,
+                _ => continue,
+            };
+            *place = header
+                .value
+                .and_then(|value| std::str::from_utf8(value).ok());
+        }
+        (id, operation, subject, scope)
+    }));
+    let (id, operation, subject, scope) = read.unwrap_or_default();
+    let uuid = |text: Option<&str>| text?.parse::<Uuid>().ok();
+    let time = message.timestamp().to_millis();
+    partition.remember(&Remembered {
+        operation: uuid(operation).unwrap_or_else(|| Record::from(message).operation()),
+        time: time
+            .and_then(Timestamp::from_timestamp_millis)
+            .unwrap_or_default(),
+        record: uuid(id).zip(subject),
+        scope: scope.map(command::short_scope),
+    });
+}
+
+/// Moves the start of each partition's outcomes to the dedupe window: a window before its last event, which is no
+/// later than its last outcome.
+fn within_window<A: Aggregate>(
+    kafka: &KafkaConfig,
+    topic: &str,
+    mut ends: Ends,
+    restored: &Restored<A>,
+    window: TimeDelta,
+) -> Result<Ends, Error> {
+    let failed = |source| Error::Kafka {
+        what: "find where the dedupe window begins",
+        source,
+    };
+    let mut times = TopicPartitionList::new();
+    for partition in ends.keys() {
+        if let Some(Ok(state)) = restored.get(partition) {
+            let begin = (state.time() - window).timestamp_millis().max(0);
+            times
+                .add_partition_offset(topic, *partition, Offset::Offset(begin))
+                .map_err(failed)?;
+        }
+    }
+    if times.count() == 0 {
+        return Ok(ends);
+    }
+    let found = log_reader::reader(kafka, &nobody(kafka), "read_uncommitted")?
+        .offsets_for_times(times, log_reader::TIMEOUT)
+        .map_err(failed)?;
+    for place in found.elements() {
+        if let (Offset::Offset(begin), Some((first, end))) =
+            (place.offset(), ends.get_mut(&place.partition()))
+        {
+            *first = (*first).max(begin).min(*end);
+        }
+    }
+    ends.retain(|_, (first, end)| first < end);
+    Ok(ends)
+}
+
+fn replay<A: Aggregate>(
+    wire: &Wire,
+    runtime: &tokio::runtime::Handle,
+    partition: &mut Partition<A>,
+    record: &Record,
+) -> Result<Result<(), Poison>, Error> {
+    let place = record.place();
+    let replayed = catch_unwind(AssertUnwindSafe(|| {
+        let read = runtime.block_on(decode::message::<A::Event>(&wire.registry, record));
+        read.map(|(envelope, event)| partition.replay(record.offset, &envelope, &event))
+    }));
+    match replayed {
+        Ok(Ok(Ok(()))) => Ok(Ok(())),
+        Ok(Ok(Err(source))) => Ok(Err(Poison::Corrupt { place, source })),
+        Ok(Err(error)) if error.is_transient() => Err(Error::Registry(error)),
+        Ok(Err(source)) => Ok(Err(Poison::Unreadable { place, source })),
+        Err(_) => Ok(Err(Poison::Panic { place })),
+    }
+}

@@ -1,0 +1,11 @@
+//! The committed state of partitions, held in memory.
+//!
+//! - [`partition`]: the aggregates of a partition and an overlay of undecided changes
+//! - [`aggregate`]: one aggregate with its version and deadlines
+//! - [`dedupe`]: ids of decided commands
+//! - [`waiting`]: why the commands of a partition are not decided for now
+
+pub(crate) mod aggregate;
+pub(crate) mod dedupe;
+pub(crate) mod partition;
+pub(crate) mod waiting;

@@ -1,0 +1,127 @@
+//! Kills, stops and pauses at random, under a load of commands, repetitions and deadlines.
+//!
+//! What the other scenarios aim at one rule each, this one has to happen upon. It is here for what nobody thought of, so the
+//! handler has to come through; which mutants it happens upon is told by the test that is ignored.
+
+use std::time::{Duration, Instant};
+
+use factline_failpoints::Mutant;
+use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
+use uuid::Uuid;
+
+use super::{Wrong, environment};
+use crate::account::Deposit;
+use crate::deadlines::schedule;
+use crate::judge::judge;
+use crate::process::Process;
+use crate::rig::{self, Rig};
+
+const LENGTH: Duration = Duration::from_secs(25);
+const WAYS: [(&str, &str); 3] = [
+    ("FACTLINE_PAUSES", "*=0.2:1500"),
+    ("FACTLINE_SESSION_TIMEOUT_MS", "2000"),
+    ("FACTLINE_TRANSACTION_TIMEOUT_MS", "6000"),
+];
+/// Who stands still for so long is out of the group.
+const STOP: Duration = Duration::from_millis(3_500);
+const SLOTS: [&str; 3] = ["0", "1", ""];
+
+async fn storm(mutant: Option<Mutant>, seed: u64, patience: Duration) -> Wrong {
+    let mut random = StdRng::seed_from_u64(seed);
+    let rig = Rig::new("storm").await;
+    let ways = environment(mutant, &WAYS);
+    let start = |slot: usize| Process::start_with(&rig, SLOTS[slot], &ways);
+    let mut processes = [start(0), start(1), start(2)];
+    let mut stopped: Option<(usize, Instant)> = None;
+    let mut operations: Vec<(Uuid, String)> = Vec::new();
+    let (begin, mut next) = (Instant::now(), Instant::now());
+    while begin.elapsed() < LENGTH {
+        let account = format!("account-{}", random.random_range(0..24));
+        match random.random_range(0..10) {
+            0 | 1 => {
+                let operation = schedule(&rig, &account, random.random_range(0..4_000), 1, false);
+                operations.push((operation.await, account));
+            }
+            // The same command once more.
+            2 if !operations.is_empty() => {
+                let (operation, account) = &operations[random.random_range(0..operations.len())];
+                let deposit = Deposit { amount: 1 }.into();
+                rig.send(*operation, account, &deposit).await;
+            }
+            _ => operations.push((rig.deposit(&account, 1).await, account)),
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        if let Some((slot, since)) = stopped
+            && since.elapsed() > STOP
+        {
+            processes[slot].signal("-CONT");
+            stopped = None;
+        }
+        if Instant::now() > next {
+            next += Duration::from_millis(random.random_range(500..2_000));
+            let slot = random.random_range(0..SLOTS.len());
+            match stopped {
+                Some((still, _)) if still == slot => {}
+                None if random.random_bool(0.5) => {
+                    processes[slot].signal("-STOP");
+                    stopped = Some((slot, Instant::now()));
+                }
+                _ => {
+                    processes[slot].kill();
+                    processes[slot] = start(slot);
+                }
+            }
+        }
+    }
+    if let Some((slot, _)) = stopped {
+        processes[slot].signal("-CONT");
+    }
+    let operations: Vec<Uuid> = operations.into_iter().map(|(id, _)| id).collect();
+    judge(&rig, &operations, patience).await.wrong
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_storm_costs_nothing() {
+    let seed = rand::random();
+    println!("seed {seed}");
+    let wrong = storm(None, seed, rig::PATIENCE).await;
+    assert!(wrong.is_empty(), "seed {seed}: {wrong:#?}");
+}
+
+/// Of each mutant, in how many storms of three it was found. Those that a storm is sure to find are asserted.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "a storm for each mutant takes 15 minutes; the scenarios that aim at one rule run always"]
+async fn mutants_in_a_storm() {
+    const STORMS: usize = 3;
+    let of_the_handler = Mutant::ALL
+        .into_iter()
+        .filter(|mutant| !matches!(mutant, Mutant::BlindCheckpoint | Mutant::NoAbsorption));
+    let mut missed = Vec::new();
+    for mutant in of_the_handler {
+        let mut found = Vec::new();
+        for _ in 0..STORMS {
+            found.extend(
+                storm(Some(mutant), rand::random(), Duration::from_secs(30))
+                    .await
+                    .into_iter()
+                    .next(),
+            );
+        }
+        println!(
+            "| {} | {} of {STORMS} storms | {} |",
+            mutant.name(),
+            found.len(),
+            found.first().map_or("", String::as_str)
+        );
+        if found.is_empty() {
+            missed.push(mutant);
+        }
+    }
+    // The others are found in some storms, or need the scenario that aims at them.
+    let sure = [Mutant::NoDedupe, Mutant::ForgetDedupe];
+    let missed: Vec<_> = missed
+        .into_iter()
+        .filter(|mutant| sure.contains(mutant))
+        .collect();
+    assert!(missed.is_empty(), "{missed:?}");
+}

@@ -1,0 +1,117 @@
+//! How a process finds Kafka and the schema registry.
+
+use std::fmt;
+
+use factline::Contract;
+use rdkafka::ClientConfig;
+
+use crate::client::security::{KafkaSecurity, check_property};
+use crate::topics::Topics;
+
+const BROKERS: &str = "127.0.0.1:19092";
+const REGISTRY: &str = "http://127.0.0.1:18081/apis/ccompat/v7";
+
+/// Options of every process that talks to Kafka.
+#[derive(Clone, clap::Args)]
+pub struct KafkaConfig {
+    /// Kafka bootstrap servers, host:port, joined by commas
+    #[arg(
+        long = "kafka-brokers",
+        env = "FACTLINE_KAFKA_BROKERS",
+        default_value = BROKERS
+    )]
+    pub brokers: String,
+
+    /// Schema registry that speaks Confluent's API
+    #[arg(
+        long,
+        env = "FACTLINE_REGISTRY_URL",
+        default_value = REGISTRY
+    )]
+    pub registry_url: String,
+
+    /// Put before the name of every topic and group, so that several installations can share a cluster
+    #[arg(long, env = "FACTLINE_TOPIC_PREFIX", default_value = "")]
+    pub topic_prefix: String,
+
+    /// This process's slot, unique among the processes of its kind: started again in the same slot, it takes its
+    /// partitions back at once. Without it, a process is a new member of its group each time, and the group waits
+    /// for the old one until its session has timed out
+    #[arg(long, env = "FACTLINE_INSTANCE", default_value = "")]
+    pub instance: String,
+
+    /// Login and encryption.
+    #[command(flatten)]
+    pub security: KafkaSecurity,
+
+    /// Further librdkafka properties, such as `socket.keepalive.enable=true`; joined by commas
+    #[arg(
+        long = "kafka-properties",
+        env = "FACTLINE_KAFKA_PROPERTIES",
+        hide_env_values = true,
+        value_delimiter = ',',
+        value_parser = property
+    )]
+    pub properties: Vec<(String, String)>,
+}
+
+impl Default for KafkaConfig {
+    /// What a process without options has.
+    fn default() -> Self {
+        Self {
+            brokers: BROKERS.to_owned(),
+            registry_url: REGISTRY.to_owned(),
+            topic_prefix: String::new(),
+            instance: String::new(),
+            security: KafkaSecurity::default(),
+            properties: Vec::new(),
+        }
+    }
+}
+
+impl fmt::Debug for KafkaConfig {
+    /// Without the registry's URL and the values of properties, which may hold passwords.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let properties: Vec<&String> = self.properties.iter().map(|(key, _)| key).collect();
+        formatter
+            .debug_struct("KafkaConfig")
+            .field("brokers", &self.brokers)
+            .field("topic_prefix", &self.topic_prefix)
+            .field("instance", &self.instance)
+            .field("security", &self.security)
+            .field("properties", &properties)
+            .finish_non_exhaustive()
+    }
+}
+
+impl KafkaConfig {
+    /// What every client of this process starts from.
+    pub fn client_config(&self) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", &self.brokers);
+        // A broker that was away is tried again within a second: the default waits up to ten.
+        config.set("reconnect.backoff.max.ms", "1000");
+        // What a broker tells of topics on its way up may be wrong; the default believes it for five minutes.
+        config.set("topic.metadata.refresh.interval.ms", "10000");
+        self.security.apply(&mut config);
+        for (key, value) in &self.properties {
+            config.set(key, value);
+        }
+        config
+    }
+
+    /// The topics of a contract's aggregate under this process's prefix.
+    pub fn topics(&self, contract: &Contract) -> Topics {
+        Topics::new(&self.topic_prefix, contract.aggregate)
+    }
+}
+
+fn property(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => {
+            check_property(key, value).map_err(|error| error.to_string())?;
+            Ok((key.to_owned(), value.to_owned()))
+        }
+        _ => Err("is not key=value".to_owned()),
+    }
+}

@@ -1,0 +1,393 @@
+//! How a process proves to Kafka who it is, and how the two keep others from listening.
+//!
+//! Only what most clusters need has an option; anything else (`OAUTHBEARER`, a key's password) is a librdkafka property
+//! in `--kafka-properties`. What a process may do once it is known is the brokers' matter: `deploy/kafka/acls.txt`.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::str::FromStr;
+
+use clap::ValueEnum;
+use clap::builder::{EnumValueParser, TypedValueParser};
+use rdkafka::ClientConfig;
+
+/// Options for a cluster that does not let everybody in. By default there is no security.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct KafkaSecurity {
+    /// How to talk to Kafka; anything with ssl needs a program built with the cargo feature `tls`
+    #[arg(
+        long = "kafka-security-protocol",
+        env = "FACTLINE_KAFKA_SECURITY_PROTOCOL",
+        default_value = "plaintext",
+        value_parser = EnumValueParser::<Protocol>::new().try_map(Protocol::supported)
+    )]
+    pub security_protocol: Protocol,
+
+    /// How to log in with user name and password; SCRAM needs a program built with the cargo feature `tls`
+    #[arg(
+        long = "kafka-sasl-mechanism",
+        env = "FACTLINE_KAFKA_SASL_MECHANISM",
+        default_value = "plain",
+        value_parser = EnumValueParser::<Mechanism>::new().try_map(Mechanism::supported)
+    )]
+    pub sasl_mechanism: Mechanism,
+
+    /// User name of this process
+    #[arg(
+        long = "kafka-sasl-username",
+        env = "FACTLINE_KAFKA_SASL_USERNAME",
+        required_if_eq_any(SASL),
+        requires = "kafka_password"
+    )]
+    pub sasl_username: Option<String>,
+
+    /// Password of this process; a flag can be seen by others on the machine, so better the variable or a file
+    #[arg(
+        long = "kafka-sasl-password",
+        env = "FACTLINE_KAFKA_SASL_PASSWORD",
+        hide_env_values = true,
+        group = "kafka_password"
+    )]
+    pub sasl_password: Option<Secret>,
+
+    /// File that holds the password instead, read at start; a line end behind it does not count
+    #[arg(
+        long = "kafka-sasl-password-file",
+        env = "FACTLINE_KAFKA_SASL_PASSWORD_FILE",
+        group = "kafka_password",
+        value_parser = secret_in
+    )]
+    pub sasl_password_file: Option<Secret>,
+
+    /// Certificates (PEM) of the authorities that sign the brokers'; without it those of the system
+    #[arg(long = "kafka-ca-file", env = "FACTLINE_KAFKA_CA_FILE")]
+    pub ca_file: Option<String>,
+
+    /// Certificate (PEM) of this process, for brokers that ask for one
+    #[arg(
+        long = "kafka-certificate-file",
+        env = "FACTLINE_KAFKA_CERTIFICATE_FILE",
+        requires = "key_file"
+    )]
+    pub certificate_file: Option<String>,
+
+    /// Key (PEM) of that certificate
+    #[arg(
+        long = "kafka-key-file",
+        env = "FACTLINE_KAFKA_KEY_FILE",
+        requires = "certificate_file"
+    )]
+    pub key_file: Option<String>,
+}
+
+/// The protocols that need a user name and a password.
+const SASL: [(&str, &str); 2] = [
+    ("security_protocol", "sasl_plaintext"),
+    ("security_protocol", "sasl_ssl"),
+];
+
+/// What lies between this process and Kafka.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub enum Protocol {
+    /// Nobody logs in, everybody can listen
+    #[default]
+    Plaintext,
+    /// Encrypted; who logs in does so by certificate
+    Ssl,
+    /// User name and password; everybody can listen
+    SaslPlaintext,
+    /// User name and password, encrypted
+    SaslSsl,
+}
+
+/// How a user name and a password are proved.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Mechanism {
+    /// The password itself is sent
+    #[default]
+    Plain,
+    /// A proof that the password is known is sent
+    #[value(name = "scram-sha-256")]
+    ScramSha256,
+    /// The same with a longer hash
+    #[value(name = "scram-sha-512")]
+    ScramSha512,
+}
+
+/// A password, which is never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+/// A program was asked for what was left out when it was built.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "this program was built without TLS; build it with the cargo feature `tls`, as the image is"
+)]
+pub struct WithoutTls;
+
+/// Whether this program was built with TLS.
+pub const TLS: bool = cfg!(feature = "tls");
+
+impl KafkaSecurity {
+    /// Sets the options of librdkafka.
+    pub fn apply(&self, config: &mut ClientConfig) {
+        let protocol = self.security_protocol;
+        if protocol == Protocol::Plaintext {
+            return;
+        }
+        config.set("security.protocol", protocol.property());
+        if protocol.logs_in() {
+            config.set("sasl.mechanism", self.sasl_mechanism.property());
+        }
+        let password = self.sasl_password.as_ref();
+        let password = password.or(self.sasl_password_file.as_ref());
+        for (key, value) in [
+            ("sasl.username", self.sasl_username.as_ref()),
+            ("sasl.password", password.map(|Secret(password)| password)),
+        ] {
+            if let Some(value) = value.filter(|_| protocol.logs_in()) {
+                config.set(key, value);
+            }
+        }
+        for (key, file) in [
+            ("ssl.ca.location", &self.ca_file),
+            ("ssl.certificate.location", &self.certificate_file),
+            ("ssl.key.location", &self.key_file),
+        ] {
+            if let Some(file) = file.as_ref().filter(|_| protocol.encrypts()) {
+                config.set(key, file);
+            }
+        }
+    }
+}
+
+impl Protocol {
+    fn encrypts(self) -> bool {
+        matches!(self, Self::Ssl | Self::SaslSsl)
+    }
+
+    fn logs_in(self) -> bool {
+        matches!(self, Self::SaslPlaintext | Self::SaslSsl)
+    }
+
+    fn property(self) -> &'static str {
+        match self {
+            Self::Plaintext => "plaintext",
+            Self::Ssl => "ssl",
+            Self::SaslPlaintext => "sasl_plaintext",
+            Self::SaslSsl => "sasl_ssl",
+        }
+    }
+
+    fn supported(self) -> Result<Self, WithoutTls> {
+        refuse_unless(TLS || !self.encrypts(), self)
+    }
+}
+
+impl Mechanism {
+    fn property(self) -> &'static str {
+        match self {
+            Self::Plain => "PLAIN",
+            Self::ScramSha256 => "SCRAM-SHA-256",
+            Self::ScramSha512 => "SCRAM-SHA-512",
+        }
+    }
+
+    fn supported(self) -> Result<Self, WithoutTls> {
+        refuse_unless(TLS || self == Self::Plain, self)
+    }
+}
+
+fn refuse_unless<T>(supported: bool, value: T) -> Result<T, WithoutTls> {
+    if supported {
+        Ok(value)
+    } else {
+        Err(WithoutTls)
+    }
+}
+
+/// Whether this program can do what a librdkafka property asks for.
+pub fn check_property(key: &str, value: &str) -> Result<(), WithoutTls> {
+    let encrypts = key == "security.protocol" && value.to_ascii_lowercase().ends_with("ssl");
+    refuse_unless(TLS || !encrypts, ())
+}
+
+impl FromStr for Secret {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Secret(..)")
+    }
+}
+
+fn secret_in(path: &str) -> Result<Secret, String> {
+    let text = std::fs::read_to_string(path).map_err(|error| format!("cannot be read: {error}"))?;
+    let secret = text.strip_suffix('\n').unwrap_or(&text);
+    let secret = secret.strip_suffix('\r').unwrap_or(secret);
+    if secret.is_empty() {
+        return Err("holds no password".to_owned());
+    }
+    Ok(Secret(secret.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use crate::KafkaConfig;
+
+    #[derive(Debug, clap::Parser)]
+    struct Flags {
+        #[command(flatten)]
+        kafka: KafkaConfig,
+    }
+
+    fn parse(flags: &[&str]) -> Result<KafkaConfig, String> {
+        let flags = Flags::try_parse_from(["test"].iter().chain(flags));
+        flags
+            .map(|flags| flags.kafka)
+            .map_err(|error| error.to_string())
+    }
+
+    fn properties(config: &KafkaConfig) -> Vec<(String, String)> {
+        let config = config.client_config();
+        // The map shows no secrets, the client does get them.
+        let keys = config.config_map().into_keys();
+        let mut properties: Vec<(String, String)> = keys
+            .filter(|key| ["sasl", "ssl.", "secu"].contains(&&key[..4]))
+            .map(|key| (key.to_owned(), config.get(key).unwrap().to_owned()))
+            .collect();
+        properties.sort();
+        properties
+    }
+
+    const LOGIN: [&str; 4] = [
+        "--kafka-security-protocol",
+        "sasl_plaintext",
+        "--kafka-sasl-username",
+        "ada",
+    ];
+
+    #[test]
+    fn without_options_there_is_no_security() {
+        assert_eq!(properties(&parse(&[]).unwrap()), []);
+        assert_eq!(properties(&KafkaConfig::default()), []);
+    }
+
+    #[test]
+    fn a_password_comes_from_an_option_or_a_file_and_is_never_shown() {
+        let file = std::env::temp_dir().join(format!("factline-secret-{}", std::process::id()));
+        std::fs::write(&file, "open sesame\n").unwrap();
+        let file = file.to_str().unwrap();
+        let given = [
+            ["--kafka-sasl-password", "open sesame"],
+            ["--kafka-sasl-password-file", file],
+        ];
+        for password in given {
+            let config = parse(&[&LOGIN[..], &password].concat()).unwrap();
+            let expected = [
+                ("sasl.mechanism", "PLAIN"),
+                ("sasl.password", "open sesame"),
+                ("sasl.username", "ada"),
+                ("security.protocol", "sasl_plaintext"),
+            ];
+            let expected = expected.map(|(key, value)| (key.to_owned(), value.to_owned()));
+            assert_eq!(properties(&config), expected);
+            let shown = format!("{config:?}");
+            assert!(
+                shown.contains("ada") && !shown.contains("sesame"),
+                "{shown}"
+            );
+        }
+        let both = parse(&[&LOGIN[..], &given.concat()].concat()).unwrap_err();
+        assert!(both.contains("cannot be used with"), "{both}");
+        std::fs::write(file, "\n").unwrap();
+        let empty = parse(&[&LOGIN[..], &given[1]].concat()).unwrap_err();
+        assert!(empty.contains("holds no password"), "{empty}");
+        std::fs::remove_file(file).unwrap();
+        let missing = parse(&[&LOGIN[..], &given[1]].concat()).unwrap_err();
+        assert!(missing.contains("--kafka-sasl-password-file"), "{missing}");
+    }
+
+    #[test]
+    fn a_login_without_name_or_password_is_refused() {
+        let error = parse(&LOGIN[..2]).unwrap_err();
+        assert!(error.contains("--kafka-sasl-username"), "{error}");
+        let error = parse(&LOGIN).unwrap_err();
+        assert!(error.contains("--kafka-sasl-password"), "{error}");
+    }
+
+    #[test]
+    fn properties_are_not_shown_and_have_the_last_word() {
+        let more = "sasl.password=other,socket.keepalive.enable=true";
+        let all = [
+            &LOGIN[..],
+            &[
+                "--kafka-sasl-password",
+                "sesame",
+                "--kafka-properties",
+                more,
+            ],
+        ];
+        let config = parse(&all.concat()).unwrap();
+        assert!(properties(&config).contains(&("sasl.password".to_owned(), "other".to_owned())));
+        let shown = format!("{config:?}");
+        assert!(
+            shown.contains("socket.keepalive.enable") && !shown.contains("other"),
+            "{shown}"
+        );
+    }
+
+    #[cfg(not(feature = "tls"))]
+    #[test]
+    fn what_needs_tls_is_refused_and_the_feature_is_named() {
+        for flags in [
+            ["--kafka-security-protocol", "ssl"],
+            ["--kafka-security-protocol", "sasl_ssl"],
+            ["--kafka-sasl-mechanism", "scram-sha-512"],
+            ["--kafka-properties", "security.protocol=SASL_SSL"],
+        ] {
+            let error = parse(&flags).unwrap_err();
+            assert!(
+                error.contains("built without TLS") && error.contains("`tls`"),
+                "{error}"
+            );
+        }
+    }
+
+    #[cfg(feature = "tls")]
+    #[test]
+    fn files_reach_the_client_when_it_encrypts() {
+        let files = [
+            "--kafka-ca-file",
+            "ca.pem",
+            "--kafka-certificate-file",
+            "me.pem",
+            "--kafka-key-file",
+            "me.key",
+        ];
+        let all = [&["--kafka-security-protocol", "ssl"][..], &files];
+        let config = parse(&all.concat()).unwrap();
+        let keys: Vec<String> = properties(&config)
+            .into_iter()
+            .map(|(key, _)| key)
+            .collect();
+        assert_eq!(
+            keys,
+            [
+                "security.protocol",
+                "ssl.ca.location",
+                "ssl.certificate.location",
+                "ssl.key.location"
+            ]
+        );
+        assert_eq!(properties(&parse(&files).unwrap()), []);
+    }
+}

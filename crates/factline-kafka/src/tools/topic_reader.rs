@@ -1,0 +1,235 @@
+//! Reading what stands on a topic, from one place to another, for tools: committed records only, in no group.
+//!
+//! It is not how services follow topics: nothing is remembered, and nobody's place moves.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use factline::Timestamp;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::KafkaError;
+use rdkafka::{Offset, TopicPartitionList};
+
+use crate::client::config::KafkaConfig;
+use crate::records::record::Record;
+use crate::topics::watermarks::{count_of, ends};
+
+/// How long Kafka may be silent before a reader gives up.
+const TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Why a topic cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is none of this name.
+    #[error("there is no topic {topic}")]
+    NoTopic {
+        /// The name.
+        topic: String,
+    },
+    /// Kafka did not do what was asked.
+    #[error("cannot read topic {topic}")]
+    Kafka {
+        /// The topic.
+        topic: String,
+        /// Kafka's answer.
+        #[source]
+        source: KafkaError,
+    },
+    /// Kafka says nothing at all.
+    #[error("topic {topic}: no answer for {} seconds", TIMEOUT.as_secs())]
+    Silent {
+        /// The topic.
+        topic: String,
+    },
+}
+
+/// What to read.
+#[derive(Debug, Clone, Default)]
+pub struct Range {
+    /// One partition only.
+    pub partition: Option<i32>,
+    /// From the first record at or after this time, by the records' timestamps. The topics of an aggregate have
+    /// timestamps that never run backwards within a partition.
+    pub since: Option<Timestamp>,
+    /// To the last record at or before this time.
+    pub until: Option<Timestamp>,
+    /// Go on at the end, for ever.
+    pub follow: bool,
+}
+
+/// What comes next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Next {
+    /// A record.
+    Record(Box<Record>),
+    /// Nothing within the time, but there may be more.
+    Nothing,
+    /// Everything was read that was there when the reader began.
+    End,
+}
+
+/// Reads a range of a topic. Its calls block.
+pub struct Reader {
+    topic: String,
+    consumer: BaseConsumer,
+    /// Of the partitions that are not read to the end: the end, as it was at the beginning.
+    open: HashMap<i32, i64>,
+    until: Option<Timestamp>,
+    follow: bool,
+    total: u64,
+    heard: Instant,
+}
+
+/// The number of partitions of a topic. Blocks for up to twenty seconds.
+pub fn partitions(config: &KafkaConfig, topic: &str) -> Result<i32, Error> {
+    let consumer: BaseConsumer = config
+        .client_config()
+        .create()
+        .map_err(|source| failed(topic, source))?;
+    count(&consumer, topic)
+}
+
+impl Reader {
+    /// Finds the beginning and the end. Blocks for up to twenty seconds for each question to Kafka.
+    pub fn open(config: &KafkaConfig, topic: &str, range: &Range) -> Result<Self, Error> {
+        let kafka = |source| failed(topic, source);
+        let consumer: BaseConsumer = config
+            .client_config()
+            // Assigned by hand, it joins no group; librdkafka asks for a name all the same.
+            .set("group.id", format!("{}reading", config.topic_prefix))
+            .set("isolation.level", "read_committed")
+            .set("enable.partition.eof", "true")
+            .set("enable.auto.commit", "false")
+            .set("auto.offset.reset", "earliest")
+            .create()
+            .map_err(kafka)?;
+        let count = count(&consumer, topic)?;
+        let chosen: Vec<i32> = match range.partition {
+            Some(partition) => vec![partition],
+            None => (0..count).collect(),
+        };
+        let mut from = TopicPartitionList::new();
+        for partition in &chosen {
+            let offset = match range.since {
+                Some(since) => Offset::Offset(since.timestamp_millis()),
+                None => Offset::Beginning,
+            };
+            from.add_partition_offset(topic, *partition, offset)
+                .map_err(kafka)?;
+        }
+        if range.since.is_some() {
+            from = consumer.offsets_for_times(from, TIMEOUT).map_err(kafka)?;
+        }
+        let ends = ends(&consumer, topic, &chosen, TIMEOUT).map_err(kafka)?;
+        let mut open = HashMap::new();
+        let mut total = 0;
+        for place in from.elements() {
+            let partition = place.partition();
+            let (low, high) = ends.get(&partition).copied().unwrap_or_default();
+            let begin = match place.offset() {
+                Offset::Offset(offset) => offset.max(low),
+                Offset::Beginning => low,
+                // No record is as young.
+                _ => high,
+            };
+            total += u64::try_from(high - begin).unwrap_or_default();
+            if begin < high || range.follow {
+                open.insert(partition, high);
+            }
+        }
+        consumer.assign(&from).map_err(kafka)?;
+        Ok(Self {
+            topic: topic.to_owned(),
+            consumer,
+            open,
+            until: range.until,
+            follow: range.follow,
+            total,
+            heard: Instant::now(),
+        })
+    }
+
+    /// How many records there can be at most: markers of transactions count too.
+    pub fn total(&self) -> u64 {
+        self.total
+    }
+
+    /// The next record. Blocks for up to `wait`.
+    pub fn next(&mut self, wait: Duration) -> Result<Next, Error> {
+        let start = Instant::now();
+        while !self.open.is_empty() {
+            let left = wait.saturating_sub(start.elapsed());
+            match self.consumer.poll(left) {
+                Some(Ok(message)) => {
+                    self.heard = Instant::now();
+                    let record = Record::from(&message);
+                    if let Some(next) = self.take(record) {
+                        return Ok(next);
+                    }
+                }
+                Some(Err(KafkaError::PartitionEOF(partition))) => {
+                    self.heard = Instant::now();
+                    if !self.follow {
+                        self.open.remove(&partition);
+                    }
+                }
+                // librdkafka goes on by itself; what does not pass is told below.
+                Some(Err(error)) if self.heard.elapsed() > TIMEOUT => {
+                    return Err(failed(&self.topic, error));
+                }
+                None if !self.follow && self.heard.elapsed() > TIMEOUT => {
+                    let topic = self.topic.clone();
+                    return Err(Error::Silent { topic });
+                }
+                Some(Err(_)) | None => {}
+            }
+            if left.is_zero() {
+                return Ok(Next::Nothing);
+            }
+        }
+        Ok(Next::End)
+    }
+
+    /// Everything of the range. Blocks until it is read.
+    pub fn all(mut self) -> Result<Vec<Record>, Error> {
+        let mut records = Vec::new();
+        loop {
+            match self.next(Duration::from_millis(200))? {
+                Next::Record(record) => records.push(*record),
+                Next::Nothing => {}
+                Next::End => return Ok(records),
+            }
+        }
+    }
+
+    fn take(&mut self, record: Record) -> Option<Next> {
+        let end = *self.open.get(&record.partition)?;
+        if self.until.is_some_and(|until| record.timestamp > until) {
+            self.open.remove(&record.partition);
+            return None;
+        }
+        if !self.follow {
+            if record.offset + 1 >= end {
+                self.open.remove(&record.partition);
+            }
+            if record.offset >= end {
+                return None;
+            }
+        }
+        Some(Next::Record(Box::new(record)))
+    }
+}
+
+fn count(consumer: &BaseConsumer, topic: &str) -> Result<i32, Error> {
+    let count = count_of(consumer, topic, TIMEOUT).map_err(|source| failed(topic, source))?;
+    count.ok_or_else(|| Error::NoTopic {
+        topic: topic.to_owned(),
+    })
+}
+
+fn failed(topic: &str, source: KafkaError) -> Error {
+    Error::Kafka {
+        topic: topic.to_owned(),
+        source,
+    }
+}

@@ -1,0 +1,200 @@
+//! What topics should be beside what they are, and how to get there: makes what is missing, sets configuration that
+//! differs, and deletes nothing. A partition count that differs stays: keys would move.
+
+use std::collections::BTreeMap;
+
+use factline::Contract;
+use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, ConfigSource, ResourceSpecifier};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::error::KafkaError;
+
+use crate::client::config::KafkaConfig;
+use crate::tools::topic_reader;
+use crate::topics::provision::{self, TIMEOUT, settings};
+
+/// Why there is no plan, or why it was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Kafka did not do what was asked.
+    #[error("cannot {what}")]
+    Kafka {
+        /// What was asked.
+        what: String,
+        /// Kafka's answer.
+        #[source]
+        source: KafkaError,
+    },
+    /// A topic cannot be looked at.
+    #[error(transparent)]
+    Reading(#[from] topic_reader::Error),
+    /// Topics cannot be made.
+    #[error(transparent)]
+    Provision(#[from] provision::Error),
+}
+
+/// One thing that a topic should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// The topic.
+    pub topic: String,
+    /// `partitions`, or the name of a configuration.
+    pub setting: String,
+    /// What it should be.
+    pub wanted: String,
+    /// What it is; none if there is no such topic.
+    pub actual: Option<String>,
+}
+
+/// What a line leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// Nothing: it is as it should be.
+    Keep,
+    /// The topic is made.
+    Create,
+    /// The configuration is set.
+    Set,
+    /// Nothing that a tool may do.
+    Impossible,
+}
+
+impl Line {
+    /// What it leads to.
+    pub fn action(&self) -> Action {
+        match &self.actual {
+            None => Action::Create,
+            Some(actual) if *actual == self.wanted => Action::Keep,
+            Some(_) if self.setting == PARTITIONS => Action::Impossible,
+            Some(_) => Action::Set,
+        }
+    }
+}
+
+const PARTITIONS: &str = "partitions";
+
+/// Compares the topics of a contract with what they should be.
+pub async fn plan(config: &KafkaConfig, contract: &Contract) -> Result<Vec<Line>, Error> {
+    let mut lines = Vec::new();
+    for wanted in settings(contract, &config.topics(contract)) {
+        let topic = wanted.topic;
+        let partitions = partitions(config, &topic).await?;
+        let configs = match partitions {
+            Some(_) => configs(config, &topic).await?,
+            None => BTreeMap::new(),
+        };
+        let mut line = |setting: &str, wanted: String, actual| {
+            lines.push(Line {
+                topic: topic.clone(),
+                setting: setting.to_owned(),
+                wanted,
+                actual,
+            });
+        };
+        let actual = partitions.map(|count| count.to_string());
+        line(PARTITIONS, wanted.partitions.to_string(), actual);
+        for (name, wanted) in wanted.configs {
+            let actual = partitions.map(|_| {
+                let found = configs.get(name);
+                found.map_or_else(String::new, |(value, _)| value.clone())
+            });
+            line(name, wanted, actual);
+        }
+    }
+    Ok(lines)
+}
+
+/// Carries a plan out. `replication` is the replicas of new topics; none means the cluster's default.
+pub async fn apply(
+    config: &KafkaConfig,
+    contract: &Contract,
+    replication: Option<i32>,
+) -> Result<(), Error> {
+    let lines = plan(config, contract).await?;
+    for topic in settings(contract, &config.topics(contract)) {
+        let changes = lines
+            .iter()
+            .filter(|line| line.topic == topic.topic && line.action() == Action::Set);
+        let changes: Vec<&Line> = changes.collect();
+        if !changes.is_empty() {
+            set(config, &topic.topic, &changes).await?;
+        }
+    }
+    // Makes what is missing, and says no to partitions that differ.
+    Ok(provision::provision(config, contract, replication).await?)
+}
+
+async fn partitions(config: &KafkaConfig, topic: &str) -> Result<Option<i32>, Error> {
+    let (config, name) = (config.clone(), topic.to_owned());
+    let counted =
+        tokio::task::spawn_blocking(move || topic_reader::partitions(&config, &name)).await;
+    match counted {
+        Ok(Ok(count)) => Ok(Some(count)),
+        Ok(Err(topic_reader::Error::NoTopic { .. })) => Ok(None),
+        Ok(Err(error)) => Err(error.into()),
+        Err(_) => Err(failed("look at", topic, KafkaError::Canceled)),
+    }
+}
+
+/// Value and origin of each configuration of a topic.
+async fn configs(
+    config: &KafkaConfig,
+    topic: &str,
+) -> Result<BTreeMap<String, (String, ConfigSource)>, Error> {
+    let failed = |source| failed("describe", topic, source);
+    let admin = admin(config).map_err(failed)?;
+    let resource = ResourceSpecifier::Topic(topic);
+    let described = admin
+        .describe_configs(&[resource], &options())
+        .await
+        .map_err(failed)?;
+    let mut configs = BTreeMap::new();
+    for resource in described {
+        let resource = resource.map_err(|code| failed(KafkaError::AdminOp(code)))?;
+        for entry in resource.entries {
+            configs.insert(entry.name, (entry.value.unwrap_or_default(), entry.source));
+        }
+    }
+    Ok(configs)
+}
+
+/// Sets configuration. Kafka's call replaces all that was ever set on the topic, so all of it is said again.
+async fn set(config: &KafkaConfig, topic: &str, changes: &[&Line]) -> Result<(), Error> {
+    let failed = |source| failed("configure", topic, source);
+    let mut configs = configs(config, topic).await?;
+    configs.retain(|_, (_, source)| *source == ConfigSource::DynamicTopic);
+    let mut alter = AlterConfig::new(ResourceSpecifier::Topic(topic));
+    for (name, (value, _)) in &configs {
+        if !changes.iter().any(|change| change.setting == *name) {
+            alter = alter.set(name, value);
+        }
+    }
+    for change in changes {
+        alter = alter.set(&change.setting, &change.wanted);
+    }
+    let admin = admin(config).map_err(failed)?;
+    let altered = admin
+        .alter_configs(&[alter], &options())
+        .await
+        .map_err(failed)?;
+    for result in altered {
+        result.map_err(|(_, code)| failed(KafkaError::AdminOp(code)))?;
+    }
+    Ok(())
+}
+
+fn admin(config: &KafkaConfig) -> Result<AdminClient<DefaultClientContext>, KafkaError> {
+    config.client_config().create()
+}
+
+fn options() -> AdminOptions {
+    AdminOptions::new()
+        .operation_timeout(Some(TIMEOUT))
+        .request_timeout(Some(TIMEOUT))
+}
+
+fn failed(what: &str, topic: &str, source: KafkaError) -> Error {
+    Error::Kafka {
+        what: format!("{what} topic {topic}"),
+        source,
+    }
+}

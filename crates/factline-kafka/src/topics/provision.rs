@@ -1,0 +1,292 @@
+//! Making an aggregate's topics, with the settings that the guarantees rest on, and the handler's first offsets.
+//!
+//! | topic | cleanup | why |
+//! |---|---|---|
+//! | `commands` | kept, until the tracker trims what was handled ([`crate::topics::trim`]) | append time by the broker, so that a command's time cannot be made up |
+//! | `events` | kept for ever | the only source of truth |
+//! | `outcomes` | deleted after [`OUTCOMES_RETENTION_MS`] | longer than the dedupe window, which is read back from here |
+//! | `snapshots` | compacted, in small segments | the newest of each key counts, and all of it is read at a restart; a cache, which may be wiped |
+//! | `dead-letters` | compacted | a tombstone erases one |
+//!
+//! It can be run again at any time: what exists as it should is left alone, what exists otherwise is an error.
+//! It never deletes, and never changes a topic that exists.
+
+use std::time::{Duration, Instant};
+
+use factline::Contract;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::{Offset, TopicPartitionList};
+
+use crate::client::config::KafkaConfig;
+use crate::topics::Topics;
+use crate::topics::broker_settings;
+use crate::topics::watermarks::ends_of;
+
+/// How long outcomes are kept: 14 days in milliseconds.
+pub const OUTCOMES_RETENTION_MS: i64 = 14 * 24 * 3600 * 1000;
+
+/// Largest record on topics that the handler writes: above the 1 MiB of commands, which outcomes and dead letters wrap.
+const MAX_MESSAGE_BYTES: &str = "2097152";
+
+/// So much of the snapshots of a partition is read beside their newest versions, at most, when a handler starts: 32 MiB.
+const SNAPSHOTS_SEGMENT_BYTES: i64 = 32 << 20;
+
+/// Maximum wait for the brokers' answer to one request.
+pub const TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Why topics are not as they must be.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Kafka did not do what was asked.
+    #[error("cannot {what}")]
+    Kafka {
+        /// What was asked.
+        what: String,
+        /// Kafka's answer.
+        #[source]
+        source: KafkaError,
+    },
+    /// The cluster would forget where a group was that had rested for a while.
+    #[error(
+        "the brokers forget the offsets of a resting group after {minutes} minutes; offsets.retention.minutes must be {least} or more"
+    )]
+    Forgetful {
+        /// What is set.
+        minutes: u64,
+        /// What is needed.
+        least: u64,
+    },
+    /// Kafka refused to make a topic.
+    #[error("kafka refuses to make topic {topic}: {code}")]
+    Refused {
+        /// The topic.
+        topic: String,
+        /// Kafka's reason.
+        code: RDKafkaErrorCode,
+    },
+    /// Keys would move to other partitions.
+    #[error("topic {topic} has {actual} partitions and the contract says {expected}")]
+    Partitions {
+        /// The topic.
+        topic: String,
+        /// What exists.
+        actual: usize,
+        /// What the contract says.
+        expected: i32,
+    },
+    /// The group's offsets were lost, as an idle group's are after `offsets.retention.minutes`.
+    #[error(
+        "group {group} has no committed offset for {topic}/{partition}, which holds records up to {end}; \
+         where to go on is a decision for people: commit an offset for the group, then start again"
+    )]
+    LostOffset {
+        /// The consumer group.
+        group: String,
+        /// The commands topic.
+        topic: String,
+        /// The partition.
+        partition: i32,
+        /// Its end.
+        end: i64,
+    },
+}
+
+/// What one topic should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopicSettings {
+    /// Its name, with the prefix.
+    pub topic: String,
+    /// Its partitions, for ever.
+    pub partitions: i32,
+    /// The configuration that the guarantees rest on; the cluster's defaults may have the rest.
+    pub configs: Vec<(&'static str, String)>,
+}
+
+/// What the topics of a contract should be: the table above.
+pub fn settings(contract: &Contract, topics: &Topics) -> [TopicSettings; 5] {
+    let forever = ("retention.ms", "-1".to_owned());
+    let large = ("max.message.bytes", MAX_MESSAGE_BYTES.to_owned());
+    let compact = ("cleanup.policy", "compact".to_owned());
+    // The newest segment is never compacted, and all of it is read at a restart.
+    let small_segments = ("segment.bytes", SNAPSHOTS_SEGMENT_BYTES.to_string());
+    let append_time = ("message.timestamp.type", "LogAppendTime".to_owned());
+    let retention = ("retention.ms", OUTCOMES_RETENTION_MS.to_string());
+    let topic = |topic: &str, configs| TopicSettings {
+        topic: topic.to_owned(),
+        partitions: contract.partitions,
+        configs,
+    };
+    [
+        topic(topics.commands(), vec![forever.clone(), append_time]),
+        topic(topics.events(), vec![forever, large.clone()]),
+        topic(topics.outcomes(), vec![retention, large.clone()]),
+        topic(
+            topics.snapshots(),
+            vec![compact.clone(), large.clone(), small_segments],
+        ),
+        topic(topics.dead_letters(), vec![compact, large]),
+    ]
+}
+
+/// Makes the topics of a contract that do not exist, checks those that do, and commits the handler's first offsets.
+///
+/// `replication` is the number of replicas; none means the cluster's default.
+pub async fn provision(
+    config: &KafkaConfig,
+    contract: &Contract,
+    replication: Option<i32>,
+) -> Result<(), Error> {
+    broker_settings::check(config).await?;
+    let topics = config.topics(contract);
+    create(config, contract, &topics, replication).await?;
+    let (config, contract) = (config.clone(), *contract);
+    tokio::task::spawn_blocking(move || first_offsets(&config, &contract, &topics))
+        .await
+        .map_err(|_| Error::Kafka {
+            what: "commit first offsets".to_owned(),
+            source: KafkaError::Canceled,
+        })?
+}
+
+async fn create(
+    config: &KafkaConfig,
+    contract: &Contract,
+    topics: &Topics,
+    replication: Option<i32>,
+) -> Result<(), Error> {
+    let settings = settings(contract, topics);
+    let wanted = settings.iter().map(|wanted| {
+        let replication = TopicReplication::Fixed(replication.unwrap_or(-1));
+        let topic = NewTopic::new(&wanted.topic, wanted.partitions, replication);
+        let configs = wanted.configs.iter();
+        configs.fold(topic, |topic, (key, value)| topic.set(key, value))
+    });
+    let wanted: Vec<NewTopic<'_>> = wanted.collect();
+    let kafka = |source| Error::Kafka {
+        what: format!("make the topics of {}", contract.aggregate),
+        source,
+    };
+    let admin: AdminClient<DefaultClientContext> =
+        config.client_config().create().map_err(kafka)?;
+    let options = AdminOptions::new()
+        .operation_timeout(Some(TIMEOUT))
+        .request_timeout(Some(TIMEOUT));
+    for result in admin
+        .create_topics(&wanted, &options)
+        .await
+        .map_err(kafka)?
+    {
+        match result {
+            Ok(topic) => tracing::info!(topic, partitions = contract.partitions, "topic made"),
+            Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
+            Err((topic, code)) => return Err(Error::Refused { topic, code }),
+        }
+    }
+    Ok(())
+}
+
+/// Fails unless a topic has the contract's partitions. Blocks for up to twenty seconds.
+pub fn check_partitions(config: &KafkaConfig, topic: &str, expected: i32) -> Result<(), Error> {
+    let kafka = |source| Error::Kafka {
+        what: format!("describe topic {topic}"),
+        source,
+    };
+    let client: BaseConsumer = config.client_config().create().map_err(kafka)?;
+    let metadata = client.fetch_metadata(Some(topic), TIMEOUT).map_err(kafka)?;
+    let found = metadata.topics().first();
+    if let Some(error) = found.and_then(rdkafka::metadata::MetadataTopic::error) {
+        return Err(kafka(KafkaError::MetadataFetch(error.into())));
+    }
+    let actual = found.map_or(0, |topic| topic.partitions().len());
+    if i32::try_from(actual) == Ok(expected) {
+        Ok(())
+    } else {
+        Err(Error::Partitions {
+            topic: topic.to_owned(),
+            actual,
+            expected,
+        })
+    }
+}
+
+/// Asks again while brokers learn, one after the other, of a topic that was just made or a group never seen.
+pub fn patiently<T>(ask: impl Fn() -> Result<T, Error>) -> Result<T, Error> {
+    use RDKafkaErrorCode as Code;
+    let start = Instant::now();
+    loop {
+        match ask() {
+            Err(Error::Kafka { source, .. })
+                if matches!(
+                    source.rdkafka_error_code(),
+                    Some(
+                        Code::UnknownTopicOrPartition
+                            | Code::NotLeaderForPartition
+                            | Code::LeaderNotAvailable
+                            | Code::CoordinatorNotAvailable
+                            | Code::CoordinatorLoadInProgress
+                            | Code::NotCoordinator
+                    )
+                ) && start.elapsed() < TIMEOUT =>
+            {
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            result => return result,
+        }
+    }
+}
+
+/// Commits offset 0 of commands partitions that are still empty, so that the handlers' group has a place from the
+/// first day: they run without an automatic reset, and a group that lost its place must not start over in silence.
+fn first_offsets(config: &KafkaConfig, contract: &Contract, topics: &Topics) -> Result<(), Error> {
+    for wanted in settings(contract, topics) {
+        patiently(|| check_partitions(config, &wanted.topic, wanted.partitions))?;
+    }
+    let group = topics.handler_group();
+    let kafka = |source| Error::Kafka {
+        what: format!("commit first offsets of group {group}"),
+        source,
+    };
+    let consumer: BaseConsumer = config
+        .client_config()
+        .set("group.id", group)
+        .set("enable.auto.commit", "false")
+        .create()
+        .map_err(kafka)?;
+    let mut partitions = TopicPartitionList::new();
+    partitions.add_partition_range(topics.commands(), 0, contract.partitions - 1);
+    let committed = patiently(|| {
+        consumer
+            .committed_offsets(partitions.clone(), TIMEOUT)
+            .map_err(kafka)
+    })?;
+    let mut first = TopicPartitionList::new();
+    for place in committed
+        .elements()
+        .iter()
+        .filter(|place| place.offset() == Offset::Invalid)
+    {
+        let partition = place.partition();
+        let (_, end) =
+            patiently(|| ends_of(&consumer, topics.commands(), partition, TIMEOUT).map_err(kafka))?;
+        if end > 0 {
+            let (group, topic) = (group.to_owned(), topics.commands().to_owned());
+            return Err(Error::LostOffset {
+                group,
+                topic,
+                partition,
+                end,
+            });
+        }
+        first
+            .add_partition_offset(topics.commands(), partition, Offset::Offset(0))
+            .map_err(kafka)?;
+    }
+    if first.count() > 0 {
+        patiently(|| consumer.commit(&first, CommitMode::Sync).map_err(kafka))?;
+        tracing::info!(group, partitions = first.count(), "first offsets committed");
+    }
+    Ok(())
+}

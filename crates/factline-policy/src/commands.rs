@@ -1,0 +1,193 @@
+//! Appending commands to the topics of any aggregate.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use factline::{Contract, Emit, Envelope};
+use rdkafka::ClientConfig;
+use rdkafka::error::KafkaError;
+use rdkafka::message::OwnedHeaders;
+
+use crate::subscription::{Failure, Unavailable};
+use factline_kafka::client::config::KafkaConfig;
+use factline_kafka::producer::append::{self, Append, Appender, Pending, headers};
+use factline_kafka::records::framing;
+use factline_kafka::records::registry::{self, Registry, SchemaIds};
+use factline_kafka::topics::{Topics, partition_of};
+
+/// How long a command may wait for its acknowledgement before the batch is tried again.
+const ACKNOWLEDGED: Duration = Duration::from_secs(30);
+
+/// Sends commands for one policy.
+pub(crate) struct Sender {
+    kafka: KafkaConfig,
+    policy: &'static str,
+    registry: Registry,
+    appender: Appender,
+    targets: HashMap<&'static str, Target>,
+}
+
+/// An aggregate type that commands are sent to.
+struct Target {
+    topics: Topics,
+    schemas: SchemaIds,
+}
+
+/// A command, ready to be sent.
+pub(crate) struct Command {
+    /// Place of its fact in the batch.
+    fact: usize,
+    aggregate: &'static str,
+    topic: String,
+    partition: i32,
+    key: String,
+    headers: OwnedHeaders,
+    value: Vec<u8>,
+}
+
+/// The policy does not say that it asks there.
+#[derive(Debug, thiserror::Error)]
+#[error("{0} is none of its targets")]
+struct NoTarget(&'static str);
+
+/// The contract has no such command.
+#[derive(Debug, thiserror::Error)]
+#[error("{record} is no command of {aggregate}")]
+struct NoCommand {
+    record: &'static str,
+    aggregate: &'static str,
+}
+
+impl Command {
+    pub(crate) fn new(
+        sender: &Sender,
+        fact: usize,
+        envelope: &Envelope,
+        emit: &Emit,
+    ) -> Result<Self, Failure> {
+        let contract = emit.contract();
+        let (aggregate, record) = (contract.aggregate, emit.record());
+        let target = sender.targets.get(aggregate);
+        let target = target.ok_or_else(|| poison(fact, NoTarget(aggregate)))?;
+        let (id, codec) = target
+            .schemas
+            .get(record)
+            .ok_or(NoCommand { record, aggregate })
+            .map_err(|error| poison(fact, error))?;
+        let datum = emit.encode(codec).map_err(|error| poison(fact, error))?;
+        Ok(Self {
+            fact,
+            aggregate,
+            topic: target.topics.commands().to_owned(),
+            partition: partition_of(emit.id().as_bytes(), contract.partitions),
+            key: emit.id().to_owned(),
+            headers: headers(envelope.to_headers()),
+            value: framing::write(id, &datum),
+        })
+    }
+}
+
+impl Sender {
+    pub(crate) fn new(kafka: &KafkaConfig, policy: &'static str) -> Result<Self, KafkaError> {
+        Ok(Self {
+            kafka: kafka.clone(),
+            policy,
+            registry: Registry::new(&kafka.registry_url),
+            appender: Appender::new(client(kafka), ACKNOWLEDGED)?,
+            targets: HashMap::new(),
+        })
+    }
+
+    /// The schemas of everything that an aggregate type takes.
+    pub(crate) async fn learn(&self, contract: &Contract) -> Result<SchemaIds, registry::Error> {
+        let topics = self.kafka.topics(contract);
+        self.registry
+            .register_all(topics.commands(), contract.commands)
+            .await
+    }
+
+    /// Writes to an aggregate type from now on.
+    pub(crate) fn take(&mut self, contract: &Contract, schemas: SchemaIds) {
+        let topics = self.kafka.topics(contract);
+        let target = Target { topics, schemas };
+        self.targets.insert(contract.aggregate, target);
+    }
+
+    /// Sends all, and waits for every acknowledgement.
+    pub(crate) async fn send(&mut self, commands: &[Command]) -> Result<(), Failure> {
+        let mut failed = self.try_send(commands.iter()).await;
+        // The broker judges what was sent together as one: alone, each is judged for itself.
+        let too_large: Vec<&Command> = failed
+            .iter()
+            .filter(|(_, failure)| failure.is_too_large())
+            .map(|(command, _)| *command)
+            .collect();
+        if !too_large.is_empty() {
+            failed.retain(|(_, failure)| !failure.is_too_large());
+            for command in too_large {
+                failed.extend(self.try_send([command].into_iter()).await);
+            }
+        }
+        if let Some((command, failure)) = failed.iter().find(|(_, failure)| failure.is_too_large())
+        {
+            return Err(poison(command.fact, failure.kafka().clone()));
+        }
+        if let Some((_, failure)) = failed.into_iter().next() {
+            return Err(Unavailable::new(failure).into());
+        }
+        for command in commands {
+            metrics::counter!("factline_policy_commands_total", "policy" => self.policy, "aggregate" => command.aggregate)
+                .increment(1);
+        }
+        Ok(())
+    }
+
+    /// Sends some, and answers those that were not acknowledged. The first that cannot even be sent ends it: what comes
+    /// behind may be of the same partition, which must not go on past it. (A broker that takes less than we do says so
+    /// only when others are sent as well; they are the same commands when their turn comes.)
+    async fn try_send<'c>(
+        &self,
+        commands: impl Iterator<Item = &'c Command>,
+    ) -> Vec<(&'c Command, append::Failure)> {
+        let (mut sent, mut failed) = (Vec::new(), Vec::new());
+        for command in commands {
+            match self.enqueue(command).await {
+                Ok(pending) => sent.push((command, pending)),
+                Err(failure) => {
+                    failed.push((command, failure));
+                    break;
+                }
+            }
+        }
+        for (command, pending) in sent {
+            if let Err(failure) = self.appender.acknowledged(pending).await {
+                failed.push((command, failure));
+            }
+        }
+        failed
+    }
+
+    async fn enqueue(&self, command: &Command) -> Result<Pending, append::Failure> {
+        let append = Append {
+            topic: &command.topic,
+            partition: command.partition,
+            key: command.key.as_bytes(),
+            headers: command.headers.clone(),
+            value: &command.value,
+        };
+        self.appender.enqueue_when_there_is_room(append).await
+    }
+}
+
+fn client(kafka: &KafkaConfig) -> ClientConfig {
+    let mut client = kafka.client_config();
+    client.set("compression.type", "lz4");
+    client
+}
+
+fn poison(fact: usize, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Failure {
+    Failure::Poison {
+        fact,
+        cause: cause.into(),
+    }
+}

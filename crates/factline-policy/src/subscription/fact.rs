@@ -1,0 +1,106 @@
+//! From a record to a fact, with the position that makes it readable.
+
+use factline::policy::What;
+use factline::{Envelope, Fact, Messages, Outcome, Point, Position};
+
+use factline_kafka::client::config::KafkaConfig;
+use factline_kafka::records::record::Record;
+use factline_kafka::records::registry::Registry;
+use factline_kafka::topics::Topics;
+use factline_kafka::{records::decode, records::framing};
+
+/// Points of a position at most, so that a header does not grow with the length of a workflow. The oldest go first;
+/// the fact's own always stays.
+const POINTS: usize = 64;
+
+/// Reads the facts of one aggregate type.
+pub(crate) struct Reader {
+    topics: Topics,
+    registry: Registry,
+    identity: String,
+}
+
+impl Reader {
+    pub(crate) fn new(kafka: &KafkaConfig, topics: Topics) -> Self {
+        Self {
+            topics,
+            registry: Registry::new(&kafka.registry_url),
+            identity: String::new(),
+        }
+    }
+
+    /// Which topic of events it is, see [`factline_kafka::topics::identity`].
+    pub(crate) fn identify(&mut self, identity: String) {
+        self.identity = identity;
+    }
+
+    /// The fact; none if it is the outcome of a command that no process has sent, or none that ends it.
+    pub(crate) async fn read<E: Messages>(
+        &self,
+        record: &Record,
+    ) -> Result<Option<Fact<E>>, decode::Error> {
+        let envelope = record.envelope()?;
+        let (position, what) = if record.topic == self.topics.events() {
+            let event = decode::value(&self.registry, &envelope, record).await?;
+            let position = self.of_event(record, &envelope);
+            (position, What::Event(event))
+        } else {
+            if envelope.process_type.is_none() {
+                return Ok(None);
+            }
+            let outcome = self.outcome(record).await?;
+            if !outcome.state.is_terminal() {
+                return Ok(None);
+            }
+            let position = of_outcome(record, &envelope, &outcome);
+            (position, What::Outcome(Box::new(outcome)))
+        };
+        let position = (!position.points().is_empty()).then(|| position.to_string());
+        let envelope = Envelope {
+            position,
+            ..envelope
+        };
+        Ok(Some(Fact { envelope, what }))
+    }
+
+    async fn outcome(&self, record: &Record) -> Result<Outcome, decode::Error> {
+        let value = record.value.as_deref().ok_or(decode::Error::NoValue)?;
+        let (id, datum) = framing::read(value)?;
+        Ok(self.registry.codec(id).await?.decode(datum)?)
+    }
+
+    /// What the workflow had come to when the event was decided, and the event itself.
+    fn of_event(&self, record: &Record, envelope: &Envelope) -> Position {
+        let mut position = parse(record, envelope.position.as_deref());
+        let Some(sequence) = envelope.partition_sequence else {
+            return position;
+        };
+        position.keep_last(POINTS - 1);
+        position.merge(&Position::at(Point {
+            topic: self.topics.events().to_owned(),
+            identity: self.identity.clone(),
+            partition: record.partition,
+            sequence,
+        }));
+        position
+    }
+}
+
+/// What the handler says, which knows what the command has led to.
+fn of_outcome(record: &Record, envelope: &Envelope, outcome: &Outcome) -> Position {
+    let mut position = parse(record, envelope.position.as_deref());
+    position.merge(&parse(record, outcome.position.as_deref()));
+    position.keep_last(POINTS);
+    position
+}
+
+/// A position that is none is passed over: it comes from whoever sent the first command, and must not stop a workflow.
+fn parse(record: &Record, text: Option<&str>) -> Position {
+    let Some(text) = text else {
+        return Position::default();
+    };
+    text.parse().unwrap_or_else(|error| {
+        tracing::warn!(record = record.place(), %error, "position is passed over");
+        Position::default()
+    })
+}

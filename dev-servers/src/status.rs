@@ -1,0 +1,39 @@
+//! `dev-servers status`: what runs, and what keeps the rest from being ready.
+
+use crate::component::{self, Part};
+use crate::port;
+use crate::services::Addresses;
+
+/// Prints a table of all processes; answers whether every one is ready.
+pub fn status(addresses: Addresses) -> bool {
+    println!("{:<20} {:>8} {:>6}  STATE", "PROCESS", "PID", "PORT");
+    let parts = component::servers(addresses)
+        .into_iter()
+        .chain(component::services(addresses));
+    // Every line is wanted, so no short cut at the first that is not ready.
+    let ready: Vec<bool> = parts.map(|part| print_line(&part)).collect();
+    ready.iter().all(|ready| *ready)
+}
+
+fn print_line(part: &Part) -> bool {
+    let running = part.running();
+    let number = running.as_ref().map_or(part.port(), |running| running.port);
+    let (pid, ready) = match &running {
+        Some(running) => (
+            running.pid.to_string(),
+            (part.probe)(number).map_err(|reason| format!("not ready: {reason:#}")),
+        ),
+        None => ("-".to_owned(), Err(stopped(number))),
+    };
+    let state = ready.as_ref().map_or_else(String::as_str, |()| "ready");
+    println!("{:<20} {pid:>8} {number:>6}  {state}", part.name);
+    ready.is_ok()
+}
+
+fn stopped(port: u16) -> String {
+    if port::is_free(port) {
+        return "stopped".to_owned();
+    }
+    let holder = port::holder(port).unwrap_or_else(|| "another program".to_owned());
+    format!("stopped, and its port is taken by {holder}")
+}

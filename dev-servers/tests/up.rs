@@ -1,0 +1,145 @@
+//! The tool behind `./dev`, on ports and in a folder of its own, with scripts in place of the services.
+
+use std::fs::{self, Permissions};
+use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::Result;
+use dev_servers::services::{SERVICES, ports};
+use dev_servers::{SERVERS, port};
+use tempfile::TempDir;
+
+/// A folder as `target/debug` and `.factline` are, and a port offset that nobody uses.
+struct Machine {
+    dir: TempDir,
+    offset: u16,
+}
+
+impl Machine {
+    fn new() -> Result<Self> {
+        let everybody = Permissions::from_mode(0o755);
+        let dir = tempfile::Builder::new().permissions(everybody).tempdir()?;
+        // Found again instead of fetched again.
+        let servers = dev_servers::provision()?;
+        fs::create_dir(dir.path().join("home"))?;
+        symlink(servers.join(".."), dir.path().join("home/servers"))?;
+        fs::copy(
+            env!("CARGO_BIN_EXE_dev-servers"),
+            dir.path().join("dev-servers"),
+        )?;
+        let offset = port::free()? - ports::KAFKA;
+        Ok(Self { dir, offset })
+    }
+
+    /// Every service becomes this script.
+    fn services(&self, script: &str) -> Result<()> {
+        for service in SERVICES {
+            let path = self.dir.path().join(service.name);
+            fs::write(&path, format!("#!/bin/sh\n{script}\n"))?;
+            fs::set_permissions(&path, Permissions::from_mode(0o755))?;
+        }
+        Ok(())
+    }
+
+    /// Whether the command succeeded, and all that it printed.
+    fn run(&self, arguments: &str) -> Result<(bool, String)> {
+        let output = Command::new(self.dir.path().join("dev-servers"))
+            .args(arguments.split(' '))
+            .env("FACTLINE_HOME", self.dir.path().join("home"))
+            .env("FACTLINE_PORT_OFFSET", self.offset.to_string())
+            .output()?;
+        let text = [output.stdout, output.stderr].concat();
+        Ok((output.status.success(), String::from_utf8(text)?))
+    }
+
+    fn pids(&self) -> Result<Vec<String>> {
+        let run = self.dir.path().join("home/run");
+        let files = ["kafka.json", "registry.json", "postgres.json"];
+        files
+            .into_iter()
+            .map(|file| Ok(fs::read_to_string(run.join(file))?))
+            .collect()
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        let stopped = self.run("down");
+        assert!(matches!(stopped, Ok((true, _))), "{stopped:?}");
+    }
+}
+
+#[test]
+fn a_taken_port_is_named_before_anything_starts() {
+    let machine = Machine::new().unwrap();
+    let port = 8101 + machine.offset;
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap();
+    let (up, text) = machine.run("up").unwrap();
+    assert!(!up);
+    let expected = format!(
+        "port {port}, which command-api needs, is taken by pid {} (",
+        std::process::id()
+    );
+    assert!(text.contains(&expected), "{text}");
+    let (_, text) = machine.run("status").unwrap();
+    let parts = SERVERS.len() + SERVICES.len();
+    assert_eq!(text.matches("stopped").count(), parts, "{text}");
+    assert!(text.contains("its port is taken by"), "{text}");
+    drop(listener);
+}
+
+#[test]
+fn up_is_idempotent_names_what_fails_and_down_stops_it() {
+    let machine = Machine::new().unwrap();
+    let (up, text) = machine.run("up --servers").unwrap();
+    assert!(up, "{text}");
+    let pids = machine.pids().unwrap();
+    let (up, text) = machine.run("up --servers").unwrap();
+    assert!(up && text.matches("runs already").count() == 3, "{text}");
+    assert_eq!(machine.pids().unwrap(), pids);
+
+    machine
+        .services("echo the database is on fire; exit 3")
+        .unwrap();
+    let (up, text) = machine.run("up").unwrap();
+    assert!(
+        !up && text.contains("command-handlers provision failed") && text.contains("on fire"),
+        "{text}"
+    );
+
+    // Jobs succeed, services end at once.
+    machine
+        .services("[ $# -gt 0 ] || echo no $FACTLINE_LISTEN for me")
+        .unwrap();
+    let (up, text) = machine.run("up").unwrap();
+    assert!(
+        !up && text.contains("gateway ended while it started"),
+        "{text}"
+    );
+    assert!(
+        text.contains(&format!("no 127.0.0.1:{} for me", 8080 + machine.offset)),
+        "{text}"
+    );
+
+    let (down, text) = machine.run("down").unwrap();
+    assert!(down && text.matches("stopped").count() == 3, "{text}");
+    assert!(port::is_free(ports::KAFKA + machine.offset));
+}
+
+#[test]
+fn a_pid_file_of_a_process_that_is_gone_stops_nobody() {
+    let machine = Machine::new().unwrap();
+    // This test's own pid, with the start time of another process.
+    let run = machine.dir.path().join("home/run");
+    fs::create_dir_all(&run).unwrap();
+    let stale = format!(
+        r#"{{"pid": {}, "started": "long ago", "port": 1, "built": 0}}"#,
+        std::process::id()
+    );
+    fs::write(run.join("gateway.json"), stale).unwrap();
+    let (down, text) = machine.run("down").unwrap();
+    assert!(down && text.contains("nothing is running"), "{text}");
+    assert!(!Path::new(&run.join("gateway.json")).exists());
+}

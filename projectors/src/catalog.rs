@@ -1,0 +1,4 @@
+//! Views of the context `catalog`.
+
+pub mod price_history;
+pub mod products;

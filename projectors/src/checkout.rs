@@ -1,0 +1,3 @@
+//! Views of the context `checkout`.
+
+pub mod checkouts;

@@ -1,0 +1,195 @@
+//! The view `checkouts`: every checkout as it stands now, by id.
+
+mod table;
+
+use checkout_schemas::checkout::Event;
+use checkout_schemas::{CHECKOUT, Cause, Money, Step};
+use chrono::{DateTime, Utc};
+use factline::{Projection, Recorded};
+use sqlx::migrate::Migrator;
+use uuid::Uuid;
+
+use crate::views::Entry;
+
+static MIGRATIONS: Migrator = sqlx::migrate!("src/checkout/checkouts/migrations");
+
+/// Where its events come from, and what makes its tables.
+pub const VIEW: Entry = Entry::of::<Checkouts>(&CHECKOUT, "checkouts_v1", &MIGRATIONS);
+
+/// The view.
+#[derive(Debug)]
+pub struct Checkouts;
+
+/// One checkout.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Checkout {
+    /// Who buys.
+    pub customer_id: String,
+    /// Where it stands.
+    pub state: State,
+    /// Its order.
+    pub order_id: Uuid,
+    /// Its payment.
+    pub payment_id: Uuid,
+    /// What the order costs, once it is placed.
+    pub total: Option<Money>,
+    /// What it comes to grief by: a stable code.
+    pub code: Option<String>,
+    /// The same for people.
+    pub reason: Option<String>,
+    /// Time of its first event.
+    pub created_at: DateTime<Utc>,
+    /// Time of its last.
+    pub updated_at: DateTime<Utc>,
+    /// The aggregate's version.
+    pub version: i64,
+}
+
+/// A checkout's stage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// The order is being placed.
+    Placing,
+    /// The payment is awaited.
+    Paying,
+    /// The order is being confirmed.
+    Confirming,
+    /// The order is being cancelled.
+    Cancelling,
+    /// The payment is being called off.
+    Releasing,
+    /// Nobody answers: people have to look.
+    Stuck,
+    /// Paid and confirmed.
+    Completed,
+    /// Nothing is bought.
+    Failed,
+}
+
+impl State {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Placing,
+        Self::Paying,
+        Self::Confirming,
+        Self::Cancelling,
+        Self::Releasing,
+        Self::Stuck,
+        Self::Completed,
+        Self::Failed,
+    ];
+
+    /// As it stands in the table.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Placing => "placing",
+            Self::Paying => "paying",
+            Self::Confirming => "confirming",
+            Self::Cancelling => "cancelling",
+            Self::Releasing => "releasing",
+            Self::Stuck => "stuck",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+impl Projection for Checkouts {
+    type Event = Event;
+    type Key = Uuid;
+    type Row = Checkout;
+
+    fn keys(event: &Recorded<Event>) -> Vec<Uuid> {
+        vec![match &event.event {
+            Event::CheckoutBegun(event) => event.checkout_id,
+            Event::CheckoutOrdered(event) => event.checkout_id,
+            Event::CheckoutPaid(event) => event.checkout_id,
+            Event::CheckoutAbandoned(event) => event.checkout_id,
+            Event::PaymentReleaseRequested(event) => event.checkout_id,
+            Event::CheckoutRetried(event) => event.checkout_id,
+            Event::CheckoutStuck(event) => event.checkout_id,
+            Event::CheckoutCompleted(event) => event.checkout_id,
+            Event::CheckoutFailed(event) => event.checkout_id,
+        }]
+    }
+
+    fn apply(_: &Uuid, row: Option<Checkout>, event: &Recorded<Event>) -> Option<Checkout> {
+        let time = event.envelope.time;
+        let version = event.envelope.sequence.unwrap_or_default().cast_signed();
+        if let Event::CheckoutBegun(begun) = &event.event {
+            return Some(Checkout {
+                customer_id: begun.customer_id.clone(),
+                state: State::Placing,
+                order_id: begun.order_id,
+                payment_id: begun.payment_id,
+                total: None,
+                code: None,
+                reason: None,
+                created_at: time,
+                updated_at: time,
+                version,
+            });
+        }
+        let mut checkout = row?;
+        checkout.updated_at = time;
+        checkout.version = version;
+        match &event.event {
+            Event::CheckoutBegun(_) => {}
+            Event::CheckoutOrdered(ordered) => {
+                checkout.state = State::Paying;
+                checkout.total = Some(ordered.total.clone());
+            }
+            Event::CheckoutPaid(_) => checkout.state = State::Confirming,
+            Event::CheckoutAbandoned(event) => {
+                checkout.troubled(State::Cancelling, event.cause, &event.reason);
+            }
+            Event::PaymentReleaseRequested(event) => {
+                checkout.troubled(State::Releasing, event.cause, &event.reason);
+            }
+            Event::CheckoutRetried(event) => checkout.retried(event.step),
+            Event::CheckoutStuck(event) => {
+                checkout.state = State::Stuck;
+                checkout.code = Some("checkout_stuck".to_owned());
+                checkout.reason = Some(event.reason.clone());
+            }
+            Event::CheckoutCompleted(_) => {
+                checkout.state = State::Completed;
+                checkout.code = None;
+                checkout.reason = None;
+            }
+            Event::CheckoutFailed(event) => {
+                checkout.troubled(State::Failed, event.cause, &event.reason);
+            }
+        }
+        Some(checkout)
+    }
+}
+
+impl Checkout {
+    fn troubled(&mut self, state: State, cause: Cause, reason: &str) {
+        self.state = state;
+        self.code = Some(code(cause).to_owned());
+        self.reason = Some(reason.to_owned());
+    }
+
+    /// Asked again, it stands where it stood, but for an order that has left: that is not cancelled but confirmed.
+    fn retried(&mut self, step: Step) {
+        if self.state == State::Cancelling && step == Step::ConfirmOrder {
+            self.state = State::Confirming;
+        }
+    }
+}
+
+/// As the operation has it.
+fn code(cause: Cause) -> &'static str {
+    match cause {
+        Cause::Unknown => "checkout_failed",
+        Cause::OrderRefused => "order_refused",
+        Cause::OrderTimedOut => "order_timed_out",
+        Cause::OrderCancelled => "order_cancelled",
+        Cause::PaymentRefused => "payment_refused",
+        Cause::PaymentDeclined => "payment_declined",
+        Cause::PaymentTimedOut => "payment_timed_out",
+        Cause::ConfirmationUnanswered => "confirmation_unanswered",
+    }
+}

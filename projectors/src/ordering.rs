@@ -1,0 +1,4 @@
+//! Views of the context `ordering`.
+
+pub mod customer_spending;
+pub mod orders;

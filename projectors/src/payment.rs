@@ -1,0 +1,3 @@
+//! Views of the context `payment`.
+
+pub mod payments;

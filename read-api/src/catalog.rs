@@ -1,0 +1,3 @@
+//! Resources of the context `catalog`.
+
+pub(crate) mod products;

@@ -1,0 +1,3 @@
+//! Resources of the context `checkout`.
+
+pub(crate) mod checkouts;

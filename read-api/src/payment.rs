@@ -1,0 +1,3 @@
+//! Resources of the context `payment`.
+
+pub(crate) mod payments;

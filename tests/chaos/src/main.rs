@@ -1,0 +1,104 @@
+//! `./dev faults`: the store under clients and faults for as long as one likes, and what is wrong with it afterwards.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Result;
+use chaos::schedule::{Kind, schedule};
+use chaos::{PATIENCE, Plan, run};
+use clap::Parser;
+
+/// Breaks a whole store on purpose while clients use it, and checks that everything was done exactly once
+///
+/// Several processes of every role run on a Kafka and a `PostgreSQL` of their own. Which faults come when is decided by the
+/// seed alone; a run that has found something ends with code 1 and says its seed.
+#[derive(Parser)]
+#[command(
+    name = "./dev faults",
+    after_help = "Examples:\n  ./dev faults --minutes 10\n  ./dev faults --minutes 10 --seed 4711    the same faults at the same moments\n  ./dev faults --seed 4711 --schedule-only\n  ./dev faults --minutes 5 --only stranger,freeze\n  ./dev faults --minutes 5 --mutant keep-revoked    a rule is broken: it must be found"
+)]
+struct Options {
+    /// How long faults and clients go on
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    minutes: u64,
+
+    /// Decides what happens when; by default another one each time
+    #[arg(long)]
+    seed: Option<u64>,
+
+    /// Faults of these kinds only, the more often
+    #[arg(long, value_name = "KINDS", value_enum, value_delimiter = ',')]
+    only: Vec<Kind>,
+
+    /// Breaks this rule in every process: `FACTLINE_MUTANT`, see crates/factline-failpoints
+    #[arg(long, value_name = "NAME")]
+    mutant: Option<String>,
+
+    /// Lets every process stand still between two steps now and then: `FACTLINE_PAUSES`, such as flushed=0.01:500
+    #[arg(long, value_name = "SPEC")]
+    pauses: Option<String>,
+
+    /// How long it may take until all has ended, once nothing is broken any more; a mutant may never come there
+    #[arg(long, value_name = "SECONDS", default_value_t = PATIENCE.as_secs())]
+    patience: u64,
+
+    /// Prints what would happen, and starts nothing
+    #[arg(long)]
+    schedule_only: bool,
+}
+
+#[tokio::main]
+async fn main() -> Result<ExitCode> {
+    let options = Options::parse();
+    let seed = options.seed.unwrap_or_else(rand::random);
+    let kinds = if options.only.is_empty() {
+        Kind::possible()
+    } else {
+        options.only.clone()
+    };
+    let schedule = schedule(seed, options.minutes, &kinds);
+    if options.schedule_only {
+        for (at, fault) in &schedule {
+            println!("{:7.1} s  {fault}", at.as_secs_f64());
+        }
+        println!("seed {seed}, {} minutes", options.minutes);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let environment = [
+        ("FACTLINE_MUTANT", options.mutant),
+        ("FACTLINE_PAUSES", options.pauses),
+    ];
+    let environment = environment
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value?)));
+    println!(
+        "seed {seed}: ./dev faults --minutes {}{} --seed {seed}",
+        options.minutes,
+        only(&options.only)
+    );
+    let report = run(&Plan {
+        seed,
+        schedule,
+        lasts: Duration::from_mins(options.minutes),
+        patience: Duration::from_secs(options.patience),
+        environment: environment.collect(),
+    })
+    .await?;
+    print!("\n{report}");
+    Ok(if report.violations.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// As it was asked for.
+fn only(kinds: &[Kind]) -> String {
+    let names = kinds.iter().filter_map(clap::ValueEnum::to_possible_value);
+    let names: Vec<String> = names.map(|name| name.get_name().to_owned()).collect();
+    if names.is_empty() {
+        String::new()
+    } else {
+        format!(" --only {}", names.join(","))
+    }
+}

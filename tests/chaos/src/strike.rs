@@ -1,0 +1,134 @@
+//! How each fault is brought about, and taken back: whoever was struck works again when [`strike`] returns, or is about to.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use tokio::time::sleep;
+
+use crate::cluster::{BROKER, Cluster, DATABASE};
+use crate::proxy::Line;
+use crate::roles::{ROLES, Role};
+use crate::schedule::Fault;
+use crate::stranger;
+
+/// How long a process may take to end in order: its own limit, and time to be late on a machine that is busy.
+const ORDERLY: Duration = Duration::from_secs(30);
+
+/// Does it.
+pub(super) async fn strike(cluster: &Cluster, fault: &Fault) -> Result<()> {
+    let system = &cluster.system;
+    match fault {
+        Fault::Kill { instance, away } => kill(cluster, instance, *away).await,
+        Fault::Freeze { instance, lasts } => {
+            let _alone = cluster.alone(instance).await?;
+            system.freeze(instance)?;
+            sleep(*lasts).await;
+            system.thaw(instance)
+        }
+        Fault::RollingRestart { service } => {
+            for name in names(service)? {
+                let _alone = cluster.alone(&name).await?;
+                stop(cluster, &name).await?;
+                system.spawn(&name)?;
+                system
+                    .ready_before(&name, || !cluster.servers_are_struck())
+                    .await?;
+            }
+            Ok(())
+        }
+        Fault::Scale { service, lasts } => {
+            let names = names(service)?;
+            let mut held = Vec::new();
+            for name in names.iter().skip(1) {
+                held.push(cluster.alone(name).await?);
+                stop(cluster, name).await?;
+            }
+            sleep(*lasts).await;
+            names.iter().skip(1).try_for_each(|name| system.spawn(name))
+        }
+        Fault::KillBroker { away } => {
+            let kafka = &system.servers.kafka;
+            down(cluster, BROKER, *away, || kafka.kill(), || kafka.start()).await
+        }
+        Fault::FreezeBroker { lasts } => {
+            let _alone = cluster.alone(BROKER).await?;
+            let kafka = &system.servers.kafka;
+            kafka.pause()?;
+            sleep(*lasts).await;
+            kafka.resume()
+        }
+        Fault::Cut { instance, lasts } => bad_line(cluster, instance, Line::Cut, *lasts).await,
+        Fault::Delay {
+            instance,
+            by,
+            lasts,
+        } => bad_line(cluster, instance, Line::Slow(*by), *lasts).await,
+        Fault::Stranger {
+            aggregate,
+            stream,
+            lasts,
+            victim,
+        } => {
+            let open = stranger::open(cluster, aggregate, *stream, *lasts);
+            let taken_over = async {
+                sleep(*lasts / 4).await;
+                kill(cluster, victim, *lasts / 4).await
+            };
+            let (open, taken_over) = tokio::join!(open, taken_over);
+            open.and(taken_over)
+        }
+        Fault::KillDatabase { away } => {
+            let postgres = &system.servers.postgres;
+            let start = || postgres.start();
+            down(cluster, DATABASE, *away, || postgres.kill(), start).await
+        }
+        Fault::FullDisk { away } => {
+            let kafka = &system.servers.kafka;
+            let start = || kafka.start();
+            down(cluster, BROKER, *away, || kafka.fill_disk(), start).await
+        }
+    }
+}
+
+/// Ends a server in some way, and starts it again. What ends it may wait for that.
+async fn down(
+    cluster: &Cluster,
+    name: &str,
+    away: Duration,
+    end: impl FnOnce() -> Result<()>,
+    start: impl FnOnce() -> Result<()>,
+) -> Result<()> {
+    let _alone = cluster.alone(name).await?;
+    tokio::task::block_in_place(end)?;
+    sleep(away).await;
+    tokio::task::block_in_place(start)
+}
+
+async fn kill(cluster: &Cluster, name: &str, away: Duration) -> Result<()> {
+    let _alone = cluster.alone(name).await?;
+    cluster.system.kill(name)?;
+    sleep(away).await;
+    cluster.system.spawn(name)
+}
+
+/// One that has ended by itself meanwhile is stopped too.
+async fn stop(cluster: &Cluster, name: &str) -> Result<()> {
+    cluster.system.stop(name, ORDERLY).await
+}
+
+async fn bad_line(cluster: &Cluster, name: &str, line: Line, lasts: Duration) -> Result<()> {
+    let _alone = cluster.alone(name).await?;
+    let proxy = cluster.proxies.get(name);
+    let proxy = proxy.with_context(|| format!("{name} has no proxy"))?;
+    proxy.set(line);
+    sleep(lasts).await;
+    proxy.set(Line::Good);
+    Ok(())
+}
+
+fn names(service: &str) -> Result<Vec<String>> {
+    let roles = ROLES.iter().filter(|role| role.service == service);
+    let names: Vec<String> = roles.flat_map(Role::names).collect();
+    ensure!(!names.is_empty(), "{service} has no instances");
+    Ok(names)
+}

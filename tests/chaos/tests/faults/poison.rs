@@ -1,0 +1,185 @@
+//! Records that nobody can handle, from command to view.
+
+use std::time::Duration;
+
+use factline::Envelope;
+use factline_kafka::topics::partition_of;
+use harness::{Log, System, eventually};
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::{FutureProducer, FutureRecord};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+async fn append(log: &Log, topic: &str, partition: i32, envelope: &Envelope, value: &[u8]) {
+    let producer: FutureProducer = log.kafka.client_config().create().unwrap();
+    let headers =
+        envelope
+            .to_headers()
+            .into_iter()
+            .fold(OwnedHeaders::new(), |headers, (key, value)| {
+                headers.insert(Header {
+                    key,
+                    value: Some(&value),
+                })
+            });
+    let record = FutureRecord::to(topic)
+        .partition(partition)
+        .key(&envelope.subject)
+        .payload(value)
+        .headers(headers);
+    producer.send(record, PATIENCE).await.unwrap();
+}
+
+async fn state(system: &System, operation: Uuid) -> Value {
+    let url = format!("{}/operations/{operation}", system.url());
+    reqwest::get(url).await.unwrap().json().await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_poison_command_ends_as_failed_with_a_dead_letter() {
+    let system = System::start("poison").await.unwrap();
+    let log = Log::of(&system, &ordering_schemas::ORDER);
+    let order = Uuid::new_v4().to_string();
+    let home = partition_of(order.as_bytes(), ordering_schemas::ORDER.partitions);
+    let envelope = |operation| {
+        Envelope::of_command(operation, "ordering.ShipOrder", "/foreign", &order, now())
+    };
+
+    let undecodable = Uuid::now_v7();
+    append(
+        &log,
+        log.topics.commands(),
+        home,
+        &envelope(undecodable),
+        b"poison",
+    )
+    .await;
+    eventually("the poison command has failed", async || {
+        Ok(state(&system, undecodable).await["state"] == "failed")
+    })
+    .await
+    .unwrap();
+
+    // A good command's bytes, on a partition that is not its key's.
+    let http = reqwest::Client::new();
+    let url = format!("{}/orders/{order}/ship", system.url());
+    assert_eq!(
+        http.post(url)
+            .json(&json!({}))
+            .send()
+            .await
+            .unwrap()
+            .status(),
+        202
+    );
+    let commands = log.read(log.topics.commands()).await.unwrap();
+    let good = commands
+        .iter()
+        .find(|record| record.operation() != undecodable)
+        .unwrap();
+    let stray = Uuid::now_v7();
+    let elsewhere = (home + 1) % ordering_schemas::ORDER.partitions;
+    append(
+        &log,
+        log.topics.commands(),
+        elsewhere,
+        &envelope(stray),
+        good.value.as_deref().unwrap(),
+    )
+    .await;
+    eventually("the stray command has failed", async || {
+        let told = state(&system, stray).await;
+        Ok(told["state"] == "failed" && told["code"] == "wrong_partition")
+    })
+    .await
+    .unwrap();
+    let letters = log.read(log.topics.dead_letters()).await.unwrap();
+    assert_eq!(letters.len(), 2);
+    eventually("the good command was decided, too", async || {
+        Ok(log.check().await.is_ok())
+    })
+    .await
+    .unwrap();
+}
+
+fn now() -> factline::Timestamp {
+    std::time::SystemTime::now().into()
+}
+
+/// A poison event stops each view's partition, and the handler's restore of it; the other partitions go on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_poison_event_stops_its_partition_loudly_and_no_other() {
+    let system = System::start("poisonevent").await.unwrap();
+    let log = Log::of(&system, &ordering_schemas::ORDER);
+    let partitions = ordering_schemas::ORDER.partitions;
+    let poisoned = Uuid::new_v4();
+    let partition = partition_of(poisoned.to_string().as_bytes(), partitions);
+    let envelope = Envelope {
+        sequence: Some(1),
+        partition_sequence: Some(1),
+        ..Envelope::of_command(
+            Uuid::now_v7(),
+            "ordering.OrderShipped",
+            "/foreign",
+            &poisoned.to_string(),
+            now(),
+        )
+    };
+    append(&log, log.topics.events(), partition, &envelope, b"poison").await;
+    eventually("the projectors say that they stopped", async || {
+        let answer = reqwest::get(format!("{}/health/ready", system.address("projectors"))).await?;
+        let refused = answer.status() == 503;
+        Ok(refused
+            && answer
+                .text()
+                .await?
+                .contains(&format!("{}/{partition}", log.topics.events())))
+    })
+    .await
+    .unwrap();
+
+    // Any other partition: placed, decided, shown.
+    let http = reqwest::Client::new();
+    let other = std::iter::repeat_with(Uuid::new_v4)
+        .find(|id| partition_of(id.to_string().as_bytes(), partitions) != partition)
+        .unwrap();
+    let body = json!({"order_id": other, "customer_id": "ada", "lines": [{"product_id": "p", "name": "n", "quantity": 1,
+        "unit_price": {"amount": 5, "currency": "USD"}}]});
+    assert_eq!(
+        http.post(format!("{}/orders", system.url()))
+            .json(&body)
+            .send()
+            .await
+            .unwrap()
+            .status(),
+        202
+    );
+    eventually("the other order is shown", async || {
+        Ok(reqwest::get(format!("{}/orders/{other}", system.url()))
+            .await?
+            .status()
+            == 200)
+    })
+    .await
+    .unwrap();
+
+    // The handler has not read the partition since it started; its successor has to, and refuses.
+    system.kill("command-handlers").unwrap();
+    system.spawn("command-handlers").unwrap();
+    eventually("the handler says that it stopped", async || {
+        let url = format!("{}/health/ready", system.address("command-handlers"));
+        let Ok(answer) = reqwest::get(url).await else {
+            return Ok(false);
+        };
+        let refused = answer.status() == 503;
+        Ok(refused
+            && answer
+                .text()
+                .await?
+                .contains(&format!("/{partition} is stopped")))
+    })
+    .await
+    .unwrap();
+}

@@ -1,0 +1,350 @@
+//! One partition, outcome by outcome.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use factline::outcome::{Outcome, OutcomeKind};
+use factline::{Aggregate, Conclusion, Position, Timestamp};
+use factline_kafka::Topics;
+use uuid::Uuid;
+
+use super::Found;
+use super::expected::{self, Expected};
+use super::kept::Kept;
+use crate::history::Logged;
+use crate::violation::{At, Violation};
+
+/// What is known of the partition so far.
+pub(super) struct Replay<'f, 'h, A: Aggregate> {
+    found: &'f Found<'h, A>,
+    /// The partition's events topic, as positions name it.
+    topic: String,
+    partition: i32,
+    aggregates: HashMap<String, Kept<A>>,
+    /// What is to be woken, the first first.
+    deadlines: BTreeSet<(Timestamp, String)>,
+    /// Which operation came first with an idempotency scope.
+    scopes: HashMap<String, Uuid>,
+    /// Partition sequence of the last event.
+    sequence: u64,
+    /// The time of the last decision.
+    time: Timestamp,
+    /// Offset of the last command that was decided.
+    decided: i64,
+    /// Where the commands are read to find the latest time among them.
+    read: (usize, Timestamp),
+    /// The operations that are decided.
+    done: HashSet<Uuid>,
+    /// The workflow whose end must come next.
+    ends: Option<(Uuid, Conclusion)>,
+    violations: Vec<Violation>,
+}
+
+impl<'f, 'h, A: Aggregate> Replay<'f, 'h, A> {
+    pub(super) fn new(found: &'f Found<'h, A>, partition: i32) -> Self {
+        let topics = Topics::new(found.prefix, found.contract.aggregate);
+        Self {
+            found,
+            topic: topics.events().to_owned(),
+            partition,
+            aggregates: HashMap::new(),
+            deadlines: BTreeSet::new(),
+            scopes: HashMap::new(),
+            sequence: 0,
+            time: Timestamp::UNIX_EPOCH,
+            decided: -1,
+            read: (0, Timestamp::UNIX_EPOCH),
+            done: HashSet::new(),
+            ends: None,
+            violations: Vec::new(),
+        }
+    }
+
+    /// The next outcome of the partition.
+    pub(super) fn take(&mut self, record: &'h Logged<Outcome>, outcome: &'h Outcome) {
+        let at = At::record(self.found.contract.aggregate, "outcomes", record);
+        if let Some((operation, conclusion)) = self.ends.take() {
+            let told = (outcome.operation_id, outcome.state, outcome.code.as_deref());
+            // A deadline that failed says with its own code why the workflow did.
+            let code = conclusion
+                .code
+                .or(told.2.filter(|_| conclusion.reason.is_none()));
+            if told == (operation, conclusion.state, code) {
+                let time = decided_at(outcome);
+                if time != self.time {
+                    self.wrong_time(&at, time, "what ended the workflow was decided at another");
+                }
+                return;
+            }
+            self.violations.push(Violation::Decision {
+                at: at.clone(),
+                recorded: format!("{told:?}"),
+                decided: format!("the end of workflow {operation}: {conclusion:?}"),
+            });
+        }
+        if !self.done.insert(outcome.operation_id) {
+            self.violations.push(Violation::Decision {
+                at,
+                recorded: format!("{:?} {:?}", outcome.state, outcome.code),
+                decided: "nothing more".to_owned(),
+            });
+            return;
+        }
+        let before = self.time;
+        let now = self.advance(&at, outcome);
+        if outcome.kind == OutcomeKind::Deadline {
+            self.deadline(&at, (record, outcome), before, now);
+        } else {
+            self.command(&at, (record, outcome), before, now);
+        }
+    }
+
+    /// What is wrong with the partition, all outcomes taken.
+    pub(super) fn end(mut self) -> Vec<Violation> {
+        if let Some((operation, _)) = self.ends.take() {
+            let at = At::operation(self.found.contract.aggregate, operation);
+            self.violations.push(Violation::Unended(at));
+        }
+        self.violations
+    }
+
+    /// The decision's time, which never runs back.
+    fn advance(&mut self, at: &At, outcome: &Outcome) -> Timestamp {
+        let now = decided_at(outcome);
+        if now < self.time {
+            self.wrong_time(at, now, "its partition was later before");
+        }
+        self.time = self.time.max(now);
+        now
+    }
+
+    fn wrong_time(&mut self, at: &At, time: Timestamp, why: &'static str) {
+        let at = at.clone();
+        self.violations.push(Violation::Time { at, time, why });
+    }
+
+    fn command(
+        &mut self,
+        at: &At,
+        (record, outcome): (&Logged<Outcome>, &Outcome),
+        before: Timestamp,
+        now: Timestamp,
+    ) {
+        let operation = outcome.operation_id;
+        // Without a command, and a second outcome: both are told of elsewhere.
+        let Some(command) = self
+            .found
+            .commands
+            .get(&operation)
+            .and_then(|all| all.first())
+        else {
+            return;
+        };
+        self.punctual(now);
+        if command.partition != record.partition {
+            let what = format!("its command stands in partition {}", command.partition);
+            self.violations.push(Violation::Order {
+                at: at.clone(),
+                what,
+            });
+        } else if command.offset <= self.decided {
+            let what = format!(
+                "command {} is decided after command {}",
+                command.offset, self.decided
+            );
+            self.violations.push(Violation::Order {
+                at: at.clone(),
+                what,
+            });
+        }
+        self.decided = self.decided.max(command.offset);
+        let latest = self.latest(command.offset);
+        if now < command.timestamp {
+            self.wrong_time(at, now, "its command was appended later");
+        } else if now > before.max(latest) {
+            self.wrong_time(at, now, "nothing of its partition was so late");
+        }
+        let scope = command
+            .envelope
+            .as_ref()
+            .and_then(|envelope| envelope.idempotency_scope.clone());
+        let under = scope.map(|scope| *self.scopes.entry(scope).or_insert(operation));
+        let subject = command.subject().to_owned();
+        let kept = self
+            .aggregates
+            .get(&subject)
+            .cloned()
+            .unwrap_or_else(Kept::unborn);
+        let partitions = self.found.contract.partitions;
+        let expected = expected::of_command(command, partitions, under, &kept, outcome, now);
+        self.compare(at, (record, outcome), &subject, kept, expected);
+    }
+
+    fn deadline(
+        &mut self,
+        at: &At,
+        (record, outcome): (&Logged<Outcome>, &Outcome),
+        before: Timestamp,
+        now: Timestamp,
+    ) {
+        let subject = record.subject().to_owned();
+        let kept = self
+            .aggregates
+            .get(&subject)
+            .cloned()
+            .unwrap_or_else(Kept::unborn);
+        let known = kept.deadline(&subject) == Some(outcome.operation_id);
+        let due = kept.due().filter(|_| known);
+        let (Some(due), Some(expected)) = (due, expected::of_deadline(&kept, outcome, now)) else {
+            self.violations.push(Violation::Unasked(at.clone()));
+            return;
+        };
+        if now < due {
+            self.wrong_time(at, now, "its deadline is later");
+        } else if now > before.max(due) && !self.was_appended(now) {
+            self.wrong_time(at, now, "nothing of its partition was then");
+        }
+        let first = self.deadlines.first();
+        if let Some((first, earlier)) = first.filter(|first| **first < (due, subject.clone())) {
+            let at = At::subject(self.found.contract.aggregate, earlier);
+            self.violations.push(Violation::Overdue { at, due: *first });
+        }
+        self.compare(at, (record, outcome), &subject, kept, expected);
+    }
+
+    /// Whether a command of the partition came at a time. One that was decided before leaves no other trace of its time.
+    fn was_appended(&self, time: Timestamp) -> bool {
+        let mut commands = self.found.log.commands.iter();
+        commands.any(|command| command.partition == self.partition && command.timestamp == time)
+    }
+
+    /// Before a command of a time, every deadline of that time or earlier.
+    fn punctual(&mut self, now: Timestamp) {
+        let overdue = self.deadlines.iter().take_while(|(due, _)| *due <= now);
+        let overdue: Vec<_> = overdue.cloned().collect();
+        for (due, subject) in overdue {
+            let at = At::subject(self.found.contract.aggregate, &subject);
+            self.violations.push(Violation::Overdue { at, due });
+            self.deadlines.remove(&(due, subject));
+        }
+    }
+
+    /// The latest time at which a command was appended that stands no later than this one.
+    fn latest(&mut self, offset: i64) -> Timestamp {
+        let (mut read, mut latest) = self.read;
+        let rest = self.found.log.commands.get(read..).unwrap_or_default();
+        for command in rest {
+            if command.partition == self.partition {
+                if command.offset > offset {
+                    break;
+                }
+                latest = latest.max(command.timestamp);
+            }
+            read += 1;
+        }
+        self.read = (read, latest);
+        latest
+    }
+
+    /// What stands in the log against what must; and then what stands there counts.
+    fn compare(
+        &mut self,
+        at: &At,
+        (record, outcome): (&Logged<Outcome>, &Outcome),
+        subject: &str,
+        mut kept: Kept<A>,
+        expected: Expected<A::Event>,
+    ) {
+        let operation = outcome.operation_id;
+        let open = kept.open;
+        let (before, set) = (kept.due(), kept.set());
+        let none = Vec::new();
+        let recorded = self.found.events.get(&operation).unwrap_or(&none);
+        for (event, message) in recorded {
+            let Some(envelope) = &event.envelope else {
+                continue;
+            };
+            self.sequence += 1;
+            if envelope.partition_sequence != Some(self.sequence) {
+                let what = "its events stand in another order than its outcome".to_owned();
+                self.violations.push(Violation::Order {
+                    at: at.clone(),
+                    what,
+                });
+                self.sequence = envelope.partition_sequence.unwrap_or(self.sequence);
+            }
+            kept.take(message, envelope);
+        }
+        if outcome.kind == OutcomeKind::Deadline
+            && let Some(set) = set
+        {
+            kept.spend(set);
+        }
+        let end = (outcome.state, outcome.code.clone());
+        let events: Vec<&A::Event> = recorded.iter().map(|(_, event)| event).collect();
+        if end != (expected.state, expected.code.clone())
+            || events != expected.events.iter().collect::<Vec<_>>()
+        {
+            self.violations.push(Violation::Decision {
+                at: at.clone(),
+                recorded: format!("{end:?} {events:?}"),
+                decided: format!(
+                    "{:?} {:?}",
+                    (expected.state, expected.code),
+                    expected.events
+                ),
+            });
+        }
+        self.seen(at, record, outcome, &kept);
+        if let (Some(conclusion), Some(open)) = (expected.ends, open) {
+            kept.open = None;
+            self.ends = Some((open, conclusion));
+        }
+        if let Some(before) = before {
+            self.deadlines.remove(&(before, subject.to_owned()));
+        }
+        if let Some(due) = kept.due() {
+            self.deadlines.insert((due, subject.to_owned()));
+        }
+        self.aggregates.insert(subject.to_owned(), kept);
+    }
+
+    /// Version and position of an outcome are those of the aggregate after it.
+    fn seen(&mut self, at: &At, record: &Logged<Outcome>, outcome: &Outcome, kept: &Kept<A>) {
+        if outcome.state == factline::outcome::State::Failed {
+            return;
+        }
+        let version = (kept.version > 0).then_some(kept.version.cast_signed());
+        if outcome.version != version {
+            self.violations.push(Violation::Decision {
+                at: at.clone(),
+                recorded: format!("version {:?}", outcome.version),
+                decided: format!("version {version:?}"),
+            });
+        }
+        let told: Option<Position> = outcome
+            .position
+            .as_deref()
+            .and_then(|text| text.parse().ok());
+        let told = told.unwrap_or_default();
+        let own = told.points().iter();
+        let own =
+            own.filter(|point| point.topic == self.topic && point.partition == record.partition);
+        let sequence = own.map(|point| point.sequence).max().unwrap_or_default();
+        // A workflow's position may be further on, by what others have done for it.
+        let exact = told.points().len() <= 1;
+        if sequence < kept.sequence
+            || (exact && sequence != kept.sequence)
+            || sequence > self.sequence
+        {
+            self.violations.push(Violation::Decision {
+                at: at.clone(),
+                recorded: format!("position {sequence}"),
+                decided: format!("position {}", kept.sequence),
+            });
+        }
+    }
+}
+
+fn decided_at(outcome: &Outcome) -> Timestamp {
+    Timestamp::from_timestamp_micros(outcome.decided_at).unwrap_or_default()
+}

@@ -1,0 +1,203 @@
+//! The views are the fold of the events: every row, and no other.
+//!
+//! One more view is a line in [`VIEWS`], and what of its rows is compared.
+
+use std::collections::BTreeMap;
+
+use factline::{Projection, Recorded};
+use projectors::catalog::price_history::PriceHistory;
+use projectors::catalog::products::Products;
+use projectors::checkout::checkouts::Checkouts;
+use projectors::ordering::customer_spending::CustomerSpending;
+use projectors::ordering::orders::Orders;
+use projectors::payment::payments::Payments;
+use serde_json::{Map, Value, json};
+
+use super::history::{History, Logged, Rows};
+use super::typed;
+use super::violation::Violation;
+
+/// A view: where its rows stand, and what they must be.
+pub struct Kind {
+    /// Its name.
+    pub name: &'static str,
+    /// Its table.
+    pub table: &'static str,
+    /// SQL of the text that tells its rows apart.
+    pub key: &'static str,
+    /// The aggregate type whose events it folds.
+    pub aggregate: &'static str,
+    fold: fn(&[&Logged<Value>]) -> Rows,
+}
+
+/// All views.
+pub const VIEWS: &[Kind] = &[
+    Kind {
+        name: "orders",
+        table: "orders_v1.orders",
+        key: "order_id::text",
+        aggregate: "ordering.order",
+        fold: |events| {
+            fold::<Orders>(events, |id, _, row| {
+                let told = json!({"state": row.state.as_str(), "customer_id": row.customer_id, "units": row.units,
+                    "total_amount": row.total.amount, "currency": row.total.currency, "version": row.version,
+                    "cancel_reason": row.cancel_reason, "source": row.source, "lines": row.lines});
+                (id.to_string(), told)
+            })
+        },
+    },
+    Kind {
+        name: "customer-spending",
+        table: "customer_spending_v1.customer_spending",
+        key: "customer_id || ' ' || currency || ' ' || source_partition",
+        aggregate: "ordering.order",
+        fold: |events| {
+            fold::<CustomerSpending>(events, |purse, partition, row| {
+                let key = format!("{} {} {partition}", purse.customer_id, purse.currency);
+                let wide = |number: i128| i64::try_from(number).unwrap_or(i64::MAX);
+                let told = json!({"orders": row.orders, "units": wide(row.units), "total": wide(row.total)});
+                (key, told)
+            })
+        },
+    },
+    Kind {
+        name: "products",
+        table: "products_v1.products",
+        key: "product_id::text",
+        aggregate: "catalog.product",
+        fold: |events| {
+            fold::<Products>(events, |id, _, row| {
+                let told = json!({"state": row.state.as_str(), "name": row.name, "brand": row.brand,
+                    "price_amount": row.price.amount, "currency": row.price.currency, "version": row.version});
+                (id.to_string(), told)
+            })
+        },
+    },
+    Kind {
+        name: "price-history",
+        table: "price_history_v1.price_history",
+        key: "product_id || ' ' || version",
+        aggregate: "catalog.product",
+        fold: |events| {
+            fold::<PriceHistory>(events, |key, _, row| {
+                let told = json!({"amount": row.price.amount, "currency": row.price.currency});
+                (format!("{} {}", key.product_id, key.version), told)
+            })
+        },
+    },
+    Kind {
+        name: "checkouts",
+        table: "checkouts_v1.checkouts",
+        key: "checkout_id::text",
+        aggregate: "checkout.checkout",
+        fold: |events| {
+            fold::<Checkouts>(events, |id, _, row| {
+                let told = json!({"state": row.state.as_str(), "customer_id": row.customer_id,
+                    "order_id": row.order_id, "payment_id": row.payment_id, "code": row.code, "reason": row.reason,
+                    "total_amount": row.total.as_ref().map(|total| total.amount), "version": row.version});
+                (id.to_string(), told)
+            })
+        },
+    },
+    Kind {
+        name: "payments",
+        table: "payments_v1.payments",
+        key: "payment_id::text",
+        aggregate: "payment.payment",
+        fold: |events| {
+            fold::<Payments>(events, |id, _, row| {
+                let told = json!({"state": row.state.as_str(), "version": row.version, "charges": row.charges,
+                    "amount": row.amount.as_ref().map(|amount| amount.amount)});
+                (id.to_string(), told)
+            })
+        },
+    },
+];
+
+impl Kind {
+    /// The rows after these events of its aggregate type.
+    pub fn rows(&self, events: &[&Logged<Value>]) -> Rows {
+        (self.fold)(events)
+    }
+}
+
+/// Every view that was collected.
+pub(super) fn rows(history: &History) -> Vec<Violation> {
+    let mut found = Vec::new();
+    for kind in VIEWS {
+        let Some(shown) = history.views.get(kind.name) else {
+            continue;
+        };
+        let events: Vec<_> = history
+            .log(kind.aggregate)
+            .map_or(Vec::new(), |log| log.events.iter().collect());
+        let expected = kind.rows(&events);
+        let mut wrong = |key: &String, what: String| {
+            let (view, key) = (kind.name.to_owned(), key.clone());
+            found.push(Violation::Row { view, key, what });
+        };
+        for (key, row) in &expected {
+            match shown.get(key) {
+                None => wrong(key, "it is missing".to_owned()),
+                Some(shown) => {
+                    let row = row.as_object().into_iter().flatten();
+                    for (field, value) in
+                        row.filter(|(field, value)| shown.get(field) != Some(value))
+                    {
+                        let is = shown.get(field).unwrap_or(&Value::Null);
+                        wrong(key, format!("{field} is {is} and should be {value}"));
+                    }
+                }
+            }
+        }
+        for key in shown.keys().filter(|key| !expected.contains_key(*key)) {
+            wrong(key, "no event made it".to_owned());
+        }
+    }
+    found
+}
+
+/// The text of a row's key, and its fields as they are compared.
+type Told<P> = fn(&<P as Projection>::Key, i32, &<P as Projection>::Row) -> (String, Value);
+
+/// Partitions are told apart, as the views' hosts do.
+fn fold<P: Projection>(events: &[&Logged<Value>], told: Told<P>) -> Rows {
+    let mut rows: BTreeMap<(P::Key, i32), P::Row> = BTreeMap::new();
+    for record in events {
+        let (Some(envelope), Some(value)) = (&record.envelope, &record.value) else {
+            continue;
+        };
+        let Some(event) = typed::message(&envelope.record, value) else {
+            continue;
+        };
+        let event = Recorded {
+            envelope: envelope.clone(),
+            event,
+        };
+        for key in P::keys(&event) {
+            let id = (key, record.partition);
+            let row = rows.remove(&id);
+            if let Some(row) = P::apply(&id.0, row, &event) {
+                rows.insert(id, row);
+            }
+        }
+    }
+    let rows = rows
+        .iter()
+        .map(|((key, partition), row)| told(key, *partition, row));
+    rows.collect()
+}
+
+/// The row of an aggregate after its first so many events, if one view shows its aggregates by their ids.
+pub(super) fn row_at(
+    aggregate: &str,
+    events: &[&Logged<Value>],
+    id: &str,
+) -> Option<Map<String, Value>> {
+    let mut kinds = VIEWS.iter().filter(|kind| kind.aggregate == aggregate);
+    let row = kinds.find_map(|kind| kind.rows(events).remove(id))?;
+    match row {
+        Value::Object(fields) => Some(fields),
+        _ => None,
+    }
+}

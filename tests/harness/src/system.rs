@@ -1,0 +1,363 @@
+//! Every service as a process, on servers that may be shared or its own.
+//!
+//! Of each service there is one instance, called as the service is; a [`Layout`] may ask for more, which are called
+//! `projectors-2` and so on. How one of them is brought down in other ways than by a kill is in `breaking`.
+
+mod breaking;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use dev_servers::services::{Need, SERVICES, Service};
+use dev_servers::{Servers, port};
+use factline_kafka::KafkaConfig;
+
+/// How long anything may take before a test gives up on it.
+pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
+
+/// All services, each a process. They end with this value.
+pub struct System {
+    /// The servers below.
+    pub servers: &'static Servers,
+    /// Prefix of every topic and group of this system.
+    pub prefix: String,
+    database: String,
+    instances: BTreeMap<String, Instance>,
+    layout: Layout,
+    programs: PathBuf,
+    logs: tempfile::TempDir,
+    running: Mutex<BTreeMap<String, Child>>,
+}
+
+/// How a system is not as usual.
+#[derive(Debug, Clone, Default)]
+pub struct Layout {
+    /// How many instances there are of a service; of the others, one.
+    pub instances: BTreeMap<&'static str, usize>,
+    /// Where an instance finds Kafka, if not at the broker's own address.
+    pub brokers: BTreeMap<String, String>,
+    /// What every process finds in its environment besides.
+    pub environment: Vec<(String, String)>,
+}
+
+impl Layout {
+    /// The names of a service's instances.
+    pub fn instances(&self, service: &str) -> Vec<String> {
+        let count = self.instances.get(service).copied().unwrap_or(1);
+        (1..=count)
+            .map(|number| instance(service, number))
+            .collect()
+    }
+}
+
+/// A process, whether it runs or not.
+struct Instance {
+    service: &'static Service,
+    number: usize,
+    port: u16,
+}
+
+/// The first is called as its service is.
+pub fn instance(service: &str, number: usize) -> String {
+    match number {
+        1 => service.to_owned(),
+        _ => format!("{service}-{number}"),
+    }
+}
+
+impl System {
+    /// Starts everything on the test process's shared servers and waits until it is ready. `name` tells the topics
+    /// and the database of this test from those of others.
+    pub async fn start(name: &str) -> Result<Self> {
+        let servers = tokio::task::spawn_blocking(Servers::shared).await?;
+        Self::on(servers, name, Layout::default()).await
+    }
+
+    /// Like [`System::start`], on servers of its own: for a test that kills them. They end with the test process.
+    pub async fn start_alone(name: &str) -> Result<Self> {
+        let servers = tokio::task::spawn_blocking(Servers::throwaway).await??;
+        Self::on(Box::leak(Box::new(servers)), name, Layout::default()).await
+    }
+
+    /// Like [`System::start`], on these servers and in this layout.
+    pub async fn on(servers: &'static Servers, name: &str, layout: Layout) -> Result<Self> {
+        let unique = format!("{name}{}", &uuid::Uuid::new_v4().simple().to_string()[..8]);
+        let system = Self {
+            servers,
+            prefix: format!("{unique}."),
+            database: unique.clone(),
+            instances: instances(&layout)?,
+            layout,
+            programs: programs()?,
+            logs: tempfile::tempdir()?,
+            running: Mutex::default(),
+        };
+        tokio::task::spawn_blocking(move || servers.postgres.create_database(&unique)).await??;
+        for service in SERVICES {
+            for job in service.jobs {
+                let job_of = system.command(service.name)?;
+                let ended = tokio::process::Command::from(job_of)
+                    .arg(job)
+                    .output()
+                    .await?;
+                if !ended.status.success() {
+                    bail!(
+                        "{} {job} failed: {}",
+                        service.name,
+                        String::from_utf8_lossy(&ended.stderr)
+                    );
+                }
+            }
+        }
+        for name in system.names() {
+            system.spawn(name)?;
+        }
+        system.ready().await?;
+        Ok(system)
+    }
+
+    /// The store's address for clients.
+    pub fn url(&self) -> String {
+        self.address("gateway")
+    }
+
+    /// How a client of its topics finds Kafka.
+    pub fn kafka(&self) -> KafkaConfig {
+        KafkaConfig {
+            brokers: self.servers.kafka.brokers(),
+            registry_url: self.servers.registry.url(),
+            topic_prefix: self.prefix.clone(),
+            ..KafkaConfig::default()
+        }
+    }
+
+    /// Its database, for one of the roles.
+    pub fn database_url(&self, role: &str) -> String {
+        self.servers.postgres.url(&self.database, role)
+    }
+
+    /// The names of all instances.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.instances.keys().map(String::as_str)
+    }
+
+    /// An instance's own address.
+    pub fn address(&self, name: &str) -> String {
+        let port = self.instances.get(name).map_or(0, |found| found.port);
+        format!("http://127.0.0.1:{port}")
+    }
+
+    /// Waits until every instance says that it is ready.
+    pub async fn ready(&self) -> Result<()> {
+        for name in self.names() {
+            self.service_ready(name).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits until one instance says that it is ready.
+    pub async fn service_ready(&self, service: &str) -> Result<()> {
+        self.ready_before(service, || true).await
+    }
+
+    /// The same, where the time in which something that it needs is away on purpose does not count.
+    pub async fn ready_before(&self, service: &str, counts: impl Fn() -> bool) -> Result<()> {
+        let url = format!("{}/health/ready", self.address(service));
+        let (mut waited, mut last) = (Duration::ZERO, Instant::now());
+        loop {
+            let reason = match reqwest::get(&url).await {
+                Ok(response) if response.status().is_success() => return Ok(()),
+                Ok(response) => response.text().await.unwrap_or_default(),
+                Err(error) => error.to_string(),
+            };
+            if counts() {
+                waited += last.elapsed();
+            }
+            last = Instant::now();
+            if waited > PATIENCE {
+                bail!("{service} is not ready: {reason}\n{}", self.log(service));
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// Starts an instance that does not run.
+    pub fn spawn(&self, name: &str) -> Result<()> {
+        let log = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(self.logs.path().join(name))?;
+        let child = self
+            .command(name)?
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .spawn();
+        let child = child.with_context(|| format!("cannot start {name}"))?;
+        self.running().insert(name.to_owned(), child);
+        Ok(())
+    }
+
+    /// Ends an instance with SIGKILL, in the middle of whatever it does.
+    pub fn kill(&self, name: &str) -> Result<()> {
+        let mut child = self
+            .running()
+            .remove(name)
+            .with_context(|| format!("{name} does not run"))?;
+        child.kill()?;
+        child.wait()?;
+        Ok(())
+    }
+
+    /// The end of what an instance has logged.
+    pub fn log(&self, name: &str) -> String {
+        let text = std::fs::read_to_string(self.logs.path().join(name)).unwrap_or_default();
+        let lines: Vec<&str> = text.lines().collect();
+        lines[lines.len().saturating_sub(40)..].join("\n")
+    }
+
+    /// How many lines of all instances' logs have these words.
+    pub fn logged(&self, words: &str) -> usize {
+        let texts = self
+            .names()
+            .filter_map(|name| std::fs::read_to_string(self.logs.path().join(name)).ok());
+        let counts = texts.map(|text| text.lines().filter(|line| line.contains(words)).count());
+        counts.sum()
+    }
+
+    /// Copies the instances' logs to where they outlive this value, and says where.
+    pub fn leave_logs(&self) -> Result<PathBuf> {
+        let place = tempfile::Builder::new().prefix(&self.database).tempdir()?;
+        let place = place.keep();
+        for name in self.names() {
+            std::fs::copy(self.logs.path().join(name), place.join(name))?;
+        }
+        Ok(place)
+    }
+
+    fn running(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Child>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn command(&self, name: &str) -> Result<Command> {
+        let Instance {
+            service,
+            number,
+            port,
+        } = self
+            .instances
+            .get(name)
+            .with_context(|| format!("no instance is called {name}"))?;
+        let mut command = Command::new(self.programs.join(service.name));
+        command
+            .env("FACTLINE_LISTEN", format!("127.0.0.1:{port}"))
+            .env("FACTLINE_TOPIC_PREFIX", &self.prefix)
+            .env("RUST_LOG", "info")
+            .envs(self.layout.environment.iter().cloned());
+        for need in service.needs {
+            match need {
+                Need::Kafka => {
+                    let detour = self.layout.brokers.get(name).cloned();
+                    let brokers = detour.unwrap_or_else(|| self.servers.kafka.brokers());
+                    command.env("FACTLINE_KAFKA_BROKERS", brokers)
+                }
+                Need::Registry => command.env("FACTLINE_REGISTRY_URL", self.servers.registry.url()),
+                Need::Database(role) => {
+                    command.env("FACTLINE_DATABASE_URL", self.database_url(role))
+                }
+                Need::Service(other) => {
+                    let variable =
+                        format!("FACTLINE_{}_URL", other.to_uppercase().replace('-', "_"));
+                    command.env(variable, self.address(&self.partner(other, *number)))
+                }
+                Need::Instance => {
+                    command.env("FACTLINE_INSTANCE", format!("{}-{number}", service.name))
+                }
+                Need::Folder => command.env(
+                    "FACTLINE_DATA_DIR",
+                    self.logs.path().join(format!("{name}.data")),
+                ),
+            };
+        }
+        Ok(command)
+    }
+
+    /// The second of one service talks to the second of the other, if there is one.
+    fn partner(&self, service: &str, number: usize) -> String {
+        let same = instance(service, number);
+        if self.instances.contains_key(&same) {
+            return same;
+        }
+        service.to_owned()
+    }
+}
+
+impl Drop for System {
+    fn drop(&mut self) {
+        let mut running = std::mem::take(&mut *self.running());
+        for child in running.values_mut() {
+            let _ = child.kill();
+        }
+        for child in running.values_mut() {
+            let _ = child.wait();
+        }
+        if std::thread::panicking() {
+            for name in self.names() {
+                eprintln!("--- the end of the log of {name}\n{}", self.log(name));
+            }
+        }
+    }
+}
+
+fn instances(layout: &Layout) -> Result<BTreeMap<String, Instance>> {
+    let mut instances = BTreeMap::new();
+    for service in SERVICES {
+        for (index, name) in layout.instances(service.name).into_iter().enumerate() {
+            let instance = Instance {
+                service,
+                number: index + 1,
+                port: port::free()?,
+            };
+            instances.insert(name, instance);
+        }
+    }
+    Ok(instances)
+}
+
+/// Where cargo puts the services: beside the program that runs, or beside the folder of the test that does.
+fn programs() -> Result<PathBuf> {
+    let program = std::env::current_exe()?;
+    let folder = program.parent().context("the program has no folder")?;
+    let folder = match folder.file_name() {
+        Some(name) if name == "deps" => folder.parent().unwrap_or(Path::new("/")),
+        _ => folder,
+    };
+    for service in SERVICES {
+        if !folder.join(service.name).exists() {
+            bail!(
+                "{} is not built: run `cargo build --workspace`, as `./dev test` does",
+                service.name
+            );
+        }
+    }
+    Ok(folder.to_owned())
+}
+
+/// Waits for a condition, and fails with `what` when it does not come true.
+pub async fn eventually(
+    what: &str,
+    mut condition: impl AsyncFnMut() -> Result<bool>,
+) -> Result<()> {
+    let start = Instant::now();
+    while !condition().await? {
+        if start.elapsed() > PATIENCE {
+            bail!("gave up waiting: {what}");
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    Ok(())
+}
