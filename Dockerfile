@@ -1,6 +1,6 @@
 # syntax=docker/dockerfile:1
-# One image with the binaries of all roles; which of them runs is the container's command.
-# Another binary: a `--package` below.
+# One image with the binaries of all roles; the container's command selects one.
+# To add a binary, add a `--package` below.
 
 # Debian's release must be the same in both stages: binaries are linked against its C library.
 FROM rust:1.95.0-trixie AS builder
@@ -10,8 +10,8 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /factline
 COPY . .
-# The caches outlive the layer, so that a change compiles what it touches and no more; what is in a cache is in no
-# image, which is why the binaries are copied out.
+# The caches outlive the layer, so that a change compiles only the affected crates. Caches are not part
+# of the image, so the binaries are copied out.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/factline/target \
     cargo build --release --locked --bins \
@@ -36,9 +36,9 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/*
 COPY --from=builder /programs/ /usr/local/bin/
 COPY --chmod=0755 deploy/healthy /usr/local/bin/healthy
-# A new volume takes over whose this is.
+# A new volume inherits the owner of this folder.
 RUN install --directory --owner=10001 --group=10001 /var/lib/factline
-# A number, so that Kubernetes can see that it is not root.
+# A number, so that Kubernetes can verify that it is not root.
 USER 10001:10001
 ENV FACTLINE_LOG_FORMAT=json
 HEALTHCHECK --interval=5s --timeout=3s --start-period=60s --retries=6 CMD ["healthy"]

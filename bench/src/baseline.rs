@@ -1,5 +1,5 @@
-//! The limit: the loop alone. It consumes commands and writes two records for each, exactly once, and knows nothing of
-//! what is in them.
+//! The bare limit: the loop alone. It consumes commands and writes two records for each, exactly
+//! once, without decoding them.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -17,12 +17,13 @@ use crate::cpu::Cpu;
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Bytes of an event and of an outcome with their headers, roughly.
+/// Approximate bytes of an event and of an outcome with their headers.
 const RECORDS: [usize; 2] = [700, 800];
 
-/// Commands passed through. What is written goes to the dead letters, which nobody reads here.
+/// Passes the commands through. Its output goes to the dead-letter topic, which no process reads
+/// here.
 pub(crate) fn handle(kafka: &KafkaConfig, commands: usize, batch: usize) -> Result<Passed> {
-    let topics = kafka.topics(&catalog::PRODUCT);
+    let topics = kafka.topics(&catalog_schemas::PRODUCT);
     let group = format!("{}bare", kafka.topic_prefix);
     let consumer: BaseConsumer = kafka
         .client_config()
@@ -71,7 +72,7 @@ pub(crate) fn handle(kafka: &KafkaConfig, commands: usize, batch: usize) -> Resu
                 producer.send(record).map_err(|(error, _)| error)?;
             }
         }
-        // Steps shorter than the crate's flush takes.
+        // The waits are shorter than the flush of the crate takes.
         while producer.in_flight_count() > 0 {
             std::thread::sleep(Duration::from_micros(200));
         }
@@ -84,7 +85,7 @@ pub(crate) fn handle(kafka: &KafkaConfig, commands: usize, batch: usize) -> Resu
         producer.commit_transaction(TIMEOUT)?;
         done += read.len();
     }
-    let (begin, spent) = first.context("nothing came")?;
+    let (begin, spent) = first.context("no commands were read")?;
     let commands = f64::from(u32::try_from(commands)?);
     Ok(Passed {
         rate: commands / begin.elapsed().as_secs_f64(),
@@ -92,9 +93,9 @@ pub(crate) fn handle(kafka: &KafkaConfig, commands: usize, batch: usize) -> Resu
     })
 }
 
-/// Seconds to read events and outcomes without looking into them.
+/// Returns the seconds to read events and outcomes without decoding them.
 pub(crate) fn read(kafka: &KafkaConfig) -> Result<f64> {
-    let topics = kafka.topics(&catalog::PRODUCT);
+    let topics = kafka.topics(&catalog_schemas::PRODUCT);
     let begin = Instant::now();
     for topic in [topics.events(), topics.outcomes()] {
         let consumer: BaseConsumer = kafka
@@ -105,7 +106,7 @@ pub(crate) fn read(kafka: &KafkaConfig) -> Result<f64> {
             .create()?;
         let mut open = 0;
         let mut from = TopicPartitionList::new();
-        for partition in 0..catalog::PRODUCT.partitions {
+        for partition in 0..catalog_schemas::PRODUCT.partitions {
             from.add_partition_offset(topic, partition, Offset::Offset(0))?;
             open += 1;
         }

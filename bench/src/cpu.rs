@@ -1,12 +1,12 @@
-//! CPU time: what else runs on the machine disturbs it far less than the clock.
+//! CPU time, which other processes on the machine disturb far less than the clock.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
 
-/// Microseconds that were spent so far, as Linux tells; 0 where it does not.
+/// Microseconds spent so far, by Linux's accounting; 0 on other systems.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Cpu {
-    /// By this process: the loop that is measured, with its client's threads.
+    /// By this process: the measured loop, with its client's threads.
     pub(crate) ours: f64,
     /// By the servers that it has started, nearly all of it by the broker.
     pub(crate) servers: f64,
@@ -21,7 +21,7 @@ impl Cpu {
         let own = std::process::id();
         let mut spent = Self::default();
         for (id, (parent, cpu)) in &processes {
-            // Between us and a server stands the shell that guards it.
+            // The guarding shell is between this process and a server.
             let above = processes.get(parent).map(|(parent, _)| *parent);
             if *id == own {
                 spent.ours = *cpu;
@@ -32,7 +32,7 @@ impl Cpu {
         spent
     }
 
-    /// What was spent on each of so many things since an earlier look.
+    /// Returns the time spent on each of this many items since an earlier measurement.
     pub(crate) fn each(earlier: Self, things: f64) -> Self {
         let now = Self::spent();
         Self {
@@ -42,7 +42,7 @@ impl Cpu {
     }
 }
 
-/// Of each process that runs: its parent, and what it has spent.
+/// Returns the parent and the time spent of each running process.
 fn processes() -> HashMap<u32, (u32, f64)> {
     let found = fs::read_dir("/proc").into_iter().flatten().flatten();
     found
@@ -54,7 +54,8 @@ fn processes() -> HashMap<u32, (u32, f64)> {
         .collect()
 }
 
-/// Microseconds that were spent so far by the processes of each program that this one has started, servers included.
+/// Returns the microseconds spent so far by the processes of each program that this one has
+/// started, servers included.
 pub(crate) fn by_program() -> BTreeMap<String, f64> {
     let processes = processes();
     let own = std::process::id();
@@ -79,8 +80,8 @@ pub(crate) fn by_program() -> BTreeMap<String, f64> {
     programs
 }
 
-/// The parent, and the microseconds in user and kernel. The name in between may hold anything but ends with the last
-/// bracket.
+/// Parses the parent, and the microseconds in user and kernel mode. The name in between may contain
+/// any character but ends with the last bracket.
 fn parse(stat: &str) -> Option<(u32, f64)> {
     let (_, rest) = stat.rsplit_once(')')?;
     let mut fields = rest.split_whitespace().skip(1);

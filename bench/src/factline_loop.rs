@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::cpu::Cpu;
 use crate::{Handler, Passed, load, memory};
 
-/// How often it is looked whether something has come.
+/// Poll interval of the progress.
 const LOOK: Duration = Duration::from_millis(20);
 
 #[derive(clap::Parser)]
@@ -31,10 +31,10 @@ struct Running {
     task: JoinHandle<Result<(), factline_handler::Error>>,
 }
 
-/// What a restart took.
+/// The cost of a restart.
 pub(crate) struct Restart {
     pub(crate) seconds: f64,
-    /// MiB resident when it was done.
+    /// MiB resident after the restart.
     pub(crate) memory: u64,
 }
 
@@ -43,15 +43,14 @@ fn start(kafka: &KafkaConfig, options: &Handler) -> Running {
     handler.max_batch = options.max_batch;
     handler.workers = options.workers;
     let ready = Arc::new(Mutex::new(false));
-    let told = Arc::clone(&ready);
+    let reported = Arc::clone(&ready);
     let report: Report = Arc::new(move |_, state| {
-        if let Ok(mut ready) = told.lock() {
+        if let Ok(mut ready) = reported.lock() {
             *ready = state.is_ok();
         }
     });
     let stop = CancellationToken::new();
     let task = tokio::spawn(factline_handler::run::<Product>(
-        &catalog::PRODUCT,
         kafka.clone(),
         handler,
         report,
@@ -73,10 +72,14 @@ impl Running {
     }
 }
 
-/// Commands decided, from when the handler is ready; at a rate, what each cost includes that it is appended.
+/// Measures the commands decided, from the handler's readiness on. With a rate, the cost of each
+/// includes the append.
 pub(crate) async fn handle(kafka: &KafkaConfig, options: &Handler) -> Result<Passed> {
     let commands = options.commands;
-    let group = kafka.topics(&catalog::PRODUCT).handler_group().to_owned();
+    let group = kafka
+        .topics(&catalog_schemas::PRODUCT)
+        .handler_group()
+        .to_owned();
     let watcher: BaseConsumer = kafka.client_config().set("group.id", group).create()?;
     let append = load::append(kafka, commands, options.aggregates, options.rate);
     if options.rate == 0 {
@@ -109,7 +112,7 @@ async fn handled_by(
     })
 }
 
-/// From the start of a handler until it is ready.
+/// Measures the time from the start of a handler until it is ready.
 pub(crate) async fn restart(kafka: &KafkaConfig, options: &Handler) -> Result<Restart> {
     let begin = Instant::now();
     let running = start(kafka, options);
@@ -119,11 +122,15 @@ pub(crate) async fn restart(kafka: &KafkaConfig, options: &Handler) -> Result<Re
     Ok(Restart { seconds, memory })
 }
 
-/// How far the group has come, over all partitions.
+/// Returns the group's progress over all partitions.
 pub(crate) fn handled(kafka: &KafkaConfig, watcher: &BaseConsumer) -> Result<usize> {
-    let topics = kafka.topics(&catalog::PRODUCT);
+    let topics = kafka.topics(&catalog_schemas::PRODUCT);
     let mut asked = TopicPartitionList::new();
-    asked.add_partition_range(topics.commands(), 0, catalog::PRODUCT.partitions - 1);
+    asked.add_partition_range(
+        topics.commands(),
+        0,
+        catalog_schemas::PRODUCT.partitions - 1,
+    );
     let answered = watcher
         .committed_offsets(asked, Duration::from_secs(10))
         .context("cannot ask how far the group has come")?;

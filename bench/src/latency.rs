@@ -1,9 +1,9 @@
 //! Latency of one command at a low rate, hop by hop, and the CPU time of a store without traffic.
 //!
-//! The whole store runs as processes on servers of its own. A client sends commands at random instants, polls each operation, and
-//! reads the view at the operation's position. Beside it stand probes that read the topics and hear PostgreSQL's channel, so
-//! that each hop is measured from outside. The same hops are then made by the raw calls of [`raw`], at the same rate, on the same
-//! servers.
+//! The whole store runs as processes on dedicated servers. A client sends commands at random times,
+//! polls each operation, and reads the view at the operation's position. Probes read the topics and
+//! listen on PostgreSQL's channel, so that each hop is measured from outside. The same hops are
+//! then made by the raw calls of [`raw`], at the same rate, on the same servers.
 
 mod client;
 mod probes;
@@ -24,13 +24,13 @@ use spread::Spread;
 /// Rates and durations of the measurement.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// Commands in a second, one measurement for each
+    /// Commands per second, one measurement for each
     #[arg(long, value_delimiter = ',', default_values_t = [1.0, 2.0, 10.0, 100.0])]
     rates: Vec<f64>,
     /// Seconds of each measurement
     #[arg(long, default_value_t = 120)]
     seconds: u64,
-    /// Seconds of 100 commands/s at the beginning: a broker that has just started is several times slower
+    /// Seconds at 100 commands/s at the beginning: a newly started broker is several times slower
     #[arg(long, default_value_t = 60)]
     warm_up: u64,
     /// Seconds without a command after that, in which the CPU time of each process is measured
@@ -58,7 +58,7 @@ pub(crate) fn measure(runtime: &tokio::runtime::Runtime, options: &Options) -> R
     })
 }
 
-/// CPU of each process of the store, in percent of a core.
+/// Prints the CPU time of each process of the store, in percent of a core.
 async fn idle(time: Duration) {
     let before = cpu::by_program();
     tokio::time::sleep(time).await;
@@ -72,7 +72,7 @@ async fn idle(time: Duration) {
         }
         println!("  {program:20} {spent:6.2}");
     }
-    println!("  {:20} {sum:6.2}", "the store's together");
+    println!("  {:20} {sum:6.2}", "whole store");
 }
 
 async fn one_rate(
@@ -87,7 +87,7 @@ async fn one_rate(
     let raw = raw::measure(system, rate, time.min(Duration::from_secs(30))).await?;
     let failed = sent.iter().filter(|sent| sent.failure.is_some()).count();
     println!(
-        "\n{rate} commands/s, {} sent, {failed} answers that were not as they should be; longest time between two polls {:.0} ms",
+        "\n{rate} commands/s, {} sent, {failed} unexpected responses; longest time between two polls {:.0} ms",
         sent.len(),
         gap * 1e3
     );
@@ -121,7 +121,7 @@ async fn one_rate(
     Ok(())
 }
 
-/// In seconds, over all hosts of all processes.
+/// Returns the longest gap in seconds, over all hosts of all processes.
 async fn longest_gap(system: &System) -> Result<f64> {
     let mut longest = 0.0_f64;
     for name in system.names() {

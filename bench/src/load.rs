@@ -1,4 +1,4 @@
-//! Commands on the topic, as an edge would append them.
+//! Commands on the topic, in the form in which an edge appends them.
 
 use std::time::{Duration, Instant};
 
@@ -13,17 +13,17 @@ use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer as _, ThreadedProducer};
 use uuid::Uuid;
 
-/// Appends so many commands about so many products, at a rate in the second if there is one.
+/// Appends this many commands about this many products, at a rate per second if there is one.
 pub(crate) async fn append(
     kafka: &KafkaConfig,
     commands: usize,
     aggregates: usize,
     rate: u32,
 ) -> Result<()> {
-    let topics = kafka.topics(&catalog::PRODUCT);
+    let topics = kafka.topics(&catalog_schemas::PRODUCT);
     let registry = Registry::new(&kafka.registry_url);
     let schemas = registry
-        .register_all(topics.commands(), catalog::PRODUCT.commands)
+        .register_all(topics.commands(), catalog_schemas::PRODUCT.commands)
         .await?;
     let producer: ThreadedProducer<DefaultProducerContext> = kafka
         .client_config()
@@ -52,12 +52,12 @@ pub(crate) async fn append(
     Ok(())
 }
 
-/// The products that the commands are about, by number.
+/// Returns the id of a product by number.
 pub(crate) fn product(number: usize) -> Uuid {
     id::aggregate("catalog.product", &number.to_string())
 }
 
-/// A command as it stands on the topic.
+/// A command in its form on the topic.
 pub(crate) struct Appended {
     pub(crate) operation: Uuid,
     subject: String,
@@ -93,7 +93,7 @@ impl Appended {
         BaseRecord::to(topic)
             .partition(partition_of(
                 self.subject.as_bytes(),
-                catalog::PRODUCT.partitions,
+                catalog_schemas::PRODUCT.partitions,
             ))
             .key(self.subject.as_str())
             .payload(self.value.as_slice())
@@ -101,7 +101,7 @@ impl Appended {
     }
 }
 
-/// Creates a product, or changes its price.
+/// Returns a command that creates a product or changes its price.
 pub(crate) fn command(product_id: Uuid, number: usize, aggregates: usize) -> Command {
     let price = Money {
         amount: i64::try_from(number).unwrap_or(i64::MAX),

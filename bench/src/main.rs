@@ -1,17 +1,20 @@
-//! What the kit achieves, beside what the machine can do, measured in one run.
+//! The performance of Factline beside the limits of the machine, measured in one run.
 //!
-//! Figures of a machine that others use vary severalfold, so only the ratios mean something: each round measures ours and
-//! the bare limit one after the other, on the same servers. Nothing here is a test: no time is asserted anywhere.
+//! Absolute figures of a shared machine vary severalfold, so only the ratios are meaningful. Each
+//! round measures Factline and the bare limit one after the other, on the same servers. This is not
+//! a test: it asserts no time.
 //!
 //! - [`load`]: commands on a topic
 //! - [`factline_loop`]: the command handler, in this process
-//! - [`restart`]: how long it takes to come back, and what it holds in memory
+//! - [`restart`]: the time of a restart, and the memory after it
 //! - [`baseline`]: the same loop without a framework, states, schemas or checks
-//! - [`takeover`]: handlers in processes that are killed, and how long their partitions stand still
+//! - [`takeover`]: handlers in processes that are killed, and the time for which their partitions
+//!   stall
 //! - [`latency`]: the whole store at a low rate, hop by hop, and without traffic
-//! - [`cpu`]: CPU time, of us and of the servers: it can be compared even where the clock cannot
+//! - [`cpu`]: CPU time of this process and of the servers, which is comparable even where the clock
+//!   is not
 //!
-//! To measure something else: a subcommand, and its limit.
+//! To measure something else, add a subcommand and its limit.
 
 mod baseline;
 mod cpu;
@@ -27,25 +30,25 @@ use clap::Parser as _;
 use factline_kafka::{KafkaConfig, topics::provision};
 use uuid::Uuid;
 
-/// Measures the kit beside the bare limit; run it in release mode
+/// Measures Factline beside the bare limit; run it in release mode
 #[derive(Debug, clap::Parser)]
 #[command(
     version,
     after_help = "Example:\n  cargo run --release -p bench -- handler --commands 200000 --aggregates 100000\n  cargo run --release -p bench -- restart --commands 1000000 --aggregates 100000\n  cargo run --release -p bench -- takeover --tries 30\n  cargo run --release -p bench -- latency --rates 1,10 --seconds 60"
 )]
 enum Bench {
-    /// Commands decided in a second, and the time and memory of a restart over what they left
+    /// Commands decided per second, and the time and memory of a restart over their records
     Handler(Handler),
     /// Latency of a command at a low rate, hop by hop, and the CPU time of an idle store
     Latency(latency::Options),
-    /// How long a handler takes to come back, and its memory: by the log alone, and with snapshots
+    /// Time of a handler's restart, and its memory: from the log alone, and with snapshots
     Restart(restart::Options),
-    /// What `restart` measures
+    /// The process that `restart` measures
     #[command(hide = true)]
     Restarted(Box<restart::Restarted>),
-    /// From kill -9 of one of three handlers until every partition commits again
+    /// Time from kill -9 of one of three handlers until every partition commits again
     Takeover(takeover::Options),
-    /// A handler that is to be killed: what `takeover` starts
+    /// A handler that will be killed; `takeover` starts it
     #[command(hide = true)]
     Host(Box<takeover::Host>),
 }
@@ -55,16 +58,16 @@ struct Handler {
     /// Commands in a round
     #[arg(long, default_value_t = 100_000)]
     commands: usize,
-    /// Aggregates that they are about: the first commands create them, the others change their prices
+    /// Aggregates of the commands: the first commands create them, the others change their prices
     #[arg(long, default_value_t = 10_000)]
     aggregates: usize,
-    /// Times that everything is measured
+    /// Number of rounds
     #[arg(long, default_value_t = 3)]
     rounds: usize,
-    /// Commands in a transaction at most
+    /// Maximum number of commands in a transaction
     #[arg(long, default_value_t = 1000)]
     max_batch: u32,
-    /// Commands that come in a second while the handler runs; 0: all of them before
+    /// Commands per second while the handler runs; 0 appends all of them before
     #[arg(long, default_value_t = 0)]
     rate: u32,
     /// Workers in the process
@@ -72,11 +75,11 @@ struct Handler {
     workers: u32,
 }
 
-/// How a loop has passed its commands.
+/// The result of a loop over its commands.
 struct Passed {
-    /// Commands in a second.
+    /// Commands per second.
     rate: f64,
-    /// What each of them cost.
+    /// CPU time of each command.
     each: cpu::Cpu,
 }
 
@@ -106,7 +109,7 @@ fn handler(runtime: &tokio::runtime::Runtime, options: &Handler) -> Result<()> {
             ..KafkaConfig::default()
         };
         runtime.block_on(async {
-            provision::provision(&kafka, &catalog::PRODUCT, None).await?;
+            provision::provision(&kafka, &catalog_schemas::PRODUCT, None).await?;
             let handled = factline_loop::handle(&kafka, options).await?;
             let bare = baseline::handle(&kafka, options.commands, options.max_batch as usize)?;
             let before = memory::in_use();

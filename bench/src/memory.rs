@@ -1,6 +1,6 @@
 //! Memory of this process.
 
-/// Resident MiB, as Linux tells; 0 where it does not.
+/// Returns the resident MiB, by Linux's accounting; 0 on other systems.
 pub(crate) fn in_use() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));

@@ -1,8 +1,8 @@
-//! How long a handler takes to come back over so many aggregates, and what these take in memory: by the log alone, and with
+//! Time of a handler's restart over many aggregates, and their memory: from the log alone, and with
 //! snapshots.
 //!
-//! Both are measured in each round, one after the other, each in a process of its own: so that its memory is not what others
-//! have left.
+//! Each round measures both, one after the other, each in a separate process, so that its memory
+//! excludes remains of the other.
 
 use std::process::Command;
 use std::sync::{Arc, Mutex};
@@ -22,28 +22,29 @@ const LOOK: Duration = Duration::from_millis(10);
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// Commands that have been decided: the first create the aggregates, the others change their prices
+    /// Commands that have been decided: the first create the aggregates, the others change their
+    /// prices
     #[arg(long, default_value_t = 1_000_000)]
     commands: usize,
-    /// Aggregates that they are about
+    /// Aggregates of the commands
     #[arg(long, default_value_t = 100_000)]
     aggregates: usize,
     /// Events of a partition between two rounds of snapshots
     #[arg(long, default_value_t = 20_000)]
     snapshot_every: u32,
-    /// Times that everything is measured
+    /// Number of rounds
     #[arg(long, default_value_t = 3)]
     rounds: usize,
 }
 
-/// The process that is measured.
+/// Options of the measured process.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Restarted {
     #[command(flatten)]
     kafka: KafkaConfig,
     #[command(flatten)]
     handler: factline_handler::Options,
-    /// Commands after which it ends; 0: when it is ready
+    /// Number of commands after which it ends; 0 ends it when it is ready
     #[arg(long, default_value_t = 0)]
     until: usize,
 }
@@ -62,14 +63,14 @@ pub(crate) fn measure(runtime: &tokio::runtime::Runtime, options: &Options) -> R
                 ..KafkaConfig::default()
             };
             runtime.block_on(async {
-                provision::provision(&kafka, &catalog::PRODUCT, None).await?;
+                provision::provision(&kafka, &catalog_schemas::PRODUCT, None).await?;
                 load::append(&kafka, options.commands, options.aggregates, 0).await
             })?;
             child(&kafka, every, options.commands)?;
             let read = baseline::read(&kafka)?;
-            let told = child(&kafka, every, 0)?;
-            let [seconds, before, after] = told.as_slice() else {
-                bail!("the measured process told {told:?}");
+            let output = child(&kafka, every, 0)?;
+            let [seconds, before, after] = output.as_slice() else {
+                bail!("unexpected output of the measured process: {output:?}");
             };
             #[expect(clippy::cast_precision_loss, reason = "a figure")]
             let each = (after - before) * 1_048_576.0 / options.aggregates as f64;
@@ -81,7 +82,7 @@ pub(crate) fn measure(runtime: &tokio::runtime::Runtime, options: &Options) -> R
     Ok(())
 }
 
-/// Runs the process, and answers the figures that it tells.
+/// Runs the process, and returns its figures.
 fn child(kafka: &KafkaConfig, every: u32, until: usize) -> Result<Vec<f64>> {
     let output = Command::new(std::env::current_exe()?)
         .args(["restarted", "--instance", "bench"])
@@ -105,26 +106,26 @@ fn child(kafka: &KafkaConfig, every: u32, until: usize) -> Result<Vec<f64>> {
             String::from_utf8_lossy(&output.stderr)
         );
     }
-    let told = String::from_utf8(output.stdout)?;
-    told.split_whitespace()
+    let output = String::from_utf8(output.stdout)?;
+    output
+        .split_whitespace()
         .map(|figure| Ok(figure.parse()?))
         .collect()
 }
 
-/// Starts a handler, and tells how long it took to be ready, and the memory before and after.
+/// Starts a handler, and prints the time until it was ready and the memory before and after.
 pub(crate) async fn restarted(options: Restarted) -> Result<()> {
     let before = memory::in_use();
     let begin = Instant::now();
     let ready = Arc::new(Mutex::new(false));
-    let told = Arc::clone(&ready);
+    let reported = Arc::clone(&ready);
     let report: Report = Arc::new(move |_, state| {
-        if let Ok(mut ready) = told.lock() {
+        if let Ok(mut ready) = reported.lock() {
             *ready = state.is_ok();
         }
     });
     let stop = CancellationToken::new();
     let running = tokio::spawn(factline_handler::run::<Product>(
-        &catalog::PRODUCT,
         options.kafka.clone(),
         options.handler.clone(),
         report,
@@ -136,7 +137,7 @@ pub(crate) async fn restarted(options: Restarted) -> Result<()> {
     let (seconds, after) = (begin.elapsed().as_secs_f64(), memory::in_use());
     let group = options
         .kafka
-        .topics(&catalog::PRODUCT)
+        .topics(&catalog_schemas::PRODUCT)
         .handler_group()
         .to_owned();
     let watcher: BaseConsumer = options
@@ -144,7 +145,7 @@ pub(crate) async fn restarted(options: Restarted) -> Result<()> {
         .client_config()
         .set("group.id", group)
         .create()?;
-    // A broker may not know at once who sees to the group.
+    // A broker may not know the group's coordinator at once.
     while factline_loop::handled(&options.kafka, &watcher).unwrap_or_default() < options.until {
         tokio::time::sleep(LOOK * 10).await;
     }

@@ -1,12 +1,14 @@
-//! From kill -9 of one of three handlers until every partition commits again.
+//! Time from kill -9 of one of three handlers until every partition commits again.
 //!
-//! Commands come to every partition all the time; a partition commits again when the outcome of a command is visible that was
-//! appended after the kill. Both cases are measured: the process is started again in its slot at once, and it stays away.
+//! Commands arrive at every partition all the time. A partition commits again when the outcome of a
+//! command that was appended after the kill is visible. Both cases are measured: the process
+//! restarts in its slot at once, and it stays down.
 //!
-//! - [`group`]: the three processes, and how the group has shared the partitions out
+//! - [`group`]: the three processes, and the assignment of the partitions
 //! - [`pulse`]: the commands and their outcomes
 //!
-//! The servers abort a transaction some 0.2 s after its time-out; a broker as it comes looks every 10 s.
+//! The servers abort a transaction some 0.2 s after its timeout; a broker with default settings
+//! checks every 10 s.
 
 mod group;
 mod pulse;
@@ -26,20 +28,20 @@ pub(crate) struct Options {
     /// Kills in each case
     #[arg(long, default_value_t = 30)]
     tries: usize,
-    /// Milliseconds without a heartbeat after which the group gives a process's partitions to others
+    /// Milliseconds without a heartbeat after which the group reassigns a process's partitions
     #[arg(long, default_value_t = 10_000)]
     session_timeout_ms: u32,
-    /// Milliseconds after which Kafka aborts the transaction of a process that has gone
+    /// Milliseconds after which Kafka aborts the transaction of a killed process
     #[arg(long, default_value_t = 10_000)]
     transaction_timeout_ms: u32,
 }
 
-/// What becomes of the process that is killed.
+/// The fate of the killed process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Case {
-    /// It is started again in its slot at once.
+    /// It restarts in its slot at once.
     Restarted,
-    /// It stays away.
+    /// It stays down.
     Gone,
 }
 
@@ -56,7 +58,11 @@ pub(crate) fn measure(runtime: &tokio::runtime::Runtime, options: &Options) -> R
             topic_prefix: format!("bench-{}.", Uuid::new_v4().simple()),
             ..KafkaConfig::default()
         };
-        runtime.block_on(provision::provision(&kafka, &catalog::PRODUCT, None))?;
+        runtime.block_on(provision::provision(
+            &kafka,
+            &catalog_schemas::PRODUCT,
+            None,
+        ))?;
         let pulse = runtime.block_on(Pulse::start(&kafka))?;
         let mut times = Vec::with_capacity(options.tries);
         let mut group = Group::start(&kafka, options)?;
@@ -70,11 +76,11 @@ pub(crate) fn measure(runtime: &tokio::runtime::Runtime, options: &Options) -> R
     Ok(())
 }
 
-/// Kills one, and waits.
+/// Kills one process and waits for all partitions.
 fn one(group: &mut Group, pulse: &Pulse, number: usize, case: Case) -> Result<Duration> {
     group.until_shared()?;
     pulse.everywhere_since(Instant::now())?;
-    // Anywhere in its work.
+    // At a random point of its work.
     std::thread::sleep(Duration::from_millis(
         Uuid::new_v4().as_u64_pair().0 % 1_000,
     ));
@@ -93,7 +99,7 @@ fn one(group: &mut Group, pulse: &Pulse, number: usize, case: Case) -> Result<Du
 fn tell(options: &Options, case: Case, times: &mut [Duration]) {
     times.sort_unstable();
     let seconds = |milliseconds: u32| f64::from(milliseconds) / 1000.0;
-    // The smallest that so many of a hundred do not exceed.
+    // The smallest time that this percentage of the attempts does not exceed.
     let quantile = |percent: usize| {
         let rank = (times.len() * percent).div_ceil(100).max(1);
         times[rank - 1].as_secs_f64()

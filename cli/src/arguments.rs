@@ -1,9 +1,9 @@
-//! What people write for times.
+//! Parsers of times on the command line.
 
 use chrono::{NaiveDate, NaiveTime, TimeDelta, Utc};
 use factline::Timestamp;
 
-/// For `value_parser`: an instant, a day, or how long ago.
+/// Parses an instant, a day, or an age; a `value_parser` for options.
 pub(crate) fn instant(text: &str) -> Result<Timestamp, String> {
     if let Ok(instant) = text.parse() {
         return Ok(instant);
@@ -11,15 +11,15 @@ pub(crate) fn instant(text: &str) -> Result<Timestamp, String> {
     if let Ok(day) = text.parse::<NaiveDate>() {
         return Ok(day.and_time(NaiveTime::MIN).and_utc());
     }
-    ago(text)
-        .and_then(|ago| Utc::now().checked_sub_signed(ago))
+    age(text)
+        .and_then(|age| Utc::now().checked_sub_signed(age))
         .ok_or_else(|| {
-            "is no time: write 2026-03-01T12:00:00Z, 2026-03-01, or 90s, 15m, 2h, 7d for so long ago"
+            "is not a time: write 2026-03-01T12:00:00Z, 2026-03-01, or an age such as 90s, 15m, 2h, 7d"
                 .to_owned()
         })
 }
 
-fn ago(text: &str) -> Option<TimeDelta> {
+fn age(text: &str) -> Option<TimeDelta> {
     let unit = text.chars().next_back()?;
     let number: i64 = text.strip_suffix(unit)?.parse().ok().filter(|n| *n >= 0)?;
     match unit {
@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn instants_days_and_spans_are_times() {
+    fn instant_accepts_instants_days_and_ages() {
         let noon = instant("2026-03-01T12:00:00Z").unwrap();
         assert_eq!(noon, instant("2026-03-01T13:00:00+01:00").unwrap());
         assert_eq!(noon - instant("2026-03-01").unwrap(), TimeDelta::hours(12));
@@ -45,7 +45,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_refused() {
+    fn instant_refuses_other_text() {
         for text in ["", "yesterday", "-2h", "2", "h", "99999999999999999d", "2€"] {
             assert!(instant(text).is_err(), "{text}");
         }

@@ -6,7 +6,7 @@ use clap_complete::Shell;
 
 use crate::cli;
 
-/// Prints a script that teaches a shell to complete this tool's commands
+/// Prints a script for a shell to complete this tool's commands
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  factline completions bash > ~/.local/share/bash-completion/completions/factline\n  \

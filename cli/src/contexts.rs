@@ -1,17 +1,22 @@
-//! Which aggregates there are: those that the command handlers host.
+//! The known aggregates: those that the command handlers host.
 
 use anyhow::{Context as _, Result};
 use command_handlers::contexts::{Hosted, contexts};
 
-/// The aggregate of a type, or an error that names those there are.
+/// Returns the aggregate of a type, or an error that lists the known ones.
 pub(crate) fn of_type(aggregate: &str) -> Result<Hosted> {
     let mut hosted = contexts().into_iter();
     hosted
         .find(|hosted| hosted.contract.aggregate == aggregate)
-        .with_context(|| format!("no aggregate is called {aggregate}; there are {}", names()))
+        .with_context(|| {
+            format!(
+                "unknown aggregate {aggregate}; known aggregates: {}",
+                names()
+            )
+        })
 }
 
-/// One, or all.
+/// Returns one aggregate, or all.
 pub(crate) fn chosen(aggregate: Option<&str>) -> Result<Vec<Hosted>> {
     match aggregate {
         Some(aggregate) => Ok(vec![of_type(aggregate)?]),

@@ -1,4 +1,4 @@
-//! `factline dead-letters`: commands that could not be handled, and what people do about them.
+//! `factline dead-letters`: commands that could not be handled, and what operators do about them.
 
 mod letter;
 mod redrive;
@@ -8,15 +8,15 @@ use clap::{Args, Subcommand};
 use factline_kafka::{KafkaConfig, Registry, Topics};
 
 use self::letter::Letter;
-use self::redrive::Mender;
+use self::redrive::LetterWriter;
 use crate::output::Output;
 use crate::progress::during;
 
-/// Looks at commands that could not be handled, sends them again, or puts them aside
+/// Shows commands that could not be handled, redrives them, or discards them
 #[derive(Debug, Args)]
 #[command(
-    after_help = "A letter is named by its place, as list shows it, or by its operation. Both redrive and discard are \
-                  recorded with who did it.\n\nExamples:\n  factline dead-letters list ordering.order\n  \
+    after_help = "A letter is named by its location, as list shows it, or by its operation. Redrive and discard are both \
+                  recorded with the name of the operator.\n\nExamples:\n  factline dead-letters list ordering.order\n  \
                   factline dead-letters show ordering.order ordering.order.commands/3@17\n  \
                   factline dead-letters redrive ordering.order ordering.order.commands/3@17 --actor ada\n  \
                   factline dead-letters discard ordering.order ordering.order.commands/3@17 --note 'sent by a test'"
@@ -28,16 +28,16 @@ pub(crate) struct Options {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Show the letters that nobody has done anything about
+    /// Show the letters that were neither redriven nor discarded
     #[command(after_help = "Example:\n  factline dead-letters list ordering.order --all")]
     List {
-        /// Also those that were redriven or discarded
+        /// Include letters that were redriven or discarded
         #[arg(long)]
         all: bool,
         #[command(flatten)]
         source: Source,
     },
-    /// Show one letter whole
+    /// Show one letter completely
     #[command(
         after_help = "Example:\n  factline dead-letters show ordering.order ordering.order.commands/3@17"
     )]
@@ -47,7 +47,7 @@ enum What {
         /// The letter
         letter: String,
     },
-    /// Send letters again, each as a new operation
+    /// Redrive letters: send each command again as a new operation
     #[command(
         after_help = "Example:\n  factline dead-letters redrive ordering.order ordering.order.commands/3@17 --actor ada"
     )]
@@ -60,7 +60,7 @@ enum What {
         #[command(flatten)]
         actor: Actor,
     },
-    /// Mark letters as not to be sent again; they stay readable
+    /// Mark letters so that they are not redriven; they stay readable
     #[command(
         after_help = "Example:\n  factline dead-letters discard ordering.order ordering.order.commands/3@17 --note 'sent by a test'"
     )]
@@ -70,7 +70,7 @@ enum What {
         /// The letters
         #[arg(required = true)]
         letters: Vec<String>,
-        /// Why
+        /// The reason
         #[arg(long)]
         note: Option<String>,
         #[command(flatten)]
@@ -88,7 +88,7 @@ struct Source {
 
 #[derive(Debug, Args)]
 struct Actor {
-    /// Who does this; without it the user of this shell
+    /// Name of the operator; without it, the user of this shell
     #[arg(long, env = "FACTLINE_ACTOR")]
     actor: Option<String>,
 }
@@ -98,7 +98,7 @@ impl Actor {
         self.actor
             .or_else(|| std::env::var("USER").ok())
             .filter(|name| !name.trim().is_empty())
-            .context("it is recorded who does this: say it with --actor")
+            .context("the operator's name is unknown: give it with --actor")
     }
 }
 
@@ -113,7 +113,7 @@ impl Source {
         during("reading", reading).await?
     }
 
-    /// The letters of these names, all or none.
+    /// Returns the letters with these names, or an error if one is missing.
     async fn named(&self, names: &[String]) -> Result<Vec<Letter>> {
         let all = self.letters().await?;
         let find = |name: &String| {
@@ -149,9 +149,9 @@ pub(crate) async fn run(options: Options, output: &Output) -> Result<()> {
             actor,
         } => {
             let letters = open(source.named(&letters).await?)?;
-            let mender = Mender::new(&source.kafka, source.topics(), actor.name()?)?;
+            let writer = LetterWriter::new(&source.kafka, source.topics(), actor.name()?)?;
             for letter in &letters {
-                output.line(&mender.redrive(letter).await?)?;
+                output.line(&writer.redrive(letter).await?)?;
             }
             Ok(())
         }
@@ -162,20 +162,20 @@ pub(crate) async fn run(options: Options, output: &Output) -> Result<()> {
             actor,
         } => {
             let letters = open(source.named(&letters).await?)?;
-            let mender = Mender::new(&source.kafka, source.topics(), actor.name()?)?;
+            let writer = LetterWriter::new(&source.kafka, source.topics(), actor.name()?)?;
             for letter in &letters {
-                output.line(&mender.discard(letter, note.as_deref()).await?)?;
+                output.line(&writer.discard(letter, note.as_deref()).await?)?;
             }
             Ok(())
         }
     }
 }
 
-/// Fails if somebody was here before.
+/// Fails if a letter was redriven or discarded before.
 fn open(letters: Vec<Letter>) -> Result<Vec<Letter>> {
     for letter in &letters {
         if let Some(mark) = &letter.mark {
-            anyhow::bail!("{} was {mark} already", letter.key);
+            anyhow::bail!("{} was already {mark}", letter.key);
         }
     }
     Ok(letters)

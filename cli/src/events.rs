@@ -15,7 +15,7 @@ use crate::output::Output;
 use crate::progress::Progress;
 use crate::render;
 
-/// Shows events, decoded by the schemas that wrote them, in order within each partition
+/// Shows events, decoded with the schemas that wrote them, in order within each partition
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  factline events ordering.order --since 15m\n  \
@@ -26,16 +26,16 @@ use crate::render;
 pub(crate) struct Options {
     /// Aggregate type, such as ordering.order
     aggregate: String,
-    /// Those of one aggregate only
+    /// Only events of one aggregate
     #[arg(long, value_name = "ID")]
     key: Option<String>,
-    /// Not those before this time: an instant, a day, or 90s, 15m, 2h, 7d for so long ago
+    /// Only events since this time: an instant, a day, or an age such as 90s, 15m, 2h, 7d
     #[arg(long, value_name = "T", value_parser = instant)]
     since: Option<Timestamp>,
-    /// Not those after this time
+    /// Only events until this time
     #[arg(long, value_name = "T", value_parser = instant)]
     until: Option<Timestamp>,
-    /// Go on with those that come, until interrupted
+    /// Continue with new events until interrupted
     #[arg(long, conflicts_with = "until")]
     follow: bool,
     #[command(flatten)]
@@ -47,7 +47,7 @@ pub(crate) async fn run(options: Options, output: &Output) -> Result<()> {
     let (sender, mut records) = mpsc::channel(256);
     let reading = tokio::task::spawn_blocking(move || read(&options, &sender));
     print(&registry, &mut records, output).await?;
-    // If nobody listens any more, printing has failed and said so.
+    // If the receiver is closed, printing has failed and has returned the error.
     drop(records);
     reading.await?
 }
@@ -92,8 +92,8 @@ fn read(options: &Options, sender: &Sender<Read>) -> Result<()> {
         follow: options.follow,
     };
     let mut reader = Reader::open(&options.kafka, topic, &range)?;
-    let tell = |read| sender.blocking_send(read).is_ok();
-    if !options.follow && !tell(Read::Total(reader.total())) {
+    let send = |read| sender.blocking_send(read).is_ok();
+    if !options.follow && !send(Read::Total(reader.total())) {
         return Ok(());
     }
     loop {
@@ -104,7 +104,7 @@ fn read(options: &Options, sender: &Sender<Read>) -> Result<()> {
             Next::Record(record) if is_wanted(options, &record) => Read::Record(record),
             Next::Record(_) => Read::Passed,
         };
-        if !tell(read) {
+        if !send(read) {
             return Ok(());
         }
     }

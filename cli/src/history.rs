@@ -14,7 +14,7 @@ use crate::output::{Output, Row, cell};
 use crate::progress::during;
 use crate::render;
 
-/// Shows what happened to one aggregate: who, when, by which command, what
+/// Shows the history of one aggregate: each event with its actor, time and command
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  factline history 7d9c7a2e-5a52-4c0e-9d5c-2d1a3c9d1e11\n  \
@@ -23,7 +23,7 @@ use crate::render;
 pub(crate) struct Options {
     /// The aggregate's id
     id: String,
-    /// Aggregate type, such as ordering.order; without it all are searched
+    /// Aggregate type, such as ordering.order; without it, all types are searched
     #[arg(long = "type", value_name = "X")]
     aggregate: Option<String>,
     #[command(flatten)]
@@ -43,7 +43,7 @@ pub(crate) async fn run(options: Options, output: &Output) -> Result<()> {
         }
     }
     if rows.is_empty() {
-        bail!("nothing has happened to {}", options.id);
+        bail!("no events of {}", options.id);
     }
     output.table(
         &["version", "time", "who", "command", "what", "data"],
@@ -69,7 +69,8 @@ fn read(kafka: &KafkaConfig, topics: &Topics, id: &str) -> Result<(Vec<Fact>, Co
 async fn row(registry: &Registry, fact: &Fact, commands: &Commands) -> Result<Row> {
     let command = match commands.get(&fact.envelope.operation) {
         Some(command) => render::record(registry, command).await?,
-        // The commands topic may have been trimmed: what was handled is not needed there any more.
+        // The commands topic may have been trimmed, because handled commands are not needed there
+        // any more.
         None => json!({"operation": fact.envelope.operation.to_string()}),
     };
     let mut event = render::record(registry, &fact.record).await?;

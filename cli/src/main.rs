@@ -1,7 +1,8 @@
-//! `factline`: looks at what happened, and mends what failed.
+//! The tool `factline`: shows what happened and repairs what failed.
 //!
-//! A command is a module with its options and its `run`, and a line in [`Command`]. The tool writes what services must
-//! not (marks on dead letters, configuration of topics) and never what only they may: no event, no row.
+//! A command is a module with its options and its `run`, and a variant of [`Command`]. The tool
+//! writes what services must not write: marks on dead letters, redriven commands and the
+//! configuration of topics. It never writes what only services may write: events and rows.
 
 mod arguments;
 mod completions;
@@ -23,7 +24,7 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::output::Output;
 
-/// Looks at what happened, and mends what failed
+/// Shows what happened and repairs what failed
 #[derive(Debug, Parser)]
 #[command(
     name = "factline",
@@ -51,13 +52,13 @@ enum Command {
     Completions(completions::Options),
 }
 
-/// What the tool takes.
+/// Returns the command line of the tool.
 fn cli() -> clap::Command {
     without_slot(Cli::command())
 }
 
-/// Services have slots in their groups. The tool is in no group: the option is taken, since it comes with the others
-/// for Kafka, and not shown.
+/// Hides the option for the slot. Services have slots in their groups, but the tool joins no group.
+/// It accepts the option, which is one of the Kafka options.
 fn without_slot(command: clap::Command) -> clap::Command {
     let has_slot = command
         .get_arguments()
@@ -86,7 +87,7 @@ async fn main() -> ExitCode {
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        // Whoever reads us has enough, as `head` does.
+        // The reader has closed the pipe, as `head` does.
         Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("factline: {error:#}");

@@ -1,7 +1,9 @@
-//! `factline new context`: the skeleton of a context, and the four lines that compose it into the store.
+//! `factline new context`: creates the skeleton of a context, and the four lines that add it to the
+//! store.
 //!
-//! What it writes is what CONTRIBUTING describes; the texts are the files in `templates/`. A change of the house's
-//! shape is a change there, and the test that builds a skeleton says whether it still fits.
+//! The skeleton follows CONTRIBUTING; its texts are the files in `templates/`. To change the
+//! structure of contexts, change these files. The test that builds a skeleton checks that they
+//! still compile with the rest.
 
 mod composing;
 mod names;
@@ -15,7 +17,7 @@ use clap::{Args, Subcommand};
 
 use self::names::Names;
 
-/// Writes the beginning of something new
+/// Creates the skeleton of a new part of the project
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  factline new context shipping --aggregate parcel\n  cargo test -p shipping -p shipping-schemas"
@@ -27,12 +29,12 @@ pub(crate) struct Options {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// A context: schemas, rules, tests, and the lines that compose it into the store
+    /// Create a context: schemas, rules, tests, and the lines that add it to the store
     #[command(after_help = "Example:\n  factline new context shipping --aggregate parcel")]
     Context {
-        /// Its name: lower-case letters and digits
+        /// Name of the context: lower-case letters and digits
         name: String,
-        /// Its first aggregate, singular; without it the context's name
+        /// Its first aggregate, singular; without it, the context's name
         #[arg(long)]
         aggregate: Option<String>,
         /// The project's folder
@@ -48,7 +50,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         root,
     } = &options.what;
     let names = Names::new(name, aggregate.as_deref().unwrap_or(name))?;
-    // All that can go wrong is looked at before anything is written.
+    // All checks run before anything is written.
     let composed = composing::compose(root, &names)?;
     let mut rust = skeleton::write(root, &names)?;
     for (path, text) in composed {
@@ -61,7 +63,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         .args(&rust)
         .status()
         .context("cannot start rustfmt")?;
-    ensure!(formatted.success(), "rustfmt refuses what was written");
+    ensure!(formatted.success(), "rustfmt failed on the generated files");
     eprintln!(
         "The context {name} is there. Next:\n  cargo test -p {name} -p {name}-schemas\n  edit schemas/{name}/*.avsc, \
          then FACTLINE_WRITE_SCHEMAS=1 cargo test -p {name}-schemas"

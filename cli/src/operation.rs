@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::output::{Output, Row, cell};
 use crate::progress::during;
 
-/// Shows what became of a command, and of everything it led to
+/// Shows the status of a command, and of all operations that it led to
 #[derive(Debug, Args)]
 #[command(
     after_help = "With --wait, ends with code 1 unless the operation is completed.\n\nExamples:\n  \
@@ -20,13 +20,13 @@ use crate::progress::during;
 pub(crate) struct Options {
     /// The operation's id
     id: String,
-    /// Until it has ended
+    /// Wait until the operation has ended
     #[arg(long)]
     wait: bool,
-    /// Seconds to wait at most
+    /// Maximum time to wait, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     patience: u64,
-    /// The store, as clients see it
+    /// Address of the store, as clients use it
     #[arg(long, env = "FACTLINE_URL", default_value = "http://127.0.0.1:8080")]
     url: String,
 }
@@ -47,7 +47,8 @@ pub(crate) async fn run(options: Options, output: &Output) -> Result<()> {
     Ok(())
 }
 
-/// For programs as it is; for people what it led to stands below it, each level further in.
+/// Prints an operation. For programs it is unchanged JSON. For people the operations that it led to
+/// are below it, each level indented further.
 fn show(operation: &Operation, output: Output) -> Result<()> {
     let mut shown = serde_json::to_value(operation)?;
     if output.is_for_programs() {

@@ -1,4 +1,4 @@
-//! What the tool prints: aligned columns for people, JSON lines for programs.
+//! Output of the tool: aligned columns for people, JSON lines for programs.
 
 use std::io::{self, Write as _};
 
@@ -6,10 +6,10 @@ use anyhow::Result;
 use clap::{Args, ValueEnum};
 use serde_json::Value;
 
-/// How to print.
+/// The format of the output.
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct Output {
-    /// For people, or one JSON object a line for programs
+    /// A table for people, or one JSON object per line for programs
     #[arg(long, env = "FACTLINE_FORMAT", global = true, value_enum, default_value_t = Format::Table)]
     format: Format,
 }
@@ -20,16 +20,16 @@ enum Format {
     Json,
 }
 
-/// A thing to print: for programs as it is, for people these cells.
+/// A value to print: JSON for programs, and cells for people.
 pub(crate) type Row = (Value, Vec<String>);
 
 impl Output {
-    /// Whether everything is to be printed as it is.
+    /// Returns whether the output is JSON.
     pub(crate) fn is_for_programs(self) -> bool {
         self.format == Format::Json
     }
 
-    /// Prints one thing now.
+    /// Prints one value immediately.
     pub(crate) fn line(self, (value, cells): &Row) -> Result<()> {
         match self.format {
             Format::Json => print(&value.to_string()),
@@ -52,7 +52,7 @@ impl Output {
         };
         for cells in &lines {
             let padded = cells.iter().enumerate().map(|(column, cell)| {
-                // The last column is as long as it is.
+                // The last column is not padded.
                 let width = if column + 1 == cells.len() {
                     0
                 } else {
@@ -65,7 +65,7 @@ impl Output {
         Ok(())
     }
 
-    /// Prints one thing with many fields.
+    /// Prints one value with many fields.
     pub(crate) fn document(self, value: &Value) -> Result<()> {
         match (self.format, value) {
             (Format::Json, _) => print(&value.to_string()),
@@ -82,7 +82,7 @@ impl Output {
     }
 }
 
-/// A value in one line, texts without quotes.
+/// Returns a value as one line, with texts without quotes.
 pub(crate) fn cell(value: &Value) -> String {
     match value {
         Value::String(text) => printable(text),
@@ -91,7 +91,7 @@ pub(crate) fn cell(value: &Value) -> String {
     }
 }
 
-/// Text from records must not move the cursor of whoever looks at it.
+/// Escapes control characters, so that text from records cannot move the reader's cursor.
 fn printable(text: &str) -> String {
     let mut printable = String::with_capacity(text.len());
     for character in text.chars() {
@@ -118,7 +118,7 @@ fn print(line: &str) -> Result<()> {
     Ok(writeln!(io::stdout(), "{line}")?)
 }
 
-/// Whether the reader of our output is gone.
+/// Returns whether the reader of the output has closed the pipe.
 pub(crate) fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error
         .downcast_ref::<io::Error>()
@@ -130,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texts_of_records_cannot_move_the_cursor() {
+    fn cell_escapes_control_characters() {
         assert_eq!(cell(&Value::from("a\u{1b}[2Jb\n")), "a\\u{1b}[2Jb\\n");
     }
 }

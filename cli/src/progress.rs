@@ -1,13 +1,14 @@
-//! Progress on standard error, of what takes longer than a second, for people at a terminal.
+//! Shows progress on standard error for work that takes longer than a second, for people at a
+//! terminal.
 
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// What is quicker shows nothing.
+/// Work that takes less time shows no progress.
 const QUIET: Duration = Duration::from_secs(1);
 
-/// Does work of unknown length, with a sign of life when it takes longer.
+/// Runs work of unknown length, with a spinner if it takes longer.
 pub(crate) async fn during<T>(what: &'static str, work: impl Future<Output = T>) -> T {
     let mut work = std::pin::pin!(work);
     if let Ok(done) = tokio::time::timeout(QUIET, &mut work).await {
@@ -24,7 +25,7 @@ pub(crate) async fn during<T>(what: &'static str, work: impl Future<Output = T>)
     done
 }
 
-/// A count that may become a bar.
+/// A count that becomes a progress bar if the work takes longer.
 pub(crate) struct Progress {
     began: Instant,
     what: String,
@@ -44,13 +45,13 @@ impl Progress {
         }
     }
 
-    /// One more is done.
+    /// Counts one finished item.
     pub(crate) fn step(&mut self) {
         self.done += 1;
         self.show();
     }
 
-    /// Looks at the clock.
+    /// Updates the bar, if enough time has passed to show one.
     pub(crate) fn show(&mut self) {
         if self.began.elapsed() < QUIET {
             return;
@@ -68,7 +69,7 @@ impl Progress {
         bar.set_position(self.done);
     }
 
-    /// Prints past the bar.
+    /// Prints without damaging the bar.
     pub(crate) fn beside<T>(&self, print: impl FnOnce() -> T) -> T {
         match &self.bar {
             Some(bar) => bar.suspend(print),

@@ -1,4 +1,5 @@
-//! Records as people and programs are shown them. What cannot be decoded is shown as such, never passed over.
+//! Renders records for people and programs. A record that cannot be decoded is shown with the error
+//! and is never skipped.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -9,17 +10,17 @@ use serde_json::{Map, Value, json};
 
 use crate::output::{Row, cell};
 
-/// An instant, as everywhere.
+/// Returns an instant in the project's usual format.
 pub(crate) fn instant(time: Timestamp) -> String {
     time.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
-/// Bytes that should be text.
+/// Returns bytes that should be text.
 pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// A record with its envelope and its value.
+/// Returns a record with its envelope and its value.
 pub(crate) async fn record(registry: &Registry, record: &Record) -> anyhow::Result<Value> {
     let mut shown = Map::new();
     let mut put = |name: &str, value: Value| shown.insert(name.to_owned(), value);
@@ -48,7 +49,8 @@ pub(crate) async fn record(registry: &Registry, record: &Record) -> anyhow::Resu
     Ok(Value::Object(shown))
 }
 
-/// Puts the value in, as `data`, or why it cannot be read, as `undecodable` beside its bytes.
+/// Inserts the value as `data`. If it cannot be decoded, inserts the error as `undecodable` beside
+/// its bytes.
 pub(crate) async fn value(
     registry: &Registry,
     record: &Record,
@@ -62,7 +64,7 @@ pub(crate) async fn value(
             }
             shown.insert("data".to_owned(), data);
         }
-        // Not the record's fault: another one would fail just so.
+        // The record is not the cause: any other record would fail in the same way.
         Err(error) if error.is_transient() => return Err(error.into()),
         Err(error) => {
             let reason = format!("{:#}", anyhow::Error::new(error));
@@ -74,7 +76,7 @@ pub(crate) async fn value(
     Ok(())
 }
 
-/// A shown record in one line.
+/// Returns a rendered record as one line.
 pub(crate) fn row(shown: Value) -> Row {
     let or = |name: &str, other: &str| shown.get(name).map_or_else(|| other.to_owned(), cell);
     let problem = |name: &str| shown.get(name).map(cell);

@@ -13,7 +13,7 @@ use crate::output::Output;
 use crate::progress::during;
 use crate::render;
 
-/// Shows an aggregate as it is, or as it was: its events, folded by the domain's own rules
+/// Shows the current or a past state of an aggregate: its events, folded by the domain's own rules
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  factline state ordering.order 7d9c7a2e-5a52-4c0e-9d5c-2d1a3c9d1e11\n  \
@@ -25,10 +25,10 @@ pub(crate) struct Options {
     aggregate: String,
     /// The aggregate's id
     id: String,
-    /// As it was after so many events
+    /// Its state after N events
     #[arg(long, value_name = "N", conflicts_with = "at")]
     version: Option<u64>,
-    /// As it was at this time: an instant, a day, or 90s, 15m, 2h, 7d for so long ago
+    /// Its state at this time: an instant, a day, or an age such as 90s, 15m, 2h, 7d
     #[arg(long, value_name = "T", value_parser = instant)]
     at: Option<Timestamp>,
     #[command(flatten)]
@@ -44,7 +44,7 @@ pub(crate) async fn run(options: Options, output: &Output) -> Result<()> {
     let registry = Registry::new(&options.kafka.registry_url);
     let state = (hosted.state)(registry, facts.clone())
         .await
-        .context("the events cannot be folded")?;
+        .context("cannot fold the events")?;
     let last = facts.last();
     output.document(&json!({
         "type": options.aggregate,
@@ -55,11 +55,11 @@ pub(crate) async fn run(options: Options, output: &Output) -> Result<()> {
     }))
 }
 
-/// The events up to the version or time that was asked for.
+/// Returns the events up to the requested version or time.
 fn cut(options: &Options, mut facts: Vec<Fact>) -> Result<Vec<Fact>> {
     let (id, all) = (&options.id, facts.len());
     if all == 0 {
-        bail!("nothing has happened to {id}");
+        bail!("no events of {id}");
     }
     if let Some(at) = options.at {
         facts.retain(|fact| fact.record.timestamp <= at);
@@ -67,7 +67,7 @@ fn cut(options: &Options, mut facts: Vec<Fact>) -> Result<Vec<Fact>> {
     if let Some(version) = options.version {
         match usize::try_from(version) {
             Ok(version) if version <= all => facts.truncate(version),
-            _ => bail!("{id} has no version {version}, its newest is {all}"),
+            _ => bail!("{id} has no version {version}; its newest version is {all}"),
         }
     }
     Ok(facts)

@@ -11,7 +11,7 @@ use crate::contexts;
 use crate::output::{Output, Row};
 use crate::progress::during;
 
-/// Compares topics with what they should be, and gets them there
+/// Compares the topics with the required topics, and creates or configures them
 #[derive(Debug, Args)]
 #[command(
     after_help = "Nothing is ever deleted, and no partition count is changed.\n\nExamples:\n  factline topics plan\n  \
@@ -25,18 +25,18 @@ pub(crate) struct Options {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Show what should be beside what is
+    /// Show the required settings beside the existing ones
     #[command(after_help = "Example:\n  factline topics plan --type ordering.order")]
     Plan {
         #[command(flatten)]
         scope: Scope,
     },
-    /// Make the topics that are missing, set configuration that differs, commit first offsets
+    /// Create the topics that are missing, set configuration that differs, and commit first offsets
     #[command(after_help = "Example:\n  factline topics apply --replication-factor 3")]
     Apply {
         #[command(flatten)]
         scope: Scope,
-        /// Replicas of new topics; without it the cluster's default
+        /// Replication factor of new topics; without it, the cluster's default
         #[arg(long, env = "FACTLINE_REPLICATION_FACTOR")]
         replication_factor: Option<i32>,
     },
@@ -44,7 +44,7 @@ enum What {
 
 #[derive(Debug, Args)]
 struct Scope {
-    /// Those of one aggregate type only
+    /// Only topics of one aggregate type
     #[arg(long = "type", value_name = "X")]
     aggregate: Option<String>,
     #[command(flatten)]
@@ -82,12 +82,12 @@ impl Scope {
 }
 
 async fn plan(kafka: &KafkaConfig, contract: &Contract) -> Result<Vec<Line>> {
-    during("looking", diff::plan(kafka, contract))
+    during("comparing", diff::plan(kafka, contract))
         .await
         .with_context(|| format!("cannot compare the topics of {}", contract.aggregate))
 }
 
-/// Changes what differs and shows it. Nothing is changed if something cannot be.
+/// Changes what differs and shows it. If one difference cannot be changed, it changes nothing.
 async fn apply(
     kafka: &KafkaConfig,
     contract: &Contract,
@@ -102,7 +102,7 @@ async fn apply(
     {
         let actual = line.actual.as_deref().unwrap_or_default();
         bail!(
-            "topic {} has {actual} partitions and should have {}: no tool can change that, since keys would move",
+            "topic {} has {actual} partitions and should have {}: no tool can change that, because keys would move to other partitions",
             line.topic,
             line.wanted
         );
@@ -113,7 +113,7 @@ async fn apply(
     let changed = lines.iter().filter(|line| line.action() != Action::Keep);
     let rows: Vec<Row> = changed.map(row).collect();
     if rows.is_empty() {
-        eprintln!("{aggregate}: everything is as it should be");
+        eprintln!("{aggregate}: nothing to change");
         return Ok(());
     }
     output.table(&HEADING, &rows)

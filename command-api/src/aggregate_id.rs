@@ -1,4 +1,5 @@
-//! Which aggregate a command is for: its id comes from the path, from the body, or from what it derives from.
+//! Resolves the id of the aggregate that a command is addressed to. The id comes from the path,
+//! from the body, or from the field that it is derived from.
 
 use factline::id;
 use factline_http::problem::FieldError;
@@ -9,11 +10,12 @@ use uuid::Uuid;
 use crate::pointer::Pointer;
 use crate::validate::{error, uuid};
 
-/// Where the id comes from, as a routes file says it.
+/// The source of the id, as a routes file declares it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(tag = "from", rename_all = "snake_case", deny_unknown_fields)]
 pub enum IdRule {
-    /// The client may choose; if the field is left out, the edge makes an id, from the idempotency key if there is one.
+    /// The client may choose the id. If the field is left out, the edge generates an id. If the
+    /// request has an idempotency key, the id is derived from the key.
     BodyOrNew {
         /// The id's field.
         field: String,
@@ -23,17 +25,18 @@ pub enum IdRule {
         /// The id's field.
         field: String,
     },
-    /// The same for the same value of another field, so that sending it twice meets itself.
+    /// The id is derived from the value of another field, so that a command sent twice reaches the
+    /// same aggregate.
     Derived {
         /// The id's field.
         field: String,
-        /// The field that it derives from.
+        /// The field that the id is derived from.
         of: String,
     },
 }
 
 impl IdRule {
-    /// The field of the command that holds the id.
+    /// Returns the field of the command that holds the id.
     pub fn field(&self) -> &str {
         match self {
             Self::BodyOrNew { field } | Self::Path { field } | Self::Derived { field, .. } => field,
@@ -41,10 +44,11 @@ impl IdRule {
     }
 }
 
-/// The id of the aggregate that the command is for, put into the body if it lacks it. `scope` is that of an idempotency
-/// key: what the edge makes then derives from it, so that both tries of a create meet in one aggregate.
+/// Returns the id of the aggregate that the command is addressed to, and inserts it into the body
+/// if it is missing. `scope` is the scope of an idempotency key. An id that the edge generates is
+/// then derived from it, so that both attempts of a create reach one aggregate.
 ///
-/// `None` means that the body names no id that can be used; then either an error was added, or the body's own
+/// `None` means that the body names no usable id. Then either an error was added, or the body's own
 /// validation will find one.
 pub fn address(
     rule: &IdRule,
@@ -78,7 +82,7 @@ pub fn address(
         }
         (id, Some(_)) => id,
         (id, None) => {
-            // Without an id, the error is about the field that it would come from.
+            // Without an id, the error is about the field that the id is derived from.
             let id_or_nil = id.unwrap_or_default().to_string();
             body.insert(rule.field().to_owned(), id_or_nil.into());
             id
@@ -132,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_may_choose_or_leave_it_out() {
+    fn client_may_choose_the_id_or_leave_it_out() {
         let rule = r#"{"from": "body_or_new", "field": "product_id"}"#;
         let (id, _, _) = addressed(rule, None, None, json!({"product_id": ID}));
         assert_eq!(id, uuid(ID));
@@ -145,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_that_the_edge_makes_comes_from_the_key_if_there_is_one() {
+    fn generated_id_is_derived_from_the_idempotency_key() {
         let rule = r#"{"from": "body_or_new", "field": "product_id"}"#;
         let keyed = |scope, body| addressed(rule, None, Some(scope), body).0;
         let id = id::keyed_aggregate("catalog.product", "s");
@@ -156,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn the_path_wins_and_the_body_may_repeat_it() {
+    fn path_id_wins_and_the_body_may_repeat_it() {
         let rule = r#"{"from": "path", "field": "product_id"}"#;
         for body in [json!({}), json!({"product_id": ID.to_uppercase()})] {
             let (id, _, errors) = addressed(rule, Some(ID), None, body);
@@ -168,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_source_is_the_same_aggregate() {
+    fn equal_sources_derive_the_same_aggregate() {
         let rule = r#"{"from": "derived", "field": "product_id", "of": "source"}"#;
         let (id, body, _) = addressed(rule, None, None, json!({"source": "list:7"}));
         assert_eq!(id, Some(id::aggregate("catalog.product", "list:7")));

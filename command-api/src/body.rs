@@ -1,4 +1,4 @@
-//! Reading a request's body: bounded in size and time, JSON or nothing.
+//! Reads a request's body: JSON or empty, limited in size and time.
 
 use std::time::Duration;
 
@@ -12,20 +12,21 @@ use serde_json::{Map, Value};
 
 use crate::json::{self, Document};
 
-/// Bytes that a body may have.
-pub const MOST_BYTES: usize = 256 * 1024;
+/// Maximum number of bytes of a body.
+pub const MAX_BYTES: usize = 256 * 1024;
 
-/// Bytes that are read of a body that is too large. Who is still sending when the connection closes may never see
-/// the answer, so a body of a reasonable size is read to its end and thrown away.
-const MOST_BYTES_READ: usize = 8 * 1024 * 1024;
+/// Maximum number of bytes that are read of a body that is too large. A client that is still
+/// sending when the connection closes may never see the response. So a body of a reasonable size is
+/// read to its end and discarded.
+const MAX_BYTES_READ: usize = 8 * 1024 * 1024;
 
-/// Time that a client has to send its body.
+/// Time limit for a client to send its body.
 const TIME: Duration = Duration::from_secs(10);
 
-/// An object with the pointers of keys that stand twice.
+/// An object, and the pointers of its duplicate keys.
 pub type Object = (Map<String, Value>, Vec<String>);
 
-/// Reads a body to its end, and gives it back unless it is too large, broken off or too slow.
+/// Reads a body to its end. Fails if it is too large, interrupted or too slow.
 pub async fn read(body: Body) -> Result<Vec<u8>, Problem> {
     tokio::time::timeout(TIME, read_all(body))
         .await
@@ -45,22 +46,23 @@ async fn read_all(mut body: Body) -> Result<Vec<u8>, Problem> {
             Problem::invalid_request().detail("the connection broke before the whole body arrived")
         };
         let Ok(data) = frame.map_err(broken)?.into_data() else {
-            continue; // trailers say nothing here
+            continue; // trailers are ignored
         };
         length += data.len();
-        if length <= MOST_BYTES {
+        if length <= MAX_BYTES {
             bytes.extend_from_slice(&data);
-        } else if length > MOST_BYTES_READ {
+        } else if length > MAX_BYTES_READ {
             break;
         }
     }
-    if length > MOST_BYTES {
-        return Err(Problem::too_large(MOST_BYTES));
+    if length > MAX_BYTES {
+        return Err(Problem::too_large(MAX_BYTES));
     }
     Ok(bytes)
 }
 
-/// Reads a body as a JSON object, or says what is wrong with the whole of it. An empty one is an empty object.
+/// Reads a body as a JSON object, or returns an error about the whole body. An empty body is an
+/// empty object.
 pub fn parse(bytes: &[u8]) -> Result<Object, FieldError> {
     if bytes.is_empty() {
         return Ok((Map::new(), Vec::new()));
@@ -80,7 +82,7 @@ pub fn parse(bytes: &[u8]) -> Result<Object, FieldError> {
     }
 }
 
-/// Refuses a body that is not JSON by its own word. No body has no media type.
+/// Refuses a body whose media type is not JSON. An empty body needs no media type.
 pub fn check_media_type(headers: &HeaderMap, bytes: &[u8]) -> Result<(), Problem> {
     if bytes.is_empty() {
         return Ok(());

@@ -1,4 +1,5 @@
-//! One request from its first byte to its answer: read, address, validate, append, answer.
+//! The steps of one request. It is read, its id is resolved, and it is validated and appended. Then
+//! the edge responds.
 
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -27,31 +28,31 @@ use crate::response::{self, Accepted};
 use crate::routes::{self, Route};
 use crate::{body, idempotency, traceparent, validate};
 
-/// How this process calls itself in the records that it writes.
+/// The source of the records that this process writes.
 const SOURCE: &str = "/command-api";
 
-/// An aggregate whose commands come in here.
+/// An aggregate whose commands this process accepts.
 pub struct Target {
     /// Its contract.
     pub contract: &'static Contract,
     /// The topic of its commands.
     pub topic: String,
-    /// Ids of its schemas, once the registry has given them.
+    /// Ids of its schemas, once the registry has returned them.
     pub schemas: OnceLock<SchemaIds>,
     /// Its routes.
     pub routes: Vec<Arc<Route>>,
 }
 
-/// Everything that a request needs.
+/// The shared state of all requests.
 pub struct Edge {
     /// The aggregates.
     pub targets: Vec<Arc<Target>>,
-    /// Where commands go.
+    /// The producer of commands.
     pub appender: Appender,
 }
 
 impl Edge {
-    /// Reads the contracts' routes; opens no connection.
+    /// Reads the contracts' routes. Opens no connection.
     pub fn new(
         contracts: &[&'static Contract],
         kafka: &KafkaConfig,
@@ -83,7 +84,7 @@ fn client(kafka: &KafkaConfig) -> ClientConfig {
     client
 }
 
-/// The routes of all contracts.
+/// Returns the routes of all contracts.
 pub fn router(edge: &Arc<Edge>) -> Router {
     let mut router = Router::new();
     for target in &edge.targets {
@@ -151,7 +152,7 @@ async fn accept(
         envelope.idempotency_scope = Some(scope);
         envelope.idempotency_fingerprint = Some(fingerprint);
     }
-    tracing::trace!(%operation, command = route.record, aggregate_id = id, "appends a command");
+    tracing::trace!(%operation, command = route.record, aggregate_id = id, "appending a command");
     let started = Instant::now();
     let appended = edge
         .appender
@@ -174,7 +175,7 @@ async fn accept(
     Ok(accepted.answer(&place))
 }
 
-/// Reads a request as the route's command, or names everything that is wrong with it.
+/// Reads a request as the route's command, or returns every error in it.
 async fn read(
     target: &Target,
     route: &Route,
@@ -182,7 +183,7 @@ async fn read(
     request: Request,
 ) -> Result<Command, Problem> {
     let (head, body) = request.into_parts();
-    // First of all, since an answer may be lost on a client that is still sending.
+    // The body is read first, because a response may be lost on a client that is still sending.
     let bytes = body::read(body).await?;
     body::check_media_type(&head.headers, &bytes)?;
     let mut errors = Vec::new();
@@ -196,8 +197,8 @@ async fn read(
             return Err(response::invalid(errors));
         }
     };
-    let stands_twice = |pointer| response::field_error(pointer, "is given more than once");
-    errors.extend(duplicates.into_iter().map(stands_twice));
+    let given_twice = |pointer| response::field_error(pointer, "is given more than once");
+    errors.extend(duplicates.into_iter().map(given_twice));
     let keyed = key.map(|key| {
         let method = route.method.as_str();
         let scope = idempotency::scope(ANONYMOUS, method, &route.path, path_id, &key);
@@ -211,7 +212,7 @@ async fn read(
         &mut object,
         &mut errors,
     );
-    match (validate::record(&route.shape, &object), id) {
+    match (validate::record(&route.body_schema, &object), id) {
         (Ok(value), Some(id)) if errors.is_empty() => Ok(Command {
             aggregate_id: id.to_string(),
             datum: route
@@ -228,7 +229,8 @@ async fn read(
     }
 }
 
-/// The id in the path; none if the route has none there, or after an error was added.
+/// Returns the id in the path. Returns none if the route has none there, or after it added an
+/// error.
 fn path_id(
     route: &Route,
     id: Result<Path<String>, PathRejection>,

@@ -1,12 +1,14 @@
-//! `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header): the same request under the same key is one
-//! operation, however often it comes.
+//! `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header): the same request under the same
+//! key is one operation, however often it is sent.
 //!
-//! The edge reads nothing and remembers nothing. It only derives: where a key counts (the *scope*), what came under it
-//! (the *fingerprint*), and from both the operation's id. Whether a key has been seen before, and with another body,
-//! is found by the handler of the aggregate, which the record's headers tell both. So this is no store of answers, and
-//! a key that was used for something else is a rejection of the operation, never a 422 from here.
+//! The edge reads no log and stores nothing. It only derives three values: the *scope* in which a
+//! key counts, the *fingerprint* of the request's content, and from both the operation's id. The
+//! aggregate's handler finds out whether a key was seen before with another body, because the
+//! record's headers contain scope and fingerprint. So this is not a store of responses. A key that
+//! was used for another request makes the operation *rejected*; it is never a 422 from here.
 //!
-//! How scope and fingerprint are made is frozen (`docs/wire-format.md`): a second try may meet a newer edge.
+//! The derivation of scope and fingerprint is frozen (`docs/wire-format.md`), because a newer edge
+//! may receive the second attempt.
 
 use std::fmt::Write as _;
 
@@ -19,23 +21,24 @@ use uuid::Uuid;
 
 use crate::preconditions::single;
 
-/// The header's name, as clients know it.
+/// The header's name.
 pub const HEADER: &str = "Idempotency-Key";
 
-/// Characters that a key may have.
-const MOST_CHARACTERS: usize = 255;
+/// Maximum number of characters of a key.
+const MAX_CHARACTERS: usize = 255;
 
-/// A request that came with a key.
+/// A request with an idempotency key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Keyed {
-    /// Where the key counts: `ce_idempotencyscope`.
+    /// The scope in which the key counts: `ce_idempotencyscope`.
     pub scope: String,
-    /// What came with it: `ce_idempotencyprint`.
+    /// The fingerprint of the request's content: `ce_idempotencyprint`.
     pub fingerprint: String,
 }
 
 impl Keyed {
-    /// A body under a key. The body is the client's own, before the edge puts anything into it.
+    /// Creates the pair for a body under a key. The body is as the client sent it, before the edge
+    /// inserts anything.
     pub fn new(scope: String, body: &Map<String, Value>) -> Self {
         Self {
             scope,
@@ -43,30 +46,32 @@ impl Keyed {
         }
     }
 
-    /// The operation: another body under the key is another one, so that its refusal has an address of its own.
+    /// Returns the operation's id. Another body under the same key is another operation, so that
+    /// its rejection has its own address.
     pub fn operation(&self) -> Uuid {
         id::keyed(&self.scope, &self.fingerprint)
     }
 }
 
-/// The key of a request; an error if there is one that cannot be used.
+/// Returns the key of a request. Adds an error if the key cannot be used.
 pub fn key(headers: &HeaderMap, errors: &mut Vec<FieldError>) -> Option<String> {
     single(headers, HEADER, errors, |value: &HeaderValue| {
         value.to_str().ok().and_then(read).ok_or_else(|| {
-            format!("must be 1 to {MOST_CHARACTERS} visible ASCII characters, with or without quotes around them")
+            format!("must be 1 to {MAX_CHARACTERS} visible ASCII characters, with or without quotes around them")
         })
     })
 }
 
-/// With quotes it is a string of structured fields (RFC 9651), where a backslash stands before quotes and
-/// backslashes; without, it is what it is. Both forms of a key are the same key.
+/// A key with quotes is a string of structured fields (RFC 9651), in which a backslash escapes
+/// quotes and backslashes. A key without quotes is used as it is. Both forms of a key are the same
+/// key.
 fn read(text: &str) -> Option<String> {
     let key = match text.strip_prefix('"') {
         Some(rest) => unquoted(rest)?,
         None => text.to_owned(),
     };
     let visible = key.bytes().all(|byte| byte.is_ascii_graphic());
-    (visible && (1..=MOST_CHARACTERS).contains(&key.len())).then_some(key)
+    (visible && (1..=MAX_CHARACTERS).contains(&key.len())).then_some(key)
 }
 
 fn unquoted(rest: &str) -> Option<String> {
@@ -86,20 +91,23 @@ fn unquoted(rest: &str) -> Option<String> {
     Some(key)
 }
 
-/// Where a key counts: for this caller, at this route, about this resource. Hashed, so that it is short and no
-/// record tells the key.
+/// Returns the scope of a key: the caller, the route and the resource. It is hashed, so that it is
+/// short and no record contains the key.
 pub fn scope(caller: &str, method: &str, path: &str, resource: Option<Uuid>, key: &str) -> String {
     let resource = resource.map_or_else(String::new, |id| id.to_string());
-    // Joined by what none of them may hold, so that no two lists of parts meet.
+    // The separator cannot occur in any part, so that different lists of parts never give the same
+    // text.
     let parts = [caller, method, path, &resource, key].join("\u{1f}");
     sha256(parts.as_bytes())
 }
 
-/// The same for the same JSON, however its keys are ordered and its whitespace is. It is made of what the client
-/// sent and not of the Avro datum, which changes when a schema grows a field.
+/// Returns the fingerprint of a body. It does not depend on the order of the keys or on whitespace.
+/// It is computed from the JSON that the client sent and not from the Avro datum, which changes
+/// when a field is added to a schema.
 fn fingerprint(body: &Map<String, Value>) -> String {
     let mut body = Value::Object(body.clone());
-    // Does nothing while serde_json sorts by itself, which a feature anywhere in a build may change.
+    // This has no effect while serde_json sorts by itself, but a feature anywhere in a build may
+    // change that.
     body.sort_all_objects();
     sha256(body.to_string().as_bytes())
 }
@@ -127,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_the_same_with_quotes_and_without() {
+    fn key_is_the_same_with_and_without_quotes() {
         let longest = "k".repeat(255);
         for (text, key) in [
             ("k-1", "k-1"),
@@ -142,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_key() {
+    fn invalid_keys_are_refused() {
         let long = "k".repeat(256);
         for text in [
             "",
@@ -165,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_that_no_text_can_have_or_that_stands_twice_is_an_error() {
+    fn key_header_that_is_not_text_or_duplicate_is_an_error() {
         let mut headers = HeaderMap::new();
         let mut errors = Vec::new();
         assert_eq!((key(&headers, &mut errors), errors.len()), (None, 0));
@@ -182,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn every_part_counts_for_the_scope_and_they_do_not_run_together() {
+    fn scope_depends_on_every_part_separately() {
         let id = Some(Uuid::from_u128(1));
         let scopes = [
             scope("ada", "POST", "/people", None, "k"),
@@ -197,7 +205,7 @@ mod tests {
         assert_eq!(different.len(), scopes.len());
     }
 
-    /// A second try may meet a newer edge: these values never change.
+    /// A newer edge may receive the second attempt, so these values never change.
     #[test]
     fn derivations_are_frozen() {
         let scope = scope("anonymous", "POST", "/people", Some(Uuid::nil()), "k");
@@ -217,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_is_the_same_in_any_order_and_with_any_whitespace() {
+    fn fingerprint_ignores_key_order_and_whitespace() {
         let print = |text: &str| fingerprint(&object(serde_json::from_str(text).unwrap()));
         let one = print(r#"{"a": {"x": 1, "y": [1, 2]}, "b": "A"}"#);
         assert_eq!(print(r#"{"b":"\u0041","a":{"y":[1,2],"x":1}}"#), one);

@@ -1,5 +1,5 @@
-//! JSON as it was sent: a key that stands twice in one object is found, which `serde_json` alone would hide by
-//! keeping the last.
+//! A JSON parser that reports duplicate keys. `serde_json` alone would hide them, because it keeps
+//! the last value.
 
 use std::fmt;
 
@@ -12,9 +12,9 @@ use crate::pointer::Pointer;
 /// A parsed text.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Document {
-    /// What it says; of a key that stands twice, the last.
+    /// The value. For a duplicate key it has the last value.
     pub value: Value,
-    /// JSON pointers of the keys that stand twice.
+    /// JSON pointers of the duplicate keys.
     pub duplicates: Vec<String>,
 }
 
@@ -31,7 +31,7 @@ pub fn parse(text: &[u8]) -> Result<Document, serde_json::Error> {
     Ok(Document { value, duplicates })
 }
 
-/// One value within the document. Nesting is bounded by `serde_json`, at 128.
+/// One value within the document. `serde_json` limits the nesting to 128 levels.
 struct Part<'a, 'p> {
     at: Pointer<'p>,
     duplicates: &'a mut Vec<String>,
@@ -116,7 +116,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn every_kind_of_value_is_kept() {
+    fn parse_reads_every_kind_of_value() {
         let text = r#"{"a": [null, true, -1, 18446744073709551615, 1.5, "x\n"], "b": {"c": ""}}"#;
         let document = parse(text.as_bytes()).unwrap();
         assert_eq!(
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_stand_twice_are_found_where_they_are() {
+    fn duplicate_keys_are_reported_with_their_pointers() {
         let text = r#"{"a": 1, "b": [{"c/d": 1, "c/d": 2}], "a": 3}"#;
         let document = parse(text.as_bytes()).unwrap();
         assert_eq!(document.duplicates, ["/b/0/c~1d", "/a"]);
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_json_is_refused() {
+    fn invalid_json_is_refused() {
         let deep = "[".repeat(1000);
         for text in ["", "{", "{} {}", "{'a': 1}", "1e999", "\u{feff}{}", &deep] {
             assert!(parse(text.as_bytes()).is_err(), "{text}");

@@ -1,4 +1,4 @@
-//! What a command's JSON looks like, worked out of its Avro schema once, when the process starts.
+//! The JSON form of a command, derived from its Avro schema once, when the process starts.
 //!
 //! | Avro | JSON |
 //! |---|---|
@@ -13,8 +13,9 @@
 //! | long `timestamp-millis`, `timestamp-micros` | string, RFC 3339 |
 //! | union of `null` and one other | that other, or `null` |
 //!
-//! Anything else has no JSON form that a client would guess, and a command that holds it is refused when the process
-//! starts. To support one more: a variant here and its arm in [`crate::validate`].
+//! All other types have no JSON form that a client would expect. If a command contains one, the
+//! process does not start. To support another type, add a variant here and its arm in
+//! [`crate::validate`].
 
 use std::collections::HashMap;
 
@@ -24,7 +25,7 @@ use apache_avro::types::Value;
 
 /// The JSON form of a schema.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Shape {
+pub enum BodySchema {
     /// `true` or `false`.
     Boolean,
     /// 32 bits.
@@ -35,9 +36,9 @@ pub enum Shape {
     Float,
     /// 64 bits.
     Double,
-    /// Text; a personal one may not look like an encrypted form.
+    /// Text. A personal text must not look like the encrypted form.
     Text {
-        /// Whether the field is marked `"personal": true`.
+        /// Set if the field is marked `"personal": true`.
         personal: bool,
     },
     /// A UUID.
@@ -48,20 +49,20 @@ pub enum Shape {
     TimestampMillis,
     /// An instant in microseconds.
     TimestampMicros,
-    /// One of these.
+    /// One of these symbols.
     Enum(Vec<String>),
-    /// Any number of these.
-    Array(Box<Shape>),
-    /// Any number of these by name.
-    Map(Box<Shape>),
-    /// This or `null`.
+    /// Any number of values of this form.
+    Array(Box<BodySchema>),
+    /// Any number of named values of this form.
+    Map(Box<BodySchema>),
+    /// A value of this form or `null`.
     Optional {
-        /// Which branch of the union `null` is, 0 or 1.
+        /// The branch of the union that is `null`, 0 or 1.
         null: u32,
         /// The other branch.
-        some: Box<Shape>,
+        some: Box<BodySchema>,
     },
-    /// An object of these fields.
+    /// An object with these fields.
     Record(Vec<Field>),
 }
 
@@ -71,59 +72,59 @@ pub struct Field {
     /// Its name.
     pub name: String,
     /// Its form.
-    pub shape: Shape,
-    /// What it is if it is left out; without a default it must be there.
+    pub body_schema: BodySchema,
+    /// Its value if it is left out. A field without a default is required.
     pub default: Option<Value>,
 }
 
 /// A schema that has no JSON form.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A type that the table above lacks.
-    #[error("{place} is of type {kind}, which the edge cannot read from JSON")]
+    /// The type is not in the table above.
+    #[error("{path} is of type {kind}, which the edge cannot read from JSON")]
     Unsupported {
-        /// The field, dotted.
-        place: String,
+        /// The dotted path of the field.
+        path: String,
         /// The Avro type.
         kind: String,
     },
-    /// A record within itself.
-    #[error("{place} holds a {record} within itself")]
+    /// A record contains itself.
+    #[error("{path} contains {record} recursively")]
     Recursive {
-        /// The field, dotted.
-        place: String,
+        /// The dotted path of the field.
+        path: String,
         /// The record.
         record: String,
     },
-    /// The schema refers to what it lacks, or a default does not fit its field.
-    #[error("{place} cannot be resolved")]
+    /// The schema refers to an undefined type, or a default does not match its field.
+    #[error("cannot resolve {path}")]
     Unresolved {
-        /// The field, dotted.
-        place: String,
-        /// What the library says.
+        /// The dotted path of the field.
+        path: String,
+        /// The error of the library.
         #[source]
         source: Box<apache_avro::Error>,
     },
 }
 
-impl Shape {
-    /// The shape of a schema.
+impl BodySchema {
+    /// Derives the JSON form of an Avro schema.
     pub fn of(schema: &Schema) -> Result<Self, Error> {
         let root = schema
             .name()
             .map_or_else(|| "the schema".to_owned(), ToString::to_string);
         let resolved = ResolvedSchema::new(schema).map_err(|source| Error::Unresolved {
-            place: root.clone(),
+            path: root.clone(),
             source: Box::new(source),
         })?;
         let mut compiler = Compiler {
             names: resolved.get_names(),
             open: Vec::new(),
         };
-        compiler.shape(schema, &root, false)
+        compiler.body_schema(schema, &root, false)
     }
 
-    /// The field of this name, if it is a record that has one.
+    /// Returns the field of this name, if this is a record that has one.
     pub fn field(&self, name: &str) -> Option<&Field> {
         match self {
             Self::Record(fields) => fields.iter().find(|field| field.name == name),
@@ -134,88 +135,97 @@ impl Shape {
 
 struct Compiler<'a> {
     names: &'a HashMap<Name, &'a Schema>,
-    /// The records around the place at hand.
+    /// The records that contain the current field.
     open: Vec<&'a Name>,
 }
 
 impl<'a> Compiler<'a> {
-    fn shape(&mut self, schema: &'a Schema, place: &str, personal: bool) -> Result<Shape, Error> {
+    fn body_schema(
+        &mut self,
+        schema: &'a Schema,
+        path: &str,
+        personal: bool,
+    ) -> Result<BodySchema, Error> {
         Ok(match schema {
-            Schema::Boolean => Shape::Boolean,
-            Schema::Int => Shape::Int,
-            Schema::Long => Shape::Long,
-            Schema::Float => Shape::Float,
-            Schema::Double => Shape::Double,
-            Schema::String => Shape::Text { personal },
-            Schema::Uuid(UuidSchema::String) => Shape::Uuid,
-            Schema::Date => Shape::Date,
-            Schema::TimestampMillis => Shape::TimestampMillis,
-            Schema::TimestampMicros => Shape::TimestampMicros,
-            Schema::Enum(of) => Shape::Enum(of.symbols.clone()),
-            Schema::Array(of) => Shape::Array(Box::new(self.shape(&of.items, place, personal)?)),
-            Schema::Map(of) => Shape::Map(Box::new(self.shape(&of.types, place, personal)?)),
-            Schema::Union(of) => self.union(of, place, personal)?,
-            Schema::Record(of) => self.record(&of.name, &of.fields, place, personal)?,
+            Schema::Boolean => BodySchema::Boolean,
+            Schema::Int => BodySchema::Int,
+            Schema::Long => BodySchema::Long,
+            Schema::Float => BodySchema::Float,
+            Schema::Double => BodySchema::Double,
+            Schema::String => BodySchema::Text { personal },
+            Schema::Uuid(UuidSchema::String) => BodySchema::Uuid,
+            Schema::Date => BodySchema::Date,
+            Schema::TimestampMillis => BodySchema::TimestampMillis,
+            Schema::TimestampMicros => BodySchema::TimestampMicros,
+            Schema::Enum(of) => BodySchema::Enum(of.symbols.clone()),
+            Schema::Array(of) => {
+                BodySchema::Array(Box::new(self.body_schema(&of.items, path, personal)?))
+            }
+            Schema::Map(of) => {
+                BodySchema::Map(Box::new(self.body_schema(&of.types, path, personal)?))
+            }
+            Schema::Union(of) => self.union(of, path, personal)?,
+            Schema::Record(of) => self.record(&of.name, &of.fields, path, personal)?,
             Schema::Ref { name } => match self.names.get(name) {
-                Some(named) => self.shape(named, place, personal)?,
-                None => return Err(unsupported(place, &format!("{name} (unknown)"))),
+                Some(named) => self.body_schema(named, path, personal)?,
+                None => return Err(unsupported(path, &format!("{name} (unknown)"))),
             },
-            other => return Err(unsupported(place, &kind(other))),
+            other => return Err(unsupported(path, &kind(other))),
         })
     }
 
     fn union(
         &mut self,
         union: &'a UnionSchema,
-        place: &str,
+        path: &str,
         personal: bool,
-    ) -> Result<Shape, Error> {
+    ) -> Result<BodySchema, Error> {
         let (null, some) = match union.variants() {
             [Schema::Null, some] => (0, some),
             [some, Schema::Null] => (1, some),
-            _ => return Err(unsupported(place, "union of several types")),
+            _ => return Err(unsupported(path, "union of several types")),
         };
-        let some = Box::new(self.shape(some, place, personal)?);
-        Ok(Shape::Optional { null, some })
+        let some = Box::new(self.body_schema(some, path, personal)?);
+        Ok(BodySchema::Optional { null, some })
     }
 
     fn record(
         &mut self,
         name: &'a Name,
         fields: &'a [RecordField],
-        place: &str,
+        path: &str,
         personal: bool,
-    ) -> Result<Shape, Error> {
+    ) -> Result<BodySchema, Error> {
         if self.open.contains(&name) {
             return Err(Error::Recursive {
-                place: place.to_owned(),
+                path: path.to_owned(),
                 record: name.to_string(),
             });
         }
         self.open.push(name);
         let fields = fields
             .iter()
-            .map(|field| self.field(field, &format!("{place}.{}", field.name), personal))
+            .map(|field| self.field(field, &format!("{path}.{}", field.name), personal))
             .collect::<Result<_, _>>()?;
         self.open.pop();
-        Ok(Shape::Record(fields))
+        Ok(BodySchema::Record(fields))
     }
 
     fn field(
         &mut self,
         field: &'a RecordField,
-        place: &str,
+        path: &str,
         personal: bool,
     ) -> Result<Field, Error> {
         let marked = field.custom_attributes.get("personal") == Some(&true.into());
         let default = field
             .default
             .as_ref()
-            .map(|default| self.default(default, &field.schema, place))
+            .map(|default| self.default(default, &field.schema, path))
             .transpose()?;
         Ok(Field {
             name: field.name.clone(),
-            shape: self.shape(&field.schema, place, personal || marked)?,
+            body_schema: self.body_schema(&field.schema, path, personal || marked)?,
             default,
         })
     }
@@ -224,20 +234,20 @@ impl<'a> Compiler<'a> {
         &self,
         default: &serde_json::Value,
         schema: &Schema,
-        place: &str,
+        path: &str,
     ) -> Result<Value, Error> {
         Value::try_from(default.clone())
             .and_then(|value| value.resolve_with_names(schema, self.names))
             .map_err(|source| Error::Unresolved {
-                place: place.to_owned(),
+                path: path.to_owned(),
                 source: Box::new(source),
             })
     }
 }
 
-fn unsupported(place: &str, kind: &str) -> Error {
+fn unsupported(path: &str, kind: &str) -> Error {
     Error::Unsupported {
-        place: place.to_owned(),
+        path: path.to_owned(),
         kind: kind.to_owned(),
     }
 }
@@ -250,8 +260,8 @@ fn kind(schema: &Schema) -> String {
 mod tests {
     use super::*;
 
-    fn of(schema: &str) -> Result<Shape, Error> {
-        Shape::of(&Schema::parse_str(schema).unwrap())
+    fn of(schema: &str) -> Result<BodySchema, Error> {
+        BodySchema::of(&Schema::parse_str(schema).unwrap())
     }
 
     fn record(fields: &str) -> String {
@@ -259,36 +269,36 @@ mod tests {
     }
 
     #[test]
-    fn a_record_named_before_is_found_again() {
-        let shape = of(&record(
+    fn named_record_can_be_referenced_again() {
+        let body_schema = of(&record(
             r#"{"name": "x", "type": {"type": "record", "name": "b.S", "fields": [{"name": "n", "type": "int"}]}},
                {"name": "y", "type": "b.S"}"#,
         ))
         .unwrap();
         assert_eq!(
-            shape.field("x").map(|field| &field.shape),
-            shape.field("y").map(|field| &field.shape)
+            body_schema.field("x").map(|field| &field.body_schema),
+            body_schema.field("y").map(|field| &field.body_schema)
         );
     }
 
     #[test]
-    fn the_personal_mark_reaches_into_unions_and_arrays() {
-        let shape = of(&record(
+    fn personal_mark_applies_within_unions_and_arrays() {
+        let body_schema = of(&record(
             r#"{"name": "x", "type": ["null", {"type": "array", "items": "string"}], "personal": true}"#,
         ))
         .unwrap();
-        let text = Box::new(Shape::Text { personal: true });
+        let text = Box::new(BodySchema::Text { personal: true });
         assert_eq!(
-            shape.field("x").unwrap().shape,
-            Shape::Optional {
+            body_schema.field("x").unwrap().body_schema,
+            BodySchema::Optional {
                 null: 0,
-                some: Box::new(Shape::Array(text))
+                some: Box::new(BodySchema::Array(text))
             }
         );
     }
 
     #[test]
-    fn what_has_no_json_form_is_refused_by_name() {
+    fn unsupported_type_is_refused_by_name() {
         let cases = [
             (
                 r#"{"name": "x", "type": "bytes"}"#,
@@ -300,7 +310,7 @@ mod tests {
             ),
             (
                 r#"{"name": "x", "type": {"type": "array", "items": "a.R"}}"#,
-                "a.R.x holds a a.R within itself",
+                "a.R.x contains a.R recursively",
             ),
         ];
         for (field, text) in cases {

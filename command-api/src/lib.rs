@@ -1,15 +1,16 @@
-//! The edge of the write side: a request that is a valid command becomes a record, and its sender gets the address
-//! under which the outcome will stand.
+//! The edge of the write side: it turns a valid request into a command record, and returns the
+//! address of the outcome to the client.
 //!
-//! It holds no business code and no list of commands: the contracts bring schemas and routes. It decides nothing
-//! that the schema alone cannot decide, and it never reads.
+//! It has no business rules and no list of commands: schemas and routes come from the contracts. It
+//! checks only what the schema alone can check, and it never reads the log or a view.
 //!
-//! A request's way: [`edge`] → [`body`] (bounded JSON) → [`idempotency`] and [`preconditions`] (what its headers ask) →
-//! [`aggregate_id`] (which aggregate) → [`validate`] (against the [`json_schema`] of the schema) → [`append`](factline_kafka::producer::append) (acknowledged by
-//! all) → [`response`].
+//! The path of a request: [`edge`] → [`body`] (bounded JSON) → [`idempotency`] and
+//! [`preconditions`] (its headers) → [`aggregate_id`] (the aggregate) → [`validate`] (against the
+//! [`json_schema`]) → [`append`](factline_kafka::producer::append) (acknowledged by all replicas) →
+//! [`response`].
 //!
-//! One more command is a schema and a line in the routes file of its context. One more aggregate is one more entry in
-//! the crate `contracts` (`schemas/src/lib.rs`).
+//! To add a command, add a schema and a line in the routes file of its context. To add an
+//! aggregate, add an entry in the crate `contracts` (`schemas/src/lib.rs`).
 
 pub mod aggregate_id;
 pub mod body;
@@ -32,18 +33,20 @@ use anyhow::Context as _;
 use factline_kafka::{KafkaConfig, Registry};
 use factline_service::{Service, ServiceConfig};
 
-/// Takes commands by HTTP and appends them to the log
+/// Accepts commands over HTTP and appends them to the log
 #[derive(Debug, clap::Parser)]
-// The slot is for members of a group, and this process is none; its other options are shared with those that are.
+// The slot is for members of a group, and this process is not one. The other options are shared
+// with processes that are.
 #[command(version, after_help = EXAMPLE, mut_arg("instance", |slot| slot.hide(true)))]
 pub struct Config {
-    /// What every process has.
+    /// Options of every process.
     #[command(flatten)]
     pub service: ServiceConfig,
-    /// Where commands go.
+    /// Options of the Kafka client.
     #[command(flatten)]
     pub kafka: KafkaConfig,
-    /// Milliseconds within which a command is acknowledged by the brokers or answered with 503
+    /// Time limit in milliseconds for the brokers to acknowledge a command; after it the client
+    /// gets 503
     #[arg(
         long,
         env = "FACTLINE_APPEND_TIMEOUT_MS",
@@ -58,7 +61,7 @@ Example:
   command-api --listen 127.0.0.1:8101 --kafka-brokers 127.0.0.1:19092 \\
     --registry-url http://127.0.0.1:18081/apis/ccompat/v7";
 
-/// Runs until the process drains.
+/// Serves requests until the process drains.
 pub async fn run(config: Config, service: Service) -> anyhow::Result<()> {
     let timeout = Duration::from_millis(config.append_timeout_ms);
     let edge = Arc::new(edge::Edge::new(contracts::ALL, &config.kafka, timeout)?);
@@ -67,5 +70,5 @@ pub async fn run(config: Config, service: Service) -> anyhow::Result<()> {
     service.serve(edge::router(&edge)).await?;
     tokio::task::spawn_blocking(move || edge.appender.flush())
         .await?
-        .context("some commands were not acknowledged before the end")
+        .context("some commands were not acknowledged before shutdown")
 }

@@ -1,8 +1,9 @@
-//! JSON pointers (RFC 6901), written only when something is wrong: on the way down a place is a chain on the stack.
+//! JSON pointers (RFC 6901). The text is written only for an error; until then a pointer is a chain
+//! on the stack.
 
 use std::fmt;
 
-/// A place in a JSON document.
+/// A pointer to a value in a JSON document.
 #[derive(Debug, Clone, Copy)]
 pub struct Pointer<'a>(Option<(&'a Self, Step<'a>)>);
 
@@ -13,12 +14,12 @@ enum Step<'a> {
 }
 
 impl<'a> Pointer<'a> {
-    /// The whole document.
+    /// Returns the pointer to the whole document.
     pub fn root() -> Self {
         Self(None)
     }
 
-    /// A member of the object here.
+    /// Returns the pointer to a member of this object.
     #[must_use]
     pub fn field<'b>(&'b self, name: &'b str) -> Pointer<'b>
     where
@@ -27,7 +28,7 @@ impl<'a> Pointer<'a> {
         Pointer(Some((self, Step::Field(name))))
     }
 
-    /// An item of the array here.
+    /// Returns the pointer to an item of this array.
     #[must_use]
     pub fn item<'b>(&'b self, index: usize) -> Pointer<'b>
     where
@@ -57,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_escaped() {
+    fn pointer_escapes_names() {
         let root = Pointer::root();
         assert_eq!(root.to_string(), "");
         let lines = root.field("li~nes/");

@@ -1,8 +1,8 @@
-//! What a request's headers ask of the decision: `Factline-Expected-Version`, `Factline-Time-To-Live`.
+//! Preconditions in a request's headers: `Factline-Expected-Version` and `Factline-Time-To-Live`.
 //!
-//! They are read and passed on, no more: the handler compares the version (`version_conflict`) and the time
-//! (`timed_out`), since only there both are known. One more condition is a field here, its header's reading, and the
-//! envelope's field in [`Conditions::apply`].
+//! The edge only reads them and passes them on. The handler compares the version
+//! (`version_conflict`) and the time (`timed_out`), because only it knows both. To add a condition,
+//! add a field here and read its header. Then set the envelope's field in [`Conditions::apply`].
 
 use std::ops::RangeInclusive;
 
@@ -10,28 +10,28 @@ use axum::http::{HeaderMap, HeaderValue};
 use factline::Envelope;
 use factline_http::problem::FieldError;
 
-/// Names the version that the aggregate must have; 0 means that it must not exist yet.
+/// The header with the version that the aggregate must have; 0 means that it must not exist yet.
 pub const EXPECTED_VERSION: &str = "Factline-Expected-Version";
-/// Milliseconds from the acceptance within which the command must be decided.
+/// The header with the milliseconds after acceptance within which the command must be decided.
 pub const TIME_TO_LIVE: &str = "Factline-Time-To-Live";
 
-/// A day: no longer than operations are remembered by default.
-const LONGEST_MS: u64 = 24 * 60 * 60 * 1_000;
+/// One day, which is not longer than operations are remembered by default.
+const MAX_TIME_TO_LIVE_MS: u64 = 24 * 60 * 60 * 1_000;
 
 /// Conditions of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Conditions {
     /// The version that the aggregate must have.
     pub expected_version: Option<u64>,
-    /// Milliseconds.
+    /// Time to live in milliseconds.
     pub time_to_live: Option<u64>,
 }
 
 impl Conditions {
-    /// Reads the headers; adds an error for each that cannot be used.
+    /// Reads the headers. Adds an error for each that cannot be used.
     pub fn read(headers: &HeaderMap, errors: &mut Vec<FieldError>) -> Self {
         let versions = 0..=u64::MAX;
-        let times = 1..=LONGEST_MS;
+        let times = 1..=MAX_TIME_TO_LIVE_MS;
         Self {
             expected_version: single(headers, EXPECTED_VERSION, errors, |value| {
                 whole(value, &versions)
@@ -39,20 +39,22 @@ impl Conditions {
             }),
             time_to_live: single(headers, TIME_TO_LIVE, errors, |value| {
                 whole(value, &times).ok_or_else(|| {
-                    format!("must be a whole number of milliseconds from 1 to {LONGEST_MS}")
+                    format!(
+                        "must be a whole number of milliseconds from 1 to {MAX_TIME_TO_LIVE_MS}"
+                    )
                 })
             }),
         }
     }
 
-    /// Writes them where the handler looks.
+    /// Writes the conditions into the envelope.
     pub fn apply(&self, envelope: &mut Envelope) {
         envelope.expected_version = self.expected_version;
         envelope.time_to_live_ms = self.time_to_live;
     }
 }
 
-/// A header that may stand once; an error if it stands twice or cannot be read.
+/// Reads a header that may occur once. Adds an error if it is duplicate or cannot be read.
 pub(crate) fn single<T>(
     headers: &HeaderMap,
     name: &'static str,
@@ -73,7 +75,7 @@ pub(crate) fn single<T>(
     read.map_err(|detail| errors.push(error(detail))).ok()
 }
 
-/// Digits only: no sign, no fraction.
+/// Reads a number of digits only: no sign, no fraction.
 fn whole(value: &HeaderValue, range: &RangeInclusive<u64>) -> Option<u64> {
     let text = value.to_str().ok()?;
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
@@ -99,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_at_the_bounds_are_taken() {
+    fn conditions_accept_numbers_at_the_bounds() {
         for (version, time) in [(0, 1), (7, 1_500), (u64::MAX, 86_400_000)] {
             let (conditions, errors) = read(&[
                 (EXPECTED_VERSION, &version.to_string()),
@@ -115,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_else_is_an_error_that_names_its_header() {
+    fn invalid_condition_is_an_error_that_names_its_header() {
         for text in ["", "-1", "+1", "1.0", "1e3", "x", "18446744073709551616"] {
             let (conditions, errors) = read(&[(EXPECTED_VERSION, text), (TIME_TO_LIVE, text)]);
             assert_eq!(conditions, Conditions::default(), "{text}");

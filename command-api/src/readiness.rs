@@ -1,7 +1,8 @@
-//! When the edge may take commands: the topics are what the contracts say, and the registry knows the schemas.
+//! Readiness of the edge: the topics match the contracts, and the registry knows the schemas.
 //!
-//! What waiting can mend (a server that is away, a topic not made yet) makes the process not ready; what it cannot
-//! mend (another partition count, an incompatible schema) ends it with an error that names it.
+//! A cause that can pass by itself, such as an unavailable server or a topic that is not created
+//! yet, makes the process not ready. A cause that cannot, such as another partition count or an
+//! incompatible schema, ends the process with an error that names it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +19,8 @@ const REGISTRY: &str = "registry";
 
 const RETRY: Duration = Duration::from_secs(1);
 const CHECK: Duration = Duration::from_secs(5);
-/// Time for an answer of the brokers; a drain waits for it, so it stays well below the drain's limit.
+/// Time limit for a response of the brokers. A drain waits for it, so it is well below the drain's
+/// limit.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Starts both watches.
@@ -32,14 +34,14 @@ pub fn watch(service: &Service, edge: &Arc<Edge>, registry: Registry) {
     service.spawn(KAFKA, check_topics(service.clone(), Arc::clone(edge)));
 }
 
-/// Registers every command's schema, however long the registry takes to come.
+/// Registers every command's schema. Retries until the registry is available.
 async fn register(service: Service, edge: Arc<Edge>, registry: Registry) -> anyhow::Result<()> {
     for target in &edge.targets {
         loop {
             let commands = target.contract.commands;
             match registry.register_all(&target.topic, commands).await {
                 Ok(schemas) => {
-                    // Set once, here only.
+                    // This is the only place that sets it, and it does so once.
                     let _ = target.schemas.set(schemas);
                     break;
                 }
@@ -60,7 +62,7 @@ async fn register(service: Service, edge: Arc<Edge>, registry: Registry) -> anyh
     Ok(())
 }
 
-/// Asks the brokers about every topic again and again.
+/// Checks every topic at an interval.
 async fn check_topics(service: Service, edge: Arc<Edge>) -> anyhow::Result<()> {
     loop {
         let asked = Arc::clone(&edge);
@@ -73,7 +75,7 @@ async fn check_topics(service: Service, edge: Arc<Edge>) -> anyhow::Result<()> {
     }
 }
 
-/// Outer error: cannot be mended. Inner error: not ready.
+/// Checks all topics. The outer error is permanent; the inner error means not ready.
 fn topics_state(edge: &Edge) -> anyhow::Result<Result<(), String>> {
     for target in &edge.targets {
         if let Err(reason) = topic_state(edge, target)? {
@@ -88,21 +90,22 @@ fn topic_state(edge: &Edge, target: &Target) -> anyhow::Result<Result<(), String
     let expected = target.contract.partitions;
     match edge.appender.partitions(topic, PATIENCE) {
         Ok(Some(found)) => {
-            // A command on another partition than its aggregate's others would break their order for ever.
+            // A command on another partition than the other commands of its aggregate would break
+            // their order permanently.
             anyhow::ensure!(
                 found == expected,
-                "topic {topic} has {found} partitions, its contract says {expected}"
+                "topic {topic} has {found} partitions, but its contract requires {expected}"
             );
             Ok(Ok(()))
         }
         Ok(None) => Ok(Err(format!(
-            "topic {topic} does not exist; `command-handlers provision` makes it"
+            "topic {topic} does not exist; `command-handlers provision` creates it"
         ))),
-        Err(error) => Ok(Err(format!("brokers do not answer: {error}"))),
+        Err(error) => Ok(Err(format!("brokers are unavailable: {error}"))),
     }
 }
 
-/// Waits; true if the process drains meanwhile.
+/// Waits. Returns true if the process drains meanwhile.
 async fn pause(service: &Service, time: Duration) -> bool {
     service
         .shutdown

@@ -1,4 +1,4 @@
-//! What the edge answers: 202 with every address that the client will need, or what is wrong.
+//! Responses of the edge: 202 with every address that the client needs, or a problem.
 
 use std::error::Error as _;
 
@@ -15,31 +15,33 @@ use uuid::Uuid;
 
 use factline_kafka::producer::append::Failure;
 
-/// Names the operation, relative to the origin.
+/// The header with the operation's address, relative to the origin.
 pub const X_OPERATION: HeaderName = HeaderName::from_static("x-operation");
-/// Names the resource that the command is about, relative to the origin.
+/// The header with the address of the command's resource, relative to the origin.
 pub const X_RESOURCE: HeaderName = HeaderName::from_static("x-resource");
 
-/// Errors that one answer lists; a body of one error per byte must not make an answer a hundred times its size.
-const MOST_ERRORS: usize = 100;
+/// Maximum number of errors in one response. Without it, a body with one error per byte would give
+/// a response a hundred times its size.
+const MAX_ERRORS: usize = 100;
 
-/// Seconds after which an operation is worth a look, or a failed append worth a retry.
+/// Seconds after which a client should request the operation, or retry a failed append.
 const SECONDS: u32 = 1;
 
-/// A valid command on its way into the log.
+/// A valid command that is being appended to the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Accepted {
     /// The operation.
     pub operation: Uuid,
     /// The aggregate's address, relative to the origin.
     pub resource: String,
-    /// Whether the request came with an idempotency key: the same again is this operation again.
+    /// Set if the request has an idempotency key. Then the same request is the same operation.
     pub keyed: bool,
 }
 
 impl Accepted {
-    /// 202 for a command that stands at `place`. `Location` carries the place as a hint, opaque to clients, by
-    /// which the tracker knows how far it must have read before it may say that there is no such operation.
+    /// Returns 202 for a command at `place`, as `topic/partition@offset`. `Location` contains the
+    /// place as a hint, opaque to clients. It tells the tracker how far it must have read before it
+    /// may report that there is no such operation.
     pub fn answer(&self, place: &str) -> Response {
         let (operation, resource) = (self.operation, &self.resource);
         let hint = URL_SAFE_NO_PAD.encode(place);
@@ -55,7 +57,7 @@ impl Accepted {
             (RETRY_AFTER, SECONDS.to_string()),
         ];
         for (name, text) in texts {
-            // Ids and fixed texts: always a value that a header can have.
+            // Ids and fixed texts are always valid header values.
             if let Ok(value) = HeaderValue::from_str(&text) {
                 response.headers_mut().insert(name, value);
             }
@@ -63,12 +65,12 @@ impl Accepted {
         response
     }
 
-    /// 503 for a command that is certainly not in the log.
+    /// Returns 503 for a command that is certainly not in the log.
     pub fn not_accepted(&self, detail: &str) -> Problem {
         self.unavailable(detail, "not_accepted")
     }
 
-    /// 503 for a command that was not acknowledged; logs why.
+    /// Returns 503 for a command that was not acknowledged, and logs the cause.
     pub fn failed(&self, command: &str, failure: &Failure) -> Problem {
         let operation = self.operation;
         let cause = failure.source().map(ToString::to_string);
@@ -98,7 +100,7 @@ impl Accepted {
     }
 }
 
-/// An error at a pointer that is already text.
+/// Returns an error at a pointer that is already text.
 pub fn field_error(pointer: String, detail: &str) -> FieldError {
     FieldError {
         pointer: Some(pointer),
@@ -107,20 +109,20 @@ pub fn field_error(pointer: String, detail: &str) -> FieldError {
     }
 }
 
-/// 400 that names every bad field and header once.
+/// Returns 400 that names every bad field and header once.
 pub fn invalid(mut errors: Vec<FieldError>) -> Problem {
     let mut seen = std::collections::HashSet::new();
     errors.retain(|error| seen.insert((error.pointer.clone(), error.parameter.clone())));
     let count = errors.len();
     let plural = if count == 1 { "field is" } else { "fields are" };
-    let shown = if count > MOST_ERRORS {
-        format!("; only the first {MOST_ERRORS} are listed")
+    let shown = if count > MAX_ERRORS {
+        format!("; only the first {MAX_ERRORS} are listed")
     } else {
         String::new()
     };
     let problem = Problem::invalid_request().detail(format!("{count} {plural} wrong{shown}"));
     errors
         .into_iter()
-        .take(MOST_ERRORS)
+        .take(MAX_ERRORS)
         .fold(problem, Problem::error)
 }

@@ -1,5 +1,5 @@
-//! Routes files: which HTTP request is which command. They stand beside the schemas, so the edge itself knows no
-//! command; what is wrong with one is found when the process starts.
+//! Routes files, which map HTTP requests to commands. They are beside the schemas, so the edge
+//! itself has no list of commands. Errors in them are found when the process starts.
 
 use std::sync::Arc;
 
@@ -12,64 +12,64 @@ use factline::{Contract, RecordSchema};
 use serde::Deserialize;
 
 use crate::aggregate_id::IdRule;
-use crate::json_schema::{self, Shape};
+use crate::json_schema::{self, BodySchema};
 
-/// A request that is a command.
+/// A route whose requests are commands.
 pub struct Route {
     /// HTTP method.
     pub method: Method,
-    /// The same, as the router wants it.
+    /// The method as a filter of the router.
     pub filter: MethodFilter,
     /// Path; its only parameter is `{id}`.
     pub path: String,
     /// The command's record.
     pub record: &'static str,
-    /// Where the aggregate's id comes from.
+    /// The source of the aggregate's id.
     pub id: IdRule,
-    /// What the body must look like.
-    pub shape: Shape,
+    /// The JSON form of the body.
+    pub body_schema: BodySchema,
     /// The aggregate's address, with `{id}` in it, relative to the origin.
     pub resource: String,
     writer: GenericDatumWriter<'static>,
 }
 
-/// What is wrong with a routes file.
+/// An error in a routes file.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// It is not what a routes file is.
-    #[error("routes of {aggregate} cannot be read")]
+    /// The file is not a routes file.
+    #[error("cannot read the routes of {aggregate}")]
     Unreadable {
         /// Aggregate of the contract.
         aggregate: &'static str,
-        /// Why.
+        /// The cause.
         #[source]
         source: serde_json::Error,
     },
-    /// One route cannot be.
+    /// A route is invalid.
     #[error("route {path} of {aggregate}: {why}")]
     Impossible {
         /// Aggregate of the contract.
         aggregate: &'static str,
         /// The route's path.
         path: String,
-        /// What is wrong.
+        /// The error.
         why: String,
     },
     /// A command's schema has no JSON form.
-    #[error("command {record} cannot come in by HTTP")]
-    Shape {
+    #[error("command {record} cannot be accepted over HTTP")]
+    BodySchema {
         /// The command's record.
         record: &'static str,
-        /// Why.
+        /// The cause.
         #[source]
         source: json_schema::Error,
     },
-    /// A command's schema is wrong.
-    #[error("schema of {record} cannot be used")]
+    /// A command's schema is invalid.
+    #[error("cannot use the schema of {record}")]
     Schema {
         /// The command's record.
         record: &'static str,
-        /// Why.
+        /// The cause.
         #[source]
         source: avro::Error,
     },
@@ -106,7 +106,10 @@ pub fn read(contract: &'static Contract) -> Result<Vec<Arc<Route>>, Error> {
             why,
         };
         if file.aggregate != contract.aggregate {
-            return Err(impossible(format!("file is about {}", file.aggregate)));
+            return Err(impossible(format!(
+                "the file is of aggregate {}",
+                file.aggregate
+            )));
         }
         if !file.resource.contains("{id}") {
             return Err(impossible(format!(
@@ -141,13 +144,13 @@ impl Route {
             record: record.name,
             source,
         };
-        // The parsed schema lives as long as the process; the codec around it is not needed.
+        // The parsed schema lives as long as the process. The codec around it is not needed.
         let parsed = Codec::parse(record.json).map_err(schema)?.schema();
-        let shape = Shape::of(parsed).map_err(|source| Error::Shape {
+        let body_schema = BodySchema::of(parsed).map_err(|source| Error::BodySchema {
             record: record.name,
             source,
         })?;
-        check_id(&entry.id, &shape).map_err(impossible)?;
+        check_id(&entry.id, &body_schema).map_err(impossible)?;
         let writer = GenericDatumWriter::builder(parsed)
             .build()
             .map_err(|error| schema(avro::Error::Schema(Box::new(error))))?;
@@ -157,13 +160,13 @@ impl Route {
             path: entry.path,
             record: record.name,
             id: entry.id,
-            shape,
+            body_schema,
             resource: resource.to_owned(),
             writer,
         })
     }
 
-    /// Writes a validated body as a datum of the command's schema.
+    /// Encodes a validated body as a datum of the command's schema.
     pub fn encode(&self, value: Value) -> Result<Vec<u8>, avro::Error> {
         self.writer
             .write_value_to_vec(value)
@@ -173,13 +176,13 @@ impl Route {
             })
     }
 
-    /// Whether the path has `{id}`.
+    /// Returns whether the path has `{id}`.
     pub fn has_path_id(&self) -> bool {
         self.path.contains(ID)
     }
 }
 
-/// The one path parameter.
+/// The only path parameter.
 const ID: &str = "{id}";
 
 fn check_path(entry: &Entry) -> Result<(), String> {
@@ -191,24 +194,24 @@ fn check_path(entry: &Entry) -> Result<(), String> {
         if segment == ID {
             parameters += 1;
         } else if segment.contains(['{', '}', '*', ':']) {
-            return Err(format!("segment {segment} is neither plain nor {ID}"));
+            return Err(format!("segment {segment} must be plain text or {ID}"));
         }
     }
     match (parameters, &entry.id) {
         (1, IdRule::Path { .. }) | (0, IdRule::BodyOrNew { .. } | IdRule::Derived { .. }) => Ok(()),
         _ => Err(format!(
-            "must have {ID} once if the id is from the path, else not"
+            "must contain {ID} once if the id is from the path, and otherwise not at all"
         )),
     }
 }
 
-fn check_id(rule: &IdRule, shape: &Shape) -> Result<(), String> {
+fn check_id(rule: &IdRule, body_schema: &BodySchema) -> Result<(), String> {
     let field = rule.field();
-    if !matches!(shape.field(field), Some(field) if field.shape == Shape::Uuid) {
+    if !matches!(body_schema.field(field), Some(field) if field.body_schema == BodySchema::Uuid) {
         return Err(format!("the command has no field {field} that is a UUID"));
     }
     if let IdRule::Derived { of, .. } = rule
-        && !matches!(shape.field(of), Some(of) if matches!(of.shape, Shape::Text { .. }) && of.default.is_none())
+        && !matches!(body_schema.field(of), Some(of) if matches!(of.body_schema, BodySchema::Text { .. }) && of.default.is_none())
     {
         return Err(format!(
             "the command has no field {of} that is a string without default"

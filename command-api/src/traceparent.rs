@@ -1,9 +1,9 @@
-//! W3C trace context: what a client sends is passed on if it is valid, and dropped if it is not, as its
-//! specification asks.
+//! W3C trace context. As the specification requires, a valid `traceparent` of the client is passed
+//! on and an invalid one is dropped.
 
 use axum::http::HeaderMap;
 
-/// A valid `traceparent` of the request.
+/// Returns the `traceparent` of the request if it is valid.
 pub fn parent(headers: &HeaderMap) -> Option<String> {
     let text = headers.get("traceparent")?.to_str().ok()?;
     is_valid(text).then(|| text.to_owned())
@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_valid_parent_is_passed_on() {
+    fn only_valid_traceparents_are_passed_on() {
         let valid = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
         assert!(is_valid(valid));
         assert!(is_valid(&valid.replace("00-0af", "01-0af")));

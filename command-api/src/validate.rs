@@ -1,6 +1,7 @@
-//! From a client's JSON to an Avro value: everything that is wrong with it at once, each with its place.
+//! Converts a client's JSON to an Avro value. It returns all errors at once, each with its pointer.
 //!
-//! It refuses what the schema alone can refuse. Whether a quantity may be 0 or a name empty is the domain's matter.
+//! It refuses what the schema alone can refuse. Whether a quantity may be 0 or a name empty is for
+//! the domain to decide.
 
 use apache_avro::types::Value as Avro;
 use chrono::{DateTime, NaiveDate, Utc};
@@ -8,24 +9,24 @@ use factline_http::problem::FieldError;
 use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
-use crate::json_schema::{Field, Shape};
+use crate::json_schema::{BodySchema, Field};
 use crate::pointer::Pointer;
 
-/// Characters that a text may have.
-pub const MOST_CHARACTERS: usize = 1_000;
+/// Maximum number of characters of a text.
+pub const MAX_CHARACTERS: usize = 1_000;
 
-/// Prefix kept free for the encrypted form of personal fields.
+/// Prefix reserved for the encrypted form of personal fields.
 pub const ENCRYPTED: &str = "$enc:";
 
-/// What is wrong with a body, in the order in which the schema has the fields.
+/// The errors in a body, in the order in which the schema has the fields.
 pub type Errors = Vec<FieldError>;
 
-/// Reads a JSON object as the record of a shape.
-pub fn record(shape: &Shape, body: &Map<String, Json>) -> Result<Avro, Errors> {
+/// Converts a JSON object to a record.
+pub fn record(body_schema: &BodySchema, body: &Map<String, Json>) -> Result<Avro, Errors> {
     let mut errors = Errors::new();
     let root = Pointer::root();
-    let value = match shape {
-        Shape::Record(fields) => object(fields, body, &root, &mut errors),
+    let value = match body_schema {
+        BodySchema::Record(fields) => object(fields, body, &root, &mut errors),
         _ => None,
     };
     match value {
@@ -34,7 +35,7 @@ pub fn record(shape: &Shape, body: &Map<String, Json>) -> Result<Avro, Errors> {
     }
 }
 
-/// An error at a place.
+/// Returns an error at a pointer.
 pub fn error(at: &Pointer<'_>, detail: impl Into<String>) -> FieldError {
     FieldError {
         pointer: Some(at.to_string()),
@@ -43,23 +44,28 @@ pub fn error(at: &Pointer<'_>, detail: impl Into<String>) -> FieldError {
     }
 }
 
-/// The value, or `None` after at least one error was added.
-fn value(shape: &Shape, json: &Json, at: &Pointer<'_>, errors: &mut Errors) -> Option<Avro> {
-    let read = match (shape, json) {
-        (Shape::Record(fields), Json::Object(members)) => {
+/// Converts a value, or returns `None` after it added at least one error.
+fn value(
+    body_schema: &BodySchema,
+    json: &Json,
+    at: &Pointer<'_>,
+    errors: &mut Errors,
+) -> Option<Avro> {
+    let read = match (body_schema, json) {
+        (BodySchema::Record(fields), Json::Object(members)) => {
             return object(fields, members, at, errors);
         }
-        (Shape::Array(item), Json::Array(items)) => return array(item, items, at, errors),
-        (Shape::Map(item), Json::Object(members)) => return map(item, members, at, errors),
-        (Shape::Optional { null, .. }, Json::Null) => {
+        (BodySchema::Array(item), Json::Array(items)) => return array(item, items, at, errors),
+        (BodySchema::Map(item), Json::Object(members)) => return map(item, members, at, errors),
+        (BodySchema::Optional { null, .. }, Json::Null) => {
             return Some(Avro::Union(*null, Box::new(Avro::Null)));
         }
-        (Shape::Optional { null, some }, json) => {
+        (BodySchema::Optional { null, some }, json) => {
             let value = value(some, json, at, errors)?;
             return Some(Avro::Union(1 - *null, Box::new(value)));
         }
-        (Shape::Text { personal }, Json::String(text)) => self::text(text, *personal),
-        (shape, json) => scalar(shape, json),
+        (BodySchema::Text { personal }, Json::String(text)) => self::text(text, *personal),
+        (body_schema, json) => scalar(body_schema, json),
     };
     read.map_err(|detail| errors.push(error(at, detail))).ok()
 }
@@ -75,7 +81,7 @@ fn object(
     for field in fields {
         let at = at.field(&field.name);
         let read = match (members.get(&field.name), &field.default) {
-            (Some(json), _) => value(&field.shape, json, &at, errors),
+            (Some(json), _) => value(&field.body_schema, json, &at, errors),
             (None, Some(default)) => Some(default.clone()),
             (None, None) => {
                 errors.push(error(&at, "is missing"));
@@ -92,7 +98,7 @@ fn object(
     (errors.len() == before).then_some(Avro::Record(record))
 }
 
-fn array(item: &Shape, items: &[Json], at: &Pointer<'_>, errors: &mut Errors) -> Option<Avro> {
+fn array(item: &BodySchema, items: &[Json], at: &Pointer<'_>, errors: &mut Errors) -> Option<Avro> {
     let before = errors.len();
     let values = items
         .iter()
@@ -103,7 +109,7 @@ fn array(item: &Shape, items: &[Json], at: &Pointer<'_>, errors: &mut Errors) ->
 }
 
 fn map(
-    item: &Shape,
+    item: &BodySchema,
     members: &Map<String, Json>,
     at: &Pointer<'_>,
     errors: &mut Errors,
@@ -121,10 +127,10 @@ fn map(
 }
 
 fn text(text: &str, personal: bool) -> Result<Avro, String> {
-    if text.chars().nth(MOST_CHARACTERS).is_some() {
-        return Err(format!("has more than {MOST_CHARACTERS} characters"));
+    if text.chars().nth(MAX_CHARACTERS).is_some() {
+        return Err(format!("has more than {MAX_CHARACTERS} characters"));
     }
-    // U+0000 cannot be stored by PostgreSQL, and no other control character means anything in a field.
+    // PostgreSQL cannot store U+0000, and no other control character has a meaning in a field.
     if text
         .chars()
         .any(|c| c.is_control() && !matches!(c, '\t' | '\n' | '\r'))
@@ -137,67 +143,68 @@ fn text(text: &str, personal: bool) -> Result<Avro, String> {
     Ok(Avro::String(text.to_owned()))
 }
 
-fn scalar(shape: &Shape, json: &Json) -> Result<Avro, String> {
-    let read = match shape {
-        Shape::Boolean => json.as_bool().map(Avro::Boolean),
-        Shape::Int => json
+fn scalar(body_schema: &BodySchema, json: &Json) -> Result<Avro, String> {
+    let read = match body_schema {
+        BodySchema::Boolean => json.as_bool().map(Avro::Boolean),
+        BodySchema::Int => json
             .as_i64()
             .and_then(|number| i32::try_from(number).ok())
             .map(Avro::Int),
-        Shape::Long => json.as_i64().map(Avro::Long),
-        Shape::Float => json.as_f64().and_then(float).map(Avro::Float),
-        Shape::Double => json.as_f64().map(Avro::Double),
-        Shape::Uuid => json.as_str().and_then(uuid).map(Avro::Uuid),
-        Shape::Date => json.as_str().and_then(date).map(Avro::Date),
-        Shape::TimestampMillis => json
+        BodySchema::Long => json.as_i64().map(Avro::Long),
+        BodySchema::Float => json.as_f64().and_then(float).map(Avro::Float),
+        BodySchema::Double => json.as_f64().map(Avro::Double),
+        BodySchema::Uuid => json.as_str().and_then(uuid).map(Avro::Uuid),
+        BodySchema::Date => json.as_str().and_then(date).map(Avro::Date),
+        BodySchema::TimestampMillis => json
             .as_str()
             .and_then(instant)
             .map(|time| Avro::TimestampMillis(time.timestamp_millis())),
-        Shape::TimestampMicros => json
+        BodySchema::TimestampMicros => json
             .as_str()
             .and_then(instant)
             .map(|time| Avro::TimestampMicros(time.timestamp_micros())),
-        Shape::Enum(symbols) => json.as_str().and_then(|text| {
+        BodySchema::Enum(symbols) => json.as_str().and_then(|text| {
             let index = symbols.iter().position(|symbol| symbol == text)?;
             Some(Avro::Enum(u32::try_from(index).ok()?, text.to_owned()))
         }),
-        Shape::Text { .. }
-        | Shape::Array(_)
-        | Shape::Map(_)
-        | Shape::Optional { .. }
-        | Shape::Record(_) => None,
+        BodySchema::Text { .. }
+        | BodySchema::Array(_)
+        | BodySchema::Map(_)
+        | BodySchema::Optional { .. }
+        | BodySchema::Record(_) => None,
     };
-    read.ok_or_else(|| format!("must be {}", expected(shape)))
+    read.ok_or_else(|| format!("must be {}", expected(body_schema)))
 }
 
-/// What a shape wants, after "must be".
-fn expected(shape: &Shape) -> String {
-    match shape {
-        Shape::Boolean => "true or false".to_owned(),
-        Shape::Int => format!("a whole number from {} to {}", i32::MIN, i32::MAX),
-        Shape::Long => format!("a whole number from {} to {}", i64::MIN, i64::MAX),
-        Shape::Float | Shape::Double => "a number in range".to_owned(),
-        Shape::Text { .. } => "a string".to_owned(),
-        Shape::Uuid => "a UUID such as 0190a6d2-7c4e-7f3a-8b1d-5e2f9c0a4b67".to_owned(),
-        Shape::Date => "a date such as 1997-01-31".to_owned(),
-        Shape::TimestampMillis | Shape::TimestampMicros => {
+/// Describes the expected value, to follow "must be".
+fn expected(body_schema: &BodySchema) -> String {
+    match body_schema {
+        BodySchema::Boolean => "true or false".to_owned(),
+        BodySchema::Int => format!("a whole number from {} to {}", i32::MIN, i32::MAX),
+        BodySchema::Long => format!("a whole number from {} to {}", i64::MIN, i64::MAX),
+        BodySchema::Float | BodySchema::Double => "a number in range".to_owned(),
+        BodySchema::Text { .. } => "a string".to_owned(),
+        BodySchema::Uuid => "a UUID such as 0190a6d2-7c4e-7f3a-8b1d-5e2f9c0a4b67".to_owned(),
+        BodySchema::Date => "a date such as 1997-01-31".to_owned(),
+        BodySchema::TimestampMillis | BodySchema::TimestampMicros => {
             "an RFC 3339 time such as 1997-01-31T12:00:00Z".to_owned()
         }
-        Shape::Enum(symbols) => format!("one of {}", symbols.join(", ")),
-        Shape::Array(_) => "an array".to_owned(),
-        Shape::Map(_) | Shape::Record(_) => "an object".to_owned(),
-        Shape::Optional { some, .. } => format!("null or {}", expected(some)),
+        BodySchema::Enum(symbols) => format!("one of {}", symbols.join(", ")),
+        BodySchema::Array(_) => "an array".to_owned(),
+        BodySchema::Map(_) | BodySchema::Record(_) => "an object".to_owned(),
+        BodySchema::Optional { some, .. } => format!("null or {}", expected(some)),
     }
 }
 
-/// A UUID in its usual form; the library would take several more.
+/// Parses a UUID in its usual form. The library would accept several others.
 pub fn uuid(text: &str) -> Option<Uuid> {
     (text.len() == 36)
         .then(|| Uuid::try_parse(text).ok())
         .flatten()
 }
 
-/// Days since 1970-01-01. Four digits for the year: the library would take a sign and more of them.
+/// Parses a date to days since 1970-01-01. The year has four digits; the library would accept a
+/// sign and more digits.
 fn date(text: &str) -> Option<i32> {
     let date = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
     if text.len() != "YYYY-MM-DD".len() || !text.starts_with(|c: char| c.is_ascii_digit()) {

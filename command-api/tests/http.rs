@@ -1,4 +1,5 @@
-//! What the edge answers without any server behind it: everything up to the append, and an append that fails.
+//! Responses of the edge without any server behind it: everything up to the append, and an append
+//! that fails.
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
@@ -13,7 +14,7 @@ use serde_json::{Value, json};
 
 const ID: &str = "0190a6d2-7c4e-7f3a-8b1d-5e2f9c0a4b67";
 
-/// The edge on a free port, with brokers that are not there.
+/// Starts the edge on a free port, with brokers that do not exist.
 async fn edge() -> String {
     // Port 9 (discard) is closed wherever tests run.
     let args = ["command-api", "--kafka-brokers", "127.0.0.1:9"];
@@ -57,7 +58,7 @@ async fn pointers(request: RequestBuilder) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn what_no_route_takes() {
+async fn unknown_routes_and_methods_are_refused() {
     let (origin, client) = (edge().await, Client::new());
     let nothing = problem(client.post(format!("{origin}/nothing"))).await;
     assert_eq!(nothing.status, StatusCode::NOT_FOUND);
@@ -72,7 +73,7 @@ async fn what_no_route_takes() {
 }
 
 #[tokio::test]
-async fn bodies_that_are_no_command() {
+async fn invalid_bodies_are_refused() {
     let (origin, client) = (edge().await, Client::new());
     let post = |path: &str| client.post(format!("{origin}{path}"));
 
@@ -119,7 +120,7 @@ async fn bodies_that_are_no_command() {
 }
 
 #[tokio::test]
-async fn ids_that_cannot_be() {
+async fn invalid_ids_are_refused() {
     let (origin, client) = (edge().await, Client::new());
     let post = |path: String| client.post(format!("{origin}{path}"));
     assert_eq!(pointers(post("/orders/7/ship".to_owned())).await, ["id"]);
@@ -132,7 +133,7 @@ async fn ids_that_cannot_be() {
 }
 
 #[tokio::test]
-async fn headers_that_cannot_be_are_named_with_everything_else() {
+async fn invalid_headers_are_named_with_all_other_errors() {
     let (origin, client) = (edge().await, Client::new());
     let wrong = |path: &str| {
         client
@@ -158,9 +159,9 @@ async fn headers_that_cannot_be_are_named_with_everything_else() {
     assert_eq!(pointers(broken).await, with(&[""]));
 }
 
-/// What derives from a key is there before anything is written, so a refusal can name it.
+/// The values derived from a key are known before anything is written, so a refusal can name them.
 #[tokio::test]
-async fn a_key_names_its_operation_and_what_it_creates() {
+async fn idempotency_key_determines_the_operation_and_the_created_aggregate() {
     let (origin, client) = (edge().await, Client::new());
     let named = async |key: &str, path: &str, body: &Value| {
         let request = client.post(format!("{origin}{path}")).json(body);
@@ -187,7 +188,7 @@ async fn a_key_names_its_operation_and_what_it_creates() {
 }
 
 #[tokio::test]
-async fn a_valid_command_before_the_registry_answered_is_not_accepted() {
+async fn command_before_the_first_registry_response_is_not_accepted() {
     let (origin, client) = (edge().await, Client::new());
     let started = Instant::now();
     let request = client.post(format!("{origin}/orders/{ID}/ship"));

@@ -1,23 +1,22 @@
-//! The contexts that this process hosts: the one list.
+//! The list of the contexts that this process hosts.
 
 use std::future::Future;
 use std::pin::Pin;
 
 use anyhow::Context as _;
-use factline::Contract;
-use factline_handler::{Options, Report, Wire};
+use factline::{Aggregate, AggregateType as _, Contract};
+use factline_handler::{Options, RecordFactory, Report};
 use factline_kafka::tools::aggregate_history::{self, Fact};
 use factline_kafka::{KafkaConfig, Registry, topics::provision as topics};
 use factline_service::Service;
-use serde::Serialize;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-/// A context's aggregate: its contract, and what is done with its rules.
+/// A context's aggregate: its contract, and the functions over its rules.
 pub struct Hosted {
-    /// What others may know of it.
+    /// The aggregate's contract.
     pub contract: &'static Contract,
-    /// The state after these events, as JSON, for tools.
+    /// Returns the state after these events, as JSON, for tools.
     pub state: State,
     handle: Handle,
 }
@@ -26,38 +25,36 @@ pub struct Hosted {
 pub type State = fn(Registry, Vec<Fact>) -> Folding;
 type Folding = Pin<Box<dyn Future<Output = anyhow::Result<Value>> + Send>>;
 
-type Handle = fn(&'static Contract, KafkaConfig, Options, Report, CancellationToken) -> Running;
+type Handle = fn(KafkaConfig, Options, Report, CancellationToken) -> Running;
 type Running = Pin<Box<dyn Future<Output = Result<(), factline_handler::Error>> + Send>>;
 
 /// To host one more aggregate, add its line.
 pub fn contexts() -> Vec<Hosted> {
     vec![
-        hosted::<catalog::Product>(&catalog::PRODUCT),
-        hosted::<checkout::Checkout>(&checkout::CHECKOUT),
-        hosted::<ordering::Order>(&ordering::ORDER),
-        hosted::<payment::Payment>(&payment::PAYMENT),
+        hosted::<catalog::Product>(),
+        hosted::<checkout::Checkout>(),
+        hosted::<ordering::Order>(),
+        hosted::<payment::Payment>(),
     ]
 }
 
-fn hosted<A: factline::Aggregate + Serialize>(contract: &'static Contract) -> Hosted {
+fn hosted<A: Aggregate>() -> Hosted {
     Hosted {
-        contract,
+        contract: A::Type::CONTRACT,
         state: |registry, facts| {
             Box::pin(async move {
                 let state: A = aggregate_history::fold(&registry, &facts).await?;
                 Ok(serde_json::to_value(&state)?)
             })
         },
-        handle: |contract, kafka, options, report, stop| {
-            Box::pin(factline_handler::run::<A>(
-                contract, kafka, options, report, stop,
-            ))
+        handle: |kafka, options, report, stop| {
+            Box::pin(factline_handler::run::<A>(kafka, options, report, stop))
         },
     }
 }
 
 impl Hosted {
-    /// Its name for `--only`.
+    /// Returns its name for `--only`.
     fn context(&self) -> &'static str {
         let aggregate = self.contract.aggregate;
         aggregate
@@ -66,7 +63,7 @@ impl Hosted {
     }
 }
 
-/// The names that `--only` takes.
+/// Returns the names that `--only` accepts.
 pub fn names() -> Vec<&'static str> {
     let mut names: Vec<_> = contexts().iter().map(Hosted::context).collect();
     names.dedup();
@@ -79,7 +76,7 @@ fn chosen(only: &[String]) -> impl Iterator<Item = Hosted> {
         .filter(move |hosted| only.is_empty() || only.iter().any(|name| name == hosted.context()))
 }
 
-/// Makes what the contexts need in Kafka and the registry.
+/// Creates the topics and schemas of the contexts in Kafka and the registry.
 pub async fn provision(
     kafka: &KafkaConfig,
     only: &[String],
@@ -90,7 +87,7 @@ pub async fn provision(
         topics::provision(kafka, hosted.contract, replication)
             .await
             .with_context(|| format!("cannot provision {aggregate}"))?;
-        Wire::connect(kafka, hosted.contract)
+        RecordFactory::connect(kafka, hosted.contract)
             .await
             .with_context(|| format!("cannot register schemas of {aggregate}"))?;
         tracing::info!(aggregate, "provisioned");
@@ -98,7 +95,7 @@ pub async fn provision(
     Ok(())
 }
 
-/// Starts the handlers; each ends when the process is told to.
+/// Starts the handlers; each ends when the process drains.
 pub fn spawn(
     kafka: &KafkaConfig,
     options: &Options,
@@ -108,13 +105,7 @@ pub fn spawn(
 ) {
     for hosted in chosen(only) {
         let stop = service.shutdown.clone();
-        let running = (hosted.handle)(
-            hosted.contract,
-            kafka.clone(),
-            options.clone(),
-            report.clone(),
-            stop,
-        );
+        let running = (hosted.handle)(kafka.clone(), options.clone(), report.clone(), stop);
         service.spawn(hosted.contract.aggregate, async move { Ok(running.await?) });
     }
 }

@@ -1,3 +1,4 @@
-//! What the write process hosts, as a library: tools go by the same list. The process itself is `main.rs`.
+//! The contexts of the write process, as a library, so that tools use the same list. The process
+//! itself is `main.rs`.
 
 pub mod contexts;

@@ -1,7 +1,8 @@
-//! The write process: reads commands, decides them by the contexts' rules, writes events and outcomes.
+//! The write process: reads commands, decides them by the contexts' rules, writes events and
+//! outcomes.
 //!
-//! It holds no rules (those are the crates below this folder) and no machinery (that is `factline-kafka`). To add
-//! a context: one line in [`contexts`].
+//! It has no rules (those are in the crates below this folder) and no machinery (that is in
+//! `factline-handler`). To add a context, add one line in [`contexts`].
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -37,9 +38,10 @@ struct Config {
 /// Jobs that run once and end
 #[derive(Debug, clap::Subcommand)]
 enum Job {
-    /// Make the topics, commit first offsets and register schemas; what is there already is checked and left alone
+    /// Create the topics, commit first offsets and register schemas; existing ones are checked and
+    /// left unchanged
     Provision {
-        /// Replicas of each topic; without it the cluster's default
+        /// Replicas of each topic; the default is the cluster's
         #[arg(long, env = "FACTLINE_REPLICATION_FACTOR")]
         replication_factor: Option<i32>,
     },

@@ -1,8 +1,8 @@
-//! Figures as people read them.
+//! Figures in human-readable form.
 
 use std::time::Duration;
 
-/// `16479` is `16,479`.
+/// Formats `16479` as `16,479`.
 pub fn grouped(number: i64) -> String {
     let digits = number.unsigned_abs().to_string();
     let mut text = String::new();
@@ -15,7 +15,7 @@ pub fn grouped(number: i64) -> String {
     if number < 0 { format!("-{text}") } else { text }
 }
 
-/// `24409194` cents are `244,091.94`.
+/// Formats `24409194` cents as `244,091.94`.
 pub fn dollars(cents: i64) -> String {
     let sign = if cents < 0 { "-" } else { "" };
     let cents = cents.unsigned_abs();
@@ -23,7 +23,7 @@ pub fn dollars(cents: i64) -> String {
     format!("{sign}{whole}.{:02}", cents % 100)
 }
 
-/// Milliseconds below a second, seconds above, three digits.
+/// Formats as milliseconds below a second and as seconds above, with three digits.
 pub fn time(time: Duration) -> String {
     match time.as_secs_f64() * 1_000.0 {
         ms if ms < 10.0 => format!("{ms:.1} ms"),
@@ -32,7 +32,7 @@ pub fn time(time: Duration) -> String {
     }
 }
 
-/// How often in a second, when `count` took so long.
+/// Returns the rate per second of `count` items that took this time.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_precision_loss,
@@ -42,7 +42,8 @@ pub fn rate(count: usize, took: Duration) -> i64 {
     (count as f64 / took.as_secs_f64().max(0.001)).round() as i64
 }
 
-/// The time that so many percent of all do not exceed, by nearest rank; none of none.
+/// Returns the time that this percentage of all does not exceed, by nearest rank; none for an empty
+/// list.
 pub fn percentile(times: &[Duration], percent: usize) -> Option<Duration> {
     let mut sorted = times.to_vec();
     sorted.sort_unstable();
@@ -55,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_grouped() {
+    fn numbers_are_grouped_in_thousands() {
         for (number, text) in [
             (0, "0"),
             (999, "999"),
@@ -70,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn percentiles_are_of_the_nearest_rank() {
+    fn percentile_uses_the_nearest_rank() {
         let times: Vec<Duration> = (1..=200).map(Duration::from_millis).collect();
         assert_eq!(percentile(&times, 50), Some(Duration::from_millis(100)));
         assert_eq!(percentile(&times, 99), Some(Duration::from_millis(198)));

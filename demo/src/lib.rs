@@ -1,8 +1,9 @@
-//! Real purchases in, totals out: the demo's client, and the load of the end-to-end tests.
+//! Sends real purchases and compares the totals: the demo's client, and the load of the end-to-end
+//! tests.
 //!
-//! [`run`] sends the purchases, waits for every operation, reads the totals back and compares. It talks to the store
-//! over its public HTTP interface alone. What a report shows is made in [`report`]; a step more is a module and a line
-//! in [`run`].
+//! [`run`] sends the purchases, waits for every operation, reads the totals back and compares. It
+//! uses only the public HTTP interface of the store. [`report`] formats the result. To add a step,
+//! add a module and a line in [`run`].
 
 pub mod figures;
 pub mod operation;
@@ -22,22 +23,23 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::report::Report;
 use crate::totals::Totals;
 
-/// What to send, and where.
+/// The options of the load.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Options {
-    /// The store, as clients see it
+    /// URL of the store
     #[arg(long, env = "FACTLINE_URL", default_value = "http://127.0.0.1:8080")]
     pub url: String,
 
-    /// Send only the first N purchases, and the rest of the last one's customer, so that larger runs stay comparable
+    /// Send only the first N purchases, and the remaining ones of the last customer, so that larger
+    /// runs stay comparable
     #[arg(long, env = "FACTLINE_DEMO_LIMIT", value_name = "N")]
     pub limit: Option<usize>,
 
-    /// Requests under way at most
+    /// Maximum number of concurrent requests
     #[arg(long, env = "FACTLINE_DEMO_CONCURRENCY", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..))]
     pub concurrency: u16,
 
-    /// Seconds to try again while the store is away or an operation has not ended
+    /// Seconds to retry while the store is unavailable or an operation has not ended
     #[arg(
         long,
         env = "FACTLINE_DEMO_PATIENCE",
@@ -51,11 +53,12 @@ pub struct Options {
     pub quiet: bool,
 }
 
-/// Sends, waits, reads back, compares.
+/// Sends the purchases, waits, reads the totals back and compares.
 ///
 /// # Errors
-/// When the store refuses a request, forgets an operation that it accepted, or is away for longer than
-/// [`Options::patience`]. Totals that differ are no error but in the report.
+///
+/// If the store refuses a request, loses an accepted operation, or is unavailable for longer than
+/// [`Options::patience`]. Differing totals are not an error; the report has them.
 pub async fn run(options: &Options) -> anyhow::Result<Report> {
     let mut purchases = purchase::all()?;
     if let Some(limit) = options.limit {

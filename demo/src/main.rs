@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use demo::Options;
 
-/// Sends 6,919 real purchases through the store and compares what comes out with the file
+/// Sends 6,919 real purchases through the store and compares the totals with the file
 #[derive(Parser)]
 #[command(
     version,

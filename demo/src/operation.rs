@@ -5,7 +5,7 @@ use factline::Position;
 use factline_client::{Client, Operation};
 use indicatif::ProgressBar;
 
-use crate::sending::Sent;
+use crate::sample::Sent;
 use crate::workers;
 
 /// A purchase whose operation has ended.
@@ -20,7 +20,8 @@ pub struct Ended {
 /// Waits for the end of every operation.
 ///
 /// # Errors
-/// When an operation that was accepted is unknown, or does not end while patience lasts; the error names it.
+///
+/// If an accepted operation is unknown, or does not end within the patience; the error names it.
 pub async fn wait(
     client: &Client,
     sent: Vec<Sent>,
@@ -43,7 +44,7 @@ pub async fn wait(
     .await
 }
 
-/// The position at which a read sees the ends of all these operations.
+/// Returns the position at which a read includes the ends of all these operations.
 pub fn furthest(ended: &[Ended]) -> Result<Position> {
     let mut furthest = Position::default();
     for operation in ended.iter().map(|ended| &ended.operation) {

@@ -1,4 +1,5 @@
-//! The file: real purchases, see `README.md`. Money is read digit by digit; there is no floating point here.
+//! The file of real purchases, see `README.md`. Money is parsed digit by digit, without floating
+//! point.
 
 use anyhow::{Context as _, Result, bail, ensure};
 
@@ -12,27 +13,29 @@ const NAME: &str = "purchases.csv";
 pub struct Purchase {
     /// Line number; the header is line 1.
     pub line: u64,
-    /// Who bought.
+    /// The customer.
     pub customer: String,
     /// The day, as year-month-day.
     pub ordered_on: String,
-    /// CDs.
+    /// Number of CDs.
     pub quantity: i32,
-    /// What they cost together, in cents.
+    /// Total price in cents.
     pub cents: i64,
 }
 
 impl Purchase {
-    /// Where the purchase stands; unique, since equal lines exist.
+    /// Returns the place of the purchase in the file. It is unique, whereas the file has equal
+    /// lines.
     pub fn source(&self) -> String {
         format!("{NAME}:{}", self.line)
     }
 }
 
-/// Every purchase, in the order of the file.
+/// Reads every purchase, in the order of the file.
 ///
 /// # Errors
-/// When a line is not as it should be; the error names it.
+///
+/// If a line is malformed; the error names it.
 pub fn all() -> Result<Vec<Purchase>> {
     let mut reader = csv::Reader::from_reader(FILE.as_bytes());
     let mut purchases = Vec::new();
@@ -45,8 +48,8 @@ pub fn all() -> Result<Vec<Purchase>> {
     Ok(purchases)
 }
 
-/// Keeps the first purchases, and those of the last one's customer that follow it: a customer is there with all of
-/// his purchases or with none.
+/// Keeps the first purchases, and the following ones of the last customer: a customer has all
+/// purchases or none.
 pub fn cut(purchases: &mut Vec<Purchase>, limit: usize) {
     let Some(last) = limit.checked_sub(1).and_then(|last| purchases.get(last)) else {
         purchases.truncate(limit);
@@ -66,12 +69,13 @@ fn purchase(line: u64, row: &csv::StringRecord) -> Result<Purchase> {
         line,
         customer: customer.to_owned(),
         ordered_on: ordered_on.to_owned(),
-        quantity: quantity.parse().context("quantity is no whole number")?,
-        cents: cents(dollars).with_context(|| format!("{dollars:?} is no amount of dollars"))?,
+        quantity: quantity.parse().context("quantity is not a whole number")?,
+        cents: cents(dollars)
+            .with_context(|| format!("{dollars:?} is not an amount of dollars"))?,
     })
 }
 
-/// `29.33` is 2933. Two decimals, or none.
+/// Parses `29.33` as 2933. There are two decimals or none.
 fn cents(dollars: &str) -> Result<i64> {
     let (whole, part) = dollars.split_once('.').unwrap_or((dollars, "00"));
     ensure!(part.len() == 2, "not two decimals");
@@ -89,7 +93,7 @@ mod tests {
     use crate::totals::{Spent, Totals};
 
     #[test]
-    fn dollars_are_read_exactly() {
+    fn dollars_are_parsed_exactly() {
         for (text, amount) in [
             ("0.00", 0),
             ("29.33", 2_933),
@@ -106,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_leaves_whole_customers() {
+    fn cut_keeps_whole_customers() {
         for limit in [0, 1, 2, 1_000, 6_919, 10_000] {
             let mut some = all().unwrap();
             let rest = some.len();
@@ -119,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn the_file_is_whole() {
+    fn file_is_complete() {
         let purchases = all().unwrap();
         assert_eq!(purchases[0].source(), "purchases.csv:2");
         let totals = Totals::of(&purchases).unwrap();

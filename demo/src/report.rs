@@ -1,4 +1,4 @@
-//! What came out, beside what went in.
+//! The result beside the expected result.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,30 +16,31 @@ pub struct Report {
     pub sent: usize,
     /// Customers of the file whose totals differ.
     pub differences: Vec<Difference>,
-    /// Operations that ended, but not as completed: how many, by state and code, with the first source of each.
+    /// Operations that ended in a state other than completed: their number by state and code, with
+    /// the first source of each.
     pub not_completed: BTreeMap<(String, String), (usize, String)>,
-    /// Customers whom the read API knows, without any of these purchases: no difference.
+    /// Customers in the read API without any of these purchases; they are not a difference.
     pub others: usize,
     file: (usize, Spent),
     read: (usize, Spent),
-    /// Until the last command was accepted.
+    /// Time until the last command was accepted.
     pub accepted_in: Duration,
-    /// Until the last operation was seen to have ended.
+    /// Time until the last operation was seen to have ended.
     pub ended_in: Duration,
-    /// From accepted to ended, of every operation, by the store's clocks.
+    /// Times from acceptance to end of every operation, by the store's clocks.
     pub took: Vec<Duration>,
-    /// By the client's clock, of some.
+    /// Times by the client's clock, of a sample.
     pub samples: Vec<Sample>,
 }
 
-/// A customer who is not what the file says.
+/// A customer whose totals differ from the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
-    /// Who.
+    /// The customer.
     pub customer: String,
-    /// By the read API; none if it does not know the customer.
+    /// The total in the read API; none if it does not know the customer.
     pub read: Option<Spent>,
-    /// By the file.
+    /// The total in the file.
     pub file: Spent,
 }
 
@@ -52,7 +53,7 @@ impl Report {
         accepted_in: Duration,
         ended_in: Duration,
     ) -> anyhow::Result<Self> {
-        // Only the file's customers are compared: others may have bought here too.
+        // Only the file's customers are compared, because others may have bought here too.
         let known = read.only(file);
         Ok(Self {
             sent: ended.len(),
@@ -68,7 +69,7 @@ impl Report {
         })
     }
 
-    /// Whether every operation completed and every customer is what the file says.
+    /// Returns true if every operation completed and every customer's totals match the file.
     pub fn is_exact(&self) -> bool {
         self.differences.is_empty() && self.not_completed.is_empty()
     }
@@ -177,7 +178,7 @@ impl Report {
             let others = self.others;
             writeln!(
                 out,
-                "\n  {others} more customers have none of these purchases and are left aside."
+                "\n  {others} other customers have none of these purchases and are ignored."
             )?;
         }
         for ((state, code), (count, source)) in &self.not_completed {
@@ -233,14 +234,14 @@ mod tests {
     }
 
     #[test]
-    fn customers_of_others_are_no_difference() {
+    fn other_customers_are_not_a_difference() {
         let report = report(&[("a", 1), ("b", 0)], &[("a", 1), ("b", 0), ("z", 9)]);
         assert!(report.is_exact());
         assert_eq!(report.others, 1);
     }
 
     #[test]
-    fn each_differing_customer_is_named_even_if_the_sums_agree() {
+    fn differing_customers_are_named_even_if_the_sums_agree() {
         let report = report(&[("a", 1), ("b", 2), ("c", 3)], &[("a", 2), ("b", 1)]);
         assert!(!report.is_exact());
         let text = report.to_string();

@@ -1,5 +1,5 @@
-//! What a client sees of a few commands, by its own clock: when the operation is completed, and how much later the
-//! read API shows the order.
+//! A client's view of a sample of commands, by its own clock: the time until the operation is
+//! completed, and the further time until the read API shows the order.
 
 use std::time::{Duration, Instant};
 
@@ -8,26 +8,38 @@ use factline_client::{Backoff, Client};
 use serde_json::Value;
 
 use crate::purchase::Purchase;
-use crate::sending::Sent;
 
-/// One purchase in so many is watched; more would slow the others down.
+/// One purchase in this many is sampled; more would slow the others down.
 const EVERY: u64 = 100;
+
+/// A command that the store has accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sent {
+    /// The purchase's source.
+    pub source: String,
+    /// Path of the operation.
+    pub operation: String,
+    /// Path of the order.
+    pub order: String,
+    /// Present for a sample of the commands.
+    pub sample: Option<Sample>,
+}
 
 /// One command, as its client sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sample {
-    /// From the 202 until an answer says completed.
+    /// Time from the 202 until a response has the state completed.
     pub completed: Duration,
-    /// From that answer until the read API shows the order.
+    /// Time from that response until the read API shows the order.
     pub shown: Duration,
 }
 
-/// Whether this purchase is watched.
+/// Returns true if this purchase is sampled.
 pub fn is_due(purchase: &Purchase) -> bool {
     purchase.line.is_multiple_of(EVERY)
 }
 
-/// Watches a command that was just accepted. None if it is not completed.
+/// Follows a command that was just accepted. Returns none if it does not complete.
 pub async fn take(client: &Client, sent: &Sent) -> Result<Option<Sample>> {
     let accepted = Instant::now();
     let ended = client.wait_with(&sent.operation, Backoff::eager()).await;
@@ -36,7 +48,7 @@ pub async fn take(client: &Client, sent: &Sent) -> Result<Option<Sample>> {
     if operation.success != Some(true) {
         return Ok(None);
     }
-    // The read waits by itself until its view has come so far.
+    // The read itself waits until its view has reached the position.
     let order: Option<Value> = client
         .read(&sent.order, operation.position.as_deref())
         .await?;

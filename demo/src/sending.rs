@@ -1,7 +1,7 @@
-//! Purchases on their way in: each a command that records an order taken elsewhere.
+//! Sends the purchases: each is a command that records an order completed elsewhere.
 //!
-//! A request that was not answered is sent again without fear: the order's id derives from its source, so the second
-//! command finds the order there and changes nothing.
+//! A request without a response is safely sent again. The order's id derives from its source, so
+//! the second command finds the existing order and changes nothing.
 
 use anyhow::{Context as _, Result};
 use factline_client::Client;
@@ -9,23 +9,10 @@ use indicatif::ProgressBar;
 use serde_json::json;
 
 use crate::purchase::Purchase;
-use crate::sample::{self, Sample};
+use crate::sample::{self, Sent};
 use crate::workers;
 
-/// A command that the store has accepted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sent {
-    /// The purchase's source.
-    pub source: String,
-    /// Path of the operation.
-    pub operation: String,
-    /// Path of the order.
-    pub order: String,
-    /// Taken of some.
-    pub sample: Option<Sample>,
-}
-
-/// Sends every purchase; answers when all are accepted.
+/// Sends every purchase; returns when all are accepted.
 pub async fn send(
     client: &Client,
     purchases: Vec<Purchase>,

@@ -1,4 +1,4 @@
-//! Who spent how much: by the file, and by the read API.
+//! Totals by customer: from the file, and from the read API.
 
 use std::collections::BTreeMap;
 
@@ -12,18 +12,18 @@ use crate::purchase::Purchase;
 /// Customers on one page.
 const PAGE: usize = 500;
 
-/// What one customer bought, or all together.
+/// Purchases of one customer, or the total of all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Spent {
     /// Orders.
     pub orders: i64,
-    /// CDs.
+    /// Number of CDs.
     pub units: i64,
-    /// What they cost.
+    /// Total price in cents.
     pub cents: i64,
 }
 
-/// Every customer's.
+/// Totals of all customers.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Totals {
     /// By id.
@@ -31,10 +31,11 @@ pub struct Totals {
 }
 
 impl Spent {
-    /// Both together.
+    /// Adds two totals.
     ///
     /// # Errors
-    /// When that is more than can be counted.
+    ///
+    /// If the sum is out of range.
     pub fn plus(self, other: Self) -> Result<Self> {
         let add = |one: i64, other: i64| one.checked_add(other).context("a total is too large");
         Ok(Self {
@@ -46,7 +47,7 @@ impl Spent {
 }
 
 impl Totals {
-    /// By the file.
+    /// Computes the totals of the file.
     pub fn of(purchases: &[Purchase]) -> Result<Self> {
         let mut totals = Self::default();
         for purchase in purchases {
@@ -63,7 +64,7 @@ impl Totals {
         Ok(totals)
     }
 
-    /// These of them who are in `others` too.
+    /// Returns the totals of the customers that are in `others` too.
     #[must_use]
     pub fn only(&self, others: &Self) -> Self {
         let customers = self.customers.iter();
@@ -73,7 +74,7 @@ impl Totals {
         }
     }
 
-    /// All customers together.
+    /// Returns the total of all customers.
     pub fn sum(&self) -> Result<Spent> {
         let mut each = self.customers.values();
         each.try_fold(Spent::default(), |sum, spent| sum.plus(*spent))
@@ -100,7 +101,7 @@ struct Money {
     currency: String,
 }
 
-/// By the read API, page by page, no older than `position`.
+/// Reads the totals from the read API, page by page, no older than `position`.
 pub async fn read(client: &Client, position: &Position) -> Result<Totals> {
     let position = (!position.points().is_empty()).then(|| position.to_string());
     let mut totals = Totals::default();
@@ -115,7 +116,7 @@ pub async fn read(client: &Client, position: &Position) -> Result<Totals> {
             let id = &row.customer_id;
             ensure!(
                 row.total.currency == "USD",
-                "customer {id} is listed with another currency than asked for"
+                "customer {id} is listed with a currency other than the requested one"
             );
             let spent = Spent {
                 orders: row.orders,

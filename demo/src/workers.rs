@@ -1,4 +1,4 @@
-//! Many items, a few at a time.
+//! Runs work for many items with limited concurrency.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Tells Kafka what acls.txt says, for a prefix (may be empty) and the aggregates named after it. Can be run again.
+# Grants the rights of acls.txt in Kafka, for a prefix (may be empty) and the aggregates named after
+# it. It can be repeated.
 # KAFKA_ACLS is Kafka's own tool with its connection, as an administrator:
 #
 #   KAFKA_ACLS='kafka-acls.sh --bootstrap-server kafka:9092 --command-config admin.properties' \
@@ -18,15 +19,15 @@ while read -r user resource name pattern operations; do
   [[ -z $user || $user == '#'* ]] && continue
   name=${name//'{prefix}'/$prefix}
   aggregates=("$@")
-  # Said once, whatever aggregates there are.
+  # A line without {aggregate} is granted once.
   [[ $name == *'{aggregate}'* ]] || aggregates=('')
   named=()
   for aggregate in "${aggregates[@]}"; do
     named+=("--$resource")
-    # There is one cluster: the tool takes no name for it.
+    # There is one cluster, so the tool takes no name for it.
     [[ $resource == cluster ]] || named+=("${name//'{aggregate}'/$aggregate}")
   done
-  # One call for a line, whatever aggregates there are: each starts a Java of its own.
+  # One call per line for all aggregates, because each call starts a Java process.
   # shellcheck disable=SC2086 # one option for each operation
   "${tool[@]}" --add --allow-principal "User:$user" "${named[@]}" \
     --resource-pattern-type "$pattern" $(printf -- '--operation %s ' ${operations//,/ }) </dev/null

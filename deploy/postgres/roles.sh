@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# The login roles of Factline's processes and the database of the schema registry. PostgreSQL's image runs this once,
-# when its data folder is empty; for a server of your own, run it once as a superuser with the same variables.
-# Everything else is made by migrations.
+# Creates the login roles of Factline's processes and the database of the schema registry.
+# PostgreSQL's image runs this once, when its data folder is empty. For another server, run it once as
+# a superuser with the same variables. Migrations create everything else.
 set -euo pipefail
 
 psql --set ON_ERROR_STOP=1 --no-psqlrc --username "$POSTGRES_USER" --dbname "$POSTGRES_DB" <<'SQL'

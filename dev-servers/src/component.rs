@@ -1,7 +1,7 @@
-//! The parts of a system that is up: three servers and the services, and what is known of each on disk.
+//! The parts of a running system: three servers and the services, with their files on disk.
 //!
-//! A pid file names a process by pid *and* start time: after a reboot or much time the pid alone may be somebody
-//! else's, and that must never be signalled.
+//! A pid file names a process by pid *and* start time. After a reboot or a long time the pid alone
+//! may belong to another process, which must never be signalled.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -25,15 +25,15 @@ pub const SERVERS: [&str; 3] = ["postgres", "kafka", "registry"];
 #[derive(Clone, Debug)]
 pub(crate) struct Part {
     pub(crate) name: &'static str,
-    /// The port to talk to, then others that it needs.
+    /// The main port, then the others that it needs.
     pub(crate) ports: Vec<u16>,
-    /// The signal that ends it in order.
+    /// The signal for an orderly stop.
     pub(crate) stop: Signal,
-    /// The signal for when it does not.
+    /// The signal for a forced end.
     pub(crate) end: Signal,
-    /// How long it may take to end in order.
+    /// Timeout of an orderly stop.
     pub(crate) patience: Duration,
-    /// Succeeds when it is ready; the error says why not.
+    /// Readiness probe; the error is the reason.
     pub(crate) probe: fn(u16) -> Result<()>,
 }
 
@@ -41,10 +41,10 @@ pub(crate) struct Part {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Running {
     pub(crate) pid: Pid,
-    /// When it was started, in the words of the operating system.
+    /// Start time, as printed by the operating system.
     pub(crate) started: String,
     pub(crate) port: u16,
-    /// When its binary was built, in milliseconds since 1970.
+    /// Build time of its binary, in milliseconds since 1970.
     pub(crate) built: u64,
 }
 
@@ -113,7 +113,7 @@ impl Part {
             .join(format!("{}.json", self.name))
     }
 
-    /// The process that the pid file names, if it still is that process.
+    /// Returns the process that the pid file names, if it still is that process.
     pub(crate) fn running(&self) -> Option<Running> {
         let text = fs::read_to_string(self.pid_file()).ok()?;
         let value: Value = serde_json::from_str(&text).ok()?;
@@ -132,7 +132,8 @@ impl Part {
             .ok()
             .and_then(Pid::from_raw)
             .context("a pid out of range")?;
-        // One that has ended already has no start time; whoever waits for it will find that out and say so.
+        // A process that has already ended has no start time; the caller that waits for it reports
+        // that.
         let Some(started) = start_time(pid) else {
             return Ok(());
         };
@@ -144,7 +145,7 @@ impl Part {
             .with_context(|| format!("cannot write {}", path.display()))
     }
 
-    /// Forgets a process that has ended.
+    /// Removes the pid file of a process that has ended.
     pub(crate) fn forget(&self) -> Result<()> {
         match fs::remove_file(self.pid_file()) {
             Err(error) if error.kind() != ErrorKind::NotFound => {
@@ -161,7 +162,7 @@ impl Running {
     }
 }
 
-/// When a file was last written, in milliseconds since 1970; 0 when that cannot be read.
+/// Returns the time of a file's last write, in milliseconds since 1970; 0 if it cannot be read.
 pub(crate) fn build_time(program: &Path) -> u64 {
     fs::metadata(program)
         .and_then(|found| found.modified())
@@ -171,7 +172,7 @@ pub(crate) fn build_time(program: &Path) -> u64 {
         .unwrap_or(0)
 }
 
-/// Asks a service whether it is ready; the error lists its reasons.
+/// Queries a service's readiness; the error lists its reasons.
 fn service_ready(port: u16) -> Result<()> {
     block_on(async move {
         let client = reqwest::Client::builder()

@@ -1,4 +1,5 @@
-//! `dev-servers down` and `dev-servers reset`: stop what `dev-servers up` started and nothing else, and wipe its data.
+//! `dev-servers down` and `dev-servers reset`: stop what `dev-servers up` started and nothing else,
+//! and wipe its data.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -10,14 +11,15 @@ use rustix::process::{Signal, kill_process};
 
 use crate::component::{self, Part, Running};
 use crate::process::await_end;
+use crate::run::{lock, step};
 use crate::services::Addresses;
-use crate::up::{lock, step};
 use crate::{data_dir, postgres};
 
-/// Stops the services, then the servers, by the pids that were written down when they started.
+/// Stops the services, then the servers, by the pids that were recorded when they started.
 ///
 /// # Errors
-/// When a process can neither be asked nor forced to end.
+///
+/// If a process can neither be stopped nor killed.
 pub fn down() -> Result<()> {
     let _lock = lock()?;
     stop_everything()
@@ -26,6 +28,7 @@ pub fn down() -> Result<()> {
 /// Stops everything and removes data, logs and pid files. The unpacked servers stay.
 ///
 /// # Errors
+///
 /// As [`down`], and when a folder cannot be removed.
 pub fn reset() -> Result<()> {
     let _lock = lock()?;
@@ -48,7 +51,7 @@ pub fn reset() -> Result<()> {
 }
 
 fn stop_everything() -> Result<()> {
-    // Ports play no part here: the pid files name the processes.
+    // Ports do not matter here: the pid files name the processes.
     let mut stopped = 0;
     for parts in [
         component::services(Addresses::default()),
@@ -62,7 +65,7 @@ fn stop_everything() -> Result<()> {
     Ok(())
 }
 
-/// Stops all at once; answers how many ran.
+/// Stops all at once; returns the number of processes that ran.
 fn stop_all(parts: &[Part]) -> Result<usize> {
     thread::scope(|scope| {
         let stops: Vec<_> = parts
@@ -80,7 +83,7 @@ fn stop_all(parts: &[Part]) -> Result<usize> {
     })
 }
 
-/// Asks a process to end, waits, and forces it when it takes too long; answers whether it ran.
+/// Asks a process to end, waits, and kills it after a timeout; returns true if it ran.
 pub(crate) fn stop(part: &Part) -> Result<bool> {
     let since = Instant::now();
     let Some(running) = part.running() else {
@@ -103,7 +106,7 @@ pub(crate) fn stop(part: &Part) -> Result<bool> {
 
 fn signal(part: &Part, running: &Running, signal: Signal) -> Result<()> {
     match kill_process(running.pid, signal) {
-        // It has ended by itself meanwhile.
+        // The process has ended by itself meanwhile.
         Err(rustix::io::Errno::SRCH) => Ok(()),
         sent => sent.with_context(|| format!("cannot stop {} (pid {})", part.name, running.pid)),
     }

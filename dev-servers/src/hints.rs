@@ -1,9 +1,9 @@
-//! What `dev-servers up` says at its end: where things are and what to try.
+//! The final output of `dev-servers up`: addresses and suggestions.
 
 use crate::services::{Addresses, SERVICES, ports};
 use crate::{postgres, registry};
 
-/// The last words after the servers alone were started.
+/// Prints the output after the servers alone were started.
 pub(crate) fn print_servers(addresses: Addresses) {
     let postgres = postgres::url(
         addresses.port(ports::POSTGRES),
@@ -21,7 +21,7 @@ pub(crate) fn print_servers(addresses: Addresses) {
     println!("  {:<20} {postgres}", "PostgreSQL");
 }
 
-/// The last words after everything was started.
+/// Prints the output after everything was started.
 pub(crate) fn print(addresses: Addresses) {
     let gateway = SERVICES
         .iter()

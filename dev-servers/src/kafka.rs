@@ -16,39 +16,40 @@ use crate::kafka_probe::probe;
 use crate::process::Launch;
 use crate::server::Server;
 
-/// What a broker is for.
+/// The purpose of a broker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
-    /// A test: quick to come back after a crash, few internal partitions.
+    /// A test: fast recovery after a crash, few internal partitions.
     Throwaway,
-    /// `./dev up`: data that lasts.
+    /// `./dev up`: durable data.
     Development,
 }
 
-/// Who is let in at a broker's port.
+/// Access control of a broker's port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
-    /// Everybody, to do anything.
+    /// All clients, without login and with all rights.
     Everybody,
-    /// Users with their password (SASL/PLAIN), to do what they are allowed to; see [`Kafka::allow`].
+    /// Users with their password (SASL/PLAIN), with the rights granted by [`Kafka::allow`].
     Users {
         users: Vec<(String, String)>,
-        /// A second port for the broker itself and for whoever gives rights: everybody, to do anything.
+        /// A second port for the broker itself and for granting rights, without login and with all
+        /// rights.
         inner_port: u16,
     },
 }
 
-/// A way to the broker that leads through something else, such as a proxy that delays or cuts: whoever comes by
-/// `inner` is told that the broker is at `outer`, and so goes on coming by there.
+/// An indirect address of the broker, such as a proxy that delays or cuts. The broker advertises
+/// `outer` to clients that connect through `inner`, so that they keep using the proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Detour {
-    /// Where the broker listens.
+    /// Port of the broker's listener.
     pub inner: u16,
-    /// Where clients are to come; somebody must listen there and forward to `inner`.
+    /// Port for clients; a proxy must listen there and forward to `inner`.
     pub outer: u16,
 }
 
-/// Where one broker listens and what it keeps where.
+/// Ports and folders of one broker.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     /// The folder of the broker's jars.
@@ -61,15 +62,15 @@ pub(crate) struct Settings {
     pub(crate) purpose: Purpose,
     pub(crate) access: Access,
     pub(crate) detours: Vec<Detour>,
-    /// More arguments for Java; see `warm_up`.
+    /// Additional arguments for Java; see `warm_up`.
     pub(crate) java: Vec<String>,
 }
 
-/// A throw-away broker. It ends with its owner.
+/// A throw-away broker. It ends when this value is dropped.
 #[derive(Debug)]
 pub struct Kafka {
     port: u16,
-    /// Where nobody has to log in: the same, if nobody has to at all.
+    /// Port without login: the same as `port`, if no login is required.
     inner_port: u16,
     detours: Vec<Detour>,
     server: Server,
@@ -92,37 +93,41 @@ impl Kafka {
         Ok(kafka)
     }
 
-    /// The address for clients, `127.0.0.1:<port>`. It stays the same over [`kill`](Self::kill) and
-    /// [`start`](Self::start).
+    /// Returns the address for clients, `127.0.0.1:<port>`. It stays the same over
+    /// [`kill`](Self::kill) and [`start`](Self::start).
     pub fn brokers(&self) -> String {
         format!("127.0.0.1:{}", self.port)
     }
 
-    /// The other ways to the broker; none unless it was asked for, see [`Servers::with_detours`](crate::Servers::with_detours).
+    /// Returns the indirect addresses of the broker; empty unless requested, see
+    /// [`Servers::with_detours`](crate::Servers::with_detours).
     pub fn detours(&self) -> &[Detour] {
         &self.detours
     }
 
-    /// Starts the broker again with its data and waits until every partition has a leader.
+    /// Restarts the broker with its data and waits until every partition has a leader.
     ///
     /// # Errors
-    /// When it runs already, ends at once or is not ready in time.
+    ///
+    /// If it already runs, ends at once or is not ready in time.
     pub fn start(&self) -> Result<()> {
         self.server.start(|| probe(self.inner_port))
     }
 
-    /// Lets users do something, from now on. Each rule may be given once.
+    /// Grants rights to users. Each rule may be given once.
     ///
     /// # Errors
-    /// When a rule has a word that Kafka does not know, or the broker has no users.
+    ///
+    /// If a rule has a word that Kafka does not know, or the broker has no users.
     pub fn allow(&self, rules: &[Rule]) -> Result<()> {
-        kafka_acl::allow(self.inner_port, rules).context("cannot tell Kafka who may do what")
+        kafka_acl::allow(self.inner_port, rules).context("cannot create Kafka ACLs")
     }
 
     /// Crashes the broker (SIGKILL).
     ///
     /// # Errors
-    /// When it does not run.
+    ///
+    /// If it does not run.
     pub fn kill(&self) -> Result<()> {
         self.server.kill(Signal::KILL)
     }
@@ -130,32 +135,37 @@ impl Kafka {
     /// Stops the broker in order (SIGTERM).
     ///
     /// # Errors
-    /// When it does not run.
+    ///
+    /// If it does not run.
     pub fn stop(&self) -> Result<()> {
         self.server.stop()
     }
 
-    /// Fills the broker's disk, as far as it can tell: no file of it can grow. A broker ends at the first write that fails,
-    /// which is waited for, so somebody has to make it write. Its disk has room again when it is started.
+    /// Simulates a full disk: no file of the broker can grow. A broker ends at its first failed
+    /// write, and this function waits for that, so a client has to make it write. The disk has room
+    /// again after a restart.
     ///
     /// # Errors
-    /// When it does not run, does not end, or runs on something else than Linux.
+    ///
+    /// If it does not run, does not end, or the operating system is not Linux.
     pub fn fill_disk(&self) -> Result<()> {
         self.server.fill_disk()
     }
 
-    /// Freezes the broker (SIGSTOP): connections stay open, nothing is answered.
+    /// Freezes the broker (SIGSTOP): connections stay open, and no request is answered.
     ///
     /// # Errors
-    /// When it does not run.
+    ///
+    /// If it does not run.
     pub fn pause(&self) -> Result<()> {
         self.server.signal(Signal::STOP)
     }
 
-    /// Lets a frozen broker go on (SIGCONT).
+    /// Resumes a frozen broker (SIGCONT).
     ///
     /// # Errors
-    /// When it does not run.
+    ///
+    /// If it does not run.
     pub fn resume(&self) -> Result<()> {
         self.server.signal(Signal::CONT)
     }
@@ -198,12 +208,13 @@ pub(crate) fn format(settings: &Settings) -> Result<()> {
     Ok(())
 }
 
-/// How to start the broker whose folder [`format()`] has made.
+/// Returns the start parameters of the broker whose folder [`format()`] has created.
 pub(crate) fn launch(settings: &Settings) -> Result<Launch> {
     let mut args = vec!["-Xmx512m".to_owned()];
     args.extend(settings.java.iter().cloned());
     if settings.purpose == Purpose::Throwaway {
-        // A test's broker lives for seconds: the second compiler would only take its time from the test.
+        // A test's broker lives for seconds: the second compiler would only take time from the
+        // test.
         args.extend([
             "-XX:TieredStopAtLevel=1".to_owned(),
             "-XX:+UseSerialGC".to_owned(),
@@ -227,12 +238,12 @@ pub(crate) fn launch(settings: &Settings) -> Result<Launch> {
     })
 }
 
-/// Whether the broker serves; see `kafka_probe`.
+/// Returns an error until the broker serves; see `kafka_probe`.
 pub(crate) fn ready(port: u16) -> Result<()> {
     probe(port)
 }
 
-/// The `java` to run: the one of `JAVA_HOME`, or else the first on the path.
+/// Returns the `java` to run: the one of `JAVA_HOME`, or else the first on the path.
 pub(crate) fn java() -> PathBuf {
     std::env::var_os("JAVA_HOME").map_or_else(
         || PathBuf::from("java"),
@@ -240,7 +251,7 @@ pub(crate) fn java() -> PathBuf {
     )
 }
 
-/// All jars, in an order that is always the same: an archive of classes holds for one class path only.
+/// Returns all jars in a fixed order: an archive of classes is valid for one class path only.
 fn class_path(jars: &Path) -> Result<String> {
     let entries = fs::read_dir(jars).with_context(|| format!("cannot read {}", jars.display()))?;
     let mut jars: Vec<String> = entries
@@ -260,7 +271,7 @@ fn logging(dir: &Path) -> String {
 
 /// A random identifier in the 22 characters of URL-safe base 64 that Kafka takes.
 fn cluster_id() -> String {
-    // The command line would take a leading `-` for an option.
+    // The command line would parse a leading `-` as an option.
     std::iter::repeat_with(|| URL_SAFE_NO_PAD.encode(Uuid::new_v4()))
         .find(|id| !id.starts_with('-'))
         .unwrap_or_default()
@@ -275,7 +286,7 @@ fn properties(settings: &Settings) -> String {
         ..
     } = settings;
     let data = dir.join("data");
-    // A crashed broker is let in again when its old session has ended.
+    // A crashed broker is admitted again when its old session has expired.
     let (session, heartbeat) = match purpose {
         Purpose::Throwaway => (1_000, 200),
         Purpose::Development => (3_000, 500),
@@ -334,7 +345,8 @@ log.cleaner.dedupe.buffer.size=4194304
     )
 }
 
-/// Whoever comes by a listener without login is nobody, and may do anything: only that the broker itself does.
+/// The listener without login makes every client the anonymous user, which has all rights. Only the
+/// broker itself uses it.
 fn login(users: &[(String, String)]) -> String {
     let one = |(user, password): &(String, String)| format!("user_{user}=\"{password}\"");
     let users = users.iter().map(one).collect::<Vec<_>>().join(" ");

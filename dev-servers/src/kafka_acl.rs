@@ -1,4 +1,5 @@
-//! Tells a broker who may do what, and waits until it knows: two requests, written by hand as in `kafka_probe`.
+//! Grants rights on a broker, and waits until it knows them: two requests, written by hand as in
+//! `kafka_probe`.
 
 use std::time::{Duration, Instant};
 
@@ -6,22 +7,22 @@ use anyhow::{Context, Result, bail, ensure};
 
 use crate::kafka_probe::{Answer, ask};
 
-/// A user may do something; words are spelled as Kafka's own tools spell them.
+/// A right of a user. The words are spelled as in Kafka's own tools.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
-    /// Who.
+    /// The user.
     pub user: String,
     /// `topic`, `group`, `transactional-id` or `cluster`.
     pub resource: String,
-    /// Of which name.
+    /// Name of the resource.
     pub name: String,
-    /// `literal`, or `prefixed` for all names that begin so.
+    /// `literal`, or `prefixed` for all names with this prefix.
     pub pattern: String,
     /// Such as `Read` or `DescribeConfigs`.
     pub operation: String,
 }
 
-/// How long a broker may take to learn what its controller has written.
+/// Maximum time until a broker has learned the rules from its controller.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 const CREATE: i16 = 30;
@@ -50,7 +51,8 @@ const OPERATIONS: [(&str, u8); 11] = [
 const ALLOW: u8 = 3;
 const ANY: u8 = 1;
 
-/// Adds rules by the listener on `port`, whose users must be allowed to, and waits until the broker goes by them.
+/// Adds rules through the listener on `port`, whose users must have the right to do so, and waits
+/// until the broker applies them.
 pub(crate) fn allow(port: u16, rules: &[Rule]) -> Result<()> {
     let before = known(port)?;
     let answer = ask(port, &create(rules)?)?;
@@ -59,12 +61,12 @@ pub(crate) fn allow(port: u16, rules: &[Rule]) -> Result<()> {
     for _ in 0..answer.int32()? {
         let error = answer.int16()?;
         answer.skip_string()?;
-        ensure!(error == 0, "kafka refuses a rule with error {error}");
+        ensure!(error == 0, "Kafka refuses a rule: error {error}");
     }
     let start = Instant::now();
     while known(port)? < before + rules.len() {
         if start.elapsed() > PATIENCE {
-            bail!("the broker does not learn its rules, or knew some of them already");
+            bail!("the broker did not apply the rules in time, or some of them existed before");
         }
         std::thread::sleep(Duration::from_millis(50));
     }
@@ -84,7 +86,7 @@ fn create(rules: &[Rule]) -> Result<Vec<u8>> {
     request(CREATE, &body)
 }
 
-/// How many rules the broker goes by.
+/// Returns the number of rules that the broker applies.
 fn known(port: u16) -> Result<usize> {
     // Of any resource, name (null), pattern, user (null), host (null), operation and permission.
     let body = [ANY, 255, 255, ANY, 255, 255, 255, 255, ANY, ANY];
@@ -93,7 +95,7 @@ fn known(port: u16) -> Result<usize> {
     let (_correlation, _throttled) = (answer.int32()?, answer.int32()?);
     let error = answer.int16()?;
     answer.skip_string()?;
-    ensure!(error == 0, "kafka does not tell its rules: error {error}");
+    ensure!(error == 0, "Kafka does not list its rules: error {error}");
     let mut count = 0;
     for _resource in 0..answer.int32()? {
         answer.take(1)?;
@@ -126,6 +128,6 @@ fn string(body: &mut Vec<u8>, text: &str) -> Result<()> {
 
 fn code(codes: &[(&str, u8)], word: &str) -> Result<u8> {
     let found = codes.iter().find(|(known, _)| *known == word);
-    let (_, code) = found.with_context(|| format!("{word:?} is no word of kafka's rules"))?;
+    let (_, code) = found.with_context(|| format!("unknown word in a Kafka rule: {word:?}"))?;
     Ok(*code)
 }

@@ -1,7 +1,8 @@
-//! Asks a broker whether it serves: one Metadata request, written by hand so that this crate needs no Kafka client.
+//! Probes whether a broker serves: one Metadata request, written by hand so that this crate needs
+//! no Kafka client.
 //!
-//! An open port is not enough: a broker that was killed is let in again by its controller only after its old session
-//! has ended, and until then its partitions have no leader.
+//! An open port is not sufficient. The controller admits a killed broker again only after its old
+//! session has expired, and until then its partitions have no leader.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -13,18 +14,20 @@ use anyhow::{Context, Result, bail, ensure};
 /// Fields: length, key 3, version 1, correlation id 7, client id "probe", topics null (all).
 const REQUEST: &[u8] = b"\0\0\0\x13\0\x03\0\x01\0\0\0\x07\0\x05probe\xff\xff\xff\xff";
 
-/// Succeeds when the broker on `port` takes part in its cluster and every partition has a leader.
+/// Succeeds when the broker on `port` is part of its cluster and every partition has a leader.
 pub(crate) fn probe(port: u16) -> Result<()> {
     check(&mut Answer(&ask(port, REQUEST)?))
 }
 
-/// Sends a request, its length included, and reads the answer without its length.
+/// Sends a request, its length included, and returns the response without its length.
 pub(crate) fn ask(port: u16, request: &[u8]) -> Result<Vec<u8>> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let mut stream =
         TcpStream::connect_timeout(&address, Duration::from_secs(2)).context("no connection")?;
     stream.set_read_timeout(Some(Duration::from_secs(5)))?;
-    stream.write_all(request).context("cannot ask the broker")?;
+    stream
+        .write_all(request)
+        .context("cannot send to the broker")?;
     let mut length = [0; 4];
     stream
         .read_exact(&mut length)
@@ -40,7 +43,7 @@ pub(crate) fn ask(port: u16, request: &[u8]) -> Result<Vec<u8>> {
 fn check(answer: &mut Answer<'_>) -> Result<()> {
     let _correlation = answer.int32()?;
     let brokers = answer.int32()?;
-    ensure!(brokers > 0, "the broker is not yet let into its cluster");
+    ensure!(brokers > 0, "the broker is not yet part of its cluster");
     for _ in 0..brokers {
         let _node = answer.int32()?;
         answer.skip_string()?;
@@ -68,7 +71,7 @@ fn check(answer: &mut Answer<'_>) -> Result<()> {
     Ok(())
 }
 
-/// The part of an answer that is not read yet.
+/// The unread part of a response.
 pub(crate) struct Answer<'a>(pub(crate) &'a [u8]);
 
 impl Answer<'_> {

@@ -1,10 +1,13 @@
-//! Kafka, a schema registry and PostgreSQL without Docker and without root: fetched, started, broken and stopped.
+//! Kafka, a schema registry and PostgreSQL without Docker and without root: fetched, started,
+//! broken and stopped.
 //!
-//! Tests take [`Servers::throwaway`] or [`Servers::shared`]: all three on free ports in a temporary folder, which end
-//! with the test. `./dev up` runs the same servers on fixed ports with lasting data, and the services beside them.
+//! Tests use [`Servers::throwaway`] or [`Servers::shared`]: all three on free ports in a temporary
+//! folder, which end with the test. `./dev up` runs the same servers on fixed ports with durable
+//! data, and the services beside them.
 //!
-//! It is not how to run Factline in production: one broker, no passwords, everything on the loopback address.
-//! Another server is an entry in `pom.xml` and a module like [`registry`].
+//! Do not run Factline in production like this: there is one broker, there are no passwords, and
+//! everything uses the loopback address. To add a server, add an entry in `pom.xml` and a module
+//! like [`registry`].
 
 mod component;
 pub mod data_dir;
@@ -19,6 +22,7 @@ pub mod postgres;
 mod process;
 mod provision;
 pub mod registry;
+mod run;
 mod runtime;
 mod server;
 pub mod services;

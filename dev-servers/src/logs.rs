@@ -1,4 +1,4 @@
-//! `dev-servers logs`: a log on the terminal, through `tail`, which can also follow one that is started anew.
+//! `dev-servers logs`: prints a log through `tail`, which can also follow a log that is recreated.
 
 use std::fs;
 use std::os::unix::process::CommandExt;
@@ -9,10 +9,11 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::component::log;
 use crate::data_dir;
 
-/// Prints the log of `name`. It returns only when it fails, because `tail` takes the place of this process.
+/// Prints the log of `name`. It returns only when it fails, because `tail` replaces this process.
 ///
 /// # Errors
-/// When there is no such log: lists those that there are.
+///
+/// If there is no such log: the error lists the existing ones.
 pub fn show(name: &str, follow: bool) -> Result<()> {
     let path = log(name);
     if !path.is_file() {

@@ -1,4 +1,5 @@
-//! The tool behind `./dev`: starts, shows and stops the servers and services of a development machine.
+//! The tool behind `./dev`: starts, shows and stops the servers and services of a development
+//! machine.
 
 use std::process::ExitCode;
 
@@ -10,7 +11,7 @@ use dev_servers::{down, logs, status, up};
 const EXAMPLES: &str = "Examples:
   dev-servers up                  start what does not run yet, and wait until all is ready
   dev-servers up --servers        only Kafka, the registry and PostgreSQL
-  dev-servers status              what runs, and why the rest does not
+  dev-servers status              running processes, and why others are not ready
   dev-servers logs projectors -f  follow one log";
 
 /// Runs Factline on one machine: Kafka, a schema registry, PostgreSQL and every service.
@@ -44,7 +45,7 @@ enum Action {
     Logs {
         /// A service or server, or a job such as projectors-migrate
         name: String,
-        /// Go on as the log grows
+        /// Follow the log as it grows
         #[arg(short, long)]
         follow: bool,
     },
@@ -61,7 +62,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Does what was asked; answers whether all is as it should be.
+/// Executes the command; returns true if everything is in order.
 fn run(arguments: &Arguments) -> Result<bool> {
     let addresses = Addresses {
         port_offset: arguments.port_offset,

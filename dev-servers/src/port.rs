@@ -1,4 +1,4 @@
-//! TCP ports on the loopback address: which are free, and who holds one that is not.
+//! TCP ports on the loopback address: free ones, and the holders of the others.
 
 use std::collections::HashSet;
 use std::fs;
@@ -10,20 +10,21 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 
 use anyhow::{Result, bail};
 
-/// Ports given out in this process: a server that is down for a while keeps its own.
+/// Ports allocated in this process: a server that is down keeps its port.
 static TAKEN: LazyLock<Mutex<HashSet<u16>>> = LazyLock::new(Mutex::default);
 
-/// Whether nobody listens on `port` of the loopback address.
+/// Returns true if no process listens on `port` of the loopback address.
 pub fn is_free(port: u16) -> bool {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
 }
 
-/// A port that nobody uses. It lies below the range from which Linux and macOS take the ports of outgoing connections:
-/// while a server is down, a client that tries to reconnect could otherwise be given the server's port, and talk to
-/// itself.
+/// Returns a free port. It is below the range from which Linux and macOS take the ports of outgoing
+/// connections. Otherwise a client that tries to reconnect to a server that is down could be given
+/// the server's port, and connect to itself.
 ///
 /// # Errors
-/// When no port in the range is free.
+///
+/// If no port in the range is free.
 pub fn free() -> Result<u16> {
     const RANGE: std::ops::Range<u16> = 20_000..32_000;
     let mut taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
@@ -38,7 +39,8 @@ pub fn free() -> Result<u16> {
     bail!("no free port between {} and {}", RANGE.start, RANGE.end)
 }
 
-/// Who listens on `port`, as `pid 4711 (nginx)`; `None` when that cannot be seen.
+/// Returns the process that listens on `port`, as `pid 4711 (nginx)`; `None` if it cannot be
+/// determined.
 pub(crate) fn holder(port: u16) -> Option<String> {
     let pid = if Path::new("/proc/net/tcp").exists() {
         holder_in_proc(port)
@@ -54,7 +56,8 @@ pub(crate) fn holder(port: u16) -> Option<String> {
     Some(format!("pid {pid} ({})", name.unwrap_or_default().trim()))
 }
 
-/// Linux lists sockets with an inode each, and a process's open files as links to those.
+/// Finds the holder through the inode that Linux lists for each socket and the links to inodes
+/// among a process's open files.
 fn holder_in_proc(port: u16) -> Option<String> {
     let sockets = ["/proc/net/tcp", "/proc/net/tcp6"]
         .map(|path| fs::read_to_string(path).unwrap_or_default())
@@ -74,7 +77,7 @@ fn holder_in_proc(port: u16) -> Option<String> {
             .filter_map(|fd| fs::read_link(fd.path()).ok());
         links.any(|link| link.as_os_str() == inode.as_str())
     };
-    // Beside processes, /proc holds links such as `self`.
+    // Besides processes, /proc holds links such as `self`.
     let processes = fs::read_dir("/proc").ok()?.flatten();
     let mut pids = processes.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
     let process = pids.find(|process| holds(process.path().join("fd")))?;
@@ -98,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_holder_of_a_port_is_found() {
+    fn port_holder_is_found() {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
         assert!(!is_free(port));

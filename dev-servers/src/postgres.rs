@@ -1,4 +1,4 @@
-//! PostgreSQL, with the database and the roles that Factline's processes log in as.
+//! PostgreSQL, with the database and the roles of Factline's processes.
 
 use std::fs;
 use std::os::unix::fs::chown;
@@ -20,10 +20,10 @@ use crate::server::Server;
 pub const SUPERUSER: &str = "factline";
 /// Roles that may create schemas in a database: each migrates its own.
 pub const WRITERS: [&str; 2] = ["factline_tracker", "factline_projector"];
-/// The role that may only select; migrations grant it what it reads.
+/// The role that may only select; migrations grant it its rights.
 pub const READER: &str = "factline_reader";
 
-/// Where one server listens and what it keeps where.
+/// Port and folders of one server.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     /// The unpacked archive: `bin`, `lib`, `share`.
@@ -32,11 +32,12 @@ pub(crate) struct Settings {
     /// The data folder; it belongs to PostgreSQL.
     pub(crate) data: PathBuf,
     pub(crate) log: PathBuf,
-    /// Whether an acknowledged commit must survive a crash of the machine (it survives one of the server in any case).
+    /// True if an acknowledged commit must survive a crash of the machine. It survives a crash of
+    /// the server in any case.
     pub(crate) durable: bool,
 }
 
-/// A throw-away server. It ends with its owner.
+/// A throw-away server. It ends when this value is dropped.
 #[derive(Debug)]
 pub struct Postgres {
     port: u16,
@@ -46,7 +47,7 @@ pub struct Postgres {
 impl Postgres {
     pub(crate) fn throwaway(settings: &Settings) -> Result<Self> {
         format(settings)?;
-        // SIGQUIT is PostgreSQL's own immediate end: like a crash, but its children go too.
+        // SIGQUIT is PostgreSQL's own immediate end: like a crash, but its children end too.
         let server = Server::new(launch(settings)?, Signal::INT, "QUIT");
         let postgres = Self {
             port: settings.port,
@@ -57,7 +58,8 @@ impl Postgres {
         Ok(postgres)
     }
 
-    /// The address of `database` for `role`, without a password: the server trusts the loopback address.
+    /// Returns the address of `database` for `role`, without a password: the server trusts the
+    /// loopback address.
     pub fn url(&self, database: &str, role: &str) -> String {
         url(self.port, database, role)
     }
@@ -65,25 +67,30 @@ impl Postgres {
     /// Creates a database in which the writing roles may create their schemas.
     ///
     /// # Errors
-    /// When the name is not made of lower-case letters, digits and underscores, or is taken.
+    ///
+    /// If the name has characters other than lower-case letters, digits and underscores, or is
+    /// taken.
     pub fn create_database(&self, name: &str) -> Result<()> {
         create_database(self.port, name)
     }
 
-    /// Starts the server again with its data, and waits until it takes connections.
+    /// Restarts the server with its data, and waits until it accepts connections.
     ///
     /// # Errors
-    /// When it runs already, ends at once or is not ready in time.
+    ///
+    /// If it already runs, ends at once or is not ready in time.
     pub fn start(&self) -> Result<()> {
         self.server.start(|| ready(self.port))
     }
 
-    /// Crashes the server: every process of it ends at once, and the next start recovers from the write-ahead log.
+    /// Crashes the server: every process of it ends at once, and the next start recovers from the
+    /// write-ahead log.
     ///
     /// # Errors
-    /// When it does not run.
+    ///
+    /// If it does not run.
     pub fn kill(&self) -> Result<()> {
-        // Not SIGKILL: that hits the parent alone, and a new one cannot start beside its orphans.
+        // SIGKILL would end the parent alone, and a new server cannot start beside its orphans.
         self.server.kill(Signal::QUIT)
     }
 }
@@ -92,7 +99,7 @@ pub(crate) fn url(port: u16, database: &str, role: &str) -> String {
     format!("postgres://{role}@127.0.0.1:{port}/{database}")
 }
 
-/// Makes the data folder the first time.
+/// Creates the data folder on the first start.
 pub(crate) fn format(settings: &Settings) -> Result<()> {
     let data = &settings.data;
     if data.join("PG_VERSION").exists() {
@@ -118,13 +125,13 @@ pub(crate) fn format(settings: &Settings) -> Result<()> {
         .current_dir(data);
     if let Some((user, group)) = user {
         chown(data, Some(user), Some(group))
-            .with_context(|| format!("cannot give away {}", data.display()))?;
+            .with_context(|| format!("cannot change the owner of {}", data.display()))?;
         command.uid(user).gid(group);
     }
     let output = command.output().context("cannot run initdb")?;
     ensure!(
         output.status.success(),
-        "cannot make the data folder of PostgreSQL: {}{}",
+        "cannot create the data folder of PostgreSQL: {}{}",
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr)
     );
@@ -159,12 +166,12 @@ pub(crate) fn launch(settings: &Settings) -> Result<Launch> {
     })
 }
 
-/// Succeeds when the server takes a connection.
+/// Succeeds when the server accepts a connection.
 pub(crate) fn ready(port: u16) -> Result<()> {
     execute(port, "postgres", "SELECT 1")
 }
 
-/// Makes the roles and the database `factline` unless they are there.
+/// Creates the roles and the database `factline` if they do not exist.
 pub(crate) fn bootstrap(port: u16) -> Result<()> {
     for role in WRITERS.into_iter().chain([READER]) {
         let missing = format!("IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{role}')");
@@ -214,7 +221,8 @@ fn execute(port: u16, database: &str, statement: &str) -> Result<()> {
     })
 }
 
-/// The user and group to run as: `nobody` when we are root, because PostgreSQL refuses to run as root.
+/// Returns the user and group to run as: `nobody` when this process is root, because PostgreSQL
+/// refuses to run as root.
 fn unprivileged() -> Result<Option<(u32, u32)>> {
     if !rustix::process::geteuid().is_root() {
         return Ok(None);
@@ -229,10 +237,10 @@ fn unprivileged() -> Result<Option<(u32, u32)>> {
     });
     found
         .map(Some)
-        .context("there is no user nobody to run PostgreSQL as, and as root it refuses to run")
+        .context("PostgreSQL refuses to run as root, and the user `nobody` does not exist")
 }
 
-/// The folder to run PostgreSQL from: `unpacked`, or a copy when its user cannot walk there.
+/// Returns the folder to run PostgreSQL from: `unpacked`, or a copy if its user cannot reach that.
 pub(crate) fn reachable_program(unpacked: &Path, home: &Path) -> Result<PathBuf> {
     if unprivileged()?.is_none() || open_to_all(unpacked) {
         return Ok(unpacked.to_path_buf());
@@ -259,15 +267,16 @@ pub(crate) fn reachable_program(unpacked: &Path, home: &Path) -> Result<PathBuf>
             unpacked.display(),
             target.display()
         );
-        // Another run may have been quicker: then its copy serves.
+        // A concurrent run may have made the copy first: then that one is used.
         if let Err(error) = fs::rename(&target, &copy) {
-            ensure!(copy.exists(), "cannot make {}: {error}", copy.display());
+            ensure!(copy.exists(), "cannot create {}: {error}", copy.display());
         }
     }
     Ok(copy)
 }
 
-/// The data folder of `./dev up`: in `data_dir`, or elsewhere when PostgreSQL's user cannot walk there.
+/// Returns the data folder of `./dev up`: in `data_dir`, or elsewhere if PostgreSQL's user cannot
+/// reach that.
 pub(crate) fn lasting_data(home: &Path) -> Result<PathBuf> {
     if unprivileged()?.is_none() || open_to_all(home) {
         return Ok(home.join("data/postgres"));

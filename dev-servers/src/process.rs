@@ -1,8 +1,9 @@
-//! Processes: what to start, who they are, and how they end.
+//! Processes: their start parameters, their identity, and their end.
 //!
-//! A [`Guarded`] process ends with its owner, even when the owner is killed: a small `sh` beside it reads a pipe that
-//! the owner holds and kills the server at end of file. A detached one (see `./dev up`) outlives its owner and is found
-//! again by pid *and* start time, so that a reused pid is never taken for it.
+//! A [`Guarded`] process ends with its owner, even when the owner is killed: a small `sh` beside it
+//! reads a pipe that the owner holds, and kills the server at end of file. A detached process (see
+//! `./dev up`) outlives its owner. It is found again by pid *and* start time, so that a reused pid
+//! is never mistaken for it.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
@@ -15,10 +16,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 
-/// How often a condition is looked at while it is awaited.
+/// Poll interval of an awaited condition.
 const GLANCE: Duration = Duration::from_millis(25);
 
-/// How to start one process.
+/// The start parameters of one process.
 #[derive(Clone, Debug)]
 pub(crate) struct Launch {
     /// The name in messages, e.g. `kafka`.
@@ -26,11 +27,11 @@ pub(crate) struct Launch {
     pub(crate) program: PathBuf,
     pub(crate) args: Vec<String>,
     pub(crate) env: Vec<(String, String)>,
-    /// User and group to run as, when that is not the caller.
+    /// User and group to run as, if not the caller's.
     pub(crate) user: Option<(u32, u32)>,
     /// The working directory.
     pub(crate) dir: PathBuf,
-    /// Receives what the process prints.
+    /// Log file for the output of the process.
     pub(crate) log: PathBuf,
 }
 
@@ -45,7 +46,8 @@ impl Launch {
             .envs(self.env.iter().map(|(name, value)| (name, value)))
             .current_dir(&self.dir)
             .stderr(log)
-            // A group of its own: Ctrl-C is for the owner, which then ends its servers in order.
+            // A separate process group: Ctrl-C is for the owner, which then stops its servers in
+            // order.
             .process_group(0);
         if let Some((user, group)) = self.user {
             command.uid(user).gid(group);
@@ -65,8 +67,9 @@ impl Launch {
     }
 }
 
-/// Reads standard input until its end, which comes when the owner closes the pipe or dies, then kills the server.
-/// Until then a server that has ended stays a zombie of this shell, so its pid cannot be anybody else's.
+/// Reads standard input until its end, which comes when the owner closes the pipe or dies, then
+/// kills the server. Until then a server that has ended stays a zombie of this shell, so its pid
+/// cannot be reused.
 const GUARD: &str = r#"trap : HUP INT TERM
 signal=$1; shift
 "$@" >&2 </dev/null &
@@ -85,7 +88,7 @@ pub(crate) struct Guarded {
 }
 
 impl Guarded {
-    /// Starts `launch`; `at_end` is the name of the signal that ends it for good, e.g. `KILL`.
+    /// Starts `launch`; `at_end` is the name of the signal for the final end, e.g. `KILL`.
     pub(crate) fn spawn(launch: &Launch, at_end: &str) -> Result<Self> {
         let mut command = Command::new("/bin/sh");
         launch.prepare(&mut command)?;
@@ -118,10 +121,11 @@ impl Guarded {
         start_time(self.pid).is_some()
     }
 
-    /// Lets none of its files grow beyond a byte: each write fails, as on a disk that is full.
+    /// Prevents its files from growing beyond a byte: each write fails, as on a full disk.
     ///
     /// # Errors
-    /// Where the operating system is another than Linux.
+    ///
+    /// If the operating system is not Linux.
     #[cfg(target_os = "linux")]
     pub(crate) fn fill_disk(&self) -> Result<()> {
         use rustix::process::{Resource, Rlimit, prlimit};
@@ -137,7 +141,7 @@ impl Guarded {
     #[cfg(not(target_os = "linux"))]
     pub(crate) fn fill_disk(&self) -> Result<()> {
         bail!(
-            "a full disk can be made on Linux only, not for process {}",
+            "a full disk can be simulated on Linux only, not for process {}",
             self.pid
         )
     }
@@ -160,11 +164,13 @@ impl Drop for Guarded {
     }
 }
 
-/// When the process was started, in the words of the operating system; `None` when there is no such living process.
+/// Returns the start time of a process, as printed by the operating system; `None` if there is no
+/// such living process.
 pub(crate) fn start_time(pid: Pid) -> Option<String> {
     let (state, started) = if Path::new("/proc/self/stat").exists() {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        // The name in parentheses may hold anything; the fields after it are numbered from 3, the start time is 22.
+        // The name in parentheses may contain any character; the fields after it are numbered from
+        // 3, the start time is 22.
         let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
         ((*fields.first()?).to_owned(), (*fields.get(19)?).to_owned())
     } else {
@@ -180,7 +186,7 @@ pub(crate) fn start_time(pid: Pid) -> Option<String> {
     (!state.starts_with(['Z', 'X'])).then_some(started)
 }
 
-/// Waits until `running` is false; answers whether that came within `patience`.
+/// Waits until `running` is false; returns true if that happened within `patience`.
 pub(crate) fn await_end(patience: Duration, running: impl Fn() -> bool) -> bool {
     let since = Instant::now();
     while running() {
@@ -195,7 +201,9 @@ pub(crate) fn await_end(patience: Duration, running: impl Fn() -> bool) -> bool 
 /// Waits until `probe` succeeds.
 ///
 /// # Errors
-/// When the process ends first or `patience` runs out: names it, the last failure of the probe and the end of its log.
+///
+/// If the process ends first or `patience` runs out. The error has the name, the last failure of
+/// the probe and the end of the log.
 pub(crate) fn await_ready(
     launch: &Launch,
     patience: Duration,
@@ -223,7 +231,7 @@ pub(crate) fn await_ready(
     }
 }
 
-/// The last `count` lines of a text file, or why they cannot be read.
+/// Returns the last `count` lines of a text file, or the reason for which it cannot be read.
 pub(crate) fn last_lines(path: &Path, count: usize) -> String {
     match fs::read(path) {
         Ok(bytes) if bytes.is_empty() => "(it is empty)".to_owned(),

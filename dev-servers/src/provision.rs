@@ -1,7 +1,8 @@
-//! Fetching the pinned servers: a call of the script `dev-servers/provision`, which reads `dev-servers/pom.xml`.
+//! Fetches the pinned servers by the script `dev-servers/provision`, which reads
+//! `dev-servers/pom.xml`.
 //!
-//! It is a script so that `./dev` can run it beside the first compilation. Another server, or another version, is an
-//! entry in `pom.xml`.
+//! It is a script so that `./dev` can run it in parallel with the first compilation. To add a
+//! server or change a version, edit `pom.xml`.
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -10,10 +11,12 @@ use anyhow::{Context, Result, ensure};
 
 use crate::data_dir;
 
-/// Fetches and unpacks the servers unless that is done, and returns the folder with `kafka`, `registry` and `postgres`.
+/// Fetches and unpacks the servers if necessary, and returns the folder with `kafka`, `registry`
+/// and `postgres`.
 ///
 /// # Errors
-/// When Maven is missing or cannot reach its repository; its own words are on standard error.
+///
+/// If Maven is missing or cannot reach its repository; Maven's output is on standard error.
 pub fn provision() -> Result<PathBuf> {
     let script = data_dir::checkout().join("dev-servers/provision");
     let output = Command::new(&script)
@@ -23,7 +26,7 @@ pub fn provision() -> Result<PathBuf> {
         .with_context(|| format!("cannot run {}", script.display()))?;
     ensure!(
         output.status.success(),
-        "the servers could not be fetched ({} ended with {}): Maven's words are above",
+        "the servers could not be fetched ({} ended with {}): see Maven's output above",
         script.display(),
         output.status
     );

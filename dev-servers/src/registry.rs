@@ -1,4 +1,4 @@
-//! The schema registry: Apicurio, of which the Confluent interface under `/apis/ccompat/v7` is used.
+//! The schema registry: Apicurio, with the Confluent interface under `/apis/ccompat/v7`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use crate::process::Launch;
 use crate::runtime::block_on;
 use crate::server::Server;
 
-/// Where one registry listens and what it keeps where.
+/// Port and folders of one registry.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     /// The unpacked archive.
@@ -22,11 +22,11 @@ pub(crate) struct Settings {
     pub(crate) port: u16,
     pub(crate) dir: PathBuf,
     pub(crate) log: PathBuf,
-    /// More arguments for Java; see `warm_up`.
+    /// Additional arguments for Java; see `warm_up`.
     pub(crate) java: Vec<String>,
 }
 
-/// A throw-away registry. It ends with its owner.
+/// A throw-away registry. It ends when this value is dropped.
 #[derive(Debug)]
 pub struct Registry {
     port: u16,
@@ -44,15 +44,16 @@ impl Registry {
         Ok(registry)
     }
 
-    /// The address for clients, with the path of the Confluent interface.
+    /// Returns the address for clients, with the path of the Confluent interface.
     pub fn url(&self) -> String {
         url(self.port)
     }
 
-    /// Starts the registry again with its data, and waits until it answers.
+    /// Restarts the registry with its data, and waits until it answers.
     ///
     /// # Errors
-    /// When it runs already, ends at once or is not ready in time.
+    ///
+    /// If it already runs, ends at once or is not ready in time.
     pub fn start(&self) -> Result<()> {
         self.server.start(|| ready(self.port))
     }
@@ -60,7 +61,8 @@ impl Registry {
     /// Stops the registry in order (SIGTERM).
     ///
     /// # Errors
-    /// When it does not run.
+    ///
+    /// If it does not run.
     pub fn stop(&self) -> Result<()> {
         self.server.stop()
     }
@@ -68,13 +70,14 @@ impl Registry {
     /// Crashes the registry (SIGKILL).
     ///
     /// # Errors
-    /// When it does not run.
+    ///
+    /// If it does not run.
     pub fn kill(&self) -> Result<()> {
         self.server.kill(Signal::KILL)
     }
 }
 
-/// The address of a registry on `port`, with the path of the Confluent interface.
+/// Returns the address of a registry on `port`, with the path of the Confluent interface.
 pub(crate) fn url(port: u16) -> String {
     format!("http://127.0.0.1:{port}/apis/ccompat/v7")
 }
@@ -114,8 +117,8 @@ pub(crate) fn launch(settings: &Settings) -> Result<Launch> {
     })
 }
 
-/// Succeeds when the registry has taken `FULL_TRANSITIVE` as its global mode: a schema must read, and be read by, every
-/// earlier version.
+/// Succeeds when the registry has accepted `FULL_TRANSITIVE` as its global mode: every version of a
+/// schema must be able to read, and be read by, every earlier version.
 pub(crate) fn ready(port: u16) -> Result<()> {
     block_on(async move {
         let response = reqwest::Client::builder()
@@ -128,7 +131,7 @@ pub(crate) fn ready(port: u16) -> Result<()> {
             .context("no connection")?;
         ensure!(
             response.status().is_success(),
-            "it answers {}",
+            "the registry answers {}",
             response.status()
         );
         Ok(())

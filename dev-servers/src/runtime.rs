@@ -4,8 +4,8 @@ use std::thread;
 
 use anyhow::{Context, Result, anyhow};
 
-/// Runs `work` to its end. It runs on a thread of its own, because a test may already be inside a runtime, where
-/// blocking on another is a panic.
+/// Runs `work` to its end. It runs on a separate thread, because a test may already be inside a
+/// runtime, where blocking on another one panics.
 pub(crate) fn block_on<T: Send>(work: impl Future<Output = Result<T>> + Send) -> Result<T> {
     thread::scope(|scope| {
         let worker = scope.spawn(|| {

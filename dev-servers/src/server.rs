@@ -1,4 +1,5 @@
-//! What the three throw-away servers have in common: one guarded process that can be broken and started again.
+//! The common part of the three throw-away servers: one guarded process that can be broken and
+//! restarted.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -8,9 +9,9 @@ use rustix::process::Signal;
 
 use crate::process::{Guarded, Launch, await_end, await_ready};
 
-/// Patience for a start: far more than needed, because tests run on loaded machines.
+/// Timeout of a start: far more than needed, because tests run on loaded machines.
 const START: Duration = Duration::from_mins(2);
-/// Patience for an orderly stop.
+/// Timeout of an orderly stop.
 const STOP: Duration = Duration::from_mins(1);
 
 /// A server that can be started and stopped any number of times with the same port and data.
@@ -42,7 +43,7 @@ impl Server {
     pub(crate) fn start(&self, probe: impl FnMut() -> Result<()>) -> Result<()> {
         let mut process = self.process();
         if process.as_ref().is_some_and(Guarded::is_running) {
-            bail!("{} runs already", self.launch.name);
+            bail!("{} is already running", self.launch.name);
         }
         // Drops the remains of the previous one first, which frees its pid.
         *process = None;
@@ -54,7 +55,7 @@ impl Server {
         ready
     }
 
-    /// Ends the process at once, as a crash does, and waits until it is gone.
+    /// Ends the process at once, as a crash does, and waits for its end.
     pub(crate) fn kill(&self, signal: Signal) -> Result<()> {
         let process = self
             .process()
@@ -68,7 +69,7 @@ impl Server {
         self.kill(self.stop)
     }
 
-    /// Lets it write nothing more and waits until it has ended by itself.
+    /// Makes all writes fail and waits until the process has ended by itself.
     pub(crate) fn fill_disk(&self) -> Result<()> {
         let mut process = self.process();
         let name = self.launch.name;
@@ -77,13 +78,13 @@ impl Server {
             .with_context(|| format!("{name} does not run"))?;
         running.fill_disk()?;
         if !await_end(STOP, || running.is_running()) {
-            bail!("{name} goes on although its disk is full");
+            bail!("{name} keeps running although its disk is full");
         }
         *process = None;
         Ok(())
     }
 
-    /// Sends a signal and leaves the process be.
+    /// Sends a signal without waiting for its effect.
     pub(crate) fn signal(&self, signal: Signal) -> Result<()> {
         match self.process().as_ref() {
             Some(process) => process.signal(signal),

@@ -1,26 +1,27 @@
-//! What `./dev up` runs: one line per service, with its port, the jobs that must have run before it, and what it talks
-//! to. Environment, health checks and stop order all follow from this table.
+//! The services of `./dev up`: one line per service, with its port, its jobs, and its dependencies.
+//! Environment, health checks and stop order all follow from this table.
 //!
-//! Another service is one line in [`SERVICES`], and a binary of that name in the workspace which takes the flags of
-//! `factline-service`.
+//! To add a service, add one line in [`SERVICES`], and a binary of that name in the workspace which
+//! accepts the flags of `factline-service`.
 
 use crate::data_dir::home;
 use crate::{postgres, registry};
 
-/// One service: a binary of the workspace that runs until it is told to stop.
+/// A service: a binary of the workspace that runs until it is stopped.
 #[derive(Clone, Copy, Debug)]
 pub struct Service {
     /// The name of the binary and of the service.
     pub name: &'static str,
     /// Its port on the loopback address.
     pub port: u16,
-    /// Subcommands of its binary that end by themselves and run before any service starts. They are idempotent.
+    /// Subcommands of its binary that end by themselves and run before any service starts. They are
+    /// idempotent.
     pub jobs: &'static [&'static str],
-    /// What it is told about through its environment.
+    /// The settings that it gets through its environment.
     pub needs: &'static [Need],
 }
 
-/// Something a service talks to, or is.
+/// A dependency or setting of a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Need {
     /// `FACTLINE_KAFKA_BROKERS`.
@@ -33,7 +34,7 @@ pub enum Need {
     Service(&'static str),
     /// `FACTLINE_INSTANCE`: a name that stays the same over restarts.
     Instance,
-    /// `FACTLINE_DATA_DIR`: a folder of its own that outlives it.
+    /// `FACTLINE_DATA_DIR`: a separate folder that outlives the process.
     Folder,
 }
 
@@ -65,20 +66,20 @@ pub mod ports {
     pub const POSTGRES: u16 = 15432;
 }
 
-/// Where services find each other and the servers of `./dev up`.
+/// Addresses of the services and servers of `./dev up`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Addresses {
-    /// Added to every port, so that several checkouts can be up at once.
+    /// Offset that is added to every port, so that several checkouts can run at once.
     pub port_offset: u16,
 }
 
 impl Addresses {
-    /// A port of the tables above, moved by the offset.
+    /// Returns a port of the tables above plus the offset.
     pub fn port(self, port: u16) -> u16 {
         port.saturating_add(self.port_offset)
     }
 
-    /// The environment that `service` is started with.
+    /// Returns the environment of `service`.
     pub fn environment(self, service: &Service) -> Vec<(String, String)> {
         let listen = (
             "FACTLINE_LISTEN".to_owned(),
@@ -123,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_service_has_its_own_port_and_knows_only_services_of_the_table() {
+    fn service_ports_are_distinct_and_references_exist() {
         let mut ports: Vec<u16> = SERVICES.iter().map(|service| service.port).collect();
         ports.sort_unstable();
         ports.dedup();
@@ -139,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn the_environment_follows_from_the_table() {
+    fn environment_follows_from_the_table() {
         let gateway = SERVICES
             .iter()
             .find(|service| service.name == "gateway")

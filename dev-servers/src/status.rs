@@ -1,16 +1,16 @@
-//! `dev-servers status`: what runs, and what keeps the rest from being ready.
+//! `dev-servers status`: the running processes, and the reasons for which others are not ready.
 
 use crate::component::{self, Part};
 use crate::port;
 use crate::services::Addresses;
 
-/// Prints a table of all processes; answers whether every one is ready.
+/// Prints a table of all processes; returns true if every one is ready.
 pub fn status(addresses: Addresses) -> bool {
     println!("{:<20} {:>8} {:>6}  STATE", "PROCESS", "PID", "PORT");
     let parts = component::servers(addresses)
         .into_iter()
         .chain(component::services(addresses));
-    // Every line is wanted, so no short cut at the first that is not ready.
+    // Every line must be printed, so this does not stop at the first process that is not ready.
     let ready: Vec<bool> = parts.map(|part| print_line(&part)).collect();
     ready.iter().all(|ready| *ready)
 }

@@ -1,4 +1,5 @@
-//! A set of servers for tests: free ports, a temporary folder, and an end with the process that asked for them.
+//! A set of servers for tests: on free ports, in a temporary folder, and ended with the process
+//! that started it.
 
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
@@ -29,28 +30,33 @@ pub struct Servers {
 }
 
 impl Servers {
-    /// Starts all three and waits until they answer. They end when the value is dropped and when this process ends,
-    /// however it ends.
+    /// Starts all three and waits until they answer. They end when the value is dropped or this
+    /// process ends for any reason.
     ///
     /// # Errors
-    /// When they cannot be fetched, or one does not start: names it and shows the end of its log.
+    ///
+    /// If they cannot be fetched, or one does not start: the error names it and has the end of
+    /// its log.
     pub fn throwaway() -> Result<Self> {
         Self::with(|| Ok(kafka::Access::Everybody), 0)
     }
 
-    /// The same with a broker to which there are `count` more ways, each for a proxy of the test's own that stands
-    /// between a process and the broker; see [`Kafka::detours`].
+    /// Starts all three with a broker that has `count` additional addresses. Each is for a proxy of
+    /// the test between a process and the broker; see [`Kafka::detours`].
     ///
     /// # Errors
+    ///
     /// As [`throwaway`](Self::throwaway).
     pub fn with_detours(count: usize) -> Result<Self> {
         Self::with(|| Ok(kafka::Access::Everybody), count)
     }
 
-    /// The same with a broker that lets only these users in, by name and password (SASL/PLAIN without encryption), and
-    /// lets them do only what [`Kafka::allow`] gave them: at first, nothing.
+    /// Starts all three with a broker that accepts only these users, by name and password
+    /// (SASL/PLAIN without encryption). Their rights are those that [`Kafka::allow`] grants: none
+    /// at first.
     ///
     /// # Errors
+    ///
     /// As [`throwaway`](Self::throwaway).
     pub fn with_users(users: &[(&str, &str)]) -> Result<Self> {
         let access = || {
@@ -68,10 +74,10 @@ impl Servers {
         let programs = provision()?;
         let dir = tempfile::Builder::new()
             .prefix("factline-")
-            // PostgreSQL may run as another user and must be able to walk in.
+            // PostgreSQL may run as another user and must be able to reach the folder.
             .permissions(std::fs::Permissions::from_mode(0o755))
             .tempdir_in(data_dir::scratch())
-            .context("cannot make a temporary folder")?;
+            .context("cannot create a temporary folder")?;
         let sweeper = Sweeper::spawn(dir.path())?;
         let kafka = kafka::Settings {
             jars: programs.join("kafka"),
@@ -123,19 +129,21 @@ impl Servers {
         })
     }
 
-    /// The one set of this test process, started by the first caller.
+    /// Returns the one set of this test process, which the first caller starts.
     ///
     /// # Panics
-    /// When they do not start: a test cannot go on without them.
+    ///
+    /// If they do not start: a test cannot run without them.
     pub fn shared() -> &'static Self {
         static SHARED: OnceLock<Servers> = OnceLock::new();
         SHARED.get_or_init(|| match Self::throwaway() {
             Ok(servers) => servers,
-            Err(error) => panic!("the servers for tests do not start: {error:#}"),
+            Err(error) => panic!("cannot start the servers for tests: {error:#}"),
         })
     }
 
-    /// The folder of data and logs (`kafka.log`, `registry.log`, `postgres.log`). It goes with the servers.
+    /// Returns the folder of data and logs (`kafka.log`, `registry.log`, `postgres.log`). It is
+    /// removed with the servers.
     pub fn dir(&self) -> &Path {
         self.dir.path()
     }
@@ -145,7 +153,8 @@ impl Servers {
 #[derive(Debug)]
 struct Sweeper(Child);
 
-/// The servers end at the same moment as this one starts to sweep and may still write: hence several tries.
+/// The servers end at the moment at which the sweeper starts and may still write: hence several
+/// attempts.
 const SWEEP: &str = r#"trap : HUP INT TERM
 read -r _
 for _ in 1 2 3 4 5 6 7 8 9 10; do

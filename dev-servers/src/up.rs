@@ -1,4 +1,5 @@
-//! `dev-servers up`: servers, then one-shot jobs, then services, each left alone if it already runs as it should.
+//! `dev-servers up`: servers, then one-shot jobs, then services. A process that already runs
+//! correctly is left alone.
 
 use std::collections::HashMap;
 use std::env;
@@ -13,17 +14,20 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use crate::component::{self, Part, build_time};
 use crate::data_dir::make_dir;
 use crate::process::{Launch, await_ready, last_lines};
+use crate::run::{lock, step};
 use crate::services::{Addresses, SERVICES};
 use crate::{data_dir, down, hints, kafka, port, postgres, provision, registry, warm_up};
 
-/// Patience for one process to become ready.
+/// Timeout until one process is ready.
 const PATIENCE: Duration = Duration::from_mins(2);
 
-/// Brings the system up and prints a line for each step.
+/// Starts the system and prints a line for each step.
 ///
 /// # Errors
-/// When a port is taken by somebody else, or a server, job or service fails: names it and shows the end of its log.
-/// What was started stays, for a look at its log; running it again goes on from there.
+///
+/// If a port is taken by another process, or a server, job or service fails: the error names it
+/// and has the end of its log. Started processes stay, so that their logs can be read; the next run
+/// continues from there.
 pub fn up(addresses: Addresses, only_servers: bool) -> Result<()> {
     let home = data_dir::home();
     for folder in ["data", "logs", "run"] {
@@ -61,24 +65,11 @@ pub fn up(addresses: Addresses, only_servers: bool) -> Result<()> {
     Ok(())
 }
 
-/// Keeps a second `up` or `down` out until this one has ended.
-pub(crate) fn lock() -> Result<File> {
-    let path = data_dir::home().join("run/lock");
-    make_dir(path.parent().unwrap_or(&path))?;
-    let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
-    if file.try_lock().is_err() {
-        println!("waiting for another run of this command to end");
-        file.lock()
-            .with_context(|| format!("cannot lock {}", path.display()))?;
-    }
-    Ok(file)
-}
-
-/// Names every port that somebody else has, before anything is started.
+/// Refuses to start if other processes hold ports, and names all of them.
 fn refuse_taken_ports<'a>(parts: impl Iterator<Item = &'a Part>) -> Result<()> {
     let mut taken = Vec::new();
     for part in parts {
-        // One that runs on another port is going to be stopped; a port of its own is no obstacle.
+        // A process of this system on another port will be stopped, and its port is no obstacle.
         let own = part
             .running()
             .is_some_and(|running| running.port == part.port());
@@ -96,7 +87,7 @@ fn refuse_taken_ports<'a>(parts: impl Iterator<Item = &'a Part>) -> Result<()> {
     }
     ensure!(
         taken.is_empty(),
-        "{}\nstop what holds it, or use other ports with --port-offset",
+        "{}\nstop the process that holds it, or use other ports with --port-offset",
         taken.join("\n")
     );
     Ok(())
@@ -111,7 +102,7 @@ fn server_launches(servers: &[Part]) -> Result<HashMap<&'static str, Launch>> {
     if !data.starts_with(&home) {
         let place = data.display();
         println!(
-            "postgres keeps its data in {place}: as root it runs as another user, who cannot look into {}",
+            "postgres keeps its data in {place}: as root it runs as another user, which cannot read {}",
             home.display()
         );
     }
@@ -234,13 +225,13 @@ fn start_all(parts: &[Part], launches: &HashMap<&'static str, Launch>) -> Result
     })
 }
 
-/// Starts `component` unless it runs as it should; `None` means that it was running.
+/// Starts `component` unless it runs correctly; `None` means that it was running.
 fn start(part: &Part, launch: &Launch) -> Result<Option<Child>> {
     if let Some(running) = part.running() {
         let reason = if running.port != part.port() {
             format!("its port is now {}", part.port())
         } else if launch.program.is_absolute() && running.built != build_time(&launch.program) {
-            "it was built anew".to_owned()
+            "its binary was rebuilt".to_owned()
         } else {
             return Ok(None);
         };
@@ -266,15 +257,7 @@ fn await_part(part: &Part, launch: &Launch, child: Option<Child>, since: Instant
         step(part.name, &format!("ready on {}", part.port()), since);
     } else {
         await_ready(launch, PATIENCE, || part.running().is_some(), probe)?;
-        step(part.name, "runs already", since);
+        step(part.name, "already running", since);
     }
     Ok(())
-}
-
-/// One line of progress.
-pub(crate) fn step(name: &str, what: &str, since: Instant) {
-    println!(
-        "  {name:<28} {what:<16} {:>5.1} s",
-        since.elapsed().as_secs_f64()
-    );
 }

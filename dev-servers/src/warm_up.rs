@@ -1,8 +1,10 @@
-//! What halves the start of the servers: archives of the classes that they load, and a formatted data folder to copy.
+//! Preparations that halve the start time of the servers: archives of the classes that they load,
+//! and a formatted data folder to copy.
 //!
-//! Tests start many sets of servers, and nearly all of that time goes into loading the same classes. Java can keep them
-//! in a file, written when a server ends in order (`-XX:ArchiveClassesAtExit`). Nothing depends on these files: without
-//! them, or after a change of the Java version, servers merely start more slowly.
+//! Tests start many sets of servers, and nearly all of that time is spent loading the same classes.
+//! Java can keep them in a file, written when a server ends in order (`-XX:ArchiveClassesAtExit`).
+//! Nothing depends on these files: without them, or after a change of the Java version, servers
+//! only start more slowly.
 
 use std::fs;
 use std::path::Path;
@@ -14,10 +16,11 @@ use anyhow::{Context, Result, anyhow, ensure};
 use crate::data_dir::make_dir;
 use crate::{Kafka, Registry, kafka, port, provision, registry};
 
-/// Makes the files unless they are there.
+/// Creates the files if they do not exist.
 ///
 /// # Errors
-/// When a server does not start or stop.
+///
+/// If a server does not start or stop.
 pub fn warm() -> Result<()> {
     let programs = provision()?;
     let target = programs.join("warm");
@@ -62,17 +65,21 @@ pub fn warm() -> Result<()> {
             .join()
             .map_err(|_| anyhow!("the start of the registry panicked"))?
     })?;
-    // Another run may have been quicker: then its files serve.
+    // A concurrent run may have created its files first: then those are used.
     if let Err(error) = fs::rename(&made, &target) {
-        ensure!(target.exists(), "cannot make {}: {error}", target.display());
+        ensure!(
+            target.exists(),
+            "cannot create {}: {error}",
+            target.display()
+        );
     }
     Ok(())
 }
 
-/// The arguments for Java with which `server` starts faster, if that was prepared.
+/// Returns the arguments for Java with which `server` starts faster, if the archive exists.
 pub(crate) fn arguments(programs: &Path, server: &str) -> Vec<String> {
     let archive = archive(&programs.join("warm"), server);
-    // An archive of another Java version is passed over; that is no reason to warn at every start.
+    // Java ignores an archive of another version; that is no reason to warn at every start.
     let quiet = ["-Xlog:cds=off", "-Xlog:cds+dynamic=off"].map(str::to_owned);
     let prepared = Path::new(&archive).exists();
     let arguments = || {
@@ -83,7 +90,7 @@ pub(crate) fn arguments(programs: &Path, server: &str) -> Vec<String> {
     if prepared { arguments() } else { Vec::new() }
 }
 
-/// Gives a throw-away broker its formatted data folder, if that was prepared.
+/// Gives a throw-away broker its formatted data folder, if one was prepared.
 pub(crate) fn format_kafka(programs: &Path, dir: &Path) -> Result<()> {
     let formatted = programs.join("warm/kafka-data");
     if !formatted.exists() {

@@ -1,4 +1,4 @@
-//! The throw-away servers: they start, come back with their data, and leave nothing behind.
+//! The throw-away servers: they start, recover with their data, and leave nothing behind.
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpStream;
@@ -24,7 +24,7 @@ fn client(servers: &Servers) -> ClientConfig {
     client
 }
 
-/// The end of partition 0.
+/// Returns the end of partition 0.
 fn end(servers: &Servers, topic: &str) -> Result<i64> {
     let consumer: BaseConsumer = client(servers).create()?;
     Ok(consumer
@@ -43,7 +43,7 @@ async fn send(servers: &Servers, topic: &str) -> Result<()> {
 }
 
 #[tokio::test]
-async fn kafka_survives_a_crash_with_its_data_and_a_pause() {
+async fn kafka_keeps_its_data_over_a_crash_and_a_pause() {
     let servers = Servers::shared();
     let admin: AdminClient<DefaultClientContext> = client(servers).create().unwrap();
     let topic = NewTopic::new("kept", 1, TopicReplication::Fixed(1));
@@ -71,7 +71,7 @@ async fn kafka_survives_a_crash_with_its_data_and_a_pause() {
 }
 
 #[tokio::test]
-async fn the_registry_refuses_incompatible_schemas() {
+async fn registry_refuses_incompatible_schemas() {
     let url = Servers::shared().registry.url();
     let response = reqwest::get(format!("{url}/config")).await.unwrap();
     let config: serde_json::Value = response.json().await.unwrap();
@@ -79,7 +79,7 @@ async fn the_registry_refuses_incompatible_schemas() {
 }
 
 #[tokio::test]
-async fn postgres_lets_writers_make_schemas_and_recovers_from_a_crash() {
+async fn postgres_grants_writers_and_recovers_from_a_crash() {
     let postgres = &Servers::shared().postgres;
     postgres.create_database("roles").unwrap();
     assert!(postgres.create_database("no; such").is_err());
@@ -109,7 +109,7 @@ async fn postgres_lets_writers_make_schemas_and_recovers_from_a_crash() {
         .unwrap();
 }
 
-/// What `servers_end_with_a_killed_owner` runs as a process of its own.
+/// The process that `servers_end_with_a_killed_owner` starts.
 #[test]
 #[ignore = "a part of another test"]
 fn owner() {

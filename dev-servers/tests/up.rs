@@ -1,4 +1,5 @@
-//! The tool behind `./dev`, on ports and in a folder of its own, with scripts in place of the services.
+//! The tool behind `./dev`, on separate ports and in a separate folder, with scripts in place of
+//! the services.
 
 use std::fs::{self, Permissions};
 use std::net::{Ipv4Addr, TcpListener};
@@ -11,7 +12,7 @@ use dev_servers::services::{SERVICES, ports};
 use dev_servers::{SERVERS, port};
 use tempfile::TempDir;
 
-/// A folder as `target/debug` and `.factline` are, and a port offset that nobody uses.
+/// Folders like `target/debug` and `.factline`, and an unused port offset.
 struct Machine {
     dir: TempDir,
     offset: u16,
@@ -21,7 +22,7 @@ impl Machine {
     fn new() -> Result<Self> {
         let everybody = Permissions::from_mode(0o755);
         let dir = tempfile::Builder::new().permissions(everybody).tempdir()?;
-        // Found again instead of fetched again.
+        // Reuses the fetched servers.
         let servers = dev_servers::provision()?;
         fs::create_dir(dir.path().join("home"))?;
         symlink(servers.join(".."), dir.path().join("home/servers"))?;
@@ -43,7 +44,7 @@ impl Machine {
         Ok(())
     }
 
-    /// Whether the command succeeded, and all that it printed.
+    /// Returns true if the command succeeded, and its output.
     fn run(&self, arguments: &str) -> Result<(bool, String)> {
         let output = Command::new(self.dir.path().join("dev-servers"))
             .args(arguments.split(' '))
@@ -72,7 +73,7 @@ impl Drop for Machine {
 }
 
 #[test]
-fn a_taken_port_is_named_before_anything_starts() {
+fn taken_port_is_named_before_anything_starts() {
     let machine = Machine::new().unwrap();
     let port = 8101 + machine.offset;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap();
@@ -91,13 +92,13 @@ fn a_taken_port_is_named_before_anything_starts() {
 }
 
 #[test]
-fn up_is_idempotent_names_what_fails_and_down_stops_it() {
+fn up_is_idempotent_and_names_failures() {
     let machine = Machine::new().unwrap();
     let (up, text) = machine.run("up --servers").unwrap();
     assert!(up, "{text}");
     let pids = machine.pids().unwrap();
     let (up, text) = machine.run("up --servers").unwrap();
-    assert!(up && text.matches("runs already").count() == 3, "{text}");
+    assert!(up && text.matches("already running").count() == 3, "{text}");
     assert_eq!(machine.pids().unwrap(), pids);
 
     machine
@@ -129,7 +130,7 @@ fn up_is_idempotent_names_what_fails_and_down_stops_it() {
 }
 
 #[test]
-fn a_pid_file_of_a_process_that_is_gone_stops_nobody() {
+fn stale_pid_file_stops_no_process() {
     let machine = Machine::new().unwrap();
     // This test's own pid, with the start time of another process.
     let run = machine.dir.path().join("home/run");

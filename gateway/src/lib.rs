@@ -1,7 +1,7 @@
-//! One origin for clients, in front of the services that do the work.
+//! One origin for clients, in front of the services.
 //!
-//! It forwards and does nothing else: no business, no storage, no rewriting. Which service a request is for follows
-//! from its path and method alone:
+//! It only forwards requests: it has no business rules and no storage, and it rewrites nothing. The
+//! service of a request follows from its path and method alone:
 //!
 //! | request | service |
 //! |---|---|
@@ -10,7 +10,8 @@
 //! | other `POST`, `PUT`, `PATCH`, `DELETE` | command-api |
 //! | `/health/…`, `/metrics` | the gateway itself |
 //!
-//! To add a service: an option in [`Config`], a field in [`Upstreams`], a line in [`Upstreams::of`].
+//! To add a service, add an option in [`Config`], a field in [`Upstreams`] and a line in
+//! [`Upstreams::of`].
 
 pub mod readiness;
 pub mod upstream;
@@ -27,23 +28,24 @@ use factline_service::{Service, ServiceConfig};
 
 use crate::upstream::Upstream;
 
-/// The one origin for clients: forwards each request to the service that it is for
+/// Forwards each request to the service that handles it, as the single origin for clients
 #[derive(Debug, clap::Parser)]
 #[command(version, after_help = EXAMPLE)]
 pub struct Config {
-    /// What every process has.
+    /// Options of every process.
     #[command(flatten)]
     pub service: ServiceConfig,
-    /// Where commands go
+    /// Address of the service that accepts commands
     #[arg(long, env = "FACTLINE_COMMAND_API_URL", value_parser = upstream::origin)]
     pub command_api_url: Uri,
-    /// Where questions about operations go
+    /// Address of the service that serves operations
     #[arg(long, env = "FACTLINE_OPERATIONS_TRACKER_URL", value_parser = upstream::origin)]
     pub operations_tracker_url: Uri,
-    /// Where all other reads go
+    /// Address of the service that serves all other reads
     #[arg(long, env = "FACTLINE_READ_API_URL", value_parser = upstream::origin)]
     pub read_api_url: Uri,
-    /// Seconds that a service has to begin its answer, more than it gives itself; then the client gets 504
+    /// Time limit in seconds for a service to begin its response; after it the client gets 504. It
+    /// is longer than the service's own limits
     #[arg(
         long,
         env = "FACTLINE_UPSTREAM_TIMEOUT",
@@ -61,16 +63,16 @@ Example:
 /// The services behind the gateway.
 #[derive(Clone)]
 pub struct Upstreams {
-    /// Takes commands.
+    /// Accepts commands.
     pub command_api: Upstream,
-    /// Knows operations.
+    /// Serves the status of operations.
     pub operations_tracker: Upstream,
-    /// Answers from read models.
+    /// Serves the read models.
     pub read_api: Upstream,
 }
 
 impl Upstreams {
-    /// The services that the configuration names; opens no connection.
+    /// Creates the services that the configuration names. Opens no connection.
     pub fn new(config: &Config) -> Self {
         let upstream = |name, origin| Upstream::new(name, origin, config.upstream_timeout);
         Self {
@@ -80,7 +82,7 @@ impl Upstreams {
         }
     }
 
-    /// The service that a request is for; `None` for a method that none has.
+    /// Returns the service of a request, or `None` for a method that no service has.
     pub fn of(&self, method: &Method, path: &str) -> Option<&Upstream> {
         let is_operation = path == "/operations" || path.starts_with("/operations/");
         match *method {
@@ -100,13 +102,13 @@ impl Upstreams {
         }
     }
 
-    /// All of them.
+    /// Returns all services.
     pub fn all(&self) -> [&Upstream; 3] {
         [&self.command_api, &self.operations_tracker, &self.read_api]
     }
 }
 
-/// Forwards everything.
+/// Returns the router, which forwards all requests.
 pub fn router(upstreams: Upstreams) -> Router {
     Router::new()
         .fallback(forward)
@@ -122,7 +124,7 @@ async fn forward(State(upstreams): State<Arc<Upstreams>>, request: Request) -> R
     }
 }
 
-/// Runs until the process drains.
+/// Serves requests until the process drains.
 pub async fn run(config: Config, service: Service) -> anyhow::Result<()> {
     let upstreams = Upstreams::new(&config);
     for upstream in upstreams.all() {

@@ -1,4 +1,5 @@
-//! The gateway is ready when every service behind it is, and passes their reasons on when one is not.
+//! Readiness of the gateway: it is ready when every service behind it is ready. If a service is
+//! not, the gateway passes on its reasons.
 
 use std::time::Duration;
 
@@ -13,14 +14,14 @@ use crate::upstream::Upstream;
 
 const EVERY: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(2);
-const MOST_BYTES: usize = 64 * 1024;
+const MAX_BYTES: usize = 64 * 1024;
 
 #[derive(Deserialize)]
 struct Readiness {
     reasons: Vec<String>,
 }
 
-/// Asks a service again and again until the process drains.
+/// Polls the readiness of a service until the process drains.
 pub fn watch(service: &Service, upstream: &Upstream) {
     service.health.expect(upstream.name());
     let (service, upstream) = (service.clone(), upstream.clone());
@@ -38,7 +39,7 @@ pub fn watch(service: &Service, upstream: &Upstream) {
     });
 }
 
-/// What a service says of itself; an error is the reason why it is not ready.
+/// Returns the readiness that a service reports. An error is the reason why it is not ready.
 pub async fn readiness(upstream: &Upstream) -> Result<(), String> {
     let mut question = Request::new(Body::empty());
     *question.uri_mut() = axum::http::Uri::from_static("/health/ready");
@@ -48,7 +49,7 @@ pub async fn readiness(upstream: &Upstream) -> Result<(), String> {
     match answer.await {
         Ok(None) => Ok(()),
         Ok(Some(reason)) => Err(reason),
-        Err(_) => Err(format!("no answer in {} s", PATIENCE.as_secs())),
+        Err(_) => Err(format!("no response within {} s", PATIENCE.as_secs())),
     }
 }
 
@@ -60,12 +61,12 @@ async fn reason(answer: Response) -> Option<String> {
     if let Some(error) = answer.extensions().get::<axum_reverse_proxy::ProxyError>() {
         return Some(error.message().to_owned());
     }
-    let body = to_bytes(answer.into_body(), MOST_BYTES).await.ok()?;
+    let body = to_bytes(answer.into_body(), MAX_BYTES).await.ok()?;
     let said = serde_json::from_slice::<Readiness>(&body)
         .map(|readiness| readiness.reasons.join("; "))
         .unwrap_or_default();
     Some(if said.is_empty() {
-        format!("answers {status}")
+        format!("responded with {status}")
     } else {
         said
     })

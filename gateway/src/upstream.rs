@@ -1,5 +1,5 @@
-//! A service behind the gateway: requests go to it as they came, its answers come back as they are, and where there
-//! is no answer there is a problem.
+//! A service behind the gateway. Requests and responses pass unchanged. If there is no response,
+//! the client gets a problem.
 
 use std::time::{Duration, Instant};
 
@@ -13,26 +13,26 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 
-/// This proxy in `Via`: a request that carries it already goes in circles.
+/// The name of this proxy in `Via`. A request that already contains it is in a loop.
 const PSEUDONYM: &str = "factline-gateway";
 
-/// Seconds after which a request that could not be forwarded is worth a retry.
+/// Seconds after which a client should retry a request that could not be forwarded.
 const RETRY_AFTER: u32 = 1;
 
-/// Time for a connection: the services are near.
+/// Time limit for a connection. The services are in the same network.
 const CONNECT: Duration = Duration::from_secs(2);
 
-/// One service.
+/// One service behind the gateway.
 #[derive(Clone)]
 pub struct Upstream {
     name: &'static str,
     proxy: ReverseProxy<HttpConnector>,
 }
 
-/// Reads the origin of a service, such as `http://127.0.0.1:8101`: a `value_parser` for options.
+/// Parses the origin of a service, such as `http://127.0.0.1:8101`; a `value_parser` for options.
 pub fn origin(text: &str) -> Result<Uri, String> {
     let uri: Uri = text.parse().map_err(|_| "not a URL".to_owned())?;
-    // Without TLS in the build, https would only fail later, on each request.
+    // The build has no TLS, so https would fail later, on each request.
     if uri.scheme_str() != Some("http") || uri.authority().is_none() {
         return Err("must be http://host:port".to_owned());
     }
@@ -43,7 +43,8 @@ pub fn origin(text: &str) -> Result<Uri, String> {
 }
 
 impl Upstream {
-    /// A service at an origin that [`origin`] has read. `timeout` bounds the wait for the head of an answer.
+    /// Creates the client of a service at an origin that [`origin`] has parsed. `timeout` limits
+    /// the wait for the head of a response.
     pub fn new(name: &'static str, origin: &Uri, timeout: Duration) -> Self {
         let policy = ProxyPolicy::new()
             .with_upstream_timeout(timeout)
@@ -56,12 +57,13 @@ impl Upstream {
         }
     }
 
-    /// The service's name.
+    /// Returns the service's name.
     pub fn name(&self) -> &'static str {
         self.name
     }
 
-    /// Forwards a request, bodies as streams, headers as they are but for those of one connection.
+    /// Forwards a request. Bodies are streamed, and headers pass unchanged except those of one
+    /// connection.
     pub async fn forward(&self, request: Request) -> Response {
         let started = Instant::now();
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
@@ -83,7 +85,7 @@ impl Upstream {
         }
     }
 
-    /// As [`Self::forward`], without counting: for the gateway's own questions.
+    /// Forwards a request without counting it, for the gateway's own requests.
     pub async fn send(&self, request: Request) -> Response {
         match self.proxy.proxy_request(request).await {
             Ok(response) => response,
@@ -91,7 +93,7 @@ impl Upstream {
         }
     }
 
-    /// What to say if the response is the proxy's own and not the service's.
+    /// Returns the problem if the response is the proxy's own and not the service's.
     fn problem(&self, method: &Method, response: &Response) -> Option<Problem> {
         let name = self.name;
         let error = response.extensions().get::<ProxyError>();
@@ -111,7 +113,7 @@ impl Upstream {
                 "An upstream service failed",
             )
             .detail(format!("the connection to {name} broke before it answered")),
-            // Of all answers without an error only this one is the proxy's.
+            // Of all responses without an error only this one is from the proxy.
             (None, StatusCode::LOOP_DETECTED) => Problem::new(
                 StatusCode::LOOP_DETECTED,
                 "loop-detected",
@@ -123,7 +125,8 @@ impl Upstream {
         if method.is_safe() {
             return Some(problem);
         }
-        // A command that never left is safe to send again; one that left may have been accepted.
+        // A command that was never sent is safe to send again. One that was sent may have been
+        // accepted.
         let outcome = match error {
             Some(error) if !error.is_connect() => "unknown",
             _ => "not_accepted",
@@ -132,7 +135,7 @@ impl Upstream {
     }
 }
 
-/// Connections to one service, kept for the next request.
+/// Creates the HTTP client of one service. It keeps connections open for later requests.
 fn client() -> Client<HttpConnector, Body> {
     let mut connector = HttpConnector::new();
     connector.set_nodelay(true);
@@ -145,7 +148,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_origin_is_a_scheme_a_host_and_a_port() {
+    fn origin_is_a_scheme_a_host_and_a_port() {
         for text in ["http://127.0.0.1:8101", "http://command-api/"] {
             assert!(origin(text).is_ok(), "{text}");
         }

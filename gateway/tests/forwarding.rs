@@ -1,4 +1,4 @@
-//! The gateway in front of small services of the tests' own.
+//! Tests of the gateway with small test services behind it.
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
@@ -29,7 +29,7 @@ async fn serve(router: Router) -> String {
     format!("http://{address}")
 }
 
-/// A service that answers with its name, what it was asked and the headers that it got.
+/// A service whose response contains its name, the request line and the request's headers.
 fn named(name: &'static str) -> Router {
     let answer = move |request: Request| async move {
         let asked = format!("{name} {} {}", request.method(), request.uri());
@@ -57,13 +57,13 @@ fn upstreams(command_api: &str, tracker: &str, read_api: &str) -> Upstreams {
     Upstreams::new(&config.unwrap())
 }
 
-/// A gateway before three services, the same one three times.
+/// Starts a gateway in front of three services, all at the same address.
 async fn before(service: &str) -> String {
     serve(router(upstreams(service, service, service))).await
 }
 
 #[tokio::test]
-async fn each_request_reaches_its_service() {
+async fn requests_are_forwarded_to_their_services() {
     let gateway = serve(router(upstreams(
         &serve(named("commands")).await,
         &serve(named("operations")).await,
@@ -102,7 +102,7 @@ async fn each_request_reaches_its_service() {
 }
 
 #[tokio::test]
-async fn headers_pass_in_both_directions_but_for_those_of_one_connection() {
+async fn headers_pass_in_both_directions_except_hop_by_hop_headers() {
     let gateway = before(&serve(named("any")).await).await;
     let passed = [
         ("location", "/operations/1?at=x"),
@@ -140,7 +140,8 @@ async fn headers_pass_in_both_directions_but_for_those_of_one_connection() {
 
 #[tokio::test]
 async fn bodies_are_streamed() {
-    // Answers each piece as soon as it has it; without streaming, neither side would ever see the other's.
+    // The service returns each piece as soon as it has it. Without streaming, neither side would
+    // see a piece of the other.
     let echo = |request: Request| async { request.into_body() };
     let gateway = before(&serve(Router::new().route("/echo", post(echo))).await).await;
     let host = gateway.strip_prefix("http://").unwrap();
@@ -155,7 +156,7 @@ async fn bodies_are_streamed() {
     read_to(&mut client, "0\r\n\r\n").await;
 }
 
-/// Reads until the text has come.
+/// Reads until the text has arrived.
 async fn read_to(client: &mut TcpStream, text: &str) {
     let mut read = Vec::new();
     while !String::from_utf8_lossy(&read).contains(text) {
@@ -180,7 +181,7 @@ async fn problem(method: Method, url: String) -> Value {
 }
 
 #[tokio::test]
-async fn a_service_that_is_away_is_503() {
+async fn unavailable_service_is_503() {
     let (listener, address) = listener().await;
     drop(listener);
     let gateway = before(&format!("http://{address}")).await;
@@ -193,7 +194,7 @@ async fn a_service_that_is_away_is_503() {
 }
 
 #[tokio::test]
-async fn a_service_that_breaks_off_is_502() {
+async fn service_that_closes_the_connection_is_502() {
     let (listener, address) = listener().await;
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
@@ -213,7 +214,7 @@ async fn a_service_that_breaks_off_is_502() {
 }
 
 #[tokio::test]
-async fn a_service_that_keeps_silent_is_504() {
+async fn service_that_does_not_respond_is_504() {
     let silent = || std::future::pending::<()>();
     let gateway = before(&serve(Router::new().fallback(any(silent))).await).await;
     let write = problem(Method::POST, format!("{gateway}/orders")).await;
@@ -222,7 +223,7 @@ async fn a_service_that_keeps_silent_is_504() {
 }
 
 #[tokio::test]
-async fn a_gateway_before_itself_notices() {
+async fn gateway_detects_a_loop_to_itself() {
     let (listener, address) = listener().await;
     let own = format!("http://{address}");
     let router = router(upstreams(&own, &own, &own));
@@ -232,7 +233,7 @@ async fn a_gateway_before_itself_notices() {
 }
 
 #[tokio::test]
-async fn a_large_body_arrives_whole() {
+async fn large_body_is_forwarded_completely() {
     let length = |body: Bytes| async move { body.len().to_string() };
     let service = Router::new()
         .route("/orders", post(length))
@@ -246,20 +247,20 @@ async fn a_large_body_arrives_whole() {
 }
 
 #[tokio::test]
-async fn reasons_of_services_are_passed_on() {
+async fn gateway_passes_on_readiness_reasons() {
     let not_ready = || async {
-        let body = r#"{"ready": false, "reasons": ["kafka: away", "registry: starting"]}"#;
+        let body = r#"{"ready": false, "reasons": ["kafka: unavailable", "registry: starting"]}"#;
         (StatusCode::SERVICE_UNAVAILABLE, body).into_response()
     };
     let ready = serve(Router::new().route("/health/ready", get(|| async {}))).await;
     let not_ready = serve(Router::new().route("/health/ready", get(not_ready))).await;
-    let (listener, away) = listener().await;
+    let (listener, unavailable) = listener().await;
     drop(listener);
-    let upstreams = upstreams(&ready, &not_ready, &format!("http://{away}"));
+    let upstreams = upstreams(&ready, &not_ready, &format!("http://{unavailable}"));
     assert_eq!(readiness::readiness(&upstreams.command_api).await, Ok(()));
     assert_eq!(
         readiness::readiness(&upstreams.operations_tracker).await,
-        Err("kafka: away; registry: starting".to_owned())
+        Err("kafka: unavailable; registry: starting".to_owned())
     );
     let reason = readiness::readiness(&upstreams.read_api).await.unwrap_err();
     assert!(reason.contains("refused"), "{reason}");

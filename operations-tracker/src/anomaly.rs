@@ -1,16 +1,17 @@
-//! Terminal outcomes that came second. A handler never writes two for one operation; if it ever does, the lowest
-//! counts and the others are kept here, counted and logged.
+//! Terminal outcomes that lost against another terminal outcome of the same operation. A handler
+//! never writes two for one operation. If one ever does, the row keeps the first of them in the
+//! order of topic, partition and offset. The others are stored here, counted and logged.
 
 use sqlx::{FromRow, PgConnection, Row as _};
 use uuid::Uuid;
 
-use crate::observation::{Place, Sighting};
+use crate::observation::{RecordId, StatusUpdate};
 
-/// An outcome that lost.
+/// A terminal outcome that the operation's row does not show.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Anomaly {
     operation_id: Uuid,
-    place: Place,
+    record_id: RecordId,
     state: String,
     name: String,
     code: Option<String>,
@@ -19,27 +20,27 @@ pub struct Anomaly {
     position: Option<String>,
 }
 
-impl From<&Sighting> for Anomaly {
-    fn from(sighting: &Sighting) -> Self {
+impl From<&StatusUpdate> for Anomaly {
+    fn from(update: &StatusUpdate) -> Self {
         Self {
-            operation_id: sighting.id,
-            place: sighting.place.clone(),
-            state: sighting.state.as_str().to_owned(),
-            name: sighting.name.clone(),
-            code: sighting.code.clone(),
-            reason: sighting.reason.clone(),
-            version: sighting.version,
-            position: sighting.position.clone(),
+            operation_id: update.id,
+            record_id: update.record_id.clone(),
+            state: update.state.as_str().to_owned(),
+            name: update.name.clone(),
+            code: update.code.clone(),
+            reason: update.reason.clone(),
+            version: update.version,
+            position: update.position.clone(),
         }
     }
 }
 
-/// What the row said before.
+/// Reads the outcome that the row showed before.
 impl FromRow<'_, sqlx::postgres::PgRow> for Anomaly {
     fn from_row(row: &sqlx::postgres::PgRow) -> Result<Self, sqlx::Error> {
         Ok(Self {
             operation_id: row.try_get("id")?,
-            place: Place {
+            record_id: RecordId {
                 topic: row.try_get("old_topic")?,
                 partition: row.try_get("old_partition")?,
                 offset: row.try_get("old_offset")?,
@@ -54,7 +55,7 @@ impl FromRow<'_, sqlx::postgres::PgRow> for Anomaly {
     }
 }
 
-/// Keeps those that are none of the rows' own.
+/// Stores the lost outcomes. It leaves out those that their rows show after all.
 pub(crate) async fn keep(
     transaction: &mut PgConnection,
     lost: &[Anomaly],
@@ -64,9 +65,9 @@ pub(crate) async fn keep(
     }
     let kept: Vec<Uuid> = sqlx::query_scalar(include_str!("anomaly.sql"))
         .bind(column(lost, |lost| lost.operation_id))
-        .bind(column(lost, |lost| lost.place.topic.as_str()))
-        .bind(column(lost, |lost| lost.place.partition))
-        .bind(column(lost, |lost| lost.place.offset))
+        .bind(column(lost, |lost| lost.record_id.topic.as_str()))
+        .bind(column(lost, |lost| lost.record_id.partition))
+        .bind(column(lost, |lost| lost.record_id.offset))
         .bind(column(lost, |lost| lost.state.as_str()))
         .bind(column(lost, |lost| lost.name.as_str()))
         .bind(column(lost, |lost| lost.code.as_deref()))
@@ -77,7 +78,7 @@ pub(crate) async fn keep(
         .await?;
     metrics::counter!("factline_operation_anomalies_total").increment(kept.len() as u64);
     for operation in kept {
-        tracing::warn!(%operation, "an operation has a second terminal outcome; the lowest counts");
+        tracing::warn!(%operation, "operation has a second terminal outcome; keeping the first in the log");
     }
     Ok(())
 }

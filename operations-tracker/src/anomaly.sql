@@ -1,4 +1,5 @@
--- Outcomes that lost. One that is what the row says after all is a repetition and no anomaly.
+-- Stores outcomes that lost. An outcome that the operation's row shows after all is a repetition
+-- and not an anomaly.
 insert into operations.anomaly
     (operation_id, topic, partition, "offset", state, name, code, reason, version, position)
 select lost.*

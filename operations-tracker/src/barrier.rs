@@ -1,62 +1,65 @@
-//! No 404 after a 202: what is not there yet is told from what was never accepted.
+//! The barrier before a 404: tells an operation that has no row yet from one that was never
+//! accepted, so that no 404 follows a 202.
 //!
-//! On a miss the ends of the commands topics are captured, or the one place that the request's hint names, and the
-//! answer waits, bounded, until this service's checkpoints have passed them. Any instance can do that: checkpoints
-//! and rows are read from PostgreSQL, whoever wrote them.
+//! If an operation has no row, the barrier records the end offsets of the commands topics, or only
+//! the location in the request's hint. It then waits, for a limited time, until this service's
+//! checkpoints have passed them. Any instance can do that, because checkpoints and rows are read
+//! from PostgreSQL, whichever instance wrote them.
 
 use std::time::{Duration, Instant};
 
-use factline_postgres::checkpoint::{self, Owner};
+use factline_postgres::checkpoint::{self, FollowerId};
 use sqlx::PgPool;
 use tokio::sync::watch;
 use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::ends::{self, Ends, Watermarks};
-use crate::observation::Place;
+use crate::observation::RecordId;
 use crate::store::{self, Found};
 
-/// How often a waiting request looks by itself. Commits wake it long before, unless the listener has lost its
-/// connection.
-const LOOK_AGAIN: Duration = Duration::from_millis(250);
+/// Interval at which a waiting request polls. Commits wake it much earlier, unless the listener has
+/// lost its connection.
+const POLL_INTERVAL: Duration = Duration::from_millis(250);
 
-/// What is known in the end.
+/// The result of a look-up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
-    /// It is there.
+    /// The operation has a row.
     Found(Box<Found>),
-    /// It was never accepted.
+    /// The operation was never accepted.
     NotThere,
-    /// The time was up before either was certain.
+    /// The wait timed out before either was certain.
     NotCertain,
 }
 
-/// Why nothing is known.
+/// A failed look-up.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The database failed.
     #[error(transparent)]
     Database(#[from] sqlx::Error),
-    /// The brokers did not say where topics end.
+    /// The brokers did not return the end offsets.
     #[error(transparent)]
     Ends(#[from] ends::Error),
 }
 
-/// Answers what the operation is, waiting if need be.
+/// Finds operations, and waits if an operation has no row yet.
 #[derive(Clone)]
 pub struct Barrier {
     pool: PgPool,
-    owner: Owner,
+    owner: FollowerId,
     watermarks: Watermarks,
     moved: watch::Receiver<u64>,
     bound: Duration,
 }
 
 impl Barrier {
-    /// `moved` changes when a checkpoint of `owner` has moved; `bound` is how long a request waits at most.
+    /// Creates a barrier. `moved` changes when a checkpoint of `owner` has advanced. A request
+    /// waits for at most `bound`.
     pub fn new(
         pool: PgPool,
-        owner: Owner,
+        owner: FollowerId,
         watermarks: Watermarks,
         moved: watch::Receiver<u64>,
         bound: Duration,
@@ -70,13 +73,13 @@ impl Barrier {
         }
     }
 
-    /// Whether a hint names a partition of commands.
-    pub fn knows(&self, hint: &Place) -> bool {
+    /// Returns whether a hint names a partition of a commands topic.
+    pub fn knows(&self, hint: &RecordId) -> bool {
         self.watermarks.has(&hint.topic, hint.partition)
     }
 
-    /// The operation; `hint` is where its command stands, if the request says so.
-    pub async fn find(&self, id: Uuid, hint: Option<&Place>) -> Result<Answer, Error> {
+    /// Finds an operation. `hint` is the location of its command, if the request contains one.
+    pub async fn find(&self, id: Uuid, hint: Option<&RecordId>) -> Result<Answer, Error> {
         if let Some(found) = store::find(&self.pool, id).await? {
             return Ok(Answer::Found(Box::new(found)));
         }
@@ -94,15 +97,20 @@ impl Barrier {
         answer
     }
 
-    async fn wait(&self, id: Uuid, hint: Option<&Place>) -> Result<Answer, Error> {
+    async fn wait(&self, id: Uuid, hint: Option<&RecordId>) -> Result<Answer, Error> {
         let mut ends = match hint {
-            Some(place) => vec![(place.topic.clone(), place.partition, place.offset + 1)],
+            Some(record_id) => vec![(
+                record_id.topic.clone(),
+                record_id.partition,
+                record_id.offset + 1,
+            )],
             None => self.watermarks.ends(self.bound).await?,
         };
         let mut moved = self.moved.clone();
         loop {
             moved.mark_unchanged();
-            // First whether everything was seen, then the row: what was seen has its row.
+            // Checks the checkpoints before the row: a record that the checkpoints have passed has
+            // its row.
             ends = self.still_ahead(ends).await?;
             if let Some(found) = store::find(&self.pool, id).await? {
                 return Ok(Answer::Found(Box::new(found)));
@@ -110,14 +118,18 @@ impl Barrier {
             if ends.is_empty() {
                 return Ok(Answer::NotThere);
             }
-            // Also without the listener, whose end closes the channel, a request must not spin.
-            if let Ok(Err(_)) = timeout(LOOK_AGAIN, moved.changed()).await {
-                tokio::time::sleep(LOOK_AGAIN).await;
+            // If the listener has ended, which closes the channel, the request must not spin.
+            if let Ok(Err(_)) = timeout(POLL_INTERVAL, moved.changed()).await {
+                tokio::time::sleep(POLL_INTERVAL).await;
+            }
+            // Woken, as a rule, by the transaction that has written the row: one query answers.
+            if let Some(found) = store::find(&self.pool, id).await? {
+                return Ok(Answer::Found(Box::new(found)));
             }
         }
     }
 
-    /// The ends that checkpoints have not reached.
+    /// Returns the end offsets that the checkpoints have not reached.
     async fn still_ahead(&self, mut ends: Ends) -> Result<Ends, sqlx::Error> {
         let mut connection = self.pool.acquire().await?;
         let reached = checkpoint::load(&mut connection, &self.owner).await?;

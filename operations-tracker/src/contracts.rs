@@ -1,6 +1,7 @@
-//! What follows from the contracts: the topics to follow, and where clients find an aggregate.
+//! Values derived from the contracts: the topics to follow, and the paths at which clients find
+//! aggregates.
 //!
-//! There is no list of message types anywhere in this service: a record's envelope says enough.
+//! This service has no list of message types. A record's envelope contains all that it needs.
 
 use std::collections::HashMap;
 
@@ -9,12 +10,12 @@ use factline::Contract;
 use factline_kafka::KafkaConfig;
 use serde::Deserialize;
 
-/// What the records of a topic are.
+/// The kind of records on a topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// Commands, as edges and policies wrote them.
     Commands,
-    /// What a handler says became of them.
+    /// Outcomes of commands, as a handler wrote them.
     Outcomes,
 }
 
@@ -23,15 +24,15 @@ pub enum Kind {
 pub struct Source {
     /// Topic, with its prefix.
     pub topic: String,
-    /// What is on it.
+    /// The kind of its records.
     pub kind: Kind,
     /// The aggregate's type.
     pub aggregate: &'static str,
-    /// How many partitions it has, for ever.
+    /// Number of partitions. It never changes.
     pub partitions: i32,
 }
 
-/// The topics to follow, two for each contract.
+/// Returns the topics to follow, two for each contract.
 pub fn sources(kafka: &KafkaConfig, contracts: &[&'static Contract]) -> Vec<Source> {
     let two = |contract: &&'static Contract| {
         let topics = kafka.topics(contract);
@@ -49,7 +50,8 @@ pub fn sources(kafka: &KafkaConfig, contracts: &[&'static Contract]) -> Vec<Sour
     contracts.iter().flat_map(two).collect()
 }
 
-/// Where clients find an aggregate: its path without the leading slash, `{id}` standing for the id.
+/// The paths at which clients find aggregates. A path has no leading slash, and `{id}` stands for
+/// the id.
 #[derive(Debug, Clone, Default)]
 pub struct Resources(HashMap<&'static str, String>);
 
@@ -62,7 +64,7 @@ impl Resources {
     /// Reads the templates from the routes files.
     ///
     /// # Errors
-    /// When a file is no JSON or names no resource; the error names the aggregate.
+    /// When a file is not JSON or names no resource. The error names the aggregate.
     pub fn read(contracts: &[&'static Contract]) -> anyhow::Result<Self> {
         let template = |contract: &&'static Contract| {
             let routes: Routes = serde_json::from_str(contract.routes).with_context(|| {
@@ -77,7 +79,8 @@ impl Resources {
             .map(Self)
     }
 
-    /// Such as `orders/17`; none for an aggregate that is no longer known.
+    /// Returns the path of an aggregate, such as `orders/17`, or none if its type is no longer
+    /// known.
     pub fn of(&self, aggregate: &str, id: &str) -> Option<String> {
         let template = self.0.get(aggregate)?;
         Some(template.replace("{id}", id))

@@ -1,7 +1,8 @@
-//! Where the commands topics end now: how far a tracker must have come to have seen every command that was accepted
-//! until now.
+//! The current end offsets of the commands topics. A tracker that has reached them has read every
+//! command that was accepted until now.
 //!
-//! An edge answers 202 only when all replicas have its record, so that record stands below the high watermark.
+//! An edge answers 202 only when all replicas have its record, so that record is below the high
+//! watermark.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,44 +13,46 @@ use rdkafka::error::KafkaError;
 use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::{Offset, TopicPartitionList};
 
-/// A partition, and the offset that a checkpoint must have reached.
+/// Partitions, each with the offset that a checkpoint must have reached.
 pub type Ends = Vec<(String, i32, i64)>;
 
-/// Asks the brokers.
+/// A client that fetches end offsets from the brokers.
 #[derive(Clone)]
 pub struct Watermarks {
     consumer: Arc<BaseConsumer>,
     partitions: Vec<(String, i32)>,
 }
 
-/// Why the ends are not known.
+/// A failure to fetch end offsets.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The brokers did not say.
-    #[error("cannot ask where commands topics end")]
+    /// The request to the brokers failed.
+    #[error("cannot fetch the end offsets of the commands topics")]
     Kafka(#[from] KafkaError),
-    /// The brokers said something else.
-    #[error("{topic} has no end: {answer}")]
+    /// The answer of the brokers contains no end offset for a partition.
+    #[error("cannot fetch the end offset of {topic}: {answer}")]
     NoEnd {
         /// The topic.
         topic: String,
-        /// What they said.
+        /// The answer of the brokers.
         answer: String,
     },
-    /// The question was never asked.
-    #[error("the question where commands topics end was dropped")]
+    /// The request was dropped before it was sent.
+    #[error("the request for the end offsets of the commands topics was dropped")]
     Dropped(#[from] tokio::task::JoinError),
 }
 
 impl Watermarks {
-    /// Of these topics with so many partitions each. Connects when it is first asked.
+    /// Creates a client for these topics, each with its number of partitions. It connects at the
+    /// first request.
     pub fn new(
         kafka: &KafkaConfig,
         topics: impl IntoIterator<Item = (String, i32)>,
     ) -> Result<Self, KafkaError> {
         let consumer = kafka
             .client_config()
-            // Never used: this consumer joins no group and reads no record. Uncommitted records count too.
+            // The group id is never used, because this consumer joins no group and reads no record.
+            // Uncommitted records count too.
             .set("group.id", "none")
             .set("isolation.level", "read_uncommitted")
             .create()?;
@@ -62,15 +65,15 @@ impl Watermarks {
         })
     }
 
-    /// Whether this is a partition of one of the topics.
+    /// Returns whether this is a partition of one of the topics.
     pub fn has(&self, topic: &str, partition: i32) -> bool {
         self.partitions
             .iter()
             .any(|known| known.0 == topic && known.1 == partition)
     }
 
-    /// The ends of all partitions. One request for each broker: the protocol's time stamp -1, which the crate calls
-    /// `End`, stands for the end.
+    /// Fetches the end offsets of all partitions, with one request for each broker. In the protocol
+    /// the time stamp -1 means the end; the crate calls it `End`.
     pub async fn ends(&self, timeout: Duration) -> Result<Ends, Error> {
         let consumer = Arc::clone(&self.consumer);
         let partitions = self.partitions.clone();

@@ -1,4 +1,5 @@
--- The operation first, then what its root (or it itself, if it is one) led to, the oldest first.
+-- Returns the operation first, then the operations that its root led to, oldest first. An operation
+-- without a root is its own root.
 with asked as materialized (
     select id, kind, name, state, aggregate, resource_id, code, reason, user_id, version, position, parent, root, retry_of,
            created_at, updated_at

@@ -1,30 +1,34 @@
-//! A batch of sightings, folded by operation before the database sees any of them.
+//! Folds a batch of status updates by operation before any of them reaches the database.
 
 use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
-use crate::observation::Sighting;
+use crate::observation::StatusUpdate;
 
-/// What a batch comes to.
+/// A folded batch.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Folded {
-    /// One for each operation, by id: every instance locks rows in the same order, so that none waits in a ring.
-    pub operations: BTreeMap<Uuid, Sighting>,
-    /// Terminal outcomes that lost against another of the batch.
-    pub anomalies: Vec<Sighting>,
+    /// One update for each operation, by id. Every instance locks rows in the same order, so that
+    /// no deadlock is possible.
+    pub operations: BTreeMap<Uuid, StatusUpdate>,
+    /// Terminal outcomes that lost against another one of the batch.
+    pub anomalies: Vec<StatusUpdate>,
 }
 
 /// Folds a batch.
-pub fn fold(sightings: impl IntoIterator<Item = Sighting>) -> Folded {
+pub fn fold(updates: impl IntoIterator<Item = StatusUpdate>) -> Folded {
     let mut folded = Folded::default();
-    for sighting in sightings {
-        let Some(known) = folded.operations.remove(&sighting.id) else {
-            folded.operations.insert(sighting.id, sighting);
+    for update in updates {
+        let Some(known) = folded.operations.remove(&update.id) else {
+            folded.operations.insert(update.id, update);
             continue;
         };
-        let (winner, loser) = merge(known, sighting);
-        if winner.state.is_terminal() && loser.state.is_terminal() && winner.place != loser.place {
+        let (winner, loser) = merge(known, update);
+        if winner.state.is_terminal()
+            && loser.state.is_terminal()
+            && winner.record_id != loser.record_id
+        {
             folded.anomalies.push(loser);
         }
         folded.operations.insert(winner.id, winner);
@@ -32,8 +36,9 @@ pub fn fold(sightings: impl IntoIterator<Item = Sighting>) -> Folded {
     folded
 }
 
-/// Which of two says what the operation is, and the other one. The earlier creation time stays with the winner.
-fn merge(one: Sighting, other: Sighting) -> (Sighting, Sighting) {
+/// Returns the winner of two updates of an operation, and the loser. The winner gets the earlier
+/// creation time.
+fn merge(one: StatusUpdate, other: StatusUpdate) -> (StatusUpdate, StatusUpdate) {
     let created_at = one.created_at.min(other.created_at);
     let (mut winner, loser) = if other.beats(&one) {
         (other, one)

@@ -1,19 +1,19 @@
-//! The hint in the `Location` of a 202: where the command stands, opaque to clients.
+//! The hint in the `Location` of a 202: the location of the command's record, opaque to clients.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use crate::observation::Place;
+use crate::observation::RecordId;
 
-/// Reads base64url of `topic/partition@offset`; none if it is anything else.
-pub fn read(text: &str) -> Option<Place> {
+/// Reads base64url of `topic/partition@offset`. Returns none for any other text.
+pub fn read(text: &str) -> Option<RecordId> {
     let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
-    let place = String::from_utf8(bytes).ok()?;
-    let (rest, offset) = place.rsplit_once('@')?;
+    let record_id = String::from_utf8(bytes).ok()?;
+    let (rest, offset) = record_id.rsplit_once('@')?;
     let (topic, partition) = rest.rsplit_once('/')?;
     let offset: i64 = offset.parse().ok()?;
-    // The end behind the place must still be a number.
-    (0..i64::MAX).contains(&offset).then_some(Place {
+    // The offset after this one must still be a valid number.
+    (0..i64::MAX).contains(&offset).then_some(RecordId {
         topic: topic.to_owned(),
         partition: partition.parse().ok()?,
         offset,
@@ -25,14 +25,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_is_read_and_nonsense_is_not() {
+    fn hint_reads_record_ids_and_refuses_other_text() {
         let hint = |text: &str| read(&URL_SAFE_NO_PAD.encode(text));
-        let place = Place {
+        let record_id = RecordId {
             topic: "a/b.commands".into(),
             partition: 3,
             offset: 17,
         };
-        assert_eq!(hint("a/b.commands/3@17"), Some(place));
+        assert_eq!(hint("a/b.commands/3@17"), Some(record_id));
         for text in ["", "a", "a/3", "a@17", "a/x@17", "a/3@x", "a/3@-1"] {
             assert_eq!(hint(text), None, "{text}");
         }

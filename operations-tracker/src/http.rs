@@ -11,7 +11,7 @@ use axum::routing::get;
 use chrono::SecondsFormat;
 use factline::Timestamp;
 use factline_http::{Path, Problem, Query, etag, fallback};
-use factline_postgres::is_away;
+use factline_postgres::is_transient;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -21,19 +21,19 @@ use crate::hint;
 use crate::store::Found;
 use crate::tree::{Tree, tree};
 
-/// Path of what the command is about, such as `orders/17`.
+/// Names the path of the aggregate that the command is addressed to, such as `orders/17`.
 const X_RESOURCE: HeaderName = HeaderName::from_static("x-resource");
 
-/// What answers are made from.
+/// The sources of the responses.
 #[derive(Clone)]
 pub struct Answers {
     /// Finds operations.
     pub barrier: Barrier,
-    /// Where clients find aggregates.
+    /// The paths at which clients find aggregates.
     pub resources: Resources,
 }
 
-/// The routes.
+/// Returns the routes.
 pub fn router(answers: Answers) -> Router {
     Router::new()
         .route("/operations/{id}", get(operation))
@@ -48,14 +48,14 @@ struct Hint {
     at: Option<String>,
 }
 
-/// What a client reads of an operation.
+/// An operation as clients see it.
 #[derive(Debug, Serialize)]
 struct Shown<'a> {
     id: Uuid,
     kind: &'a str,
     name: &'a str,
     state: &'a str,
-    /// Null until the end is known.
+    /// Null until the operation has ended.
     success: Option<bool>,
     code: Option<&'a str>,
     reason: Option<&'a str>,
@@ -68,9 +68,9 @@ struct Shown<'a> {
     retry_of: Option<Uuid>,
     created_at: String,
     updated_at: String,
-    /// What it led to, the oldest first.
+    /// The operations that it led to, oldest first.
     children: Vec<Self>,
-    /// On the operation that was asked for, if there is more below it than is shown.
+    /// Set on the requested operation if it has more descendants than are shown.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     children_truncated: bool,
 }
@@ -97,7 +97,7 @@ impl<'a> Shown<'a> {
             root: operation.root,
             retry_of: operation.retry_of,
             created_at: instant(operation.created_at),
-            // Written by another clock than the creation time.
+            // This time is from another clock than the creation time.
             updated_at: instant(operation.updated_at.max(operation.created_at)),
             children: tree
                 .children
@@ -146,13 +146,13 @@ fn show(resources: &Resources, request: &HeaderMap, found: &Found) -> Result<Res
         children_truncated,
         ..Shown::of(&tree, resources)
     };
-    // The tag is made of the body, so it changes with each child.
+    // The tag is computed from the body, so it changes with each child.
     let mut response = etag::json(request, &shown)?;
     let headers = response.headers_mut();
     if !found.operation.has_ended() {
         headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
     }
-    // An id that no header can hold is in the body alone.
+    // An id that a header cannot contain is in the body only.
     if let Some(Ok(resource)) = shown.resource.as_deref().map(HeaderValue::from_str) {
         headers.insert(X_RESOURCE, resource);
     }
@@ -165,13 +165,13 @@ fn instant(time: Timestamp) -> String {
 
 fn refusal(error: &barrier::Error) -> Problem {
     match error {
-        barrier::Error::Database(database) if !is_away(database) => Problem::internal(error),
+        barrier::Error::Database(database) if !is_transient(database) => Problem::internal(error),
         barrier::Error::Database(_) => {
-            tracing::warn!(error = error as &dyn Error, "database does not answer");
+            tracing::warn!(error = error as &dyn Error, "database is unavailable");
             Problem::unavailable("the database does not answer", 1)
         }
         barrier::Error::Ends(_) => {
-            tracing::warn!(error = error as &dyn Error, "brokers do not answer");
+            tracing::warn!(error = error as &dyn Error, "brokers are unavailable");
             Problem::unavailable("the brokers do not answer", 1)
         }
     }

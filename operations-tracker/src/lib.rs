@@ -1,14 +1,17 @@
-//! The status of every command: what clients ask for after a 202.
+//! The status of every command, which clients request after a 202.
 //!
-//! Records of commands topics make operations pending, records of outcomes topics make them what handlers say; both
-//! are merged in PostgreSQL by one statement that comes to the same row in any order ([`observation`], [`fold`],
-//! [`store`]). The tracker decides nothing: no state is reached without a record. And it knows no message types: to
-//! track one more aggregate, add it to the crate `contracts` (`schemas/src/lib.rs`).
+//! A record of a commands topic makes an operation pending. A record of an outcomes topic sets the
+//! state that the handler reports. Both are merged in PostgreSQL by one statement that gives the
+//! same row in any order ([`observation`], [`fold`], [`store`]). The tracker decides nothing: no
+//! state is reached without a record. It has no list of message types. To track another aggregate,
+//! add it to the crate `contracts` (`schemas/src/lib.rs`).
 //!
-//! - [`sink`]: called by the host of `factline-postgres`, which moves the checkpoints in the same transaction
-//! - [`http`], [`tree`]: answers; [`barrier`], [`ends`], [`notifications`]: how a 404 is made certain
-//! - [`trimming`]: deletes commands that everybody has passed
-//! - [`service`]: the parts put together
+//! - [`sink`]: called by the host of `factline-postgres`, which advances the checkpoints in the
+//!   same transaction
+//! - [`http`], [`tree`]: responses; [`barrier`], [`ends`], [`notifications`]: the wait that makes a
+//!   404 certain
+//! - [`trimming`]: deletes commands that the handlers and the tracker have passed
+//! - [`service`]: the process that combines these parts
 
 pub mod anomaly;
 pub mod barrier;

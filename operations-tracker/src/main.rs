@@ -1,4 +1,4 @@
-//! The operations tracker: see the library beside it.
+//! The process `operations-tracker`; see the library of the same name.
 
 use std::process::ExitCode;
 

@@ -1,11 +1,11 @@
-//! Wakes waiting requests when a checkpoint has moved, whichever instance moved it.
+//! Wakes waiting requests when a checkpoint has advanced, whichever instance advanced it.
 
 use factline_postgres::checkpoint;
 use sqlx::PgPool;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-/// Listens until the end. A lost connection is no error: whoever waits also looks by himself.
+/// Listens until shutdown. A lost connection is not an error, because waiting requests also poll.
 pub async fn listen(
     pool: PgPool,
     view: String,

@@ -1,9 +1,9 @@
-//! What one record says of one operation, read from its envelope.
+//! Status updates: the effect of one record on one operation, read from the record's envelope.
 //!
-//! Everybody may append a command, so nothing in a command's record may stop the tracker: headers that cannot be
-//! read still make an operation, whose id the handler derives in the same way ([`Record::operation`]), and texts and
-//! times are cut to what the database can hold. Outcomes are written by handlers only; one that cannot be read is
-//! a fault, and stops its partition.
+//! Any client may append a command, so no command's record may halt the tracker. A command with
+//! headers that cannot be read still gets an operation, and the handler derives its id in the same
+//! way ([`Record::operation`]). Texts and times are cut to what the database can store. Only
+//! handlers write outcomes. An outcome that cannot be read is a fault, and halts its partition.
 
 use std::cmp::Reverse;
 
@@ -14,9 +14,9 @@ use factline::outcome::{OutcomeKind, State};
 use factline_kafka::{Record, Registry, records::decode};
 use uuid::Uuid;
 
-/// Where a record stands; the lower of two comes first in their order.
+/// The topic, partition and offset of a record, ordered in this sequence.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct RecordId {
     /// Topic, with its prefix.
     pub topic: String,
     /// Partition number.
@@ -25,32 +25,32 @@ pub struct Place {
     pub offset: i64,
 }
 
-/// What a record says.
+/// A status update, read from one record.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sighting {
+pub struct StatusUpdate {
     /// The operation.
     pub id: Uuid,
-    /// The record.
-    pub place: Place,
-    /// What began the operation: `command`, or `deadline` for one that came due.
+    /// The location of the record.
+    pub record_id: RecordId,
+    /// The origin of the operation: `command`, or `deadline` for a deadline that came due.
     pub kind: &'static str,
-    /// Where the operation stood then; never [`State::Unknown`].
+    /// The state of the operation after this record; never [`State::Unknown`].
     pub state: State,
     /// The command's type, or the deadline's name.
     pub name: String,
-    /// Type of the aggregate that it is addressed to.
+    /// Type of the aggregate that the command is addressed to.
     pub aggregate: String,
     /// Id of that aggregate.
     pub resource_id: Option<String>,
     /// Stable code of a refusal or failure.
     pub code: Option<String>,
-    /// The same for people.
+    /// Explanation of the code for people.
     pub reason: Option<String>,
-    /// Who asked.
+    /// The user who sent the command.
     pub user_id: String,
     /// The aggregate's version after the decision.
     pub version: Option<i64>,
-    /// What a read has to wait for.
+    /// The position that a read has to wait for.
     pub position: Option<String>,
     /// The operation whose fact led to this one.
     pub parent: Option<Uuid>,
@@ -58,20 +58,20 @@ pub struct Sighting {
     pub root: Option<Uuid>,
     /// The operation that this one repeats.
     pub retry_of: Option<Uuid>,
-    /// When the edge accepted the command.
+    /// Time at which the edge accepted the command.
     pub created_at: Timestamp,
-    /// When the record was written.
+    /// Time at which the record was written.
     pub updated_at: Timestamp,
 }
 
-/// Why a record is no outcome.
+/// A failure to read a record as an outcome.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidOutcome {
-    /// It cannot be read, or not now.
+    /// The record cannot be decoded, at least for now.
     #[error(transparent)]
     Decode(#[from] decode::Error),
-    /// A state that a later version of Factline may know.
-    #[error("operation {operation} has a state that is not known here")]
+    /// The state is from a later version of Factline.
+    #[error("operation {operation} has a state that this version does not know")]
     UnknownState {
         /// The operation.
         operation: Uuid,
@@ -79,14 +79,14 @@ pub enum InvalidOutcome {
 }
 
 impl InvalidOutcome {
-    /// Whether the same record may be read later.
+    /// Returns whether the same record may be readable later.
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Decode(error) if error.is_transient())
     }
 }
 
-impl Sighting {
-    /// A command's record: the operation is pending.
+impl StatusUpdate {
+    /// Reads a command's record. The operation becomes pending.
     pub fn of_command(aggregate: &str, record: &Record) -> Self {
         let pending = Self::of_unreadable_command(aggregate, record);
         let Ok(envelope) = record.envelope() else {
@@ -104,12 +104,12 @@ impl Sighting {
         }
     }
 
-    /// What is known without an envelope.
+    /// Returns an update with the values that are known without an envelope.
     fn of_unreadable_command(aggregate: &str, record: &Record) -> Self {
         let appended_at = in_range(record.timestamp);
         Self {
             id: record.operation(),
-            place: Place::of(record),
+            record_id: RecordId::of(record),
             kind: COMMAND,
             state: State::Pending,
             name: UNKNOWN.to_owned(),
@@ -128,7 +128,7 @@ impl Sighting {
         }
     }
 
-    /// An outcome's record: the operation stands where the handler says.
+    /// Reads an outcome's record. The operation gets the state that the handler reports.
     pub async fn of_outcome(
         registry: &Registry,
         aggregate: &str,
@@ -141,7 +141,7 @@ impl Sighting {
         }
         Ok(Self {
             id: operation,
-            place: Place::of(record),
+            record_id: RecordId::of(record),
             kind: match outcome.kind {
                 OutcomeKind::Deadline => OutcomeKind::Deadline.as_str(),
                 OutcomeKind::Command | OutcomeKind::Unknown => COMMAND,
@@ -165,7 +165,7 @@ impl Sighting {
         })
     }
 
-    /// 0 pending, 1 running, 2 terminal.
+    /// Returns the rank of the state: 0 pending, 1 running, 2 terminal.
     pub fn rank(&self) -> i16 {
         match self.state {
             State::Unknown | State::Pending => 0,
@@ -178,14 +178,15 @@ impl Sighting {
         }
     }
 
-    /// Whether this is what the operation's row says when both records are known: the higher rank, and within a
-    /// rank the record that stands lower. It is a total order, so records can come in any order and any often.
+    /// Returns whether the operation's row shows this update when both records are known. The
+    /// higher rank wins. Within a rank the record with the lower location wins. The order is total,
+    /// so records can come in any order and any number of times.
     pub fn beats(&self, other: &Self) -> bool {
-        (self.rank(), Reverse(&self.place)) > (other.rank(), Reverse(&other.place))
+        (self.rank(), Reverse(&self.record_id)) > (other.rank(), Reverse(&other.record_id))
     }
 }
 
-impl Place {
+impl RecordId {
     fn of(record: &Record) -> Self {
         Self {
             topic: record.topic.clone(),
@@ -195,18 +196,19 @@ impl Place {
     }
 }
 
-/// What nearly everything is.
+/// The kind of almost all operations.
 const COMMAND: &str = "command";
 
-/// The name of an operation whose command does not say its type; the handler's word too.
+/// The name of an operation whose command does not state its type. The handler uses the same word.
 const UNKNOWN: &str = "unknown";
 
-/// PostgreSQL's texts hold everything but the zero character.
+/// Replaces NUL, the only character that a PostgreSQL text cannot contain.
 fn storable(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
 }
 
-/// Instants that both sides can say; a foreign producer's clock may be anywhere.
+/// Limits a time to instants that both Rust and PostgreSQL can represent. The clock of a foreign
+/// producer may be arbitrarily wrong.
 fn in_range(time: Timestamp) -> Timestamp {
     let last = Timestamp::UNIX_EPOCH + TimeDelta::days(2_900_000); // in the year 9909
     time.clamp(Timestamp::UNIX_EPOCH, last)

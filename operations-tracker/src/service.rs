@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use factline::Contract;
 use factline_kafka::{KafkaConfig, Registry};
-use factline_postgres::{Contents, Follower, Owner, PostgresConfig, migration};
+use factline_postgres::{Follower, PostgresConfig, TopicKind, migration};
 use factline_service::{Service, ServiceConfig};
 use sqlx::PgPool;
 use sqlx::migrate::Migrator;
@@ -17,15 +17,12 @@ use crate::contracts::{Kind, Resources, Source, sources};
 use crate::ends::Watermarks;
 use crate::http::{self, Answers};
 use crate::sink::OperationSink;
-use crate::store::SCHEMA;
+use crate::store::{FOLLOWER, SCHEMA, follower_id};
 use crate::{notifications, trimming};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
-/// Name in checkpoints, and of the consumer group behind the topic prefix.
-const NAME: &str = "operations-tracker";
-
-/// Tells clients what became of their commands.
+/// Reports the status of commands to clients
 #[derive(Debug, Clone, Parser)]
 #[command(
     version,
@@ -33,36 +30,37 @@ const NAME: &str = "operations-tracker";
                   curl http://127.0.0.1:8103/operations/0198c0de-0000-7000-8000-000000000000"
 )]
 pub struct Config {
-    /// What every process has.
+    /// Options of every process.
     #[command(flatten)]
     pub service: ServiceConfig,
-    /// Where the records are.
+    /// Options of the Kafka client.
     #[command(flatten)]
     pub kafka: KafkaConfig,
-    /// Where the operations are kept.
+    /// Options of the database.
     #[command(flatten)]
     pub postgres: PostgresConfig,
-    /// How long a request for an unknown operation waits until it is certain that there is none, in milliseconds
+    /// Maximum time in milliseconds that a request for an unknown operation waits until it is
+    /// certain that the operation does not exist
     #[arg(long, env = "FACTLINE_BARRIER_TIMEOUT_MS", default_value_t = 5000)]
     pub barrier_timeout_ms: u64,
-    /// How long commands are kept.
+    /// Options of trimming.
     #[command(flatten)]
     pub trimming: trimming::Options,
-    /// What to do instead of serving.
+    /// A job to run instead of serving.
     #[command(subcommand)]
     pub job: Option<Job>,
 }
 
-/// Jobs that end.
+/// Jobs that run once and exit.
 #[derive(Debug, Clone, Copy, Subcommand)]
 pub enum Job {
-    /// Create or update the database schema `operations`, then end
+    /// Create or update the database schema `operations`, then exit
     Migrate,
 }
 
-/// Does the job, or serves until shutdown.
+/// Runs the job, or serves until shutdown.
 pub async fn run(config: Config, service: Service) -> anyhow::Result<()> {
-    let pool = config.postgres.pool(NAME);
+    let pool = config.postgres.pool(FOLLOWER);
     match config.job {
         Some(Job::Migrate) => migrate(&pool).await,
         None => serve(&config, &service, pool).await,
@@ -84,7 +82,7 @@ async fn serve(config: &Config, service: &Service, pool: PgPool) -> anyhow::Resu
     service.serve(http::router(answers)).await
 }
 
-/// Starts to follow the contracts' topics; what can be answered meanwhile.
+/// Starts to follow the contracts' topics. Returns the sources of the HTTP responses.
 fn follow(
     config: &Config,
     service: &Service,
@@ -95,23 +93,24 @@ fn follow(
     let (sender, moved) = watch::channel(0);
     let barrier = Barrier::new(
         pool.clone(),
-        owner(),
-        Watermarks::new(&config.kafka, commands(&sources)).context("cannot make a kafka client")?,
+        follower_id(),
+        Watermarks::new(&config.kafka, commands(&sources))
+            .context("cannot create a Kafka client")?,
         moved,
         Duration::from_millis(config.barrier_timeout_ms),
     );
-    let view = owner().view;
+    let view = follower_id().view;
     let listening = notifications::listen(pool.clone(), view, sender, service.shutdown.clone());
     service.spawn("listener", listening);
 
-    service.health.expect(NAME);
+    service.health.expect(FOLLOWER);
     let health = service.health.clone();
     let sink = OperationSink::new(sources.clone(), Registry::new(&config.kafka.registry_url));
     let following = follower(&config.kafka, &sources).run(
         sink,
         config.kafka.clone(),
-        config.postgres.follower_pool(NAME),
-        move |condition| health.set(NAME, condition),
+        config.postgres.follower_pool(FOLLOWER),
+        move |condition| health.set(FOLLOWER, condition),
         service.shutdown.clone(),
     );
     service.spawn("follower", async move { Ok(following.await?) });
@@ -129,26 +128,17 @@ fn follow(
     Ok(Answers { barrier, resources })
 }
 
-/// Whose checkpoints the tracker's are.
-pub fn owner() -> Owner {
-    Owner {
-        schema: SCHEMA,
-        view: NAME.to_owned(),
-        version: 1,
-    }
-}
-
-/// Who follows the sources.
+/// Returns the follower of the sources.
 pub fn follower(kafka: &KafkaConfig, sources: &[Source]) -> Follower {
-    let topic = |source: &Source| (source.topic.clone(), Contents::Records);
+    let topic = |source: &Source| (source.topic.clone(), TopicKind::Records);
     Follower {
-        owner: owner(),
-        group: format!("{}{NAME}", kafka.topic_prefix),
+        owner: follower_id(),
+        group: format!("{}{FOLLOWER}", kafka.topic_prefix),
         topics: sources.iter().map(topic).collect(),
     }
 }
 
-/// The topics that a 404 has to wait for, with their partition counts.
+/// Returns the topics that a 404 has to wait for, with their partition counts.
 pub fn commands(sources: &[Source]) -> Vec<(String, i32)> {
     let commands = sources
         .iter()

@@ -1,4 +1,4 @@
-//! From records to rows: what the host of `factline-postgres` calls for each batch.
+//! Writes records as rows. The host of `factline-postgres` calls it for each batch.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -9,21 +9,22 @@ use sqlx::PgConnection;
 
 use crate::contracts::{Kind, Source};
 use crate::fold::fold;
-use crate::observation::Sighting;
+use crate::observation::StatusUpdate;
 use crate::store;
 
-/// How long commands wait for their outcomes, to be written in one transaction: most are decided sooner. A request for an
-/// operation that has no row yet waits as well, and so is told of its end at once.
+/// Maximum time that commands wait for their outcomes, to be written in the same transaction. Most
+/// commands are decided sooner. A request for an operation that has no row yet waits as well, and
+/// so its first response can contain the outcome.
 const OUTCOME: Duration = Duration::from_millis(20);
 
-/// Writes operations.
+/// A sink that writes operations.
 #[derive(Debug, Clone)]
 pub struct OperationSink {
     sources: HashMap<String, Source>,
     registry: Registry,
 }
 
-/// A record of a topic that nobody asked for.
+/// A record of a topic that is not one of the sources.
 #[derive(Debug, thiserror::Error)]
 #[error("topic {topic} holds neither commands nor outcomes of a known aggregate")]
 pub struct ForeignTopic {
@@ -31,7 +32,7 @@ pub struct ForeignTopic {
 }
 
 impl OperationSink {
-    /// Reads records of these topics.
+    /// Creates a sink for records of these topics.
     pub fn new(sources: impl IntoIterator<Item = Source>, registry: Registry) -> Self {
         let sources = sources
             .into_iter()
@@ -40,14 +41,14 @@ impl OperationSink {
         Self { sources, registry }
     }
 
-    async fn sight(&self, record: &Record) -> Result<Sighting, SinkError> {
+    async fn observe(&self, record: &Record) -> Result<StatusUpdate, SinkError> {
         let Some(source) = self.sources.get(&record.topic) else {
             let topic = record.topic.clone();
             return Err(Poison::new(record, ForeignTopic { topic }).into());
         };
         match source.kind {
-            Kind::Commands => Ok(Sighting::of_command(source.aggregate, record)),
-            Kind::Outcomes => Sighting::of_outcome(&self.registry, source.aggregate, record)
+            Kind::Commands => Ok(StatusUpdate::of_command(source.aggregate, record)),
+            Kind::Outcomes => StatusUpdate::of_outcome(&self.registry, source.aggregate, record)
                 .await
                 .map_err(|error| {
                     if error.is_transient() {
@@ -66,11 +67,11 @@ impl Sink for OperationSink {
         transaction: &mut PgConnection,
         records: &[Record],
     ) -> Result<(), SinkError> {
-        let mut sightings = Vec::with_capacity(records.len());
+        let mut updates = Vec::with_capacity(records.len());
         for record in records {
-            sightings.push(self.sight(record).await?);
+            updates.push(self.observe(record).await?);
         }
-        store::write(transaction, &fold(sightings)).await?;
+        store::write(transaction, &fold(updates)).await?;
         Ok(())
     }
 

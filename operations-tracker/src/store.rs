@@ -1,25 +1,39 @@
-//! Operations in PostgreSQL: one upsert for a batch, one look-up of an operation with what it led to.
+//! Operations in PostgreSQL: one upsert for a batch, and one look-up of an operation with its
+//! descendants.
 
 use std::collections::BTreeMap;
 
 use factline::Timestamp;
 use factline_failpoints::{Mutant, sql};
+use factline_postgres::FollowerId;
 use sqlx::{AssertSqlSafe, FromRow, PgConnection, PgPool, Row as _};
 use uuid::Uuid;
 
 use crate::fold::Folded;
-use crate::observation::{Place, Sighting};
+use crate::observation::{RecordId, StatusUpdate};
 use crate::{anomaly, transition};
 
 /// The schema that this service owns.
 pub const SCHEMA: &str = "operations";
 
-/// An operation, as it is shown.
+/// The name in checkpoints, and the name of the consumer group after the topic prefix.
+pub const FOLLOWER: &str = "operations-tracker";
+
+/// Returns the id under which the tracker stores its checkpoints.
+pub fn follower_id() -> FollowerId {
+    FollowerId {
+        schema: SCHEMA,
+        view: FOLLOWER.to_owned(),
+        version: 1,
+    }
+}
+
+/// An operation, as its row shows it.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
 pub struct Operation {
     /// Its id.
     pub id: Uuid,
-    /// What began it: `command` or `deadline`.
+    /// The origin: `command` or `deadline`.
     pub kind: String,
     /// The command's type, or the deadline's name.
     pub name: String,
@@ -31,13 +45,13 @@ pub struct Operation {
     pub resource_id: Option<String>,
     /// Stable code of a refusal or failure.
     pub code: Option<String>,
-    /// The same for people.
+    /// Explanation of the code for people.
     pub reason: Option<String>,
-    /// Whose it is.
+    /// The user who sent the command.
     pub user_id: String,
     /// The aggregate's version after the decision.
     pub version: Option<i64>,
-    /// What a read has to wait for to see what the decision saw.
+    /// The position that a read has to wait for to see what the decision saw.
     pub position: Option<String>,
     /// The operation whose fact led to this one.
     pub parent: Option<Uuid>,
@@ -45,38 +59,40 @@ pub struct Operation {
     pub root: Option<Uuid>,
     /// The operation that this one repeats.
     pub retry_of: Option<Uuid>,
-    /// When the edge accepted the command.
+    /// Time at which the edge accepted the command.
     pub created_at: Timestamp,
-    /// When the record was written that says so.
+    /// Time at which the record of the current state was written.
     pub updated_at: Timestamp,
 }
 
 impl Operation {
-    /// Whether its state is a terminal one.
+    /// Returns whether the state is terminal.
     pub fn has_ended(&self) -> bool {
         !matches!(self.state.as_str(), "pending" | "running")
     }
 }
 
-/// An operation, and what belongs to the same root, all as they were at one instant.
+/// An operation, and the operations of the same root, all as they were at one instant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
     /// The operation.
     pub operation: Operation,
-    /// What its root, or it itself if it has none, led to: the oldest first, at most [`MOST_RELATED`].
+    /// The operations that its root led to, oldest first, at most [`MAX_RELATED`]. An operation
+    /// without a root is its own root.
     pub related: Vec<Operation>,
-    /// Whether there were more.
+    /// Set if there were more.
     pub truncated: bool,
 }
 
-/// How many descendants are shown of one root.
-pub const MOST_RELATED: usize = 200;
+/// Maximum number of descendants of one root that are shown.
+pub const MAX_RELATED: usize = 200;
 
-/// The operation, and what is related to it. One statement, so that an operation that has ended is never seen beside
-/// children that had not ended before it did.
+/// Finds an operation and the operations of the same root. It is one statement, so that an ended
+/// operation is never shown beside children that had not ended before it did.
 pub async fn find(pool: &PgPool, id: Uuid) -> Result<Option<Found>, sqlx::Error> {
-    // One more than are shown tells that there are more; the operation itself may be among them.
-    let limit = i64::try_from(MOST_RELATED + 1).unwrap_or(i64::MAX);
+    // One more row than is shown reveals that there are more. The operation itself may be among
+    // them.
+    let limit = i64::try_from(MAX_RELATED + 1).unwrap_or(i64::MAX);
     let mut rows: Vec<Operation> = sqlx::query_as(include_str!("find.sql"))
         .bind(id)
         .bind(limit)
@@ -86,8 +102,8 @@ pub async fn find(pool: &PgPool, id: Uuid) -> Result<Option<Found>, sqlx::Error>
         return Ok(None);
     }
     let operation = rows.remove(0);
-    let truncated = rows.len() > MOST_RELATED;
-    rows.truncate(MOST_RELATED);
+    let truncated = rows.len() > MAX_RELATED;
+    rows.truncate(MAX_RELATED);
     Ok(Some(Found {
         operation,
         related: rows,
@@ -106,11 +122,11 @@ pub async fn write(transaction: &mut PgConnection, batch: &Folded) -> Result<(),
             lost.push(anomaly::Anomaly::from_row(row)?);
         }
         transition::count(&change);
-        winners.insert(change.id, change.place);
+        winners.insert(change.id, change.record_id);
     }
-    // A terminal outcome that its row does not show: it lost, or it was written before.
-    let unseen = batch.operations.values().filter(|sighting| {
-        sighting.state.is_terminal() && winners.get(&sighting.id) != Some(&sighting.place)
+    // A terminal outcome that its row does not show has lost, or was written before.
+    let unseen = batch.operations.values().filter(|update| {
+        update.state.is_terminal() && winners.get(&update.id) != Some(&update.record_id)
     });
     lost.extend(unseen.map(Into::into));
     anomaly::keep(transaction, &lost).await
@@ -124,10 +140,10 @@ async fn upsert(
     sqlx::query(AssertSqlSafe(upsert))
         .bind(column(batch, |said| said.id))
         .bind(column(batch, |said| said.state.as_str()))
-        .bind(column(batch, Sighting::rank))
-        .bind(column(batch, |said| said.place.topic.as_str()))
-        .bind(column(batch, |said| said.place.partition))
-        .bind(column(batch, |said| said.place.offset))
+        .bind(column(batch, StatusUpdate::rank))
+        .bind(column(batch, |said| said.record_id.topic.as_str()))
+        .bind(column(batch, |said| said.record_id.partition))
+        .bind(column(batch, |said| said.record_id.offset))
         .bind(column(batch, |said| said.name.as_str()))
         .bind(column(batch, |said| said.aggregate.as_str()))
         .bind(column(batch, |said| said.resource_id.as_deref()))
@@ -146,14 +162,14 @@ async fn upsert(
         .await
 }
 
-fn column<'a, T>(batch: &'a Folded, value: impl Fn(&'a Sighting) -> T) -> Vec<T> {
+fn column<'a, T>(batch: &'a Folded, value: impl Fn(&'a StatusUpdate) -> T) -> Vec<T> {
     batch.operations.values().map(value).collect()
 }
 
 impl FromRow<'_, sqlx::postgres::PgRow> for transition::Change {
     fn from_row(row: &sqlx::postgres::PgRow) -> Result<Self, sqlx::Error> {
-        let place = |topic: Option<String>, partition: Option<i32>, offset: Option<i64>| {
-            Some(Place {
+        let record_id = |topic: Option<String>, partition: Option<i32>, offset: Option<i64>| {
+            Some(RecordId {
                 topic: topic?,
                 partition: partition?,
                 offset: offset?,
@@ -162,13 +178,13 @@ impl FromRow<'_, sqlx::postgres::PgRow> for transition::Change {
         Ok(Self {
             id: row.try_get("id")?,
             state: row.try_get("state")?,
-            place: Place {
+            record_id: RecordId {
                 topic: row.try_get("topic")?,
                 partition: row.try_get("partition")?,
                 offset: row.try_get("offset")?,
             },
             old_state: row.try_get("old_state")?,
-            old_place: place(
+            old_record_id: record_id(
                 row.try_get("old_topic")?,
                 row.try_get("old_partition")?,
                 row.try_get("old_offset")?,

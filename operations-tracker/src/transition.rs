@@ -1,42 +1,43 @@
-//! What a batch changed, and what is counted of it.
+//! The changes that a batch made to rows, and their metrics.
 
 use factline::Timestamp;
 use uuid::Uuid;
 
-use crate::observation::Place;
+use crate::observation::RecordId;
 
-/// A row before and after.
+/// A row before and after a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
     /// The operation.
     pub id: Uuid,
-    /// Its state now.
+    /// Its new state.
     pub state: String,
-    /// The record that says so.
-    pub place: Place,
-    /// Its state before; none if the row is new.
+    /// The location of the record with the new state.
+    pub record_id: RecordId,
+    /// Its old state; none if the row is new.
     pub old_state: Option<String>,
-    /// The record that said so.
-    pub old_place: Option<Place>,
-    /// When the edge accepted the command.
+    /// The location of the record with the old state.
+    pub old_record_id: Option<RecordId>,
+    /// Time at which the edge accepted the command.
     pub created_at: Timestamp,
-    /// When the record was written.
+    /// Time at which the record was written.
     pub updated_at: Timestamp,
 }
 
 impl Change {
-    /// Whether a terminal outcome gave way to one that stands lower.
+    /// Returns whether a terminal outcome was replaced by one with a lower location.
     pub fn displaced(&self) -> bool {
         let terminal = !matches!(
             self.old_state.as_deref(),
             None | Some("pending" | "running")
         );
-        terminal && self.old_place.as_ref() != Some(&self.place)
+        terminal && self.old_record_id.as_ref() != Some(&self.record_id)
     }
 }
 
-/// Counts a change of state; for an end, also how long it took since the edge accepted the command (by the clocks
-/// of the edge and of the handler). A batch that is rolled back and written again counts twice.
+/// Counts a change of state. For a terminal state it also records the time since the edge accepted
+/// the command, by the clocks of the edge and of the handler. A batch that is rolled back and
+/// written again counts twice.
 pub fn count(change: &Change) {
     if change.old_state.as_ref() == Some(&change.state) {
         return;

@@ -1,8 +1,10 @@
-//! What an operation led to, as a tree: each operation below the one whose fact led to it.
+//! The descendants of an operation as a tree: each operation is a child of the operation whose fact
+//! led to it.
 //!
-//! Rows come in any order, and anybody may write a command that names any parent. So an operation whose parent is
-//! not there yet hangs below the root until it is, a parent that would make a ring is not believed, and the tree is
-//! no deeper than readers of JSON can follow. Nothing is written here.
+//! Rows come in any order, and any client may write a command that names any parent. Until an
+//! operation's parent has a row, the operation is shown as a child of the root. A parent that would
+//! close a cycle is ignored. The depth of the tree is limited to what JSON parsers can read. This
+//! module writes nothing.
 
 use std::collections::{HashMap, HashSet};
 
@@ -10,26 +12,28 @@ use uuid::Uuid;
 
 use crate::store::{Found, Operation};
 
-/// How deep a tree is shown. Parsers of JSON give up somewhere, some at 128 brackets; each level takes two.
-pub const DEEPEST: usize = 32;
+/// Maximum depth of a shown tree. JSON parsers have a limit, some of them 128 brackets, and each
+/// level takes two.
+pub const MAX_DEPTH: usize = 32;
 
-/// An operation above those that it led to, the oldest first.
+/// An operation with its descendants, oldest first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tree<'a> {
     /// The operation.
     pub operation: &'a Operation,
-    /// What its facts led to.
+    /// The operations that its facts led to.
     pub children: Vec<Self>,
 }
 
-/// The tree below what was found, and whether it is cut: wide or deep beyond what is shown.
+/// Returns the tree of a look-up, and whether it is truncated because it is wider or deeper than
+/// the limits.
 pub fn tree(found: &Found) -> (Tree<'_>, bool) {
     let top = &found.operation;
     let root = top.root.unwrap_or(top.id);
     let parents = parents(found, root);
     let mut children: HashMap<Uuid, Vec<&Operation>> = HashMap::new();
     for operation in &found.related {
-        // The operation that was asked for stands at the top, wherever it hangs.
+        // The requested operation is the top, whatever its parent is.
         if operation.id != top.id
             && let Some(parent) = parents.get(&operation.id)
         {
@@ -37,11 +41,11 @@ pub fn tree(found: &Found) -> (Tree<'_>, bool) {
         }
     }
     let mut truncated = found.truncated;
-    let tree = grow(top, &children, DEEPEST, &mut truncated);
+    let tree = grow(top, &children, MAX_DEPTH, &mut truncated);
     (tree, truncated)
 }
 
-/// Whose child each operation is; the root is nobody's.
+/// Returns the parent of each operation. The root has none.
 fn parents(found: &Found, root: Uuid) -> HashMap<Uuid, Uuid> {
     let all = || found.related.iter().chain([&found.operation]);
     let known: HashSet<Uuid> = all().map(|operation| operation.id).collect();
@@ -58,7 +62,8 @@ fn parents(found: &Found, root: Uuid) -> HashMap<Uuid, Uuid> {
     parents
 }
 
-/// Whether `operation` is `above` or hangs below it. The links so far make no ring, so it ends.
+/// Returns whether `operation` is `above` or a descendant of it. The links so far contain no cycle,
+/// so the loop ends.
 fn is_below(parents: &HashMap<Uuid, Uuid>, operation: Uuid, above: Uuid) -> bool {
     let mut next = Some(operation);
     while let Some(id) = next {

@@ -1,8 +1,9 @@
-//! Keeps commands topics short: what handlers and tracker have passed is deleted when it is old enough.
+//! Trims commands topics: deletes commands that the handlers and the tracker have passed and that
+//! are old enough.
 //!
-//! The tracker does it because nobody else can: its checkpoints stand in its database, where no broker sees them.
-//! How a topic is trimmed, and what must never go, is in [`factline_kafka::topics::trim`]. Each instance does it; a round that
-//! fails is tried again at the next, and nothing waits for it.
+//! Only the tracker can do it, because its checkpoints are in its database, where no broker sees
+//! them. [`factline_kafka::topics::trim`] trims a topic and defines which records must be kept.
+//! Each instance trims. A round that fails is retried in the next round, and nothing waits for it.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -16,20 +17,22 @@ use factline_postgres::checkpoint::{self, Checkpoint};
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
-use crate::service::owner;
+use crate::store::follower_id;
 
-/// How it is done; flags of the process.
+/// Options of trimming.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Options {
-    /// Seconds between two looks at what can be deleted from commands topics; 0: nothing ever is
+    /// Interval in seconds at which handled commands are deleted from commands topics; 0 disables
+    /// trimming
     #[arg(long, env = "FACTLINE_TRIM_EVERY_SECONDS", default_value_t = 60)]
     pub trim_every_seconds: u32,
-    /// Hours for which commands are kept at least after they were appended, for people who want to look at them
+    /// Minimum number of hours to keep a command after it was appended, so that people can inspect
+    /// it
     #[arg(long, env = "FACTLINE_TRIM_KEEP_HOURS", default_value_t = 24)]
     pub trim_keep_hours: u32,
 }
 
-/// Trims now and then until the end.
+/// Trims at a fixed interval until shutdown.
 pub async fn run(
     options: Options,
     kafka: KafkaConfig,
@@ -44,10 +47,10 @@ pub async fn run(
     let rounds = async {
         loop {
             tokio::time::sleep(every).await;
-            let before = long_before(Utc::now(), options.trim_keep_hours);
+            let before = hours_before(Utc::now(), options.trim_keep_hours);
             if let Err(error) = round(&kafka, &pool, contracts, before).await {
                 let error: &dyn Error = &error;
-                tracing::warn!(error, "cannot read checkpoints: nothing is trimmed for now");
+                tracing::warn!(error, "cannot read checkpoints; retrying in the next round");
             }
         }
     };
@@ -55,15 +58,15 @@ pub async fn run(
     Ok(())
 }
 
-/// Trims each contract's commands topic once; answers how many records are gone. A topic that cannot be trimmed now
-/// is logged, and keeps no other back.
+/// Trims each contract's commands topic once. Returns the number of deleted records. A topic that
+/// cannot be trimmed now is logged and does not stop the others.
 pub async fn round(
     kafka: &KafkaConfig,
     pool: &PgPool,
     contracts: &[&'static Contract],
     before: Timestamp,
 ) -> Result<u64, sqlx::Error> {
-    let checkpoints = checkpoint::load(&mut *pool.acquire().await?, &owner()).await?;
+    let checkpoints = checkpoint::load(&mut *pool.acquire().await?, &follower_id()).await?;
     let mut gone = 0;
     for contract in contracts {
         let topics = kafka.topics(contract);
@@ -75,20 +78,24 @@ pub async fn round(
                     .increment(records);
                 if records > 0 {
                     let topic = topics.commands();
-                    tracing::info!(topic, records, "handled commands were deleted");
+                    tracing::info!(topic, records, "deleted handled commands");
                 }
                 gone += records;
             }
             Err(error) => {
                 let (topic, error): (_, &dyn Error) = (topics.commands(), &error);
-                tracing::warn!(topic, error, "cannot trim for now");
+                tracing::warn!(
+                    topic,
+                    error,
+                    "cannot trim the topic; retrying in the next round"
+                );
             }
         }
     }
     Ok(gone)
 }
 
-/// How far this tracker has come in a topic, as the database says.
+/// Returns the tracker's checkpoints of a topic, as stored in the database.
 fn reached(checkpoints: &[Checkpoint], topic: &str) -> BTreeMap<i32, Reached> {
     checkpoints
         .iter()
@@ -103,8 +110,8 @@ fn reached(checkpoints: &[Checkpoint], topic: &str) -> BTreeMap<i32, Reached> {
         .collect()
 }
 
-/// An instant so many hours earlier, at the earliest 1970.
-fn long_before(now: Timestamp, hours: u32) -> Timestamp {
+/// Returns the instant `hours` hours earlier, at the earliest 1970.
+fn hours_before(now: Timestamp, hours: u32) -> Timestamp {
     TimeDelta::try_hours(hours.into())
         .and_then(|keep| now.checked_sub_signed(keep))
         .map_or(Timestamp::UNIX_EPOCH, |then| {
@@ -117,10 +124,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn any_number_of_hours_is_an_instant() {
+    fn hours_before_is_at_the_earliest_1970() {
         let noon: Timestamp = "2026-03-01T12:00:00Z".parse().unwrap_or_default();
-        assert_eq!(long_before(noon, 0), noon);
-        assert_eq!(noon - long_before(noon, 24), TimeDelta::days(1));
-        assert_eq!(long_before(noon, u32::MAX), Timestamp::UNIX_EPOCH);
+        assert_eq!(hours_before(noon, 0), noon);
+        assert_eq!(noon - hours_before(noon, 24), TimeDelta::days(1));
+        assert_eq!(hours_before(noon, u32::MAX), Timestamp::UNIX_EPOCH);
     }
 }

@@ -1,5 +1,5 @@
--- One statement for a batch: commutative and idempotent, so that instances, orders and repetitions do not matter.
--- `wins` is `Sighting::beats`.
+-- One statement for a batch. It is commutative and idempotent, so that instances, orders and
+-- repetitions do not matter. The comparison of `excluded` and `known` is `StatusUpdate::beats`.
 insert into operations.operation as known
     (id, state, rank, topic, partition, "offset", name, aggregate, resource_id, code, reason, user_id, version,
      position, parent, root, retry_of, created_at, updated_at, kind)

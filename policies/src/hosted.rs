@@ -1,4 +1,4 @@
-//! The policies that this process hosts: the one list.
+//! The list of policies that this process hosts.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::checkout;
 
-/// A policy, and what is done with it.
+/// A policy, with its functions.
 struct Hosted {
     name: &'static str,
     provision: fn(KafkaConfig) -> Doing<provision::Error>,
@@ -21,7 +21,7 @@ struct Hosted {
 
 type Doing<E> = Pin<Box<dyn Future<Output = Result<(), E>> + Send>>;
 
-/// To host one more policy, add its line.
+/// Returns the policies. To host another one, add its line.
 fn policies() -> Vec<Hosted> {
     vec![
         hosted::<checkout::Checkouts>(),
@@ -38,7 +38,7 @@ fn hosted<P: Policy>() -> Hosted {
     }
 }
 
-/// The names that `--only` takes.
+/// Returns the names that `--only` accepts.
 pub fn names() -> Vec<&'static str> {
     policies().iter().map(|hosted| hosted.name).collect()
 }
@@ -60,7 +60,7 @@ pub async fn provision(kafka: &KafkaConfig, only: &[String]) -> anyhow::Result<(
     Ok(())
 }
 
-/// Starts the policies; each ends when the process is told to.
+/// Starts the policies. Each ends when the process shuts down.
 pub fn spawn(kafka: &KafkaConfig, only: &[String], report: &Report, service: &Service) {
     for hosted in chosen(only) {
         let running = (hosted.run)(kafka.clone(), report.clone(), service.shutdown.clone());

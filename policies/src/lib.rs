@@ -1,7 +1,7 @@
-//! The links between aggregates: whenever this has happened, ask for that.
+//! The policies of the store: rules between aggregates that turn facts into commands.
 //!
-//! A policy is pure, and knows schemas only: see [`factline::Policy`]. To add one: a module for its process, and its line in
-//! [`hosted`]. The process itself is `main.rs`.
+//! A policy is pure and depends only on schemas: see [`factline::Policy`]. To add one, add a module
+//! for its process and its line in [`hosted`]. The process itself is `main.rs`.
 
 pub mod checkout;
 pub mod hosted;

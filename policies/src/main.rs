@@ -1,7 +1,7 @@
-//! The workflow process: reads what has happened, sends the commands that follow from it.
+//! The workflow process: reads events and outcomes, and sends the commands that follow from them.
 //!
-//! It holds no policies (those are the modules of this crate) and no machinery (that is `factline-kafka`). To add a
-//! policy: one line in [`hosted`].
+//! It contains no policies (they are the modules of this crate) and no Kafka code (see
+//! `factline-policy`). To add a policy, add a line in [`hosted`].
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use factline_kafka::KafkaConfig;
 use factline_service::{Service, ServiceConfig};
 use policies::hosted;
 
-/// Links aggregates: reads their events and outcomes, sends the commands that follow
+/// Reads the events and outcomes of aggregates, and sends the commands that follow from them
 #[derive(Debug, clap::Parser)]
 #[command(
     version,
@@ -20,7 +20,7 @@ struct Config {
     #[command(subcommand)]
     job: Option<Job>,
 
-    /// Host this policy only; may be given several times
+    /// Host only this policy; can be given several times
     #[arg(long, env = "FACTLINE_ONLY", value_delimiter = ',', value_parser = hosted::names())]
     only: Vec<String>,
 
@@ -31,10 +31,11 @@ struct Config {
     kafka: KafkaConfig,
 }
 
-/// Jobs that run once and end
+/// Jobs that run once and exit
 #[derive(Debug, clap::Subcommand)]
 enum Job {
-    /// Commit the first offsets of new policies; those that have some are left alone. The topics must be there
+    /// Commit the first offsets of new policies; policies that have offsets are not changed. The
+    /// topics must exist
     Provision,
 }
 

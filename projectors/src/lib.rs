@@ -1,10 +1,14 @@
-//! The projection process: follows events and keeps the views that readers ask.
+//! The projection process: follows events and maintains the views that readers query.
 //!
-//! A view is a folder: which rows an event concerns and what becomes of them (pure), the SQL beside it, its migrations. It
-//! knows neither the handlers, whose events it reads, nor the services that read its rows. Nothing else writes its tables.
+//! Views are grouped by context. `<context>/<view>.rs` is the pure projection: the rows that an
+//! event concerns, and the changes to them. The folder beside it has the SQL (`table.rs`) and the
+//! migrations. A view depends neither on the handlers, whose events it reads, nor on the services
+//! that read its rows. No other process writes its tables.
 //!
-//! To add a view: a module like [`ordering::orders`], with its line below and in [`views::ALL`]. To change what a view holds: raise its version in a
-//! new schema beside the old one; applied migrations never change.
+//! To add a view, write a module like [`ordering::orders`] and declare it in `<context>.rs`. Then
+//! add its `VIEW` to [`views::ALL`]. The first view of a context also needs the context's module
+//! below. To change the contents of a view, raise its version in a new schema beside the old one.
+//! Applied migrations never change.
 
 pub mod catalog;
 pub mod checkout;

@@ -1,4 +1,4 @@
-//! The projection process: see the library.
+//! The process `projectors`; see the library of the same name.
 
 use std::process::ExitCode;
 
@@ -7,9 +7,9 @@ use clap::Parser;
 use factline_kafka::{KafkaConfig, Registry};
 use factline_postgres::PostgresConfig;
 use factline_service::{Service, ServiceConfig};
-use projectors::views::{ALL, Entry, Surroundings};
+use projectors::views::{ALL, Dependencies, Entry};
 
-/// Keeps the read models of the store in PostgreSQL, from its events
+/// Maintains the store's read models in PostgreSQL, from its events
 #[derive(Debug, Parser)]
 #[command(
     version,
@@ -22,7 +22,7 @@ struct Config {
     kafka: KafkaConfig,
     #[command(flatten)]
     postgres: PostgresConfig,
-    /// Keep only these views, joined by commas; all if not given
+    /// Maintain only these views, separated by commas; without it, all views
     #[arg(long, env = "FACTLINE_ONLY", value_delimiter = ',', value_parser = view)]
     only: Vec<&'static str>,
     #[command(subcommand)]
@@ -31,7 +31,7 @@ struct Config {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Make or renew tables, stable names and rights, then end
+    /// Create or update tables, stable names and rights, then exit
     Migrate,
 }
 
@@ -49,14 +49,14 @@ async fn run(config: Config, service: Service) -> anyhow::Result<()> {
     for entry in ALL.iter().filter(wanted) {
         service.health.expect(entry.name);
         let health = service.health.clone();
-        let surroundings = Surroundings {
+        let dependencies = Dependencies {
             kafka: config.kafka.clone(),
             registry: registry.clone(),
             pool: config.postgres.follower_pool(service.name),
             report: Box::new(move |state| health.set(entry.name, state)),
             shutdown: service.shutdown.clone(),
         };
-        service.spawn(entry.name, entry.run(surroundings));
+        service.spawn(entry.name, entry.run(dependencies));
     }
     service.serve(axum::Router::new()).await
 }
@@ -64,7 +64,7 @@ async fn run(config: Config, service: Service) -> anyhow::Result<()> {
 fn view(name: &str) -> anyhow::Result<&'static str> {
     let Some(entry) = ALL.iter().find(|entry| entry.name == name) else {
         let known: Vec<&str> = ALL.iter().map(|entry| entry.name).collect();
-        bail!("no such view; there are {}", known.join(", "));
+        bail!("unknown view; known views: {}", known.join(", "));
     };
     Ok(entry.name)
 }

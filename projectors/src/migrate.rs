@@ -1,4 +1,5 @@
-//! Makes or renews everything that this process owns in the database. Running it again, or twice at once, changes nothing.
+//! Creates or updates everything that this process owns in the database. A second run, or two at
+//! once, changes nothing.
 
 use anyhow::Context as _;
 use factline_postgres::migration;
@@ -6,7 +7,7 @@ use sqlx::PgPool;
 
 use crate::views::{ALL, CHECKPOINTS};
 
-/// Checkpoints, then each view, then what readers may do.
+/// Migrates the checkpoints, then each view, then the rights of readers.
 pub async fn run(pool: &PgPool) -> anyhow::Result<()> {
     migration::checkpoints(pool, CHECKPOINTS)
         .await
@@ -20,12 +21,13 @@ pub async fn run(pool: &PgPool) -> anyhow::Result<()> {
         .execute(pool)
         .await
         .context("cannot grant rights to readers")?;
-    tracing::info!(views = ALL.len(), "views are migrated");
+    tracing::info!(views = ALL.len(), "migrated the views");
     Ok(())
 }
 
-/// Readers see the stable names and nothing behind them. Not a migration: the role may come into being later. Under a
-/// lock, since PostgreSQL fails one of two that grant the same at once; the number only has to be this statement's own.
+/// Grants readers the stable names and nothing behind them. This is not a migration, because the
+/// role may be created later. It holds a lock, because PostgreSQL fails one of two sessions that
+/// grant the same rights at once. The lock's number only has to be unique to this statement.
 const GRANTS: &str = "
 do $$ begin
     perform pg_advisory_xact_lock(8263514970);

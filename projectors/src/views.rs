@@ -1,11 +1,11 @@
-//! The list of views, and how each is followed.
+//! The list of views, and the follower of each.
 
 use std::future::Future;
 use std::pin::Pin;
 
-use factline::Contract;
+use factline::{AggregateType as _, Contract};
 use factline_kafka::{KafkaConfig, Registry};
-use factline_postgres::{Contents, Follower, Owner, View, ViewSink};
+use factline_postgres::{Follower, FollowerId, TopicKind, View, ViewSink};
 use sqlx::PgPool;
 use sqlx::migrate::Migrator;
 use tokio_util::sync::CancellationToken;
@@ -32,51 +32,47 @@ pub struct Entry {
     pub version: i32,
     /// Schema of its tables: `<name>_v<version>`.
     pub schema: &'static str,
-    /// What makes them.
+    /// The migrations of its tables.
     pub migrations: &'static Migrator,
     contract: &'static Contract,
-    run: fn(Follower, Surroundings) -> Running,
+    run: fn(Follower, Dependencies) -> Running,
 }
 
-/// What following a view needs.
-pub struct Surroundings {
-    /// Kafka.
+/// The dependencies of a view's follower.
+pub struct Dependencies {
+    /// Options of the Kafka client.
     pub kafka: KafkaConfig,
-    /// Schemas by id.
+    /// The schema registry.
     pub registry: Registry,
-    /// The database, as the role that owns the views.
+    /// Connections to the database, as the role that owns the views.
     pub pool: PgPool,
-    /// Hears about readiness.
+    /// Receives the readiness of the follower.
     pub report: Box<dyn Fn(Result<(), String>) + Send>,
-    /// Ends it.
+    /// Stops the follower.
     pub shutdown: CancellationToken,
 }
 
 type Running = Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send>>;
 
 impl Entry {
-    /// The view of a contract's events, in the schema that its migrations fill.
-    pub(crate) const fn of<V: View>(
-        contract: &'static Contract,
-        schema: &'static str,
-        migrations: &'static Migrator,
-    ) -> Self {
+    /// Creates the entry of a view, in the schema that its migrations fill.
+    pub(crate) const fn of<V: View>(schema: &'static str, migrations: &'static Migrator) -> Self {
         Self {
             name: V::NAME,
             version: V::VERSION,
             schema,
             migrations,
-            contract,
+            contract: V::Source::CONTRACT,
             run: run::<V>,
         }
     }
 
-    /// Follows the view's topic until told to end.
-    pub fn run(&self, surroundings: Surroundings) -> Running {
-        let kafka = &surroundings.kafka;
+    /// Follows the view's topic until shutdown.
+    pub fn run(&self, dependencies: Dependencies) -> Running {
+        let kafka = &dependencies.kafka;
         let prefix = &kafka.topic_prefix;
         let follower = Follower {
-            owner: Owner {
+            owner: FollowerId {
                 schema: CHECKPOINTS,
                 view: self.name.to_owned(),
                 version: self.version,
@@ -84,14 +80,14 @@ impl Entry {
             group: format!("{prefix}projector.{}.v{}", self.name, self.version),
             topics: vec![(
                 kafka.topics(self.contract).events().to_owned(),
-                Contents::Events,
+                TopicKind::Events,
             )],
         };
-        (self.run)(follower, surroundings)
+        (self.run)(follower, dependencies)
     }
 }
 
-fn run<V: View>(follower: Follower, with: Surroundings) -> Running {
+fn run<V: View>(follower: Follower, with: Dependencies) -> Running {
     Box::pin(async move {
         let sink = ViewSink::<V>::new(with.registry);
         Ok(follower

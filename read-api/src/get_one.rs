@@ -1,11 +1,11 @@
-//! One of something, by its id: `GET /orders/{id}` and all that are like it.
+//! A resource that is read by its id: `GET /orders/{id}` and all similar routes.
 
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::{MethodRouter, get};
 use factline_http::{Path, Problem, etag};
-use factline_postgres::Snapshots;
+use factline_postgres::ConsistentReads;
 use serde::Serialize;
 use sqlx::postgres::PgRow;
 use sqlx::{Postgres, QueryBuilder};
@@ -14,23 +14,23 @@ use uuid::Uuid;
 use crate::parameters::{self, Parameters};
 use crate::read_your_writes::{database, snapshot};
 
-/// What there is one of, and how its row is found and read.
+/// A kind of resource that is read by its id, with its query.
 pub(crate) struct Single<T> {
-    /// In the words of clients; its key's column is `<what>_id`.
+    /// The client's word for it. The column of its key is `<what>_id`.
     pub(crate) what: &'static str,
-    /// The relation with its view's checkpoints.
+    /// The relation with the checkpoints of its view.
     pub(crate) checkpoints: &'static str,
-    /// Its columns from its view, without a condition.
+    /// The query of its columns from its view, without a condition.
     pub(crate) select: &'static str,
-    /// From a row to the answer.
+    /// Converts a row to the response.
     pub(crate) row: fn(&PgRow) -> Result<T, sqlx::Error>,
 }
 
 impl<T: Serialize> Single<T> {
-    /// What answers for it.
-    pub(crate) fn route(&'static self) -> MethodRouter<Snapshots> {
+    /// Returns its route.
+    pub(crate) fn route(&'static self) -> MethodRouter<ConsistentReads> {
         get(
-            move |State(snapshots): State<Snapshots>,
+            move |State(snapshots): State<ConsistentReads>,
                   Path(id): Path<String>,
                   parameters: Parameters,
                   request: HeaderMap| async move {
@@ -41,7 +41,7 @@ impl<T: Serialize> Single<T> {
 
     async fn answer(
         &self,
-        snapshots: &Snapshots,
+        snapshots: &ConsistentReads,
         id: &str,
         parameters: Parameters,
         request: &HeaderMap,
@@ -61,7 +61,8 @@ impl<T: Serialize> Single<T> {
         etag::json(request, &(self.row)(&row).map_err(database)?)
     }
 
-    /// To clients an id is opaque: one that cannot be an order's is one that no order has.
+    /// Parses an id. Ids are opaque to clients, so an id that cannot be valid is an id that does
+    /// not exist.
     pub(crate) fn key(&self, id: &str) -> Result<Uuid, Problem> {
         id.parse().map_err(|_| self.unknown(id))
     }

@@ -1,10 +1,13 @@
-//! The read side over HTTP: what the views hold, as JSON.
+//! The read side over HTTP: the rows of the views as JSON.
 //!
-//! It selects from the stable names in schema `read` and does nothing else: it writes no row, knows no broker and asks no
-//! other service. Every answer is one snapshot of the database, at least as new as the position that the request names.
+//! It selects from the stable names in schema `read` and does nothing else. It writes no row, has
+//! no connection to a broker and calls no other service. Every response is read from one snapshot
+//! of the database. The snapshot is at least as new as the position that the request names.
 //!
-//! To add a resource: a module with its handlers and SQL, its line below and in `resource::ALL`. One of something by its id
-//! is a `get_one::Single`; lists are its own.
+//! Resources are grouped by context: the module `<context>/<resource>.rs` has the handlers, the SQL
+//! and a `RESOURCE`. To add a resource, add its module to `<context>.rs` and its `RESOURCE` to
+//! `resource::ALL`. The first resource of a context also needs the context's module below. A
+//! resource that is read by its id is a `get_one::Single`; lists have their own handlers.
 
 mod catalog;
 mod checkout;
@@ -20,10 +23,10 @@ mod resource;
 
 use axum::Router;
 use factline_http::fallback;
-use factline_postgres::Snapshots;
+use factline_postgres::ConsistentReads;
 
-/// Every route.
-pub fn router(snapshots: Snapshots) -> Router {
+/// Returns all routes.
+pub fn router(snapshots: ConsistentReads) -> Router {
     let routes = resource::ALL.iter().map(|resource| (resource.routes)());
     routes
         .fold(Router::new(), Router::merge)

@@ -1,4 +1,4 @@
-//! A page of rows from a snapshot.
+//! Pages of rows from a snapshot.
 
 use factline_http::{Page, Problem};
 use serde::Serialize;
@@ -7,8 +7,8 @@ use sqlx::{Postgres, QueryBuilder, Transaction};
 
 use crate::read_your_writes::database;
 
-/// The rows of a query that ends with its order. It is asked for one more than `limit`, which only says that there is a
-/// next page; `cursor` is the row's sort key.
+/// Returns a page of the rows of a query, which ends with its order. The query reads one row more
+/// than `limit`, which only reveals that there is a next page. `cursor` is the sort key of a row.
 pub(crate) async fn page<T, C: Serialize>(
     snapshot: &mut Transaction<'static, Postgres>,
     query: &mut QueryBuilder<Postgres>,

@@ -1,13 +1,13 @@
-//! The read side over HTTP: see the library.
+//! The process `read-api`; see the library of the same name.
 
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use factline_postgres::{PostgresConfig, Snapshots};
+use factline_postgres::{ConsistentReads, PostgresConfig};
 use factline_service::{Service, ServiceConfig};
 
-/// Answers questions about the store, from the views in PostgreSQL
+/// Serves the store's data over HTTP, from the views in PostgreSQL
 #[derive(Debug, Parser)]
 #[command(
     version,
@@ -18,7 +18,8 @@ struct Config {
     service: ServiceConfig,
     #[command(flatten)]
     postgres: PostgresConfig,
-    /// Milliseconds that a read waits for the position in `Factline-Position` before it answers 503
+    /// Maximum time in milliseconds that a read waits for the position in `Factline-Position`;
+    /// after it the client gets 503
     #[arg(long, env = "FACTLINE_FRESHNESS_TIMEOUT_MS", default_value_t = 5000)]
     freshness_timeout_ms: u64,
 }
@@ -30,7 +31,7 @@ fn main() -> ExitCode {
 async fn run(config: Config, service: Service) -> anyhow::Result<()> {
     let pool = config.postgres.pool(service.name);
     let patience = Duration::from_millis(config.freshness_timeout_ms);
-    let snapshots = Snapshots::new(pool.clone(), patience, service.shutdown.clone());
+    let snapshots = ConsistentReads::new(pool.clone(), patience, service.shutdown.clone());
     service.health.expect(read_api::readiness::COMPONENT);
     let watch = read_api::readiness::watch(pool, service.health.clone(), service.shutdown.clone());
     service.tasks.spawn(watch);

@@ -1,8 +1,9 @@
-//! Money and other wide numbers in answers.
+//! Money and other wide numbers in responses.
 
 use serde::{Deserialize, Serialize};
 
-/// An amount in the minor units of its currency. Wider than the amount of one order, since it may be a sum.
+/// An amount in the minor units of its currency. It is wider than the amount of one order, because
+/// it may be a sum.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Money {
     /// Minor units.
@@ -11,7 +12,7 @@ pub struct Money {
     pub currency: String,
 }
 
-/// Reads a whole `numeric` that came as text.
+/// Parses a whole `numeric` from text.
 pub(crate) fn whole(text: &str) -> Result<i128, sqlx::Error> {
     text.parse()
         .map_err(|error: std::num::ParseIntError| sqlx::Error::Decode(error.into()))

@@ -1,10 +1,10 @@
-//! Query parameters, each refused by its name.
+//! Query parameters. An invalid parameter is refused by its name.
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use factline_http::{Problem, Query};
 
-/// The parameters of a request as they came.
+/// The parameters of a request, as the client sent them.
 pub(crate) struct Parameters(Vec<(String, String)>);
 
 impl<S: Send + Sync> FromRequestParts<S> for Parameters {
@@ -17,8 +17,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Parameters {
 }
 
 impl Parameters {
-    /// The values of the known parameters. Unknown ones are refused, so that a misspelt filter does not pass for none; one
-    /// that comes twice is refused, so that nobody has to guess which counts.
+    /// Returns the values of the known parameters. Unknown parameters are refused, so that a
+    /// misspelt filter is not ignored. Duplicate parameters are refused, because it is unclear
+    /// which value counts.
     pub(crate) fn read<const N: usize>(
         self,
         known: [&str; N],
@@ -48,7 +49,7 @@ impl Parameters {
     }
 }
 
-/// Refuses a request that names no parameter at all.
+/// Refuses a request that has any parameter.
 pub(crate) fn none(parameters: Parameters) -> Result<(), Problem> {
     match parameters.0.into_iter().next() {
         None => Ok(()),
@@ -59,7 +60,7 @@ pub(crate) fn none(parameters: Parameters) -> Result<(), Problem> {
     }
 }
 
-/// Rows of a page if the request does not say.
+/// Number of rows of a page if the request does not set it.
 pub(crate) const LIMIT: usize = 50;
-/// Rows of a page at most.
+/// Maximum number of rows of a page.
 pub(crate) const MOST: usize = 500;

@@ -1,13 +1,14 @@
-//! Snapshots for requests: what can go wrong with the database or the position, as problems.
+//! Snapshots for requests. Errors of the database or the position are returned as problems.
 
 use axum::http::{HeaderMap, StatusCode, header};
 use factline_http::{Problem, freshness};
-use factline_postgres::{Snapshots, consistent_read, is_away};
+use factline_postgres::{ConsistentReads, consistent_read, is_transient};
 use sqlx::{Postgres, Transaction};
 
-/// A snapshot in which the view behind `checkpoints` has passed the request's `Factline-Position`, if it has one.
+/// Returns a snapshot in which the view behind `checkpoints` has passed the request's
+/// `Factline-Position`, if it has one.
 pub(crate) async fn snapshot(
-    snapshots: &Snapshots,
+    snapshots: &ConsistentReads,
     checkpoints: &'static str,
     request: &HeaderMap,
 ) -> Result<Transaction<'static, Postgres>, Problem> {
@@ -20,11 +21,11 @@ pub(crate) async fn snapshot(
     })
 }
 
-/// 503 if the database is away, else 500.
+/// Returns 503 if the database is unavailable, else 500.
 #[expect(clippy::needless_pass_by_value, reason = "to be used with map_err")]
 pub(crate) fn database(error: sqlx::Error) -> Problem {
-    if is_away(&error) {
-        tracing::warn!(%error, "database is away");
+    if is_transient(&error) {
+        tracing::warn!(%error, "database is unavailable");
         Problem::unavailable("the database does not answer", 1)
     } else {
         Problem::internal(&error)

@@ -1,4 +1,4 @@
-//! Whether there is something to read: the database answers and the views are there.
+//! Readiness: the database is available and the views exist.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ pub const COMPONENT: &str = "database";
 
 const EVERY: Duration = Duration::from_secs(1);
 
-/// Looks every second, until told to end.
+/// Checks every second until shutdown.
 pub async fn watch(pool: PgPool, health: Health, shutdown: CancellationToken) {
     let look = async {
         loop {

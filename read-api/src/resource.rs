@@ -1,9 +1,9 @@
-//! What this service can be asked about.
+//! The resources of this service.
 
 use axum::Router;
-use factline_postgres::Snapshots;
+use factline_postgres::ConsistentReads;
 
-/// Everything that there is: to add a resource, its line.
+/// All resources. To add one, add its line.
 pub(crate) const ALL: &[Resource] = &[
     crate::checkout::checkouts::RESOURCE,
     crate::ordering::customers::RESOURCE,
@@ -14,7 +14,7 @@ pub(crate) const ALL: &[Resource] = &[
 
 /// A resource: its routes, and the views that it is read from.
 pub(crate) struct Resource {
-    pub(crate) routes: fn() -> Router<Snapshots>,
-    /// The relations with the views' checkpoints.
+    pub(crate) routes: fn() -> Router<ConsistentReads>,
+    /// The relations with the checkpoints of the views.
     pub(crate) checkpoints: &'static [&'static str],
 }

@@ -1,7 +1,7 @@
-//! All contracts of the store: the one list that the services go by which serve every aggregate.
+//! The list of all contracts of the store, for the services that serve every aggregate.
 //!
-//! Whoever is about one context only depends on that context's schemas and not on this. To add an aggregate: its line in
-//! [`ALL`].
+//! Code about one context depends on that context's schemas and not on this crate. To add an
+//! aggregate, add its line in [`ALL`].
 
 use factline::Contract;
 

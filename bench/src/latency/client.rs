@@ -1,4 +1,5 @@
-//! A client that polls: it sends a command, asks for its operation until it has ended, and reads what it has written.
+//! A polling client: it sends a command, polls its operation until it has ended, and reads its
+//! result.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,10 +10,10 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-/// Between two questions for an operation.
+/// Pause between two polls of an operation.
 const POLL: Duration = Duration::from_millis(4);
 
-/// Instants in the life of one command.
+/// Times in the life of one command.
 #[derive(Debug)]
 pub(super) struct Sent {
     pub(super) operation: Option<Uuid>,
@@ -20,7 +21,7 @@ pub(super) struct Sent {
     pub(super) accepted: Option<Instant>,
     pub(super) completed: Option<Instant>,
     pub(super) visible: Option<Instant>,
-    /// The first answer that was not as it should be.
+    /// The first unexpected response.
     pub(super) failure: Option<String>,
 }
 
@@ -40,7 +41,7 @@ impl Client {
         })
     }
 
-    /// Sends for some time, each command at a random instant.
+    /// Sends commands at random times for this duration.
     pub(super) async fn send(&self, rate: f64, time: Duration) -> Result<Vec<Sent>> {
         let (begun, mut commands) = (Instant::now(), JoinSet::new());
         while begun.elapsed() < time {

@@ -1,4 +1,5 @@
-//! Probes beside the store: they see records when any consumer may see them, and rows when any reader may.
+//! Probes beside the store: they see records when any consumer can read them, and rows when any
+//! reader can.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,7 +16,7 @@ use uuid::Uuid;
 
 use super::client::Sent;
 
-/// The hops in their order, and what they are.
+/// The hops in order, with their descriptions.
 pub(super) const HOPS: [(&str, &str); 8] = [
     ("accepted", "POST to 202"),
     ("appended", "POST to command readable in Kafka"),
@@ -27,7 +28,7 @@ pub(super) const HOPS: [(&str, &str); 8] = [
     ("visible", "POST to visible in the view, all in all"),
 ];
 
-/// Instants at which something was seen of operations, and at which views moved.
+/// Times at which operations were seen, and at which views advanced.
 #[derive(Debug, Default)]
 struct Seen {
     commands: HashMap<Uuid, Instant>,
@@ -87,8 +88,9 @@ impl Probes {
         Ok(Self(seen))
     }
 
-    /// Duration of each hop of a command. Notifications do not name the rows of a commit, so a row counts as written by the
-    /// first commit after its outcome: where the status came with an older commit, the hop is as long as it takes to the next.
+    /// Returns the duration of each hop of a command. Notifications do not name the rows of a
+    /// commit, so a row counts as written by the first commit after its outcome. If the status came
+    /// with an earlier commit, the hop extends to the next one.
     pub(super) fn hops(&self, sent: &Sent) -> Vec<(&'static str, Duration)> {
         let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let operation = sent.operation.unwrap_or_default();
@@ -99,7 +101,7 @@ impl Probes {
             let after = commits.partition_point(|commit| Some(*commit) < outcome);
             commits.get(after).copied()
         };
-        // The client may see the row before the probe hears of it.
+        // The client may see the row before the probe receives the notification.
         let row =
             commit("operations-tracker").map(|row| Some(row).min(sent.completed).unwrap_or(row));
         let begun = Some(sent.begun);
@@ -120,7 +122,7 @@ impl Probes {
     }
 }
 
-/// A consumer of what comes from now on, as who reads what is committed sees it.
+/// Creates a `read_committed` consumer that starts at the end of the topic.
 pub(super) fn from_the_end(kafka: &KafkaConfig, topic: &str) -> Result<BaseConsumer> {
     let consumer: BaseConsumer = kafka
         .client_config()

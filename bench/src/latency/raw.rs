@@ -1,7 +1,8 @@
-//! The limit: the same hops by the raw calls, one after the other, without a framework.
+//! The bare limit: the same hops by the raw calls, one after the other, without a framework.
 //!
-//! A producer appends a record; a consumer of a group reads it and writes two records and its offset in one transaction; a consumer
-//! sees the second of them and writes a row and a checkpoint in one transaction of PostgreSQL.
+//! A producer appends a record. A consumer of a group reads it and writes two records and its
+//! offset in one transaction. Another consumer sees the second record and writes a row and a
+//! checkpoint in one transaction of PostgreSQL.
 
 use std::collections::HashMap;
 use std::sync::mpsc;
@@ -26,7 +27,7 @@ use super::spread::Spread;
 const TIMEOUT: Duration = Duration::from_secs(30);
 const PARTITIONS: i32 = 8;
 
-/// Instants of one record, by the number in it.
+/// Times of one record, by the number in it.
 #[derive(Debug, Clone, Copy)]
 enum Passed {
     Read(usize, Instant),
@@ -34,7 +35,7 @@ enum Passed {
     Written(usize, Instant),
 }
 
-/// The spread of each hop, by the names of [`super::probes::HOPS`].
+/// Returns the spread of each hop, by the names of [`super::probes::HOPS`].
 pub(super) async fn measure(
     system: &System,
     rate: f64,
@@ -56,19 +57,19 @@ pub(super) async fn measure(
     let (passed, results) = mpsc::channel();
     let transactions = Transactions::new(&kafka, &name, &topics)?;
     let outcomes = from_the_end(&kafka, &topics[2])?;
-    let told = passed.clone();
+    let sender = passed.clone();
     let (stop, stopped) = mpsc::channel::<()>();
-    let deciding = std::thread::spawn(move || transactions.run(&told, &stopped));
+    let deciding = std::thread::spawn(move || transactions.run(&sender, &stopped));
     let runtime = tokio::runtime::Handle::current();
     let (stop_rows, rows_stopped) = mpsc::channel::<()>();
-    let told = passed.clone();
+    let sender = passed.clone();
     let writing = std::thread::spawn(move || {
         while rows_stopped.try_recv() == Err(mpsc::TryRecvError::Empty) {
             if let Some(Ok(message)) = outcomes.poll(Duration::from_millis(100)) {
                 let number = number(message.payload());
-                told.send(Passed::Seen(number, Instant::now()))?;
+                sender.send(Passed::Seen(number, Instant::now()))?;
                 runtime.block_on(write(&mut rows, number))?;
-                told.send(Passed::Written(number, Instant::now()))?;
+                sender.send(Passed::Written(number, Instant::now()))?;
             }
         }
         anyhow::Ok(())
@@ -77,7 +78,8 @@ pub(super) async fn measure(
     let mut client = kafka.client_config();
     client.set("acks", "all").set("linger.ms", "0");
     let producer = PolledProducer::new(&client, DefaultProducerContext)?;
-    // The group forms, and the first transaction of a producer is slower than the others.
+    // Waits until the group has formed; and the first transaction of a producer is slower than the
+    // others.
     tokio::time::sleep(Duration::from_secs(5)).await;
     let (begun, mut sent) = (Instant::now(), Vec::new());
     while begun.elapsed() < time {

@@ -1,4 +1,4 @@
-//! Three handlers in processes of their own, and the group that they make up.
+//! Three handlers in separate processes, and their consumer group.
 
 use std::io::Read as _;
 use std::process::{Child, Command, Stdio};
@@ -17,7 +17,7 @@ use super::Options;
 const SLOTS: usize = 3;
 const PATIENCE: Duration = Duration::from_mins(2);
 
-/// What a process has to be told.
+/// Options of a process.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Host {
     #[command(flatten)]
@@ -26,7 +26,7 @@ pub(crate) struct Host {
     handler: factline_handler::Options,
 }
 
-/// Handles commands until it is killed, or until nobody holds its standard input any more.
+/// Handles commands until the process is killed, or until its standard input is closed.
 pub(crate) async fn host(host: Host) -> Result<()> {
     let stop = CancellationToken::new();
     let stops = stop.clone();
@@ -35,8 +35,7 @@ pub(crate) async fn host(host: Host) -> Result<()> {
         stops.cancel();
     });
     let report: Report = Arc::new(|_, _| {});
-    factline_handler::run::<Product>(&catalog::PRODUCT, host.kafka, host.handler, report, stop)
-        .await?;
+    factline_handler::run::<Product>(host.kafka, host.handler, report, stop).await?;
     Ok(())
 }
 
@@ -82,13 +81,13 @@ impl Group {
             .context("cannot start a handler")
     }
 
-    /// Waits until each of them has partitions.
+    /// Waits until each process has partitions.
     pub(super) fn until_shared(&self) -> Result<()> {
         let begin = Instant::now();
         while !self.is_shared()? {
             ensure!(
                 begin.elapsed() < PATIENCE,
-                "the group does not share its partitions out"
+                "not every process was assigned partitions in time"
             );
             std::thread::sleep(Duration::from_millis(50));
         }
@@ -96,7 +95,7 @@ impl Group {
     }
 
     fn is_shared(&self) -> Result<bool> {
-        let topics = self.kafka.topics(&catalog::PRODUCT);
+        let topics = self.kafka.topics(&catalog_schemas::PRODUCT);
         let groups = self
             .observer
             .fetch_group_list(Some(topics.handler_group()), Duration::from_secs(10))?;
@@ -133,8 +132,8 @@ impl Drop for Group {
     }
 }
 
-/// Whether an assignment names a partition: a version (2 bytes), a number of topics (4), and of the first its name, with the
-/// length before it (2), and its number of partitions (4).
+/// Returns true if an assignment names a partition. It has a version (2 bytes) and a number of
+/// topics (4). The first topic has its name after its length (2), and its number of partitions (4).
 fn has_some(assignment: &[u8]) -> bool {
     let number = |from: usize, length: usize| {
         let bytes = assignment.get(from..from + length)?;
@@ -155,7 +154,7 @@ mod tests {
     use super::has_some;
 
     #[test]
-    fn an_assignment_names_partitions_or_it_does_not() {
+    fn assignment_with_partitions_is_recognized() {
         let topic = [0, 1, 0, 0, 0, 1, 0, 2, b'a', b'b'];
         let with = |rest: &[u8]| [&topic, rest].concat();
         assert!(has_some(&with(&[0, 0, 0, 1, 0, 0, 0, 7, 0, 0, 0, 0])));

@@ -1,4 +1,4 @@
-//! A command for every partition every 20 ms, and when each partition was last heard of.
+//! A command for every partition every 20 ms, and the time of each partition's last outcome.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -28,19 +28,19 @@ pub(super) struct Pulse {
     threads: Vec<JoinHandle<()>>,
 }
 
-/// What was sent and is not heard of, and of each partition the first that was heard.
+/// Commands without an outcome so far, and the first outcome of each partition.
 struct Heard {
     sent: HashMap<Uuid, Instant>,
-    /// What was sent before does not count.
+    /// Earlier commands do not count.
     since: Instant,
     first: HashMap<i32, Instant>,
 }
 
 impl Pulse {
     pub(super) async fn start(kafka: &KafkaConfig) -> Result<Self> {
-        let topics = kafka.topics(&catalog::PRODUCT);
+        let topics = kafka.topics(&catalog_schemas::PRODUCT);
         let schemas = Registry::new(&kafka.registry_url)
-            .register_all(topics.commands(), catalog::PRODUCT.commands)
+            .register_all(topics.commands(), catalog_schemas::PRODUCT.commands)
             .await?;
         let producer: ThreadedProducer<DefaultProducerContext> =
             kafka.client_config().set("acks", "all").create()?;
@@ -51,7 +51,7 @@ impl Pulse {
             .set("fetch.wait.max.ms", "10")
             .create()?;
         let mut from = TopicPartitionList::new();
-        for partition in 0..catalog::PRODUCT.partitions {
+        for partition in 0..catalog_schemas::PRODUCT.partitions {
             from.add_partition_offset(topics.outcomes(), partition, Offset::Offset(0))?;
         }
         consumer.assign(&from)?;
@@ -78,14 +78,15 @@ impl Pulse {
         })
     }
 
-    /// Waits until of every partition the outcome of a command is visible that was appended later. Answers when the last was.
+    /// Waits until every partition has a visible outcome of a command that was appended later.
+    /// Returns the time of the last one.
     pub(super) fn everywhere_since(&self, since: Instant) -> Result<Instant> {
         {
             let mut heard = lock(&self.heard);
             heard.since = since;
             heard.first.clear();
         }
-        let partitions = usize::try_from(catalog::PRODUCT.partitions)?;
+        let partitions = usize::try_from(catalog_schemas::PRODUCT.partitions)?;
         loop {
             let heard = lock(&self.heard);
             if let (Some(last), true) =
@@ -94,7 +95,7 @@ impl Pulse {
                 return Ok(*last);
             }
             drop(heard);
-            ensure!(since.elapsed() < PATIENCE, "a partition stands still");
+            ensure!(since.elapsed() < PATIENCE, "a partition is stalled");
             std::thread::sleep(Duration::from_millis(5));
         }
     }
@@ -121,17 +122,17 @@ fn beat(
     stop: &AtomicBool,
 ) {
     // One product of each partition, by its number.
-    let products: Vec<usize> = (0..catalog::PRODUCT.partitions)
+    let products: Vec<usize> = (0..catalog_schemas::PRODUCT.partitions)
         .filter_map(|partition| {
             (0..10_000).find(|number| {
                 let subject = load::product(*number).to_string();
-                partition_of(subject.as_bytes(), catalog::PRODUCT.partitions) == partition
+                partition_of(subject.as_bytes(), catalog_schemas::PRODUCT.partitions) == partition
             })
         })
         .collect();
     for beat in 0.. {
         for number in &products {
-            // First it is created; then its price changes.
+            // The first command creates the product; the others change its price.
             let command: Command = if beat == 0 {
                 load::command(load::product(*number), *number, usize::MAX)
             } else {
@@ -141,7 +142,7 @@ fn beat(
                 continue;
             };
             lock(heard).sent.insert(appended.operation, Instant::now());
-            // A full queue means that the brokers are away; the next beat tries again.
+            // A full queue means that the brokers are unavailable; the next beat retries.
             let _ = producer.send(appended.record(topic));
         }
         if stop.load(Ordering::Relaxed) {

@@ -1,4 +1,5 @@
-//! A dead letter: the command as it was, the cause, and what was done about it. Headers: see the wire format.
+//! A dead letter: the unchanged command, the cause of the failure, and the mark of an operator. The
+//! wire format describes its headers.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,22 +13,22 @@ use uuid::Uuid;
 use crate::output::{Row, cell};
 use crate::render;
 
-/// Headers that are not the command's.
+/// Prefix of the headers that are not the command's.
 pub(super) const PREFIX: &str = "deadletter_";
 
 /// The newest record of a letter.
 #[derive(Debug, Clone)]
 pub(super) struct Letter {
-    /// Names the letter: the place of its command.
+    /// The name of the letter: the location of its command.
     pub(super) key: String,
     /// The operation that failed.
     pub(super) operation: Option<Uuid>,
-    /// What was done about it.
+    /// The mark of an operator, if there is one.
     pub(super) mark: Option<Mark>,
     pub(super) record: Record,
 }
 
-/// What somebody did about a letter.
+/// A record of what an operator did about a letter.
 #[derive(Debug, Clone)]
 pub(super) struct Mark {
     what: String,
@@ -41,8 +42,8 @@ impl fmt::Display for Mark {
     }
 }
 
-/// The letters of a topic, oldest first; of each its newest record, which may be a mark. A tombstone has erased its
-/// letter.
+/// Returns the letters of a topic, oldest first. Each letter is its newest record, which may be a
+/// mark. A tombstone erases its letter.
 pub(super) fn read(kafka: &KafkaConfig, topic: &str) -> Result<Vec<Letter>> {
     let mut letters = BTreeMap::new();
     for (order, record) in Reader::open(kafka, topic, &Range::default())?
@@ -82,12 +83,12 @@ impl Letter {
         }
     }
 
-    /// Whether this is its place or its operation.
+    /// Returns whether this is its location or its operation.
     pub(super) fn is_called(&self, name: &str) -> bool {
         self.key == name || self.operation.is_some_and(|id| id.to_string() == name)
     }
 
-    /// The letter in one line.
+    /// Returns the letter as one line.
     pub(super) fn row(&self) -> Row {
         let header = |name: &str| header(&self.record, name);
         let state = self.mark.as_ref().map_or("open", |mark| &mark.what);
@@ -101,7 +102,7 @@ impl Letter {
         (value, cells)
     }
 
-    /// Everything.
+    /// Returns all fields of the letter.
     pub(super) async fn document(&self, registry: &Registry) -> Result<Value> {
         let (mut value, _) = self.row();
         let headers = self.record.headers.iter();
@@ -116,7 +117,7 @@ impl Letter {
     }
 }
 
-/// The last header of a name, as text.
+/// Returns the last header of a name, as text.
 fn header(record: &Record, name: &str) -> Option<String> {
     Some(render::text(record.headers.last(name)?))
 }

@@ -1,5 +1,5 @@
-//! Sending a letter again, or putting it aside. Either leaves a mark: the letter once more, under the same key, with who
-//! did what and when, so that compaction keeps letter and mark together.
+//! Redrives or discards a letter. Both append a mark: the letter once more, with the operator, the
+//! action and the time. The mark has the same key, so compaction keeps letter and mark together.
 
 use std::time::Duration;
 
@@ -15,10 +15,10 @@ use serde_json::json;
 use super::letter::{Letter, PREFIX};
 use crate::output::Row;
 
-/// How long an append may take.
+/// Time limit of an append.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Headers that a new operation has of its own, or must not have.
+/// Headers that a new operation sets itself, or must not have.
 const REPLACED: [&str; 8] = [
     "ce_id",
     "ce_operation",
@@ -30,19 +30,20 @@ const REPLACED: [&str; 8] = [
     "ce_idempotencyprint",
 ];
 
-/// Somebody at work on the letters of an aggregate type.
-pub(super) struct Mender {
+/// A producer of redriven commands and marks for the letters of an aggregate type, on behalf of an
+/// operator.
+pub(super) struct LetterWriter {
     kafka: KafkaConfig,
     topics: Topics,
     actor: String,
     appender: Appender,
 }
 
-impl Mender {
+impl LetterWriter {
     pub(super) fn new(kafka: &KafkaConfig, topics: Topics, actor: String) -> Result<Self> {
         let mut client = kafka.client_config();
         client.set("client.id", "factline");
-        let appender = Appender::new(client, TIMEOUT).context("cannot make a producer")?;
+        let appender = Appender::new(client, TIMEOUT).context("cannot create a producer")?;
         Ok(Self {
             kafka: kafka.clone(),
             topics,
@@ -51,8 +52,9 @@ impl Mender {
         })
     }
 
-    /// Sends the command again as a new operation. The operation derives from the letter: if this ends before the mark
-    /// is written and somebody does it again, the handler takes the command once.
+    /// Sends the command again as a new operation, whose id derives from the letter. If the tool
+    /// ends before it has written the mark and an operator redrives the letter again, the handler
+    /// handles the command once.
     pub(super) async fn redrive(&self, letter: &Letter) -> Result<Row> {
         let failed = letter
             .operation
@@ -75,12 +77,7 @@ impl Mender {
             .iter()
             .find(|(name, _)| *name == "deadletter_key")
             .map(|(_, key)| key.to_vec())
-            .with_context(|| {
-                format!(
-                    "{} was sent without a key: it cannot be sent again",
-                    letter.key
-                )
-            })?;
+            .with_context(|| format!("cannot redrive {}: its command has no key", letter.key))?;
         let (kafka, topic) = (self.kafka.clone(), self.topics.commands().to_owned());
         let count = tokio::task::spawn_blocking(move || partitions(&kafka, &topic)).await??;
         let command = Record {
@@ -105,7 +102,7 @@ impl Mender {
         ))
     }
 
-    /// Marks the letter as not to be sent again.
+    /// Marks the letter so that it is not redriven.
     pub(super) async fn discard(&self, letter: &Letter, note: Option<&str>) -> Result<Row> {
         let note = note.map(|note| ("deadletter_note", note.to_owned()));
         self.mark(letter, "discarded", note).await?;
@@ -125,7 +122,7 @@ impl Mender {
         Ok(())
     }
 
-    /// Appends a record where it says; answers its place.
+    /// Appends a record to its topic and partition. Returns its location.
     async fn append(&self, record: &Record) -> Result<String> {
         let append = Append {
             topic: &record.topic,

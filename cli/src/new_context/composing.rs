@@ -1,4 +1,4 @@
-//! The four lines in files that are there.
+//! The four lines that are added to existing files.
 
 use std::fs::read_to_string;
 use std::path::{Path, PathBuf};
@@ -7,40 +7,40 @@ use anyhow::{Context as _, Result, ensure};
 
 use super::names::Names;
 
-/// A line of a composing file, and what stands before the list that it belongs to.
-struct Place {
+/// A line of a composing file, and the text after which it is inserted.
+struct Insertion {
     file: &'static str,
     before: &'static str,
     line: &'static str,
 }
 
-const LINES: [Place; 4] = [
-    Place {
+const LINES: [Insertion; 4] = [
+    Insertion {
         file: "schemas/Cargo.toml",
         before: "[dependencies]\n",
         line: "{context}-schemas = { path = \"{context}\" }\n",
     },
-    Place {
+    Insertion {
         file: "schemas/src/lib.rs",
         before: "pub const ALL: &[&Contract] = &[",
         line: "&{context}_schemas::{AGGREGATE}, ",
     },
-    Place {
+    Insertion {
         file: "command-handlers/Cargo.toml",
         before: "[dependencies]\n",
         line: "{context} = { path = \"{context}\" }\n",
     },
-    Place {
+    Insertion {
         file: "command-handlers/src/contexts.rs",
         before: "vec![\n",
-        line: "hosted::<{context}::{Aggregate}>(&{context}::{AGGREGATE}),\n",
+        line: "hosted::<{context}::{Aggregate}>(),\n",
     },
 ];
 
-/// The composing files with the context's lines, not written yet.
+/// Returns the composing files with the context's lines inserted. Writes nothing.
 pub(super) fn compose(root: &Path, names: &Names) -> Result<Vec<(PathBuf, String)>> {
     let mut composed = Vec::new();
-    for Place { file, before, line } in LINES {
+    for Insertion { file, before, line } in LINES {
         let path = root.join(file);
         let text = read_to_string(&path).with_context(|| {
             format!(
@@ -51,12 +51,12 @@ pub(super) fn compose(root: &Path, names: &Names) -> Result<Vec<(PathBuf, String
         let line = names.fill(line);
         ensure!(
             !text.contains(line.trim()),
-            "{file} has the line of {} already",
+            "{file} already has the line of {}",
             names.context
         );
         let at = text
             .find(before)
-            .with_context(|| format!("{file} has no {before:?}: write its line by hand: {line}"))?;
+            .with_context(|| format!("{file} has no {before:?}: add this line by hand: {line}"))?;
         let (head, tail) = text.split_at(at + before.len());
         composed.push((path, format!("{head}{line}{tail}")));
     }

@@ -1,19 +1,19 @@
-//! The names of a context, in the ways they are written.
+//! The names of a context, in the forms in which they are written.
 
 use anyhow::{Result, ensure};
 
-/// Words that Rust keeps for itself and that a context could be called.
+/// Rust keywords that would be plausible names of a context.
 const KEYWORDS: [&str; 16] = [
     "crate", "dyn", "extern", "final", "impl", "loop", "match", "mod", "move", "override", "self",
     "static", "super", "trait", "type", "use",
 ];
 
-/// The names that templates are filled with.
+/// The names that are filled into templates.
 #[derive(Debug, Clone)]
 pub(super) struct Names {
-    /// `shipping`
+    /// Name of the context, such as `shipping`.
     pub(super) context: String,
-    /// `parcel`
+    /// Name of the aggregate, such as `parcel`.
     pub(super) aggregate: String,
 }
 
@@ -28,12 +28,12 @@ impl Names {
                 && !KEYWORDS.contains(&name);
             ensure!(
                 is_name,
-                "{name:?} is no name for this: lower-case letters and digits, and no word of Rust"
+                "{name:?} is not a valid name: use lower-case letters and digits, and no Rust keyword"
             );
         }
         ensure!(
             aggregate != "rejection",
-            "rejections have a file of this name"
+            "this name is reserved for the file of rejections"
         );
         Ok(Self {
             context: context.to_owned(),
@@ -41,13 +41,13 @@ impl Names {
         })
     }
 
-    /// `Parcel`
+    /// Returns the name as a type, such as `Parcel`.
     pub(super) fn type_name(&self) -> String {
         let (first, rest) = self.aggregate.split_at(1);
         format!("{}{rest}", first.to_uppercase())
     }
 
-    /// `PARCEL`
+    /// Returns the name as a constant, such as `PARCEL`.
     pub(super) fn constant(&self) -> String {
         self.aggregate.to_uppercase()
     }
@@ -67,14 +67,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn templates_are_filled() {
+    fn names_fill_templates() {
         let names = Names::new("shipping", "parcel").unwrap();
         let filled = names.fill("{context} {aggregate} {Aggregate} {AGGREGATE} {id}");
         assert_eq!(filled, "shipping parcel Parcel PARCEL {id}");
     }
 
     #[test]
-    fn what_cannot_be_a_crate_is_refused() {
+    fn names_that_cannot_be_crates_are_refused() {
         for name in [
             "",
             "Shipping",

@@ -1,4 +1,4 @@
-//! The new folders.
+//! The files of a new context.
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,7 @@ macro_rules! template {
     };
 }
 
-/// Path in the project, and text; both with names to be filled in.
+/// Path in the project, and text, both as templates.
 const FILES: [(&str, &str); 12] = [
     (
         "schemas/{context}/Cargo.toml",
@@ -27,8 +27,8 @@ const FILES: [(&str, &str); 12] = [
         template!("schemas/event.avsc"),
     ),
     (
-        "schemas/{context}/routes.json",
-        template!("schemas/routes.json"),
+        "schemas/{context}/{aggregate}.json",
+        template!("schemas/aggregate.json"),
     ),
     (
         "schemas/{context}/src/lib.rs",
@@ -64,14 +64,14 @@ const FILES: [(&str, &str); 12] = [
     ),
 ];
 
-/// Writes the folders of a context that is not there; answers the files.
+/// Writes the folders of a context, which must not exist. Returns the files.
 pub(super) fn write(root: &Path, names: &Names) -> Result<Vec<PathBuf>> {
     let contract = root.join("schemas").join(&names.context);
     for folder in [
         &contract,
         &root.join("command-handlers").join(&names.context),
     ] {
-        ensure!(!folder.exists(), "{} is there already", folder.display());
+        ensure!(!folder.exists(), "{} already exists", folder.display());
     }
     let mut written = Vec::new();
     for (path, template) in FILES {
@@ -79,7 +79,7 @@ pub(super) fn write(root: &Path, names: &Names) -> Result<Vec<PathBuf>> {
         write_file(&path, &names.fill(template))?;
         written.push(path);
     }
-    let records = factline_codegen::generate(&[contract.as_path()])?;
+    let records = factline_codegen::generate(&contract, &[])?;
     let path = contract.join("src/records.rs");
     write_file(&path, &records)?;
     written.push(path);
@@ -89,7 +89,7 @@ pub(super) fn write(root: &Path, names: &Names) -> Result<Vec<PathBuf>> {
 fn write_file(path: &Path, text: &str) -> Result<()> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)
-            .with_context(|| format!("cannot make {}", folder.display()))?;
+            .with_context(|| format!("cannot create {}", folder.display()))?;
     }
     std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
 }

@@ -1,38 +1,25 @@
-//! Dead letters: listed, shown, sent again, put aside, and who did it.
+//! Dead letters: listed, shown, redriven and discarded, with the name of the operator.
 
 use factline::Outcome;
-use factline_kafka::{Registry, records::framing, tools::topic_reader};
+use factline_testkit::found;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::stage::{Stage, eventually};
+use crate::stage::Stage;
 
 const X: &str = "ordering.order";
 
 async fn outcome(stage: &Stage, operation: Uuid) -> Outcome {
-    let registry = Registry::new(&stage.kafka.registry_url);
-    eventually("the operation has ended", async || {
-        let (kafka, topic) = (stage.kafka.clone(), stage.topics.outcomes().to_owned());
-        let read = move || {
-            let range = topic_reader::Range::default();
-            topic_reader::Reader::open(&kafka, &topic, &range)
-                .unwrap()
-                .all()
-        };
-        for record in tokio::task::spawn_blocking(read).await.unwrap().unwrap() {
-            let (id, datum) = framing::read(record.value.as_deref().unwrap()).unwrap();
-            let outcome: Outcome = registry.codec(id).await.unwrap().decode(datum).unwrap();
-            if outcome.operation_id == operation {
-                return Some(outcome);
-            }
-        }
-        None
+    found("the end of the operation", async || {
+        let outcomes = stage.fixture.outcomes(stage.topics.outcomes()).await;
+        let mut outcomes = outcomes.into_iter();
+        outcomes.find(|outcome| outcome.operation_id == operation)
     })
     .await
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn letters_are_sent_again_or_put_aside_and_both_is_recorded() {
+async fn letters_are_redriven_or_discarded_with_a_mark() {
     let stage = Stage::with_handler("letters").await;
     assert_eq!(stage.json(&["dead-letters", "list", X]).await.len(), 0);
     let mut failed = Vec::new();
@@ -60,7 +47,7 @@ async fn letters_are_sent_again_or_put_aside_and_both_is_recorded() {
         found.unwrap()["letter"].as_str().unwrap().to_owned()
     };
 
-    // By its operation or by its place.
+    // A letter is found by its operation or by its location.
     let shown = &stage
         .json(&["dead-letters", "show", X, &failed[0].to_string()])
         .await[0];
@@ -80,7 +67,7 @@ async fn letters_are_sent_again_or_put_aside_and_both_is_recorded() {
     assert_eq!(
         again.code.as_deref(),
         Some("unreadable"),
-        "poison stays poison"
+        "a redriven poison command fails again"
     );
     let twice = stage
         .run(&["dead-letters", "redrive", X, &of(failed[0])])

@@ -4,12 +4,13 @@ use serde_json::json;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use uuid::Uuid;
 
-use crate::stage::{Stage, eventually};
+use crate::stage::Stage;
+use factline_testkit::found;
 
 const X: &str = "ordering.order";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_order_is_seen_as_it_is_and_as_it_was() {
+async fn order_is_shown_in_its_current_and_past_states() {
     let stage = Stage::with_handler("seen").await;
     let (order, other) = (Uuid::new_v4(), Uuid::new_v4());
     let id = order.to_string();
@@ -18,7 +19,7 @@ async fn an_order_is_seen_as_it_is_and_as_it_was() {
     stage.place(other).await;
     stage.ship(order).await;
 
-    // Those that were there and those that come, as they come.
+    // The follower prints existing and new events, each as it arrives.
     let mut lines = BufReader::new(follower.stdout.take().unwrap()).lines();
     for version in [1, 2] {
         let line = lines.next_line().await.unwrap().unwrap();
@@ -27,7 +28,7 @@ async fn an_order_is_seen_as_it_is_and_as_it_was() {
     }
     follower.kill().await.unwrap();
 
-    let all = eventually("three events", async || {
+    let all = found("three events", async || {
         let events = stage.json(&["events", X]).await;
         (events.len() == 3).then_some(events)
     })
@@ -71,15 +72,15 @@ async fn an_order_is_seen_as_it_is_and_as_it_was() {
         !beyond.success && beyond.err.contains("no version 3"),
         "{beyond:?}"
     );
-    let nobody = stage.run(&["history", "nobody"]).await;
+    let missing = stage.run(&["history", "missing"]).await;
     assert!(
-        !nobody.success && nobody.err.contains("nothing has happened"),
-        "{nobody:?}"
+        !missing.success && missing.err.contains("no events of"),
+        "{missing:?}"
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_decoded_is_shown_as_such() {
+async fn undecodable_event_is_shown_as_such() {
     let stage = Stage::with_topics("odd").await;
     let order = Uuid::new_v4();
     let envelope = Stage::envelope(Uuid::now_v7(), "ordering.OrderPlaced", order);
@@ -96,12 +97,12 @@ async fn what_cannot_be_decoded_is_shown_as_such() {
 
     let folded = stage.run(&["state", X, &order.to_string()]).await;
     assert!(
-        !folded.success && folded.err.contains("has version 0 and not 1"),
+        !folded.success && folded.err.contains("has version 0, expected 1"),
         "{folded:?}"
     );
     let nowhere = stage.run(&["events", "ordering.nothing"]).await;
     assert!(
-        !nowhere.success && nowhere.err.contains("there is no topic"),
+        !nowhere.success && nowhere.err.contains("does not exist"),
         "{nowhere:?}"
     );
 }

@@ -1,6 +1,7 @@
-//! The tool as people use it: the program, its arguments, its output, on a real Kafka and registry.
+//! Tests of the tool as people use it: the program, its arguments and its output, with a real Kafka
+//! and registry.
 
-#![expect(clippy::unwrap_used, reason = "a test says what it finds by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod dead_letters;
 mod histories;

@@ -1,4 +1,4 @@
-//! Operations, asked for over HTTP.
+//! Operations, requested over HTTP.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,7 +10,8 @@ use tokio::process::Command;
 
 use crate::stage::{Ran, ran};
 
-/// An operation that is pending when it is first asked for, and rejected from then on.
+/// Starts a store with an operation that is pending at the first request, and rejected from then
+/// on.
 async fn store() -> String {
     let asked = Arc::new(AtomicUsize::new(0));
     let answer = move || async move {
@@ -34,7 +35,7 @@ async fn store() -> String {
     url
 }
 
-/// One that led to another, which led to a third.
+/// Returns an operation that led to another, which led to a third.
 fn workflow() -> Value {
     let one = |id, state, code: Option<&str>, children: Value| {
         let kind = if id == "3" { "deadline" } else { "command" };
@@ -50,7 +51,7 @@ fn workflow() -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_an_operation_led_to_stands_below_it() {
+async fn operation_is_shown_with_its_descendants_below_it() {
     let url = store().await;
     let shown = operation(&url, &["1", "--format", "table"]).await;
     let lines: Vec<Vec<&str>> = shown
@@ -87,7 +88,7 @@ async fn operation(url: &str, arguments: &[&str]) -> Ran {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_operation_is_shown_or_waited_for() {
+async fn operation_is_shown_with_or_without_waiting_for_its_end() {
     let url = store().await;
     assert_eq!(operation(&url, &["7"]).await.json()[0]["state"], "pending");
     let ended = operation(&url, &["operations/7", "--wait"]).await;

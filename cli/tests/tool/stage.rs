@@ -1,44 +1,35 @@
-//! Topics of a test's own, what stands on them, and the tool pointed at them.
+//! A test's own topics, their records, and the tool configured for them.
 
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use clap::Parser as _;
 use factline::{Envelope, Messages as _};
 use factline_handler::Options;
 use factline_kafka::topics::partition_of;
-use factline_kafka::{KafkaConfig, Registry, Topics, records::framing};
+use factline_kafka::{KafkaConfig, Topics};
+use factline_testkit::{CommandTopic, Fixture, PATIENCE};
 use ordering::Order;
 use ordering_schemas::ORDER;
 use ordering_schemas::order::Command as OrderCommand;
 use ordering_schemas::{Line, Money, PlaceOrder, ShipOrder};
-use rdkafka::message::{Header, OwnedHeaders};
-use rdkafka::producer::{FutureProducer, FutureRecord};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-/// How long anything here may take.
-pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
-
 #[derive(clap::Parser)]
 struct Flags {
-    #[command(flatten)]
-    kafka: KafkaConfig,
     #[command(flatten)]
     handler: Options,
 }
 
 pub(crate) struct Stage {
-    pub(crate) kafka: KafkaConfig,
+    pub(crate) fixture: Fixture,
     pub(crate) topics: Topics,
-    producer: FutureProducer,
-    options: Options,
     stop: CancellationToken,
 }
 
-/// What the tool did.
+/// The result of a run of the tool.
 #[derive(Debug)]
 pub(crate) struct Ran {
     pub(crate) success: bool,
@@ -47,7 +38,7 @@ pub(crate) struct Ran {
 }
 
 impl Ran {
-    /// The output, which must be JSON lines.
+    /// Returns the output, which must be JSON lines.
     pub(crate) fn json(&self) -> Vec<Value> {
         assert!(self.success, "{self:?}");
         let lines = self.out.lines();
@@ -64,33 +55,17 @@ impl Drop for Stage {
 }
 
 impl Stage {
-    /// A prefix of its own, and nothing under it yet.
+    /// Creates a stage with its own topic prefix and no topics.
     pub(crate) async fn empty(name: &str) -> Self {
-        let servers = tokio::task::spawn_blocking(dev_servers::Servers::shared)
-            .await
-            .unwrap();
-        let prefix = format!("{name}-{}.", Uuid::new_v4().simple());
-        let (brokers, url) = (servers.kafka.brokers(), servers.registry.url());
-        let Flags { kafka, handler } = Flags::parse_from([
-            "test",
-            "--kafka-brokers",
-            &brokers,
-            "--registry-url",
-            &url,
-            "--topic-prefix",
-            &prefix,
-        ]);
-        let producer = kafka.client_config().set("acks", "all").create().unwrap();
+        let fixture = Fixture::new(name).await;
         Self {
-            topics: kafka.topics(&ORDER),
-            producer,
-            kafka,
-            options: handler,
+            topics: fixture.kafka.topics(&ORDER),
+            fixture,
             stop: CancellationToken::new(),
         }
     }
 
-    /// Topics of all aggregates, made by the tool.
+    /// Creates a stage with the topics of all aggregates, created by the tool.
     pub(crate) async fn with_topics(name: &str) -> Self {
         let stage = Self::empty(name).await;
         let applied = stage.run(&["topics", "apply"]).await;
@@ -98,47 +73,48 @@ impl Stage {
         stage
     }
 
-    /// Topics, and a handler of orders.
+    /// Creates a stage with topics and a handler of orders.
     pub(crate) async fn with_handler(name: &str) -> Self {
         let stage = Self::with_topics(name).await;
         let report: factline_handler::Report = Arc::new(|_, _| {});
-        let (kafka, options, stop) = (
-            stage.kafka.clone(),
-            stage.options.clone(),
-            stage.stop.clone(),
-        );
-        tokio::spawn(factline_handler::run::<Order>(
-            &ORDER, kafka, options, report, stop,
-        ));
+        let (kafka, stop) = (stage.fixture.kafka.clone(), stage.stop.clone());
+        let options = Flags::parse_from(["test"]).handler;
+        tokio::spawn(factline_handler::run::<Order>(kafka, options, report, stop));
         stage
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
+        let KafkaConfig {
+            brokers,
+            registry_url,
+            topic_prefix,
+            ..
+        } = &self.fixture.kafka;
         let mut command = Command::new(env!("CARGO_BIN_EXE_factline"));
         command
             .args(arguments)
-            .env("FACTLINE_KAFKA_BROKERS", &self.kafka.brokers)
-            .env("FACTLINE_REGISTRY_URL", &self.kafka.registry_url)
-            .env("FACTLINE_TOPIC_PREFIX", &self.kafka.topic_prefix)
+            .env("FACTLINE_KAFKA_BROKERS", brokers)
+            .env("FACTLINE_REGISTRY_URL", registry_url)
+            .env("FACTLINE_TOPIC_PREFIX", topic_prefix)
             .env("USER", "ada")
             .stdin(Stdio::null());
         command
     }
 
-    /// Runs the tool to its end.
+    /// Runs the tool until it exits.
     pub(crate) async fn run(&self, arguments: &[&str]) -> Ran {
         let mut command = tokio::process::Command::from(self.command(arguments));
         let output = tokio::time::timeout(PATIENCE, command.kill_on_drop(true).output());
         ran(output.await.unwrap().unwrap())
     }
 
-    /// The same, with output for programs.
+    /// Runs the tool with JSON output.
     pub(crate) async fn json(&self, arguments: &[&str]) -> Vec<Value> {
         let arguments = [&["--format", "json"], arguments].concat();
         self.run(&arguments).await.json()
     }
 
-    /// Starts the tool, with its output to be read.
+    /// Starts the tool, with its output piped.
     pub(crate) fn start(&self, arguments: &[&str]) -> tokio::process::Child {
         let mut command = tokio::process::Command::from(self.command(arguments));
         command
@@ -148,7 +124,7 @@ impl Stage {
             .unwrap()
     }
 
-    /// Orders tea.
+    /// Sends an order of tea.
     pub(crate) async fn place(&self, order: Uuid) -> Uuid {
         let price = Money {
             amount: 500,
@@ -174,16 +150,11 @@ impl Stage {
     }
 
     async fn send(&self, order: Uuid, command: &OrderCommand) -> Uuid {
-        let registry = Registry::new(&self.kafka.registry_url);
-        let ids = registry
-            .register_all(self.topics.commands(), ORDER.commands)
-            .await
-            .unwrap();
-        let (id, codec) = ids.get(command.record()).unwrap();
-        let value = framing::write(id, &command.encode(codec).unwrap());
+        let commands = CommandTopic::register(&self.fixture.kafka, &ORDER).await;
         let operation = Uuid::now_v7();
         let envelope = Self::envelope(operation, command.record(), order);
-        self.append(self.topics.commands(), &envelope, &value).await;
+        let producer = &self.fixture.producer;
+        commands.send(producer, &envelope, command).await;
         operation
     }
 
@@ -196,22 +167,12 @@ impl Stage {
         }
     }
 
-    /// Appends whatever it is told to, on the partition of its subject.
+    /// Appends any value, to the partition of its subject.
     pub(crate) async fn append(&self, topic: &str, envelope: &Envelope, value: &[u8]) {
-        let headers = envelope.to_headers();
-        let headers = headers
-            .iter()
-            .fold(OwnedHeaders::new(), |headers, (key, value)| {
-                let value = Some(value);
-                headers.insert(Header { key, value })
-            });
         let key = &envelope.subject;
-        let record = FutureRecord::to(topic)
-            .partition(partition_of(key.as_bytes(), ORDER.partitions))
-            .key(key)
-            .payload(value)
-            .headers(headers);
-        self.producer.send(record, PATIENCE).await.unwrap();
+        let place = (topic, partition_of(key.as_bytes(), ORDER.partitions));
+        let headers = envelope.to_headers();
+        self.fixture.append(place, key, &headers, value).await;
     }
 }
 
@@ -220,17 +181,5 @@ pub(crate) fn ran(output: Output) -> Ran {
         success: output.status.success(),
         out: String::from_utf8(output.stdout).unwrap(),
         err: String::from_utf8(output.stderr).unwrap(),
-    }
-}
-
-/// Waits until there is something; the test fails when there never is.
-pub(crate) async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
-    let start = Instant::now();
-    loop {
-        if let Some(found) = look().await {
-            return found;
-        }
-        assert!(start.elapsed() < PATIENCE, "gave up waiting: {what}");
-        tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }

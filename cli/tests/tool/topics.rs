@@ -1,4 +1,4 @@
-//! Topics: what should be, beside what is.
+//! Topics: the required settings beside the existing ones.
 
 use std::collections::HashSet;
 
@@ -19,7 +19,8 @@ fn actions(lines: &[Value]) -> HashSet<&str> {
 }
 
 async fn make(stage: &Stage, topic: &str, partitions: i32, config: (&str, &str)) {
-    let admin: AdminClient<DefaultClientContext> = stage.kafka.client_config().create().unwrap();
+    let admin: AdminClient<DefaultClientContext> =
+        stage.fixture.kafka.client_config().create().unwrap();
     let topic = NewTopic::new(topic, partitions, TopicReplication::Fixed(-1))
         .set(config.0, config.1)
         .set("segment.ms", "3600000");
@@ -31,7 +32,8 @@ async fn make(stage: &Stage, topic: &str, partitions: i32, config: (&str, &str))
 }
 
 async fn set_on(stage: &Stage, topic: &str) -> Vec<(String, String)> {
-    let admin: AdminClient<DefaultClientContext> = stage.kafka.client_config().create().unwrap();
+    let admin: AdminClient<DefaultClientContext> =
+        stage.fixture.kafka.client_config().create().unwrap();
     let topic = ResourceSpecifier::Topic(topic);
     let mut described = admin
         .describe_configs(&[topic], &AdminOptions::new())
@@ -44,7 +46,7 @@ async fn set_on(stage: &Stage, topic: &str) -> Vec<(String, String)> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_plan_is_carried_out_once() {
+async fn plan_is_applied_once() {
     let stage = Stage::empty("plan").await;
     let plan = stage.json(&["topics", "plan"]).await;
     assert_eq!(actions(&plan), HashSet::from(["create"]));
@@ -52,7 +54,7 @@ async fn a_plan_is_carried_out_once() {
         plan.iter()
             .any(|line| line["setting"] == "message.timestamp.type")
     );
-    // A topic that somebody made by hand, and nearly right.
+    // A topic that an operator created by hand, with one wrong setting.
     make(&stage, stage.topics.outcomes(), 8, ("retention.ms", "1000")).await;
     let plan = stage.json(&["topics", "plan", "--type", X]).await;
     let wrong = plan.iter().find(|line| line["action"] == "set").unwrap();
@@ -77,7 +79,7 @@ async fn a_plan_is_carried_out_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn partitions_are_never_changed() {
+async fn partition_counts_are_never_changed() {
     let stage = Stage::empty("wide").await;
     make(&stage, stage.topics.events(), 3, ("retention.ms", "-1")).await;
     let plan = stage.json(&["topics", "plan", "--type", X]).await;
@@ -88,5 +90,5 @@ async fn partitions_are_never_changed() {
         "{applied:?}"
     );
     let after = stage.json(&["topics", "plan", "--type", X]).await;
-    assert_eq!(plan, after, "nothing was made");
+    assert_eq!(plan, after, "nothing was changed");
 }

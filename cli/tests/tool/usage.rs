@@ -11,7 +11,7 @@ fn out(arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// The commands that a help lists.
+/// Returns the commands that a help text lists.
 fn commands(help: &str) -> Vec<String> {
     let Some((_, list)) = help.split_once("Commands:") else {
         return Vec::new();
@@ -25,7 +25,7 @@ fn commands(help: &str) -> Vec<String> {
 }
 
 #[test]
-fn every_command_explains_itself_by_examples() {
+fn help_of_every_command_has_examples() {
     let mut open: Vec<Vec<String>> = vec![Vec::new()];
     let mut seen = 0;
     while let Some(command) = open.pop() {
@@ -44,11 +44,15 @@ fn every_command_explains_itself_by_examples() {
         );
         seen += 1;
     }
-    assert_eq!(seen, 1 + 8 + 7, "the tool, its commands, and theirs");
+    assert_eq!(
+        seen,
+        1 + 8 + 7,
+        "the tool, its commands, and their subcommands"
+    );
 }
 
 #[test]
-fn shells_learn_the_commands() {
+fn completions_contain_the_commands_for_every_shell() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         assert!(
             out(&["completions", shell]).contains("dead-letters"),

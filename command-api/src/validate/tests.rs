@@ -16,9 +16,9 @@ fn route(record: &str) -> Arc<Route> {
     routes.find(|route| route.record == record).unwrap()
 }
 
-fn read(shape: &Shape, body: &Json) -> Result<Avro, Vec<String>> {
+fn read(body_schema: &BodySchema, body: &Json) -> Result<Avro, Vec<String>> {
     let object = body.as_object().expect("an object");
-    record(shape, object).map_err(|errors| {
+    record(body_schema, object).map_err(|errors| {
         let pointers = errors.into_iter().filter_map(|error| error.pointer);
         pointers.collect()
     })
@@ -38,9 +38,9 @@ fn purchase() -> Json {
 }
 
 #[test]
-fn a_valid_body_is_the_command() {
+fn valid_body_becomes_the_command() {
     let route = route("ordering.RecordPastOrder");
-    let value = read(&route.shape, &purchase()).unwrap();
+    let value = read(&route.body_schema, &purchase()).unwrap();
     let command: RecordPastOrder = decode(&route, value);
     assert_eq!(command.order_id.to_string(), ID);
     // 27 years of 365 days, 7 leap days, 30 days.
@@ -49,7 +49,7 @@ fn a_valid_body_is_the_command() {
 }
 
 #[test]
-fn every_bad_field_is_named_at_once() {
+fn invalid_fields_are_all_named_at_once() {
     let place = route("ordering.PlaceOrder");
     let body = json!({
         "order_id": "7", "customer_id": 7, "colour": "red", "~/": 1,
@@ -60,7 +60,7 @@ fn every_bad_field_is_named_at_once() {
         ],
     });
     assert_eq!(
-        read(&place.shape, &body).unwrap_err(),
+        read(&place.body_schema, &body).unwrap_err(),
         [
             "/order_id",
             "/customer_id",
@@ -77,9 +77,9 @@ fn every_bad_field_is_named_at_once() {
 }
 
 #[test]
-fn one_bad_value_is_one_error() {
+fn invalid_value_is_one_error() {
     let record = route("ordering.RecordPastOrder");
-    let long = "é".repeat(MOST_CHARACTERS + 1);
+    let long = "é".repeat(MAX_CHARACTERS + 1);
     let cases = [
         ("/order_id", json!(ID.replace('-', ""))),
         ("/order_id", json!(format!("{{{ID}}}"))),
@@ -104,7 +104,7 @@ fn one_bad_value_is_one_error() {
         let mut body = purchase();
         *body.pointer_mut(pointer).unwrap() = bad.clone();
         assert_eq!(
-            read(&record.shape, &body),
+            read(&record.body_schema, &body),
             Err(vec![pointer.to_owned()]),
             "{bad}"
         );
@@ -112,12 +112,12 @@ fn one_bad_value_is_one_error() {
 }
 
 #[test]
-fn what_only_the_domain_can_judge_is_let_through() {
+fn values_for_the_domain_to_judge_are_accepted() {
     let record = route("ordering.RecordPastOrder");
     let cases = [
         ("/customer_id", json!("")),
-        ("/customer_id", json!("é".repeat(MOST_CHARACTERS))),
-        // The source is not personal: no encrypted form is kept free there.
+        ("/customer_id", json!("é".repeat(MAX_CHARACTERS))),
+        // The source is not personal, so the prefix of the encrypted form is not reserved there.
         ("/source", json!("$enc:")),
         ("/quantity", json!(-1)),
         ("/total/amount", json!(i64::MIN)),
@@ -128,7 +128,7 @@ fn what_only_the_domain_can_judge_is_let_through() {
     for (pointer, odd) in cases {
         let mut body = purchase();
         *body.pointer_mut(pointer).unwrap() = odd.clone();
-        assert!(read(&record.shape, &body).is_ok(), "{pointer} {odd}");
+        assert!(read(&record.body_schema, &body).is_ok(), "{pointer} {odd}");
     }
 }
 
@@ -160,16 +160,16 @@ fn everything() -> Json {
 }
 
 #[test]
-fn every_supported_type_is_read_and_written() {
+fn supported_types_are_all_converted() {
     let schema = Schema::parse_str(EVERYTHING).unwrap();
-    let shape = Shape::of(&schema).unwrap();
+    let body_schema = BodySchema::of(&schema).unwrap();
     let mut body = everything();
-    let full = read(&shape, &body).unwrap();
+    let full = read(&body_schema, &body).unwrap();
     assert!(full.validate(&schema));
     let object = body.as_object_mut().unwrap();
     object.remove("int");
     object.remove("maybe");
-    let value = read(&shape, &body).unwrap();
+    let value = read(&body_schema, &body).unwrap();
     assert!(value.validate(&schema));
     let Avro::Record(fields) = value else {
         panic!("not a record")
@@ -189,14 +189,14 @@ fn every_supported_type_is_read_and_written() {
 }
 
 #[test]
-fn a_wrong_value_of_every_type_is_named() {
-    let shape = Shape::of(&Schema::parse_str(EVERYTHING).unwrap()).unwrap();
+fn invalid_value_of_every_type_is_named() {
+    let body_schema = BodySchema::of(&Schema::parse_str(EVERYTHING).unwrap()).unwrap();
     let mut body = everything();
     for (_, value) in body.as_object_mut().unwrap() {
         *value = json!({"": []});
     }
     body["float"] = json!(1e300);
-    let pointers = read(&shape, &body).unwrap_err();
+    let pointers = read(&body_schema, &body).unwrap_err();
     assert_eq!(pointers.len(), 15, "{pointers:?}");
     assert!(pointers.contains(&"/map/".to_owned()));
 }
@@ -227,31 +227,31 @@ fn any_json() -> impl Strategy<Value = Json> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(500))]
 
-    /// Any value in any field: no panic, and what is let through fits the schema.
+    /// Any value in any field causes no panic, and an accepted value matches the schema.
     #[test]
-    fn what_is_accepted_fits_the_schema(replaced in 0_usize..15, value in any_json()) {
+    fn accepted_value_matches_the_schema(replaced in 0_usize..15, value in any_json()) {
         let schema = Schema::parse_str(EVERYTHING).unwrap();
-        let shape = Shape::of(&schema).unwrap();
+        let body_schema = BodySchema::of(&schema).unwrap();
         let mut body = everything();
         let slot = body.as_object_mut().unwrap().values_mut().nth(replaced);
         *slot.unwrap() = value;
-        if let Ok(value) = read(&shape, &body) {
+        if let Ok(value) = read(&body_schema, &body) {
             prop_assert!(value.validate(&schema), "{value:?}");
         }
     }
 
-    /// Any text as a body: no panic, from the bytes to the record.
+    /// Any text as a body causes no panic, from the bytes to the record.
     #[test]
-    fn any_document_is_accepted_or_refused(document in any_json()) {
+    fn parsing_and_validation_never_panic(document in any_json()) {
         let text = document.to_string();
         let parsed = crate::json::parse(text.as_bytes()).unwrap();
         prop_assert_eq!(&parsed.value, &serde_json::from_str::<Json>(&text).unwrap());
         if let Json::Object(object) = parsed.value {
-            prop_assert!(record(&route("ordering.PlaceOrder").shape, &object).is_err());
+            prop_assert!(record(&route("ordering.PlaceOrder").body_schema, &object).is_err());
         }
     }
 
-    /// A valid body survives the wire.
+    /// A valid body is unchanged after encoding and decoding.
     #[test]
     fn accepted_commands_read_back(
         customer in "[a-z0-9-]{0,12}",
@@ -263,7 +263,7 @@ proptest! {
             "unit_price": {"amount": amount, "currency": "EUR"},
         })).collect();
         let body = json!({"order_id": ID, "customer_id": customer, "lines": json_lines});
-        let value = read(&place.shape, &body).unwrap();
+        let value = read(&place.body_schema, &body).unwrap();
         let command: PlaceOrder = decode(&place, value);
         prop_assert_eq!(serde_json::to_value(&command).unwrap(), body);
     }

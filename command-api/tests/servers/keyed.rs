@@ -1,5 +1,5 @@
-//! What a request's headers ask, as it stands in the log: an idempotency key with what derives from it, an expected
-//! version, a time to live.
+//! The values of a request's headers in the log: an idempotency key with the values derived from
+//! it, an expected version, a time to live.
 
 use std::collections::HashSet;
 
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::process::{CommandApi, header};
 use crate::{kafka, make_topics, place, record_at};
 
-/// What a client is told, and what stands in the log.
+/// The response to a client, and its record in the log.
 struct Sent {
     operation: String,
     resource: String,
@@ -42,7 +42,7 @@ fn order(customer: &str) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_same_create_under_a_key_is_one_operation_of_one_aggregate() {
+async fn repeated_create_under_a_key_is_one_operation_of_one_aggregate() {
     let (servers, prefix) = (Servers::shared(), "keyed.");
     make_topics(&kafka(servers, prefix), ORDER.partitions).await;
     let api = CommandApi::ready(servers, prefix, &[]).await;
@@ -53,7 +53,7 @@ async fn the_same_create_under_a_key_is_one_operation_of_one_aggregate() {
 
     let first = post("/orders", "k", order("ada")).await;
     let again = post("/orders", "\"k\"", order("ada")).await;
-    assert_ne!(first.place, again.place, "both stand in the log");
+    assert_ne!(first.place, again.place, "both are in the log");
     assert_eq!(first.operation, again.operation);
     assert_eq!(first.resource, again.resource);
     let partition = |sent: &Sent| sent.place.split('@').next().map(str::to_owned);
@@ -71,7 +71,7 @@ async fn the_same_create_under_a_key_is_one_operation_of_one_aggregate() {
         assert_eq!(sent.resource, format!("orders/{aggregate}"));
     }
 
-    // Another body meets the first in its aggregate and scope, where the handler can refuse it.
+    // Another body reaches the same aggregate in the same scope, where the handler can refuse it.
     let body = post("/orders", "k", order("eve")).await;
     assert_eq!(body.resource, first.resource);
     assert_eq!(
@@ -97,7 +97,7 @@ async fn the_same_create_under_a_key_is_one_operation_of_one_aggregate() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn conditions_stand_in_the_log() {
+async fn conditions_are_written_to_the_log() {
     let (servers, prefix) = (Servers::shared(), "conditions.");
     make_topics(&kafka(servers, prefix), ORDER.partitions).await;
     let api = CommandApi::ready(servers, prefix, &[]).await;

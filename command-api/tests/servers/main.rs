@@ -1,5 +1,5 @@
-//! What only real servers can show: what stands in the log after a 202, and what the edge says when Kafka or the
-//! registry is not as it should be.
+//! Tests with real servers: the records in the log after a 202, and the edge's responses when Kafka
+//! or the registry is unavailable or misconfigured.
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
@@ -34,7 +34,7 @@ struct Config {
     kafka: KafkaConfig,
 }
 
-/// The client's side of the servers, under a prefix of the test's own.
+/// Returns the Kafka options for the servers, under the test's own prefix.
 fn kafka(servers: &Servers, prefix: &str) -> KafkaConfig {
     let brokers = servers.kafka.brokers();
     let args = [
@@ -47,7 +47,7 @@ fn kafka(servers: &Servers, prefix: &str) -> KafkaConfig {
     Config::try_parse_from(args).unwrap().kafka
 }
 
-/// Makes every aggregate's commands topic; that of orders with so many partitions.
+/// Creates every aggregate's commands topic. The topic of orders gets `partitions` partitions.
 async fn make_topics(kafka: &KafkaConfig, partitions: i32) {
     let admin: AdminClient<DefaultClientContext> = kafka.client_config().create().unwrap();
     let names = contracts::ALL
@@ -65,7 +65,7 @@ async fn make_topics(kafka: &KafkaConfig, partitions: i32) {
     }
 }
 
-/// The record at `topic/partition@offset`.
+/// Returns the record at `topic/partition@offset`.
 fn record_at(kafka: &KafkaConfig, place: &str) -> Record {
     let (rest, offset) = place.rsplit_once('@').unwrap();
     let (topic, partition) = rest.rsplit_once('/').unwrap();
@@ -84,7 +84,7 @@ fn record_at(kafka: &KafkaConfig, place: &str) -> Record {
     Record::from(&message)
 }
 
-/// The hint in `Location`.
+/// Returns the hint in `Location`.
 fn place(location: &str) -> String {
     let (_, hint) = location.split_once("?at=").unwrap();
     String::from_utf8(URL_SAFE_NO_PAD.decode(hint).unwrap()).unwrap()
@@ -98,7 +98,7 @@ fn purchase(source: &str) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_202_stands_in_the_log() {
+async fn accepted_command_is_in_the_log() {
     let (servers, prefix) = (Servers::shared(), "accepted.");
     let kafka = kafka(servers, prefix);
     make_topics(&kafka, ORDER.partitions).await;
@@ -160,7 +160,7 @@ async fn a_202_stands_in_the_log() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_at_once_each_have_a_place_of_their_own() {
+async fn concurrent_commands_each_have_their_own_offset() {
     let (servers, prefix) = (Servers::shared(), "many.");
     make_topics(&kafka(servers, prefix), ORDER.partitions).await;
     let api = CommandApi::ready(servers, prefix, &[]).await;
@@ -182,7 +182,7 @@ async fn many_at_once_each_have_a_place_of_their_own() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn not_ready_until_the_topic_is_there() {
+async fn edge_is_not_ready_until_the_topic_exists() {
     let (servers, prefix) = (Servers::shared(), "late.");
     let api = CommandApi::start(servers, prefix, &[]);
     let reason = ".commands does not exist";
@@ -193,16 +193,16 @@ async fn not_ready_until_the_topic_is_there() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_number_of_partitions_is_no_start() {
+async fn edge_does_not_start_with_another_partition_count() {
     let (servers, prefix) = (Servers::shared(), "fewer.");
     make_topics(&kafka(servers, prefix), 3).await;
     let mut api = CommandApi::start(servers, prefix, &[]);
-    api.logs("topic fewer.ordering.order.commands has 3 partitions, its contract says 8");
+    api.logs("topic fewer.ordering.order.commands has 3 partitions, but its contract requires 8");
     assert_eq!(api.end(), Some(1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_incompatible_schema_is_no_start() {
+async fn edge_does_not_start_with_an_incompatible_schema() {
     let (servers, prefix) = (Servers::shared(), "other.");
     let kafka = kafka(servers, prefix);
     make_topics(&kafka, ORDER.partitions).await;
@@ -225,22 +225,22 @@ async fn an_incompatible_schema_is_no_start() {
     assert_eq!(api.end(), Some(1));
 }
 
-/// One test, since it breaks its servers again and again and they take seconds to start.
+/// This is one test, because it breaks its servers several times and they take seconds to start.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_broker_that_does_not_answer() {
+async fn edge_refuses_commands_while_brokers_are_unavailable() {
     let servers = Servers::throwaway().unwrap();
     make_topics(&kafka(&servers, ""), ORDER.partitions).await;
     let api = CommandApi::ready(&servers, "", &["--append-timeout-ms", "1500"]).await;
     accepts(&api).await;
 
     servers.kafka.pause().unwrap();
-    // Sent on an open connection: nobody knows what became of it.
+    // The command was sent on an open connection, so it is unknown whether it was appended.
     assert_eq!(refuses(&api).await, "unknown");
     servers.kafka.resume().unwrap();
     accepts(&api).await;
 
     servers.kafka.kill().unwrap();
-    // There is nobody to send it to.
+    // There is no broker to send it to.
     assert_eq!(refuses(&api).await, "not_accepted");
     api.readiness(|body| body["reasons"].to_string().contains("kafka: "))
         .await;
@@ -259,7 +259,7 @@ async fn accepts(api: &CommandApi) {
     assert_eq!(response.status(), StatusCode::ACCEPTED);
 }
 
-/// Refuses in time, and names the operation; gives what it says of the outcome.
+/// Checks that the edge refuses in time and names the operation. Returns the reported outcome.
 async fn refuses(api: &CommandApi) -> String {
     let started = Instant::now();
     let request = api.post("/past-orders").json(&purchase("list:1"));
@@ -283,7 +283,7 @@ async fn ends_after_the_request_under_way(servers: &Servers, mut api: CommandApi
     servers.kafka.pause().unwrap();
     let request = api.post("/past-orders").json(&purchase("list:1"));
     let response = tokio::spawn(request.send());
-    api.logs("appends a command");
+    api.logs("appending a command");
     api.terminate();
     api.logs("draining");
     servers.kafka.resume().unwrap();

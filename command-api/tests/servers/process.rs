@@ -1,4 +1,4 @@
-//! The real process, on a free port, before real servers.
+//! The real process, on a free port, with real servers.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, ChildStderr, Command, Stdio};
@@ -12,7 +12,7 @@ use serde_json::Value;
 
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// A running `command-api`. It ends with the test.
+/// A running `command-api` process. It ends with the test.
 pub(crate) struct CommandApi {
     process: Child,
     origin: String,
@@ -21,7 +21,7 @@ pub(crate) struct CommandApi {
 }
 
 impl CommandApi {
-    /// Starts the process; it listens when this returns, and need not be ready.
+    /// Starts the process. It listens when this returns, and may not be ready yet.
     pub(crate) fn start(servers: &Servers, prefix: &str, args: &[&str]) -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_command-api"))
             .args(["--kafka-brokers", &servers.kafka.brokers()])
@@ -50,7 +50,7 @@ impl CommandApi {
         api
     }
 
-    /// Waits until `/health/ready` says what is wanted.
+    /// Waits until `/health/ready` returns the wanted body.
     pub(crate) async fn readiness(&self, wanted: impl Fn(&Value) -> bool) {
         let started = Instant::now();
         loop {
@@ -88,7 +88,7 @@ impl CommandApi {
             .unwrap()
     }
 
-    /// Waits for a log line that holds the text.
+    /// Waits for a log line that contains the text.
     pub(crate) fn logs(&self, text: &str) -> String {
         wait_for(&self.log, text)
     }
@@ -99,7 +99,7 @@ impl CommandApi {
         assert!(sent.success());
     }
 
-    /// Waits for the end and gives the exit code.
+    /// Waits for the process to exit and returns the exit code.
     pub(crate) fn end(&mut self) -> Option<i32> {
         self.process.wait().unwrap().code()
     }
@@ -107,12 +107,12 @@ impl CommandApi {
 
 impl Drop for CommandApi {
     fn drop(&mut self) {
-        // Fails if it has ended, which is as well.
+        // An error means that the process has exited already, which is fine.
         let _ = self.process.kill();
     }
 }
 
-/// The lines, read by a thread, so that a full pipe never holds the process up.
+/// Reads the lines in a thread, so that a full pipe never blocks the process.
 fn lines(log: ChildStderr) -> Receiver<String> {
     let (sender, receiver) = channel();
     thread::spawn(move || {
@@ -136,7 +136,7 @@ fn wait_for(log: &Receiver<String>, text: &str) -> String {
     }
 }
 
-/// A header of a response as text.
+/// Returns a header of a response as text.
 pub(crate) fn header(response: &Response, name: &str) -> String {
     response.headers()[name].to_str().unwrap().to_owned()
 }

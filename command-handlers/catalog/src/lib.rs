@@ -4,6 +4,5 @@ mod product;
 mod rejection;
 mod validation;
 
-pub use catalog_schemas::PRODUCT;
 pub use product::{Created, Product};
 pub use rejection::Rejection;

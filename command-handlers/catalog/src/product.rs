@@ -1,6 +1,6 @@
 //! A product, from its creation to its end.
 
-use catalog_schemas::product::{Command, Event};
+use catalog_schemas::product::{self, Command, Event};
 use catalog_schemas::{
     CreateProduct, Money, PriceChanged, ProductCreated, ProductDiscontinued, ProductRenamed,
 };
@@ -13,41 +13,38 @@ use crate::validation::{create, not_negative, text};
 #[cfg(test)]
 mod tests;
 
-/// A product's stage of life. Contents are kept only as far as a later command is compared with them.
+/// A product's stage of life. It holds only values that a later command is compared with.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Product {
-    /// Nobody has created a product under this id.
+    /// No product was created with this id.
     #[default]
     Uncreated,
-    /// In the catalogue.
+    /// Listed in the catalogue.
     Offered {
         /// Compared when the product is created again.
         created: Created,
-        /// What it is called now.
+        /// Current name.
         name: String,
-        /// What one unit costs now.
+        /// Current price of one unit.
         price: Money,
     },
-    /// Out of the catalogue, for good.
+    /// Removed from the catalogue, permanently.
     Discontinued,
 }
 
-/// What a product was when it was created.
+/// The product's values at its creation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Created {
-    /// What it was called.
+    /// Name at the creation.
     pub name: String,
-    /// Whose brand it is.
+    /// Brand.
     pub brand: String,
-    /// What one unit cost.
+    /// Price of one unit at the creation.
     pub price: Money,
 }
 
 impl Aggregate for Product {
-    const TYPE: &'static str = "catalog.product";
-
-    type Command = Command;
-    type Event = Event;
+    type Type = product::Type;
     type Rejection = Rejection;
 
     fn decide(&self, command: Command, _now: Timestamp) -> Result<Decision<Event>, Rejection> {
@@ -117,7 +114,7 @@ impl Aggregate for Product {
                 price: event.price.clone(),
             },
             (Self::Offered { .. }, Event::ProductDiscontinued(_)) => Self::Discontinued,
-            // No rule makes such a pair. A fact may look odd, but it never stops a replay.
+            // No rule produces such a pair. An unexpected event never stops a replay.
             (
                 product,
                 Event::ProductCreated(_)
@@ -130,7 +127,7 @@ impl Aggregate for Product {
 }
 
 impl Created {
-    /// Whether this command would create just that.
+    /// Returns true if this command would create exactly these values.
     fn by(&self, command: &CreateProduct) -> bool {
         command.name == self.name && command.brand == self.brand && command.price == self.price
     }

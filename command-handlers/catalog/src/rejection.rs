@@ -1,23 +1,23 @@
-//! Why the catalogue refuses.
+//! The refusals of the catalogue.
 
 use crate::validation::LONGEST;
 
-/// A refusal. Texts that a client chose are not repeated, since outcomes are kept and shown.
+/// A refusal. It does not repeat texts of the client, because outcomes are stored and shown.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
-    /// A text that has to say something.
+    /// A required text is blank.
     #[error("{field} is blank")]
     Blank {
         /// Field of the command.
         field: &'static str,
     },
-    /// A text that no page and no label can show.
+    /// A text has characters that cannot be printed.
     #[error("{field} contains control characters")]
     Unprintable {
         /// Field of the command.
         field: &'static str,
     },
-    /// A text beyond what is listed.
+    /// A text exceeds the maximum length.
     #[error("{field} is longer than {LONGEST} characters")]
     TooLong {
         /// Field of the command.
@@ -31,19 +31,19 @@ pub enum Rejection {
         /// Minor units.
         amount: i64,
     },
-    /// A currency that cannot be one.
+    /// A malformed currency.
     #[error("{field}/currency is not three capital letters")]
     InvalidCurrency {
         /// Field of the command.
         field: &'static str,
     },
-    /// Nothing was created under this id.
+    /// No product was created with this id.
     #[error("there is no such product")]
     ProductNotFound,
-    /// The id is taken by a product that was created otherwise.
+    /// The id belongs to a product with other contents.
     #[error("there is another product with this id")]
     ProductExists,
-    /// It was taken out of the catalogue, for good.
+    /// The product was removed from the catalogue, permanently.
     #[error("the product has been discontinued")]
     ProductDiscontinued,
 }

@@ -1,16 +1,17 @@
-//! What a product must have: checked when it is created, and when a name or a price changes.
+//! The requirements on a product: checked when it is created, and when a name or a price changes.
 //!
-//! The first thing found wrong is the refusal, in the order in which the fields stand in the schema. A price of 0 is
-//! legal: shops give things away.
+//! The first violation is the refusal, in the order of the fields in the schema. A price of 0 is
+//! legal, because shops give products away.
 
 use catalog_schemas::{CreateProduct, Money, ProductCreated};
 
 use crate::Rejection;
 
-/// The longest name or brand, in characters. Lists are sorted by names, and no index takes a key of any length.
+/// Maximum length of a name or brand, in characters. Lists are sorted by name, and the length of an
+/// index key is limited.
 pub(crate) const LONGEST: usize = 200;
 
-/// The event of a new product.
+/// Returns the event of a new product.
 pub(crate) fn create(command: CreateProduct) -> Result<ProductCreated, Rejection> {
     text(&command.name, "name")?;
     text(&command.brand, "brand")?;
@@ -23,7 +24,7 @@ pub(crate) fn create(command: CreateProduct) -> Result<ProductCreated, Rejection
     })
 }
 
-/// Says something, in one line that can be printed, and not too much.
+/// Checks that a text is not blank, has one printable line, and does not exceed the maximum length.
 pub(crate) fn text(text: &str, field: &'static str) -> Result<(), Rejection> {
     if text.trim().is_empty() {
         return Err(Rejection::Blank { field });
@@ -37,7 +38,8 @@ pub(crate) fn text(text: &str, field: &'static str) -> Result<(), Rejection> {
     Ok(())
 }
 
-/// Not negative, in a currency whose code has the shape of ISO 4217. Which codes exist is not ours to list.
+/// Checks that an amount is not negative and its currency has the form of an ISO 4217 code. The
+/// list of valid codes is not part of this context.
 pub(crate) fn not_negative(money: &Money, field: &'static str) -> Result<(), Rejection> {
     if money.amount < 0 {
         return Err(Rejection::NegativeAmount {

@@ -1,14 +1,14 @@
 //! A checkout, from its beginning to its end: the process that leads an order and its payment.
 
-use checkout_schemas::checkout::{Command, Event};
+use checkout_schemas::checkout::{self, Command, Event};
 use checkout_schemas::{BeginCheckout, Cause, ExpireCheckout, Line, Money};
 use factline::{Aggregate, Deadline, Decision, Timestamp};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::Rejection;
-use crate::failure::Trouble;
-use crate::retry::Patience;
+use crate::failure::FailureReason;
+use crate::retry::RetrySchedule;
 use crate::validation::begin;
 
 mod answered;
@@ -17,99 +17,98 @@ mod next;
 #[cfg(test)]
 mod tests;
 
-/// A checkout's stage: what it waits for.
+/// A checkout's stage: the answer that it waits for.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Checkout {
-    /// Nobody has begun anything under this id.
+    /// No checkout was begun with this id.
     #[default]
     Unbegun,
-    /// For the order to be placed.
+    /// Waits for the order to be placed.
     Placing {
-        /// Whose process it is.
+        /// The process.
         process: Process,
-        /// Until when.
-        patience: Patience,
+        /// Deadline of the answer.
+        patience: RetrySchedule,
     },
-    /// For the money.
+    /// Waits for the payment.
     Paying {
-        /// Whose process it is.
+        /// The process.
         process: Process,
-        /// What the order costs.
+        /// Total of the order.
         total: Money,
-        /// Until when.
-        patience: Patience,
+        /// Deadline of the answer.
+        patience: RetrySchedule,
     },
-    /// For the order to be confirmed; the money is there.
+    /// Waits for the order to be confirmed; the payment is captured.
     Confirming {
-        /// Whose process it is.
+        /// The process.
         process: Process,
-        /// What the order costs.
+        /// Total of the order.
         total: Money,
-        /// Until when.
-        patience: Patience,
+        /// Deadline of the answer.
+        patience: RetrySchedule,
     },
-    /// For the order to be cancelled. If it may be confirmed, the money is kept until it is known not to be.
+    /// Waits for the order to be cancelled. While the order may still be confirmed, the money is
+    /// kept.
     Cancelling {
-        /// Whose process it is.
+        /// The process.
         process: Process,
-        /// What the order costs; none if the payment was never asked for.
+        /// Total of the order; none if the payment was never requested.
         total: Option<Money>,
-        /// Why.
-        trouble: Trouble,
-        /// Whether an order that was placed too late has been recalled: then that there is none was said before it was.
+        /// Reason of the failure.
+        trouble: FailureReason,
+        /// True if the order was placed too late and has been recalled. In that case an answer that
+        /// there is no such order was given before the order was placed.
         recalled: bool,
-        /// Until when.
-        patience: Patience,
+        /// Deadline of the answer.
+        patience: RetrySchedule,
     },
-    /// For the payment to be called off. The order will never be confirmed.
+    /// Waits for the payment to be voided. The order will never be confirmed.
     Releasing {
-        /// Whose process it is.
+        /// The process.
         process: Process,
-        /// Why.
-        trouble: Trouble,
-        /// Until when.
-        patience: Patience,
+        /// Reason of the failure.
+        trouble: FailureReason,
+        /// Deadline of the answer.
+        patience: RetrySchedule,
     },
     /// Paid and confirmed.
     Completed {
-        /// Whose process it was.
+        /// The process.
         process: Process,
     },
-    /// Nothing is bought.
+    /// Failed: the order is not confirmed, and no money is kept.
     Failed {
-        /// Whose process it was.
+        /// The process.
         process: Process,
-        /// Why.
-        trouble: Trouble,
-        /// Whether an order that was placed too late has been recalled.
+        /// Reason of the failure.
+        trouble: FailureReason,
+        /// True if the order was placed too late and has been recalled.
         recalled: bool,
     },
 }
 
-/// What a checkout knows from its beginning on.
+/// The data of a checkout that is known from its beginning.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Process {
-    /// Its id.
+    /// Id of the checkout.
     pub checkout_id: Uuid,
-    /// Who buys.
+    /// The customer.
     pub customer_id: String,
-    /// Compared when it is begun again.
+    /// Compared when the checkout is begun again.
     pub lines: Vec<Line>,
-    /// What is charged.
+    /// Payment method.
     pub method: String,
-    /// Compared when it is begun again.
+    /// Compared when the checkout is begun again.
     pub payment_seconds: i32,
-    /// Its order.
+    /// Id of its order.
     pub order_id: Uuid,
-    /// Its payment.
+    /// Id of its payment.
     pub payment_id: Uuid,
 }
 
 impl Aggregate for Checkout {
-    const TYPE: &'static str = "checkout.checkout";
-
-    type Command = Command;
-    type Event = Event;
+    type Type = checkout::Type;
     type Rejection = Rejection;
 
     fn decide(&self, command: Command, now: Timestamp) -> Result<Decision<Event>, Rejection> {
@@ -119,7 +118,8 @@ impl Aggregate for Checkout {
         if matches!(self, Self::Unbegun) {
             return Err(Rejection::CheckoutNotFound);
         }
-        // What a stage does not wait for comes late, twice or against what is known: it changes nothing.
+        // A stage ignores answers that it does not wait for: they are late, repeated or
+        // contradictory.
         Ok(match command {
             Command::BeginCheckout(_) => Decision::nothing(),
             Command::NoteOrderPlaced(note) => self.order_placed(note.total, now),
@@ -160,8 +160,8 @@ impl Aggregate for Checkout {
 }
 
 impl Checkout {
-    /// Whose process it is, and how long it waits; none before and after.
-    fn open(&self) -> Option<(&Process, &Patience)> {
+    /// Returns the process and its deadline; none before the beginning and after the end.
+    fn open(&self) -> Option<(&Process, &RetrySchedule)> {
         match self {
             Self::Unbegun | Self::Completed { .. } | Self::Failed { .. } => None,
             Self::Placing { process, patience }

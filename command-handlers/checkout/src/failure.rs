@@ -1,22 +1,22 @@
-//! What a checkout tells of its end.
+//! The failure reasons of a checkout, and its conclusions.
 
 use checkout_schemas::Cause;
 use factline::Conclusion;
 use serde::{Deserialize, Serialize};
 
-/// The longest reason that is taken over from others, in characters.
+/// Maximum length of a participant's reason that is kept, in characters.
 const LONGEST: usize = 300;
 
-/// What a checkout came to grief by.
+/// The reason for which a checkout failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Trouble {
-    /// What went wrong.
+pub struct FailureReason {
+    /// The cause.
     pub cause: Cause,
-    /// The same for people.
+    /// Human-readable form of the cause.
     pub reason: String,
 }
 
-impl Trouble {
+impl FailureReason {
     pub(crate) fn new(cause: Cause, reason: impl Into<String>) -> Self {
         Self {
             cause,
@@ -24,7 +24,7 @@ impl Trouble {
         }
     }
 
-    /// Others refuse, for a reason of theirs.
+    /// Creates the failure of a checkout that a participant refused, with the participant's reason.
     pub(crate) fn refused(cause: Cause, what: &str, code: &str, reason: &str) -> Self {
         let (code, reason) = (short(code), short(reason));
         Self::new(
@@ -38,8 +38,8 @@ impl Trouble {
     }
 }
 
-/// How the operation of a checkout that came to grief ends.
-pub fn conclusion(trouble: &Trouble) -> Conclusion {
+/// Returns the conclusion of a failed checkout.
+pub fn conclusion(trouble: &FailureReason) -> Conclusion {
     let reason = trouble.reason.clone();
     match trouble.cause {
         Cause::Unknown => Conclusion::rejected("checkout_failed", reason),
@@ -53,12 +53,13 @@ pub fn conclusion(trouble: &Trouble) -> Conclusion {
     }
 }
 
-/// How it ends when nobody answers.
+/// Returns the conclusion of a checkout whose retries are exhausted.
 pub(crate) fn stuck(reason: &str) -> Conclusion {
     Conclusion::timed_out("checkout_stuck", reason)
 }
 
-/// What others say, in one line that can be printed, and not too much: it is kept and shown.
+/// Shortens a participant's text to one printable line within the limit, because it is stored and
+/// shown.
 fn short(text: &str) -> String {
     let one_line = text
         .chars()

@@ -7,7 +7,6 @@ mod retry;
 mod validation;
 
 pub use checkout::{Checkout, Process};
-pub use checkout_schemas::CHECKOUT;
-pub use failure::{Trouble, conclusion};
+pub use failure::{FailureReason, conclusion};
 pub use rejection::Rejection;
-pub use retry::{ATTEMPTS, Patience};
+pub use retry::{ATTEMPTS, RetrySchedule};

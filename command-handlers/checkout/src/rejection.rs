@@ -1,40 +1,40 @@
-//! Why a checkout refuses.
+//! The refusals of a checkout.
 
-/// A refusal. Texts that a client chose are not repeated, since outcomes are kept and shown.
+/// A refusal. It does not repeat texts of the client, because outcomes are stored and shown.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
-    /// A text that has to say something.
+    /// A required text is blank.
     #[error("{field} is blank")]
     Blank {
-        /// Where.
+        /// Path of the field.
         field: &'static str,
     },
-    /// A text with characters that nobody can see.
+    /// A text with unprintable characters.
     #[error("{field} contains control characters")]
     Unprintable {
-        /// Where.
+        /// Path of the field.
         field: &'static str,
     },
-    /// A text beyond what anybody would read.
+    /// A text beyond the maximum length.
     #[error("{field} is longer than {longest} characters")]
     TooLong {
-        /// Where.
+        /// Path of the field.
         field: &'static str,
-        /// The most that is taken.
+        /// The maximum.
         longest: usize,
     },
-    /// No time, or more than anybody waits.
+    /// A payment time of zero or beyond the maximum.
     #[error("payment_seconds is {seconds}; it must be from 1 to {longest}")]
     PaymentSecondsOutOfRange {
-        /// What was asked for.
+        /// The requested time.
         seconds: i32,
-        /// The most that is taken.
+        /// The maximum.
         longest: i32,
     },
-    /// Nothing was begun under this id.
+    /// No checkout was begun with this id.
     #[error("there is no such checkout")]
     CheckoutNotFound,
-    /// The id is taken by a checkout with other contents.
+    /// The id belongs to a checkout with other contents.
     #[error("there is another checkout with this id")]
     CheckoutExists,
 }

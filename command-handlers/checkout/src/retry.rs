@@ -1,4 +1,4 @@
-//! How long a checkout waits for an answer, and how often it asks.
+//! The deadlines and the number of attempts of a checkout's requests.
 
 use chrono::TimeDelta;
 use factline::Timestamp;
@@ -6,22 +6,24 @@ use serde::{Deserialize, Serialize};
 
 use crate::validation::after;
 
-/// How often the same is asked, the first time included. With the pauses of [`pause`] it takes two hours.
+/// Maximum number of attempts of a request, the first included. With the pauses of [`pause`] they
+/// take two hours.
 pub const ATTEMPTS: i32 = 8;
 
-/// Waiting for an answer.
+/// The schedule of a request that waits for an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Patience {
-    /// Microseconds since 1970; none when it is over and people have to look.
+pub struct RetrySchedule {
+    /// Deadline in microseconds since 1970; none when the retries are exhausted and operators have
+    /// to act.
     pub due: Option<i64>,
-    /// How often it was asked.
+    /// Number of the current attempt.
     pub attempt: i32,
-    /// Whether the checkout's operation has ended, because patience was lost before.
+    /// True if the checkout's operation has ended, because the retries were exhausted before.
     pub concluded: bool,
 }
 
-impl Patience {
-    /// Until then, for the first answer.
+impl RetrySchedule {
+    /// Creates the schedule of the first attempt.
     pub(crate) fn until(due: i64, concluded: bool) -> Self {
         Self {
             due: Some(due),
@@ -30,7 +32,7 @@ impl Patience {
         }
     }
 
-    /// The same, asked again.
+    /// Returns the schedule of a further attempt.
     pub(crate) fn again(self, due: i64, attempt: i32) -> Self {
         Self {
             due: Some(due),
@@ -39,8 +41,8 @@ impl Patience {
         }
     }
 
-    /// Over.
-    pub(crate) fn lost() -> Self {
+    /// Returns the schedule after the last attempt.
+    pub(crate) fn exhausted() -> Self {
         Self {
             due: None,
             attempt: ATTEMPTS,
@@ -48,20 +50,22 @@ impl Patience {
         }
     }
 
-    /// Whether it is time.
+    /// Returns true if the deadline has passed.
     pub(crate) fn is_over(self, now: Timestamp) -> bool {
         self.due.is_some_and(|due| now.timestamp_micros() >= due)
     }
 
-    /// As an instant.
+    /// Returns the deadline as an instant.
     pub(crate) fn instant(self) -> Option<Timestamp> {
-        // A time beyond all calendars has come: an open workflow is never without a deadline.
+        // A time outside of the calendar's range is due now: an open workflow is never without a
+        // deadline.
         self.due
             .map(|due| Timestamp::from_timestamp_micros(due).unwrap_or(Timestamp::UNIX_EPOCH))
     }
 }
 
-/// When what is asked now for this time is asked again: after 30 seconds, then twice as long each time, an hour at most.
+/// Returns the time of the next attempt: after 30 seconds, then twice as long each time, at most an
+/// hour.
 pub(crate) fn pause(now: Timestamp, attempt: i32) -> i64 {
     let doublings = u32::try_from(attempt.clamp(1, ATTEMPTS) - 1).unwrap_or_default();
     after(now, TimeDelta::seconds((30_i64 << doublings).min(3600)))

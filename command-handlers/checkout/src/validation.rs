@@ -1,5 +1,5 @@
-//! What a checkout must have: checked once, when it is begun. What an order must have is for ordering to say, and how it is
-//! paid for payment: their refusals end the checkout.
+//! The requirements on a checkout: checked once, when it is begun. Ordering checks the order and
+//! payment the payment method: their refusals end the checkout.
 
 use checkout_schemas::{BeginCheckout, CheckoutBegun, order_id, payment_id};
 use chrono::TimeDelta;
@@ -7,13 +7,14 @@ use factline::Timestamp;
 
 use crate::Rejection;
 
-/// The longest customer id or method, in characters.
+/// Maximum length of a customer id or method, in characters.
 pub(crate) const LONGEST: usize = 200;
 
-/// The longest that a payment may take: 7 days.
+/// Maximum payment time: 7 days.
 pub(crate) const LONGEST_PAYMENT: i32 = 7 * 24 * 60 * 60;
 
-/// The event of a new checkout, with the ids of its order and payment and the time at which it gives up.
+/// Returns the event of a new checkout, with the ids of its order and payment and its first
+/// deadline.
 pub(crate) fn begin(command: BeginCheckout, now: Timestamp) -> Result<CheckoutBegun, Rejection> {
     text(&command.customer_id, "customer_id")?;
     text(&command.method, "method")?;
@@ -36,14 +37,15 @@ pub(crate) fn begin(command: BeginCheckout, now: Timestamp) -> Result<CheckoutBe
     })
 }
 
-/// Microseconds since 1970 of the time so much later. Beyond all calendars it is now: then the checkout gives up at once.
+/// Returns this time later, in microseconds since 1970. A result outside of the calendar's range is
+/// replaced by now: then the checkout times out at once.
 pub(crate) fn after(now: Timestamp, time: TimeDelta) -> i64 {
     now.checked_add_signed(time)
         .unwrap_or(now)
         .timestamp_micros()
 }
 
-/// Says something, in one line that can be printed, and not too much.
+/// Checks that a text is not blank, has one printable line, and does not exceed the maximum length.
 fn text(text: &str, field: &'static str) -> Result<(), Rejection> {
     if text.trim().is_empty() {
         return Err(Rejection::Blank { field });

@@ -5,5 +5,4 @@ mod rejection;
 mod validation;
 
 pub use order::{Bought, Order};
-pub use ordering_schemas::ORDER;
 pub use rejection::Rejection;

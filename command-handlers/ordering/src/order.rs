@@ -1,7 +1,7 @@
 //! An order, from nothing to its end.
 
 use factline::{Aggregate, Decision, Timestamp};
-use ordering_schemas::order::{Command, Event};
+use ordering_schemas::order::{self, Command, Event};
 use ordering_schemas::{
     CancelOrder, ConfirmOrder, Line, Money, OrderCancelled, OrderConfirmed, OrderPlaced,
     OrderShipped, PastOrderRecorded, ShipOrder,
@@ -14,41 +14,41 @@ use crate::validation::{place, reason, record};
 #[cfg(test)]
 mod tests;
 
-/// An order's stage of life. Contents are kept only as far as a later command is compared with them or takes
-/// them back.
+/// An order's stage of life. It holds only values that a later command is compared with or takes
+/// back.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Order {
-    /// Nobody has ordered anything under this id.
+    /// No order was placed with this id.
     #[default]
     Unplaced,
-    /// Taken here, and not yet on its way.
+    /// Placed, and not yet shipped.
     Placed {
-        /// What a cancellation takes back.
+        /// The sums that a cancellation takes back.
         bought: Bought,
         /// Compared when the order is placed again.
         lines: Vec<Line>,
     },
-    /// Paid, and not yet on its way: it cannot be called off any more.
+    /// Paid, and not yet shipped: it can no longer be cancelled.
     Confirmed {
-        /// Who bought what.
+        /// The customer and the sums.
         bought: Bought,
         /// Compared when the order is placed again.
         lines: Vec<Line>,
     },
-    /// On its way. It cannot be called off; if it was not paid before, it can still be confirmed.
+    /// Shipped. It cannot be cancelled; if it was not paid before, it can still be confirmed.
     Shipped {
-        /// Who bought what.
+        /// The customer and the sums.
         bought: Bought,
         /// Compared when the order is placed again.
         lines: Vec<Line>,
-        /// Whether it is paid.
+        /// True if it is paid.
         confirmed: bool,
     },
-    /// Called off.
+    /// Cancelled.
     Cancelled,
-    /// Taken and completed elsewhere.
+    /// Placed and completed in another system.
     Recorded {
-        /// What a cancellation takes back.
+        /// The sums that a cancellation takes back.
         bought: Bought,
         /// Compared when the order is recorded again.
         source: String,
@@ -57,22 +57,19 @@ pub enum Order {
     },
 }
 
-/// Who bought how much for how much.
+/// The customer and the sums of an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bought {
-    /// Who.
+    /// The customer.
     pub customer_id: String,
-    /// Pieces.
+    /// Number of units.
     pub units: i64,
-    /// What they cost together.
+    /// Total price.
     pub total: Money,
 }
 
 impl Aggregate for Order {
-    const TYPE: &'static str = "ordering.order";
-
-    type Command = Command;
-    type Event = Event;
+    type Type = order::Type;
     type Rejection = Rejection;
 
     fn decide(&self, command: Command, _now: Timestamp) -> Result<Decision<Event>, Rejection> {
@@ -87,7 +84,8 @@ impl Aggregate for Order {
             (Unplaced, Record(command)) => record(command).map(Decision::event),
             (Unplaced, Cancel(_) | Confirm(_) | Ship(_)) => Err(Rejection::OrderNotFound),
 
-            // Placed or recorded before: the same again is already so, anything else is another order.
+            // Placed or recorded before: the same contents change nothing, other contents are
+            // another order.
             (
                 Placed { bought, lines }
                 | Confirmed { bought, lines }
@@ -116,7 +114,7 @@ impl Aggregate for Order {
                 Place(_) | Record(_),
             ) => Err(Rejection::OrderExists),
 
-            // A past order can be cancelled, since that is how a wrong migration is taken back.
+            // A past order can be cancelled, because a wrong migration is taken back by cancelling.
             (Placed { bought, .. } | Recorded { bought, .. }, Cancel(command)) => {
                 reason(&command.reason)?;
                 Ok(Decision::event(cancelled(bought, command)))
@@ -124,7 +122,7 @@ impl Aggregate for Order {
             (Confirmed { .. }, Cancel(_)) => Err(Rejection::OrderConfirmed),
             (Shipped { .. }, Cancel(_)) => Err(Rejection::OrderShipped),
 
-            // The money of an order that was shipped before it was paid is as welcome as any.
+            // An order that was shipped before it was paid can still be paid.
             (
                 Placed { bought, .. }
                 | Shipped {
@@ -176,7 +174,7 @@ impl Aggregate for Order {
             (Self::Placed { .. } | Self::Recorded { .. }, Event::OrderCancelled(_)) => {
                 Self::Cancelled
             }
-            // No rule makes such a pair. A fact may look odd, but it never stops a replay.
+            // No rule produces such a pair. An unexpected event never stops a replay.
             (
                 order,
                 Event::OrderPlaced(_)

@@ -1,76 +1,76 @@
-//! Why ordering refuses.
+//! The refusals of ordering.
 
-/// A refusal. `field` is a path into the command, such as `lines/0/quantity`; texts that a client chose are not
-/// repeated, since outcomes are kept and shown.
+/// A refusal. `field` is a path into the command, such as `lines/0/quantity`. It does not repeat
+/// texts of the client, because outcomes are stored and shown.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
-    /// An order of nothing.
+    /// An order without lines.
     #[error("an order needs at least one line")]
     NoLines,
-    /// A text that has to say something.
+    /// A required text is blank.
     #[error("{field} is blank")]
     Blank {
-        /// Where.
+        /// Path of the field.
         field: String,
     },
-    /// A text with characters that nobody can see.
+    /// A text with unprintable characters.
     #[error("{field} contains control characters")]
     Unprintable {
-        /// Where.
+        /// Path of the field.
         field: String,
     },
-    /// A text beyond what anybody would read.
+    /// A text beyond the maximum length.
     #[error("{field} is longer than {longest} characters")]
     TooLong {
-        /// Where.
+        /// Path of the field.
         field: String,
-        /// The most that is taken.
+        /// The maximum.
         longest: usize,
     },
-    /// Less than one piece.
+    /// A quantity below 1.
     #[error("{field} is {quantity}; it must be at least 1")]
     QuantityTooSmall {
-        /// Where.
+        /// Path of the field.
         field: String,
-        /// What was asked for.
+        /// The requested quantity.
         quantity: i32,
     },
     /// A price or total below zero.
     #[error("{field} is {amount}; it must not be negative")]
     NegativeAmount {
-        /// Where.
+        /// Path of the field.
         field: String,
         /// Minor units.
         amount: i64,
     },
-    /// A currency that cannot be one.
+    /// A malformed currency.
     #[error("{field} is not three capital letters")]
     InvalidCurrency {
-        /// Where.
+        /// Path of the field.
         field: String,
     },
-    /// Prices that cannot be added up.
+    /// Prices in several currencies, which cannot be added up.
     #[error("all lines of an order must be in one currency")]
     MixedCurrencies,
-    /// A sum beyond what can be counted.
+    /// A sum out of range.
     #[error("the order's total is too large")]
     TotalTooLarge,
-    /// Nothing was placed or recorded under this id.
+    /// No order was placed or recorded with this id.
     #[error("there is no such order")]
     OrderNotFound,
-    /// The id is taken by an order with other contents.
+    /// The id belongs to an order with other contents.
     #[error("there is another order with this id")]
     OrderExists,
-    /// It is paid: too late to call it off.
+    /// The order is paid, so it can no longer be cancelled.
     #[error("the order has been confirmed")]
     OrderConfirmed,
-    /// Too late to call it off.
+    /// The order is shipped, so it can no longer be cancelled.
     #[error("the order has been shipped")]
     OrderShipped,
-    /// It was called off, for good.
+    /// The order was cancelled, permanently.
     #[error("the order has been cancelled")]
     OrderCancelled,
-    /// It was delivered before this system knew it.
+    /// The order was delivered before this system recorded it.
     #[error("the order was recorded as completed in another system")]
     OrderRecorded,
 }

@@ -1,20 +1,20 @@
-//! What an order must have: checked once, when it is placed or recorded.
+//! The requirements on an order: checked once, when it is placed or recorded.
 //!
-//! The first thing found wrong is the refusal, in the order in which the fields stand in the schema. A total of 0
-//! is legal: shops give things away.
+//! The first violation is the refusal, in the order of the fields in the schema. A total of 0 is
+//! legal, because shops give products away.
 
 use ordering_schemas::{Line, Money, OrderPlaced, PastOrderRecorded, PlaceOrder, RecordPastOrder};
 
 use crate::Rejection;
 
-/// The longest id, name or source, in characters: orders are found by some of them, and no index takes a key of any
-/// length.
+/// Maximum length of an id, name or source, in characters. Orders are found by some of them, and
+/// the length of an index key is limited.
 pub(crate) const LONGEST: usize = 200;
 
-/// The longest reason, in characters.
+/// Maximum length of a reason, in characters.
 pub(crate) const LONGEST_REASON: usize = 1000;
 
-/// The event of a new order, with its units and total worked out.
+/// Returns the event of a new order, with its units and total.
 pub(crate) fn place(command: PlaceOrder) -> Result<OrderPlaced, Rejection> {
     text(&command.customer_id, "customer_id")?;
     let (units, total) = add_up(&command.lines)?;
@@ -27,7 +27,8 @@ pub(crate) fn place(command: PlaceOrder) -> Result<OrderPlaced, Rejection> {
     })
 }
 
-/// The event of an order that was completed elsewhere; its total is what was paid there, not a sum of ours.
+/// Returns the event of an order that was completed elsewhere. Its total is the sum paid there, not
+/// one computed here.
 pub(crate) fn record(command: RecordPastOrder) -> Result<PastOrderRecorded, Rejection> {
     text(&command.customer_id, "customer_id")?;
     text(&command.source, "source")?;
@@ -43,7 +44,7 @@ pub(crate) fn record(command: RecordPastOrder) -> Result<PastOrderRecorded, Reje
     })
 }
 
-/// Units and total of the lines, all of which are checked.
+/// Checks all lines and returns their units and total.
 fn add_up(lines: &[Line]) -> Result<(i64, Money), Rejection> {
     let first = lines.first().ok_or(Rejection::NoLines)?;
     let mut units = 0_i64;
@@ -76,7 +77,7 @@ fn check(line: &Line, index: usize) -> Result<(), Rejection> {
     at_least_one(line.quantity, &field("quantity"))
 }
 
-/// Says something, in one line that can be printed, and not too much.
+/// Checks that a text is not blank, has one printable line, and does not exceed the maximum length.
 fn text(text: &str, field: &str) -> Result<(), Rejection> {
     if text.trim().is_empty() {
         return Err(Rejection::Blank {
@@ -93,7 +94,7 @@ fn text(text: &str, field: &str) -> Result<(), Rejection> {
     Ok(())
 }
 
-/// What somebody says in his own words may be empty and have several lines.
+/// Checks a free text, which may be empty and have several lines.
 pub(crate) fn reason(text: &str) -> Result<(), Rejection> {
     printable(text, "reason", |character| {
         matches!(character, '\n' | '\r' | '\t')
@@ -107,7 +108,7 @@ pub(crate) fn reason(text: &str) -> Result<(), Rejection> {
     Ok(())
 }
 
-/// No control characters but those allowed: not everything that keeps texts can keep them.
+/// Checks that a text has no control characters except those allowed: some stores cannot keep them.
 fn printable(text: &str, field: &str, allowed: impl Fn(char) -> bool) -> Result<(), Rejection> {
     if text
         .chars()
@@ -130,7 +131,8 @@ fn at_least_one(quantity: i32, field: &str) -> Result<(), Rejection> {
     Ok(())
 }
 
-/// Not negative, in a currency whose code has the shape of ISO 4217. Which codes exist is not ours to list.
+/// Checks that an amount is not negative and its currency has the form of an ISO 4217 code. The
+/// list of valid codes is not part of this context.
 fn sound(money: &Money, field: &str) -> Result<(), Rejection> {
     if money.amount < 0 {
         return Err(Rejection::NegativeAmount {

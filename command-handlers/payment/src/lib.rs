@@ -5,5 +5,4 @@ mod rejection;
 mod validation;
 
 pub use payment::{Asked, Charge, Payment, Refund};
-pub use payment_schemas::PAYMENT;
 pub use rejection::Rejection;

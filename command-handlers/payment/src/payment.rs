@@ -1,7 +1,7 @@
-//! A payment, from the request to where its money is.
+//! A payment, from the request to the location of its money.
 
 use factline::{Aggregate, Decision, Timestamp};
-use payment_schemas::payment::{Command, Event};
+use payment_schemas::payment::{self, Command, Event};
 use payment_schemas::{
     AuthorizePayment, Money, PaymentCaptured, PaymentDeclined, PaymentRefundRefused,
     PaymentRefundRequested, PaymentRefunded, PaymentRequested, PaymentVoided,
@@ -14,88 +14,87 @@ use crate::{Rejection, validation};
 #[cfg(test)]
 mod tests;
 
-/// Why money is given back that was taken though the payment was over, or in another amount.
+/// Reason of the refund of money that was taken after the payment was over, or in a different
+/// amount.
 const UNWANTED: &str = "the charge does not belong to an open payment of this amount";
 
-/// The code of a payment that the provider took in another amount.
+/// Code of a payment that the provider captured in a different amount.
 const MISMATCH: &str = "amount_mismatch";
 
-/// A payment's stage of life. Whatever the stage, every charge of the provider is remembered: each is somebody's money.
+/// A payment's stage of life. Every stage remembers every charge of the provider, because each is a
+/// customer's money.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Payment {
-    /// Nobody has asked for anything under this id.
+    /// No payment was requested with this id.
     #[default]
     Unrequested,
-    /// The provider is asked.
+    /// Requested from the provider.
     Requested {
-        /// For what.
+        /// The request.
         asked: Asked,
     },
-    /// The money is there.
+    /// Captured.
     Captured {
-        /// What was asked for.
+        /// The request.
         asked: Asked,
-        /// The charge that is kept, by the provider's name.
+        /// The provider's reference of the charge that is kept.
         kept: String,
-        /// Others, which are given back.
+        /// Other charges, which are refunded.
         charges: Vec<Charge>,
     },
-    /// The provider takes no money.
+    /// Declined by the provider.
     Declined {
-        /// What was asked for.
+        /// The request.
         asked: Asked,
-        /// What it took nevertheless.
+        /// Charges that the provider made nevertheless.
         charges: Vec<Charge>,
     },
-    /// Called off, for good.
+    /// Voided, permanently.
     Voided {
-        /// What is, or would have been, paid for.
+        /// The purpose of the payment.
         reference: String,
-        /// What was taken before or nevertheless.
+        /// Charges made before or nevertheless.
         charges: Vec<Charge>,
     },
 }
 
-/// What the provider is asked for.
+/// The request to the provider.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Asked {
-    /// What is paid for.
+    /// The purpose of the payment.
     pub reference: String,
-    /// How much.
+    /// The amount.
     pub amount: Money,
-    /// What is charged.
+    /// The payment method.
     pub method: String,
 }
 
-/// Money that the provider took and that is not kept.
+/// A charge of the provider that is not kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Charge {
-    /// The provider's name for it.
+    /// The provider's reference.
     pub provider_reference: String,
-    /// How much.
+    /// The amount.
     pub amount: Money,
-    /// How far giving it back is.
+    /// Progress of its refund.
     pub refund: Refund,
 }
 
-/// How far it is with giving money back.
+/// The progress of a refund.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Refund {
-    /// Taken, in a decision that goes on to ask for its refund.
+    /// Charged, in a decision that also requests the refund.
     Due,
-    /// The provider is asked.
+    /// Requested from the provider.
     Requested,
-    /// It will not: the money is owed, and people have to see to it.
+    /// Refused by the provider: the money is owed, and operators have to act.
     Refused,
-    /// It has given it back.
+    /// Refunded.
     Done,
 }
 
 impl Aggregate for Payment {
-    const TYPE: &'static str = "payment.payment";
-
-    type Command = Command;
-    type Event = Event;
+    type Type = payment::Type;
     type Rejection = Rejection;
 
     fn decide(&self, command: Command, _now: Timestamp) -> Result<Decision<Event>, Rejection> {
@@ -111,7 +110,7 @@ impl Aggregate for Payment {
                         reference: asked.reference.clone(),
                         code: command.code,
                     })),
-                    // The provider's own word against it: the money is there.
+                    // The provider contradicts itself: the money is captured.
                     Self::Captured { .. } => Err(Rejection::PaymentCaptured),
                     Self::Declined { .. } | Self::Voided { .. } => Ok(Decision::nothing()),
                 }
@@ -219,7 +218,7 @@ impl Payment {
         validation::refunded(&command)?;
         let (reference, charge) = self.unwanted(&command.provider_reference)?;
         match charge.refund {
-            // Even after a refusal: people have seen to it.
+            // Even after a refusal: an operator has resolved it.
             Refund::Due | Refund::Requested | Refund::Refused => {
                 Ok(Decision::event(PaymentRefunded {
                     payment_id: command.payment_id,
@@ -247,12 +246,12 @@ impl Payment {
                 code: command.code,
                 reason: command.reason,
             })),
-            // What was given back is given back, whatever is said later.
+            // A refund that was made stays made, whatever the provider reports later.
             Refund::Refused | Refund::Done => Ok(Decision::nothing()),
         }
     }
 
-    /// A charge that is to be given back, and what was paid for by it.
+    /// Returns a charge that is to be refunded, and the purpose of its payment.
     fn unwanted(&self, provider_reference: &str) -> Result<(&str, &Charge), Rejection> {
         let reference = match self {
             Self::Unrequested => return Err(Rejection::PaymentNotFound),
@@ -272,7 +271,7 @@ impl Payment {
     fn void(&self, command: VoidPayment) -> Result<Decision<Event>, Rejection> {
         validation::void(&command)?;
         match self {
-            // Even before it is asked for: should the request come, it comes too late.
+            // Even before the request: if the request comes later, it is refused.
             Self::Unrequested => Ok(Decision::event(PaymentVoided {
                 payment_id: command.payment_id,
                 reference: command.reference,
@@ -336,7 +335,7 @@ impl Payment {
 
     fn after_refund_request(self, event: &PaymentRefundRequested) -> Self {
         match self {
-            // The charge that was kept is not any more.
+            // The charge that was kept is no longer kept.
             Self::Captured {
                 asked,
                 kept,
@@ -380,7 +379,7 @@ fn taken(reference: &str, command: RecordPaymentCaptured, kept: bool) -> Payment
     }
 }
 
-/// Money that was taken and is not wanted.
+/// Returns the events of a charge that is not wanted.
 fn given_back(reference: &str, command: RecordPaymentCaptured) -> [Event; 2] {
     let (payment_id, amount) = (command.payment_id, command.amount.clone());
     let provider_reference = command.provider_reference.clone();

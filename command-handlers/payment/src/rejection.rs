@@ -1,27 +1,27 @@
-//! Why payment refuses.
+//! The refusals of payment.
 
-/// A refusal. `field` is a path into the command, such as `amount/currency`; texts that somebody else chose are not
-/// repeated, since outcomes are kept and shown.
+/// A refusal. `field` is a path into the command, such as `amount/currency`. It does not repeat
+/// texts of other systems, because outcomes are stored and shown.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
-    /// A text that has to say something.
+    /// A required text is blank.
     #[error("{field} is blank")]
     Blank {
-        /// Where.
+        /// Path of the field.
         field: &'static str,
     },
-    /// A text with characters that nobody can see.
+    /// A text with unprintable characters.
     #[error("{field} contains control characters")]
     Unprintable {
-        /// Where.
+        /// Path of the field.
         field: &'static str,
     },
-    /// A text beyond what anybody would read.
+    /// A text beyond the maximum length.
     #[error("{field} is longer than {longest} characters")]
     TooLong {
-        /// Where.
+        /// Path of the field.
         field: &'static str,
-        /// The most that is taken.
+        /// The maximum.
         longest: usize,
     },
     /// Money below zero.
@@ -30,25 +30,25 @@ pub enum Rejection {
         /// Minor units.
         amount: i64,
     },
-    /// A currency that cannot be one.
+    /// A malformed currency.
     #[error("amount/currency is not three capital letters")]
     InvalidCurrency,
-    /// Nobody has asked for this payment.
+    /// No payment was requested with this id.
     #[error("there is no such payment")]
     PaymentNotFound,
-    /// The id is taken by a payment with other contents.
+    /// The id belongs to a payment with other contents.
     #[error("there is another payment with this id")]
     PaymentExists,
-    /// The money was taken already.
+    /// The payment is already captured.
     #[error("the payment has been captured")]
     PaymentCaptured,
-    /// It was called off, for good.
+    /// The payment was voided, permanently.
     #[error("the payment has been voided")]
     PaymentVoided,
-    /// The provider has never told of this charge.
+    /// The provider has never reported this charge.
     #[error("the payment has no charge with this provider_reference")]
     ChargeNotFound,
-    /// The money is wanted, and nobody has asked for it to be given back.
+    /// The charge is kept, and no refund of it was requested.
     #[error("no refund of this charge was requested")]
     RefundNotRequested,
 }

@@ -1,7 +1,7 @@
-//! What a request and a provider's answer must look like: checked before anything is made of them.
+//! The requirements on a request and on a provider's report, checked before any decision.
 //!
-//! The first thing found wrong is the refusal, in the order in which the fields stand in the schema. An amount of 0 is legal:
-//! shops give things away.
+//! The first violation is the refusal, in the order of the fields in the schema. An amount of 0 is
+//! legal, because shops give products away.
 
 use payment_schemas::{
     AuthorizePayment, Money, RecordPaymentCaptured, RecordPaymentDeclined,
@@ -10,10 +10,10 @@ use payment_schemas::{
 
 use crate::Rejection;
 
-/// The longest reference, method or code, in characters.
+/// Maximum length of a reference, method or code, in characters.
 pub(crate) const LONGEST: usize = 200;
 
-/// The longest reason, in characters.
+/// Maximum length of a reason, in characters.
 pub(crate) const LONGEST_REASON: usize = 1000;
 
 pub(crate) fn authorize(command: &AuthorizePayment) -> Result<(), Rejection> {
@@ -46,7 +46,7 @@ pub(crate) fn void(command: &VoidPayment) -> Result<(), Rejection> {
     printable(&command.reason, "reason", LONGEST_REASON)
 }
 
-/// Says something, in one line that can be printed, and not too much.
+/// Checks that a text is not blank, has one printable line, and does not exceed the maximum length.
 fn text(text: &str, field: &'static str) -> Result<(), Rejection> {
     if text.trim().is_empty() {
         return Err(Rejection::Blank { field });
@@ -64,7 +64,8 @@ fn printable(text: &str, field: &'static str, longest: usize) -> Result<(), Reje
     Ok(())
 }
 
-/// Not negative, in a currency whose code has the shape of ISO 4217. Which codes exist is not ours to list.
+/// Checks that an amount is not negative and its currency has the form of an ISO 4217 code. The
+/// list of valid codes is not part of this context.
 fn sound(money: &Money) -> Result<(), Rejection> {
     if money.amount < 0 {
         return Err(Rejection::NegativeAmount {

@@ -1,4 +1,4 @@
-//! The process: what it hosts, and what its routes are given.
+//! The process: its hosts and the context of its routes.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use axum::Router;
-use factline::{Aggregate, Contract};
+use factline::{Aggregate, AggregateType as _, CommandOf, Contract};
 use factline_kafka::{KafkaConfig, Registry, topics::provision};
-use factline_postgres::{Contents, Follower, Owner, PostgresConfig, ViewSink, migration};
+use factline_postgres::{Follower, FollowerId, PostgresConfig, TopicKind, ViewSink, migration};
 use factline_service::{Service, ServiceConfig};
 use sqlx::PgPool;
 use sqlx::migrate::Migrator;
@@ -38,18 +38,18 @@ struct Config {
     postgres: PostgresConfig,
 }
 
-/// An application: what is added to it is hosted when it runs.
+/// An application: each part that is added to it is hosted when it runs.
 pub struct App {
     name: &'static str,
     aggregates: Vec<&'static Contract>,
-    parts: Vec<(&'static str, &'static Contract, Part)>,
+    parts: Vec<(&'static str, Part)>,
 }
 
-/// Something that runs until the process drains.
-type Part = fn(&'static Contract, &Config, &PgPool, &Service) -> Running;
+/// A part that runs until the process drains.
+type Part = fn(&Config, &PgPool, &Service) -> Running;
 type Running = Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send>>;
 
-/// What routes need. Cheap to clone.
+/// The handles that routes need. Cheap to clone.
 #[derive(Clone)]
 pub struct Context {
     senders: Arc<HashMap<&'static str, Sender>>,
@@ -58,7 +58,7 @@ pub struct Context {
 }
 
 impl App {
-    /// An application that hosts nothing yet. The name stands in its logs and metrics.
+    /// Creates an application that hosts nothing yet. The name appears in its logs and metrics.
     pub fn new(name: &'static str) -> Self {
         Self {
             name,
@@ -69,20 +69,20 @@ impl App {
 
     /// Handles the commands of an aggregate.
     #[must_use]
-    pub fn aggregate<A: Aggregate>(mut self, contract: &'static Contract) -> Self {
-        self.aggregates.push(contract);
-        self.parts.push((A::TYPE, contract, handle::<A>));
+    pub fn aggregate<A: Aggregate>(mut self) -> Self {
+        self.aggregates.push(A::Type::CONTRACT);
+        self.parts.push((A::Type::NAME, handle::<A>));
         self
     }
 
-    /// Keeps a document for each aggregate of the contract.
+    /// Keeps a document for each aggregate of the document's source.
     #[must_use]
-    pub fn documents<D: Document>(mut self, contract: &'static Contract) -> Self {
-        self.parts.push((D::NAME, contract, follow::<D>));
+    pub fn documents<D: Document>(mut self) -> Self {
+        self.parts.push((D::NAME, follow::<D>));
         self
     }
 
-    /// Runs the process; `routes` makes what it serves.
+    /// Runs the process; `routes` creates the routes that it serves.
     pub fn run(self, routes: impl FnOnce(Context) -> Router) -> ExitCode {
         factline_service::main::<Config, _, _>(
             self.name,
@@ -100,10 +100,10 @@ impl App {
         let pool = config.postgres.pool(self.name);
         migration::checkpoints(&pool, CHECKPOINTS)
             .await
-            .context("cannot make the checkpoints")?;
+            .context("cannot create the checkpoint tables")?;
         migration::run(&pool, DOCUMENTS, "migrations", &MIGRATIONS)
             .await
-            .context("cannot make the documents")?;
+            .context("cannot create the document tables")?;
         let mut senders = HashMap::new();
         for contract in self.aggregates {
             provision::provision(&config.kafka, contract, None).await?;
@@ -111,9 +111,9 @@ impl App {
             let sender = Sender::new(&config.kafka, contract, &source).await?;
             senders.insert(contract.aggregate, sender);
         }
-        for (name, contract, part) in self.parts {
+        for (name, part) in self.parts {
             service.health.expect(name);
-            let running = part(contract, &config, &pool, &service);
+            let running = part(&config, &pool, &service);
             service.spawn(name, running);
         }
         let senders = Arc::new(senders);
@@ -121,40 +121,32 @@ impl App {
     }
 }
 
-fn handle<A: Aggregate>(
-    contract: &'static Contract,
-    config: &Config,
-    _: &PgPool,
-    service: &Service,
-) -> Running {
+fn handle<A: Aggregate>(config: &Config, _: &PgPool, service: &Service) -> Running {
     let health = service.health.clone();
     let running = factline_handler::run::<A>(
-        contract,
         config.kafka.clone(),
         config.handler.clone(),
-        // One aggregate, one component: under its own name and not under the worker's.
-        Arc::new(move |_, state| health.set(A::TYPE, state)),
+        // One component for each aggregate, under the aggregate's name and not the worker's.
+        Arc::new(move |_, state| health.set(A::Type::NAME, state)),
         service.shutdown.clone(),
     );
     Box::pin(async { Ok(running.await?) })
 }
 
-fn follow<D: Document>(
-    contract: &'static Contract,
-    config: &Config,
-    pool: &PgPool,
-    service: &Service,
-) -> Running {
+fn follow<D: Document>(config: &Config, pool: &PgPool, service: &Service) -> Running {
     let kafka = config.kafka.clone();
     let prefix = &kafka.topic_prefix;
     let follower = Follower {
-        owner: Owner {
+        owner: FollowerId {
             schema: CHECKPOINTS,
             view: D::NAME.to_owned(),
             version: D::VERSION,
         },
         group: format!("{prefix}projector.{}.v{}", D::NAME, D::VERSION),
-        topics: vec![(kafka.topics(contract).events().to_owned(), Contents::Events)],
+        topics: vec![(
+            kafka.topics(D::Source::CONTRACT).events().to_owned(),
+            TopicKind::Events,
+        )],
     };
     let sink = ViewSink::<Documents<D>>::new(Registry::new(&kafka.registry_url));
     let health = service.health.clone();
@@ -164,22 +156,24 @@ fn follow<D: Document>(
 }
 
 impl Context {
-    /// Sends a command to the aggregate of this id; answers its operation once all replicas have it.
+    /// Sends a command to the aggregate of this id. Returns its operation once all in-sync replicas
+    /// have it.
     ///
     /// # Errors
-    /// If the command was not acknowledged: then it may stand in the log or not.
+    ///
+    /// If the command was not acknowledged: then it may or may not be in the log.
     pub async fn send<A: Aggregate>(
         &self,
         id: &str,
-        command: impl Into<A::Command>,
+        command: impl Into<CommandOf<A::Type>>,
     ) -> Result<Uuid, Error> {
-        let aggregate = A::TYPE;
+        let aggregate = A::Type::NAME;
         let sender = self.senders.get(aggregate);
         let sender = sender.ok_or(Error::NotHosted { aggregate })?;
         sender.send(id, &command.into()).await
     }
 
-    /// The document of an aggregate, if it has one.
+    /// Returns the document of an aggregate, if it has one.
     pub async fn document<D: Document>(&self, id: &str) -> Result<Option<D>, sqlx::Error> {
         document::find(&self.pool, id).await
     }

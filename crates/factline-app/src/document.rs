@@ -2,29 +2,32 @@
 
 use std::marker::PhantomData;
 
-use factline::{Messages, Projection, Recorded};
+use factline::{AggregateType, EventOf, Projection, Recorded};
 use factline_postgres::view::Rows;
 use factline_postgres::{RowId, View};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::{Error, PgConnection, PgExecutor};
 
-/// What is kept of one aggregate. To find or to sort by what is in it, or to add up over aggregates, write a [`View`].
+/// The document of one aggregate. To search or sort by its contents, or to aggregate over several
+/// documents, write a [`View`].
 pub trait Document:
     Serialize + DeserializeOwned + Clone + PartialEq + Send + Sync + 'static
 {
-    /// The events of the aggregate.
-    type Event: Messages;
+    /// The aggregate type that has the document.
+    type Source: AggregateType;
     /// Stable name.
     const NAME: &'static str;
-    /// Raised with every change of what a document holds; the new version is filled from the first event on.
+    /// Version of the document. Raise it with every change of the contents; the new version is
+    /// built from the first event on.
     const VERSION: i32;
 
-    /// The document after the event; `None` is no document. It cannot fail: the event has happened.
-    fn apply(document: Option<Self>, event: &Recorded<Self::Event>) -> Option<Self>;
+    /// Returns the document after the event; `None` means no document. It cannot fail, because the
+    /// event has happened.
+    fn apply(document: Option<Self>, event: &Recorded<EventOf<Self::Source>>) -> Option<Self>;
 }
 
-/// The document of an aggregate, if it has one.
+/// Returns the document of an aggregate, if it has one.
 pub(crate) async fn find<D: Document>(
     executor: impl PgExecutor<'_>,
     id: &str,
@@ -44,15 +47,15 @@ pub(crate) async fn find<D: Document>(
 pub(crate) struct Documents<D>(PhantomData<D>);
 
 impl<D: Document> Projection for Documents<D> {
-    type Event = D::Event;
+    type Source = D::Source;
     type Key = String;
     type Row = D;
 
-    fn keys(event: &Recorded<D::Event>) -> Vec<String> {
+    fn keys(event: &Recorded<EventOf<D::Source>>) -> Vec<String> {
         vec![event.envelope.subject.clone()]
     }
 
-    fn apply(_: &String, document: Option<D>, event: &Recorded<D::Event>) -> Option<D> {
+    fn apply(_: &String, document: Option<D>, event: &Recorded<EventOf<D::Source>>) -> Option<D> {
         D::apply(document, event)
     }
 }
@@ -65,7 +68,8 @@ impl<D: Document> View for Documents<D> {
         connection: &mut PgConnection,
         ids: &[RowId<String>],
     ) -> Result<Rows<Self>, Error> {
-        // The partition comes back as it went in: an aggregate's events are all in one.
+        // Every document returns with the partition that was asked for, because all events of an
+        // aggregate are in one partition.
         let rows: Vec<(String, i32, String)> = sqlx::query_as(
             "select id, source_partition, contents::text \
              from unnest($3::text[], $4::integer[]) as wanted (id, source_partition) \

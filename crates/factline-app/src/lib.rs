@@ -1,20 +1,22 @@
-//! A whole application in one process: to begin with, and for what stays small.
+//! A whole application in one process: for a start, and for small applications.
 //!
 //! ```ignore
 //! fn main() -> std::process::ExitCode {
 //!     App::new("guest-book")
-//!         .aggregate::<Guest>(&GUEST)
-//!         .documents::<Page>(&GUEST)
+//!         .aggregate::<Guest>()
+//!         .documents::<Page>()
 //!         .run(|context| Router::new().route("/guests/{name}", put(sign).get(show)).with_state(context))
 //! }
 //! ```
 //!
-//! The process makes its topics and tables when it starts, handles commands, follows events and serves the routes that it is
-//! given, with health and metrics beside them. Several instances share the work, as all hosts of the kit do.
+//! The process creates its topics and tables when it starts, handles commands, follows events and
+//! serves the given routes. It also serves health and metrics. Several instances share the work, as
+//! with all hosts of the kit.
 //!
-//! What it lacks is what the separate processes are for: roles with rights of their own, an edge that validates foreign JSON
-//! against schemas, the status of every operation, views with tables of their own. Nothing on the wire differs, so an
-//! application that grows moves its crates under those processes and keeps its log.
+//! The separate processes add what this crate lacks: roles with their own rights, an edge that
+//! validates foreign JSON against schemas, the status of every operation, and views with their own
+//! tables. The wire format is the same. Therefore an application that grows moves its crates under
+//! those processes and keeps its log.
 
 mod app;
 mod document;

@@ -1,7 +1,8 @@
-//! Sending commands from Rust, past any HTTP edge.
+//! Sends commands from Rust, without an HTTP edge.
 //!
-//! A command that was sent stands in the log; what becomes of it is said by its outcome. A service that answers requests
-//! needs more than this, since it has to tell what was surely not sent from what may have been.
+//! A command that was sent is in the log; its outcome holds the result. A service that answers
+//! requests needs more than this, because it has to distinguish a command that was certainly not
+//! sent from one that may have been.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,35 +16,35 @@ use factline_kafka::{KafkaConfig, Registry, records::framing};
 use rdkafka::error::KafkaError;
 use uuid::Uuid;
 
-/// Why a command was not sent, or perhaps not.
+/// Reasons for which a command was not sent, or may not have been.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Nobody handles such commands here.
+    /// This application does not handle the aggregate type.
     #[error("aggregate {aggregate} is not part of this application")]
     NotHosted {
         /// The aggregate type.
         aggregate: &'static str,
     },
-    /// The registry does not take the schemas.
+    /// The registry refuses the schemas.
     #[error("cannot register commands of {aggregate}")]
     Registry {
         /// The aggregate type.
         aggregate: &'static str,
-        /// Why.
+        /// The cause.
         #[source]
         source: registry::Error,
     },
-    /// The command is none of the contract's, or does not fit its schema.
+    /// The command is not part of the contract, or does not fit its schema.
     #[error("cannot encode {record}")]
     Encode {
         /// Full name of the command's record.
         record: &'static str,
-        /// Why.
+        /// The cause.
         #[source]
         source: avro::Error,
     },
     /// The client's configuration is wrong.
-    #[error("cannot make a kafka producer")]
+    #[error("cannot create a Kafka producer")]
     Producer(#[from] KafkaError),
     /// The command is not in the log, or may not be: the source says which.
     #[error("command was not acknowledged")]
@@ -61,7 +62,8 @@ pub struct Sender {
 }
 
 impl Sender {
-    /// Registers the commands' schemas. `source` is what the sender calls itself in `ce_source`, such as `/guest-book`.
+    /// Registers the commands' schemas. `source` is the sender's `ce_source`, such as
+    /// `/guest-book`.
     pub async fn new(
         kafka: &KafkaConfig,
         contract: &'static Contract,
@@ -85,7 +87,8 @@ impl Sender {
         })
     }
 
-    /// Sends a command to the aggregate of this id; answers its operation once all replicas have it.
+    /// Sends a command to the aggregate of this id. Returns its operation once all in-sync replicas
+    /// have it.
     pub async fn send(&self, aggregate_id: &str, command: &impl Messages) -> Result<Uuid, Error> {
         let record = command.record();
         let encode = |source| Error::Encode { record, source };
@@ -114,5 +117,5 @@ impl Sender {
     }
 }
 
-/// How long a command may wait for its acknowledgement.
+/// Maximum time that a command may wait for its acknowledgement.
 const ACKNOWLEDGED: Duration = Duration::from_secs(30);

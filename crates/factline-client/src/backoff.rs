@@ -1,11 +1,11 @@
-//! Waits between two tries.
+//! Waits between two attempts.
 
 use std::time::Duration;
 
 use rand::RngExt as _;
 
-/// Waits that double, each between half and one and a half of it, so that many clients do not come back at the same
-/// moment.
+/// Waits that double. Each is jittered between half and one and a half of its value, so that many
+/// clients do not retry at the same moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Backoff {
     next: Duration,
@@ -14,14 +14,14 @@ pub struct Backoff {
 }
 
 impl Default for Backoff {
-    /// From 25 ms to a second.
+    /// Waits from 25 ms to one second.
     fn default() -> Self {
         Self::new(Duration::from_millis(25), Duration::from_secs(1))
     }
 }
 
 impl Backoff {
-    /// From the first wait to the longest.
+    /// Creates waits from the first to the longest.
     pub fn new(first: Duration, longest: Duration) -> Self {
         Self {
             next: first.min(longest),
@@ -30,7 +30,7 @@ impl Backoff {
         }
     }
 
-    /// About 5 ms each time: for the few whose time is taken.
+    /// Creates waits of about 5 ms each, for callers that measure latency.
     pub fn eager() -> Self {
         let always = Duration::from_millis(5);
         Self {
@@ -40,12 +40,13 @@ impl Backoff {
         }
     }
 
-    /// Lets the waits grow as long as the other side suggests.
+    /// Raises the longest wait to the one that the service suggests.
     pub(crate) fn at_longest(&mut self, suggested: Option<Duration>) {
         self.longest = self.longest.max(suggested.unwrap_or_default());
     }
 
-    /// The next wait. `at_least` is what the other side asked for: nobody comes back before, nor all at once after.
+    /// Returns the next wait. `at_least` is the wait that the service asked for: no client retries
+    /// before it, and clients do not all retry at once after it.
     pub(crate) fn step(&mut self, at_least: Option<Duration>) -> Duration {
         let share = rand::rng().random_range(0.5..1.5);
         let wait = self.next.mul_f64(share);
@@ -59,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waits_grow_up_to_the_longest() {
+    fn backoff_grows_up_to_the_longest_wait() {
         let mut backoff = Backoff::default();
         assert!(backoff.step(None) < Duration::from_millis(38));
         for _ in 0..20 {
@@ -70,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn the_eager_stay_eager() {
+    fn eager_backoff_does_not_grow() {
         let mut backoff = Backoff::eager();
         backoff.at_longest(Some(Duration::from_secs(1)));
         for _ in 0..20 {
@@ -79,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_asked_for_is_waited_for() {
+    fn backoff_waits_at_least_the_requested_time() {
         let asked = Duration::from_secs(7);
         assert!(Backoff::eager().step(Some(asked)) > asked);
     }

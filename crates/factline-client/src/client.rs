@@ -1,4 +1,4 @@
-//! The client: send, wait, read.
+//! The client: send a command, wait for its operation, read a resource.
 
 use std::time::{Duration, Instant};
 
@@ -8,14 +8,14 @@ use serde::de::DeserializeOwned;
 
 use crate::backoff::Backoff;
 use crate::command::Command;
-use crate::error::{Error, Trouble};
-use crate::exchange::{Answer, Tried, try_once};
+use crate::error::{Error, TransientFailure};
+use crate::exchange::{Answer, Attempt, try_once};
 use crate::operation::{Accepted, Operation};
 
-/// A request without an answer for so long is given up, and perhaps tried again.
+/// Timeout of one request. After it the request is abandoned, and perhaps retried.
 const REQUEST: Duration = Duration::from_secs(30);
 
-/// The request header by which a read waits for what an operation wrote.
+/// The request header that makes a read wait for the writes of an operation.
 const POSITION: &str = "Factline-Position";
 
 /// A Factline installation, as its clients see it. Cheap to clone.
@@ -27,8 +27,8 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client of the services at this URL. `patience` is how long each call tries what may pass, and waits for an
-    /// operation's end.
+    /// Creates a client of the services at this URL. `patience` limits how long each call retries
+    /// transient failures, and how long it waits for an operation's end.
     pub fn new(url: &str, patience: Duration) -> Result<Self, Error> {
         let http = reqwest::Client::builder()
             .timeout(REQUEST)
@@ -42,16 +42,20 @@ impl Client {
         })
     }
 
-    /// Sends a command. Lost answers are no danger: all its tries have one idempotency key and are one operation.
+    /// Sends a command. A lost response is harmless: all attempts have one idempotency key and are
+    /// one operation.
     ///
     /// # Errors
-    /// [`Error::Unknown`] if patience ended before it was certain whether it was taken.
+    ///
+    /// [`Error::Unknown`] if `patience` ended before it was certain whether the command was
+    /// accepted.
     pub async fn send(&self, path: &str, body: &impl Serialize) -> Result<Accepted, Error> {
         self.submit(Command::post(path, body)).await
     }
 
-    /// Sends a command that changes nothing when it is taken a second time, such as one that names what it creates:
-    /// without a key, since nobody needs to remember one for it. Its tries may be several operations.
+    /// Sends a command without an idempotency key. Use it for a command that has no effect when it
+    /// is accepted a second time, such as one that names the resource that it creates. No service
+    /// has to remember a key for it. Its attempts may become several operations.
     pub async fn send_repeatable(
         &self,
         path: &str,
@@ -60,16 +64,18 @@ impl Client {
         self.submit(Command::post(path, body).repeatable()).await
     }
 
-    /// Sends a command by `PUT`, as [`Client::send`] does: under a key, so that a late second try does not undo what
-    /// somebody else wrote in between.
+    /// Sends a command by `PUT`, as [`Client::send`] does: with a key, so that a late second
+    /// attempt does not undo a write that another client made in between.
     pub async fn put(&self, path: &str, body: &impl Serialize) -> Result<Accepted, Error> {
         self.submit(Command::put(path, body)).await
     }
 
-    /// Sends a command with conditions, or under a key of the sender's own.
+    /// Sends a command with conditions, or with the sender's own key.
     ///
     /// # Errors
-    /// [`Error::Unknown`] if patience ended before it was certain whether it was taken.
+    ///
+    /// [`Error::Unknown`] if `patience` ended before it was certain whether the command was
+    /// accepted.
     pub async fn submit<B: Serialize>(&self, command: Command<'_, B>) -> Result<Accepted, Error> {
         let (method, path) = (&command.method, command.path);
         let request = format!("{method} {path}");
@@ -82,7 +88,7 @@ impl Client {
         let kind = Kind::Command {
             key: key.as_deref(),
         };
-        let answer = patiently(make, &request, kind, until).await?;
+        let answer = send_with_retries(make, &request, kind, until).await?;
         if answer.status != StatusCode::ACCEPTED {
             return Err(refused(request, &answer));
         }
@@ -100,7 +106,7 @@ impl Client {
         })
     }
 
-    /// What is known of an operation, by the location that came with its acceptance or by its address.
+    /// Reads an operation by the location from its acceptance or by its address.
     pub async fn operation(&self, location: &str) -> Result<Operation, Error> {
         let until = Instant::now() + self.patience;
         Ok(self.ask(location, until).await?.0)
@@ -111,8 +117,9 @@ impl Client {
         self.wait_with(location, Backoff::default()).await
     }
 
-    /// Waits with other pauses than usual. The first come soon, whatever the service suggests, since most operations
-    /// end within milliseconds and `Retry-After` knows whole seconds only; the last are as long as it suggests.
+    /// Waits with a custom backoff. The first waits are short whatever the service suggests,
+    /// because most operations end within milliseconds and `Retry-After` is in whole seconds. The
+    /// last waits are as long as the service suggests.
     pub async fn wait_with(
         &self,
         location: &str,
@@ -137,7 +144,7 @@ impl Client {
         }
     }
 
-    /// Reads a resource, no older than `position`; none if there is no such thing.
+    /// Reads a resource, no older than `position`; none if it does not exist.
     pub async fn read<T: DeserializeOwned>(
         &self,
         path: &str,
@@ -152,7 +159,7 @@ impl Client {
                 None => builder,
             }
         };
-        let answer = patiently(make, &request, Kind::Read, until).await?;
+        let answer = send_with_retries(make, &request, Kind::Read, until).await?;
         match answer.status {
             StatusCode::NOT_FOUND => Ok(None),
             _ => json(request, &answer).map(Some),
@@ -162,7 +169,7 @@ impl Client {
     async fn ask(&self, location: &str, until: Instant) -> Result<(Operation, Answer), Error> {
         let request = format!("GET {location}");
         let make = || self.http.get(self.at(location));
-        let answer = patiently(make, &request, Kind::Read, until).await?;
+        let answer = send_with_retries(make, &request, Kind::Read, until).await?;
         Ok((json(request, &answer)?, answer))
     }
 
@@ -171,15 +178,16 @@ impl Client {
     }
 }
 
-/// What is asked. Either may be asked again: a read changes nothing, and a command has its key or is repeatable.
+/// The request. Either kind may be retried: a read changes nothing, and a command has its key or is
+/// repeatable.
 #[derive(Debug, Clone, Copy)]
 enum Kind<'a> {
     Read,
     Command { key: Option<&'a str> },
 }
 
-/// Tries until there is an answer that will not change by asking again, or until the time is over.
-async fn patiently(
+/// Retries until there is a response that a retry would not change, or until the time is over.
+async fn send_with_retries(
     make: impl Fn() -> RequestBuilder,
     request: &str,
     kind: Kind<'_>,
@@ -187,26 +195,26 @@ async fn patiently(
 ) -> Result<Answer, Error> {
     let began = Instant::now();
     let mut backoff = Backoff::default();
-    let mut perhaps_done = false;
+    let mut may_be_executed = false;
     loop {
-        let obstacle = match try_once(make()).await {
-            Tried::Answered(answer) => return Ok(answer),
-            Tried::Unsendable(source) => {
+        let transient = match try_once(make()).await {
+            Attempt::Answered(answer) => return Ok(answer),
+            Attempt::Unsendable(source) => {
                 let request = request.to_owned();
                 return Err(Error::Unsendable { request, source });
             }
-            Tried::InTheWay(obstacle) => obstacle,
+            Attempt::Transient(transient) => transient,
         };
-        perhaps_done |= obstacle.perhaps_done;
-        let pause = backoff.step(obstacle.at_least);
+        may_be_executed |= transient.may_be_executed;
+        let pause = backoff.step(transient.at_least);
         if Instant::now() + pause > until {
-            let trouble = obstacle.trouble;
+            let failure = transient.failure;
             return Err(match kind {
-                Kind::Command { key } if perhaps_done => unknown(request, key, trouble),
-                _ => Error::Away {
+                Kind::Command { key } if may_be_executed => unknown(request, key, failure),
+                _ => Error::Unavailable {
                     request: request.to_owned(),
                     waited: began.elapsed(),
-                    trouble,
+                    failure,
                 },
             });
         }
@@ -214,17 +222,17 @@ async fn patiently(
     }
 }
 
-fn unknown(request: &str, key: Option<&str>, trouble: Trouble) -> Error {
-    let member = |name| match &trouble {
-        Trouble::Answer(problem) => problem.member(name).map(ToOwned::to_owned),
-        Trouble::NoAnswer(_) => None,
+fn unknown(request: &str, key: Option<&str>, failure: TransientFailure) -> Error {
+    let member = |name| match &failure {
+        TransientFailure::Answer(problem) => problem.member(name).map(ToOwned::to_owned),
+        TransientFailure::NoAnswer(_) => None,
     };
     Error::Unknown {
         request: request.to_owned(),
         key: key.map(ToOwned::to_owned),
         operation: member("operation"),
         resource: member("resource"),
-        trouble,
+        failure,
     }
 }
 

@@ -1,6 +1,6 @@
-//! A command as its sender means it: what is asked, and under which conditions.
+//! A command with its conditions.
 //!
-//! One more condition is a field and a method here, and a line in [`Command::request`].
+//! To add a condition, add a field and a method here, and a line in [`Command::request`].
 
 use std::time::Duration;
 
@@ -8,13 +8,13 @@ use reqwest::{Method, RequestBuilder};
 use serde::Serialize;
 use uuid::Uuid;
 
-/// By this key a service knows a second try of a command.
+/// Header with the key by which a service recognizes a repeated command.
 const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 
-/// The version that the aggregate must have.
+/// Header with the version that the aggregate must have.
 const EXPECTED_VERSION: &str = "Factline-Expected-Version";
 
-/// Milliseconds within which the command must be decided.
+/// Header with the milliseconds within which the command must be decided.
 const TIME_TO_LIVE: &str = "Factline-Time-To-Live";
 
 /// A command to be sent with [`crate::Client::submit`].
@@ -30,19 +30,19 @@ pub struct Command<'a, B> {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Key {
-    /// Made anew each time that the command is submitted.
+    /// A new key for each submission of the command.
     New,
     Given(String),
     None,
 }
 
 impl<'a, B: Serialize> Command<'a, B> {
-    /// A command by `POST`.
+    /// Creates a command that is sent by `POST`.
     pub fn post(path: &'a str, body: &'a B) -> Self {
         Self::new(Method::POST, path, body)
     }
 
-    /// A command by `PUT`.
+    /// Creates a command that is sent by `PUT`.
     pub fn put(path: &'a str, body: &'a B) -> Self {
         Self::new(Method::PUT, path, body)
     }
@@ -58,39 +58,40 @@ impl<'a, B: Serialize> Command<'a, B> {
         }
     }
 
-    /// Sends it under this idempotency key: 1 to 255 visible ASCII characters that nobody else uses. For those who
-    /// keep the key, so that a try after a crash of their own is the same operation. Without this, each submission has
-    /// a key of its own.
+    /// Sends the command with this idempotency key: 1 to 255 visible ASCII characters that no other
+    /// command uses. Use it if the sender persists the key, so that a retry after the sender's own
+    /// crash is the same operation. Without it each submission has its own key.
     #[must_use]
     pub fn key(mut self, key: impl Into<String>) -> Self {
         self.key = Key::Given(key.into());
         self
     }
 
-    /// Sends it without a key: for a command that changes nothing when it is taken a second time.
+    /// Sends the command without a key: for a command that has no effect when it is accepted a
+    /// second time.
     #[must_use]
     pub fn repeatable(mut self) -> Self {
         self.key = Key::None;
         self
     }
 
-    /// Rejects it as `version_conflict` unless the aggregate has this version when it is decided; 0: unless it does
-    /// not exist yet.
+    /// Rejects the command as `version_conflict` unless the aggregate has this version when the
+    /// command is decided. 0 means that the aggregate must not exist yet.
     #[must_use]
     pub fn expected_version(mut self, version: u64) -> Self {
         self.expected_version = Some(version);
         self
     }
 
-    /// Ends it as `timed_out` unless it is decided so soon after it was accepted: from a millisecond to a day,
-    /// whole milliseconds.
+    /// Ends the command as `timed_out` unless it is decided within this time after its acceptance:
+    /// from a millisecond to a day, in whole milliseconds.
     #[must_use]
     pub fn time_to_live(mut self, time: Duration) -> Self {
         self.time_to_live = Some(time);
         self
     }
 
-    /// The key of this submission: the same for all its tries.
+    /// Returns the key of this submission, which is the same for all its attempts.
     pub(crate) fn key_of_submission(&self) -> Option<String> {
         match &self.key {
             Key::New => Some(Uuid::new_v4().to_string()),
@@ -99,7 +100,7 @@ impl<'a, B: Serialize> Command<'a, B> {
         }
     }
 
-    /// Puts into a request what the command says.
+    /// Adds the headers and the body of the command to a request.
     pub(crate) fn request(&self, builder: RequestBuilder, key: Option<&str>) -> RequestBuilder {
         let headers = [
             (IDEMPOTENCY_KEY, key.map(quoted)),
@@ -121,7 +122,8 @@ impl<'a, B: Serialize> Command<'a, B> {
     }
 }
 
-/// A string of structured fields (RFC 9651), as the key's draft wants it.
+/// Quotes a key as a string of structured fields (RFC 9651), which the draft of the header
+/// requires.
 fn quoted(key: &str) -> String {
     format!("\"{}\"", key.replace('\\', r"\\").replace('"', r#"\""#))
 }
@@ -138,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_command_says_stands_in_its_request() {
+    fn command_sets_request_headers() {
         let bare = headers(&Command::post("/people", &1).repeatable());
         for name in [IDEMPOTENCY_KEY, EXPECTED_VERSION, TIME_TO_LIVE] {
             assert!(!bare.contains_key(name), "{name}");
@@ -155,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn each_submission_has_a_key_of_its_own() {
+    fn each_submission_has_its_own_key() {
         let command = Command::post("/people", &1);
         assert_ne!(command.key_of_submission(), command.key_of_submission());
     }

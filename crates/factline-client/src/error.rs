@@ -1,96 +1,98 @@
-//! What a client can run into.
+//! Errors of the client.
 
 use std::time::Duration;
 
 use crate::operation::Operation;
 use crate::problem::Problem;
 
-/// Why there is no result.
+/// Reasons for which a call has no result.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The client itself cannot be made.
-    #[error("cannot make an http client")]
+    /// The HTTP client cannot be created.
+    #[error("cannot create an HTTP client")]
     Client(#[source] reqwest::Error),
-    /// The service says no, and asking again would not change it.
+    /// The service refuses the request, and a retry would not change that.
     #[error("{request} is refused")]
     Refused {
-        /// What was asked.
+        /// The method and path.
         request: String,
-        /// Why not.
+        /// The service's problem document.
         #[source]
         problem: Box<Problem>,
     },
-    /// What might have passed did not while patience lasted. If the request was a command, it was not taken.
-    #[error("{request} has not succeeded for {} seconds", .waited.as_secs())]
-    Away {
-        /// What was asked.
+    /// A transient failure persisted until `patience` ended. If the request was a command, it was
+    /// not accepted.
+    #[error("{request} failed for {} seconds", .waited.as_secs())]
+    Unavailable {
+        /// The method and path.
         request: String,
-        /// How long it was tried.
+        /// Time during which the request was retried.
         waited: Duration,
-        /// What stood in the way at last.
+        /// The last failure.
         #[source]
-        trouble: Trouble,
+        failure: TransientFailure,
     },
-    /// The command was sent, and nobody can say whether it was taken. Under its key it can be sent again, see
-    /// [`crate::Command::key`]. If its operation is named, [`crate::Client::operation`] tells whether it was.
-    #[error("{request}: it is unknown whether the command was taken{}", named(.operation.as_deref()))]
+    /// The command was sent, and it is unknown whether the service accepted it. It can be sent
+    /// again with its key, see [`crate::Command::key`]. If its operation is named,
+    /// [`crate::Client::operation`] shows whether it was accepted.
+    #[error("{request}: it is unknown whether the command was accepted{}", named(.operation.as_deref()))]
     Unknown {
-        /// What was asked.
+        /// The method and path.
         request: String,
-        /// The idempotency key of all its tries, unless it was sent as repeatable.
+        /// The idempotency key of all attempts; none if the command was sent as repeatable.
         key: Option<String>,
-        /// The operation's address if the command was taken, such as `operations/7`.
+        /// The operation's address if the command was accepted, such as `operations/7`.
         operation: Option<String>,
         /// The resource's address.
         resource: Option<String>,
-        /// What happened to the answer.
+        /// The failure of the last attempt.
         #[source]
-        trouble: Trouble,
+        failure: TransientFailure,
     },
-    /// An operation has not ended while patience lasted.
+    /// The operation did not end before `patience` ended.
     #[error("operation {} is still {} after {} seconds", .operation.id, .operation.state.as_str(), .waited.as_secs())]
     StillOpen {
-        /// As it was seen last.
+        /// The operation in the last response.
         operation: Box<Operation>,
-        /// How long it was waited for.
+        /// Time during which the client waited.
         waited: Duration,
     },
-    /// An answer without a header that it must have.
-    #[error("{request}: the answer has no header {header}")]
+    /// A response lacks a required header.
+    #[error("{request}: the response has no header {header}")]
     NoHeader {
-        /// What was asked.
+        /// The method and path.
         request: String,
         /// The header.
         header: &'static str,
     },
-    /// A success with another body than expected.
-    #[error("{request}: the answer is not as expected")]
+    /// The body of a successful response has an unexpected form.
+    #[error("{request}: the response has an unexpected body")]
     Unexpected {
-        /// What was asked.
+        /// The method and path.
         request: String,
-        /// What is wrong with it.
+        /// The parse error.
         #[source]
         source: serde_json::Error,
     },
-    /// A body that cannot be written as JSON, or an address that is none.
+    /// The body cannot be written as JSON, or the address is invalid.
     #[error("{request} cannot be sent")]
     Unsendable {
-        /// What was to be asked.
+        /// The method and path.
         request: String,
-        /// Why.
+        /// The cause.
         #[source]
         source: reqwest::Error,
     },
 }
 
-/// What stands in the way of a request, and may pass.
+/// A failure of a request that a retry may overcome.
 #[derive(Debug, thiserror::Error)]
-pub enum Trouble {
-    /// There is no answer.
-    #[error("there is no answer")]
+pub enum TransientFailure {
+    /// There is no response.
+    #[error("no response")]
     NoAnswer(#[source] reqwest::Error),
-    /// The answer says to come again.
-    #[error("the answer is {0}")]
+    /// The response asks for a retry.
+    #[error("the service answered {0}")]
     Answer(Box<Problem>),
 }
 
@@ -99,16 +101,16 @@ fn named(operation: Option<&str>) -> String {
 }
 
 impl Error {
-    /// The problem that a service answered with, if it did.
+    /// Returns the problem document of the service's response, if there is one.
     pub fn problem(&self) -> Option<&Problem> {
         match self {
             Self::Refused { problem, .. }
-            | Self::Away {
-                trouble: Trouble::Answer(problem),
+            | Self::Unavailable {
+                failure: TransientFailure::Answer(problem),
                 ..
             }
             | Self::Unknown {
-                trouble: Trouble::Answer(problem),
+                failure: TransientFailure::Answer(problem),
                 ..
             } => Some(problem),
             _ => None,

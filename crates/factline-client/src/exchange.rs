@@ -1,4 +1,4 @@
-//! One request and its answer, and what an answer means for another try.
+//! One request and its response, and whether the response calls for a retry.
 
 use std::time::Duration;
 
@@ -6,10 +6,10 @@ use chrono::{DateTime, Utc};
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{RequestBuilder, StatusCode};
 
-use crate::error::Trouble;
+use crate::error::TransientFailure;
 use crate::problem::Problem;
 
-/// What a service said, to the end.
+/// A complete response of a service.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
@@ -26,7 +26,7 @@ impl Answer {
         Box::new(Problem::read(self.status, &self.body))
     }
 
-    /// When the service wants to be asked again: seconds or a date, see RFC 9110.
+    /// Returns the wait that the service asks for: seconds or a date, see RFC 9110.
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         let text = self.headers.get(RETRY_AFTER)?.to_str().ok()?;
         if let Ok(seconds) = text.parse() {
@@ -40,7 +40,7 @@ impl Answer {
         )
     }
 
-    fn may_pass(&self) -> bool {
+    fn is_transient(&self) -> bool {
         matches!(
             self.status,
             StatusCode::TOO_MANY_REQUESTS
@@ -51,54 +51,54 @@ impl Answer {
     }
 }
 
-/// How one try of a request ended.
+/// The result of one attempt of a request.
 #[derive(Debug)]
-pub(crate) enum Tried {
-    /// With an answer that will not change by asking again.
+pub(crate) enum Attempt {
+    /// A response that a retry would not change.
     Answered(Answer),
-    /// With something that may pass.
-    InTheWay(Obstacle),
-    /// Before it began: there is no such address, or no such body.
+    /// A failure that may be transient.
+    Transient(Transient),
+    /// The request could not be sent: the address or the body is invalid.
     Unsendable(reqwest::Error),
 }
 
-/// What is in the way of a request.
+/// A transient failure of a request.
 #[derive(Debug)]
-pub(crate) struct Obstacle {
-    pub(crate) trouble: Trouble,
-    /// What the service asked to wait.
+pub(crate) struct Transient {
+    pub(crate) failure: TransientFailure,
+    /// The wait that the service asked for.
     pub(crate) at_least: Option<Duration>,
-    /// Whether the service may have done what was asked.
-    pub(crate) perhaps_done: bool,
+    /// True if the service may have executed the request.
+    pub(crate) may_be_executed: bool,
 }
 
-/// Tries once.
-pub(crate) async fn try_once(request: RequestBuilder) -> Tried {
+/// Makes one attempt.
+pub(crate) async fn try_once(request: RequestBuilder) -> Attempt {
     let answer = match exchange(request).await {
-        Ok(answer) if !answer.may_pass() => return Tried::Answered(answer),
+        Ok(answer) if !answer.is_transient() => return Attempt::Answered(answer),
         Ok(answer) => answer,
-        Err(error) if error.is_builder() => return Tried::Unsendable(error),
+        Err(error) if error.is_builder() => return Attempt::Unsendable(error),
         Err(error) => {
-            return Tried::InTheWay(Obstacle {
+            return Attempt::Transient(Transient {
                 at_least: None,
-                perhaps_done: !error.is_connect(),
-                trouble: Trouble::NoAnswer(error),
+                may_be_executed: !error.is_connect(),
+                failure: TransientFailure::NoAnswer(error),
             });
         }
     };
     let problem = answer.problem();
-    let perhaps_done = match problem.member("outcome") {
+    let may_be_executed = match problem.member("outcome") {
         Some(outcome) => outcome != "not_accepted",
-        // Something between us and the service gave up on it, who knows when.
+        // A gateway or proxy in between gave up, at an unknown point of the exchange.
         None => matches!(
             answer.status,
             StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT
         ),
     };
-    Tried::InTheWay(Obstacle {
-        trouble: Trouble::Answer(problem),
+    Attempt::Transient(Transient {
+        failure: TransientFailure::Answer(problem),
         at_least: answer.retry_after(),
-        perhaps_done,
+        may_be_executed,
     })
 }
 

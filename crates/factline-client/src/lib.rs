@@ -1,4 +1,4 @@
-//! A client of Factline's HTTP interface: send a command, wait for its operation, read what it wrote.
+//! A client of Factline's HTTP interface: send a command, wait for its operation, read its result.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), factline_client::Error> {
@@ -13,10 +13,11 @@
 //! # Ok(()) }
 //! ```
 //!
-//! What may pass is tried again, with longer and uneven waits, until the client's patience is over. A command whose
-//! acknowledgement was lost is tried again too: all tries have one idempotency key, so that they are one operation.
-//! If patience ends before anybody could say whether it was taken, it is [`Error::Unknown`], with the key under which it
-//! can safely be sent again.
+//! The client retries transient failures with growing, jittered waits, until its `patience` is
+//! over. It also retries a command whose acknowledgement was lost: all attempts have one
+//! idempotency key, so they are one operation. If `patience` ends before it is certain whether the
+//! command was accepted, the result is [`Error::Unknown`]. That error holds the key with which the
+//! command can safely be sent again.
 //!
 //! A command with conditions, such as the version that was read before, is a [`Command`]:
 //!
@@ -29,7 +30,7 @@
 //! # Ok(()) }
 //! ```
 //!
-//! It knows no command and no resource: paths and bodies are its caller's.
+//! The client has no list of commands or resources: its caller supplies paths and bodies.
 
 mod backoff;
 mod client;
@@ -42,12 +43,13 @@ mod problem;
 pub use backoff::Backoff;
 pub use client::Client;
 pub use command::Command;
-pub use error::{Error, Trouble};
+pub use error::{Error, TransientFailure};
 pub use operation::{Accepted, Operation};
 pub use problem::{FieldError, Problem};
 
-/// States of an operation; one that this client does not know yet is `Unknown`.
+/// States of an operation. A state that this client does not know is `Unknown`.
 pub use factline::outcome::State;
 
-/// Whether somebody asked for an operation, or a deadline came due; what this client does not know yet is `Unknown`.
+/// The origin of an operation: a request or a due deadline. A kind that this client does not know
+/// is `Unknown`.
 pub use factline::outcome::OutcomeKind as Kind;

@@ -5,26 +5,27 @@ use std::fmt;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-/// The longest part of an answer that is no problem document, in characters, to be repeated in an error.
+/// Maximum number of characters of a response that is not a problem document that are repeated in
+/// an error.
 const MOST_TEXT: usize = 500;
 
-/// Why a service says no.
+/// A refusal or failure that a service reports.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Problem {
     /// The HTTP status.
     #[serde(default)]
     pub status: u16,
-    /// URI of the kind of problem; `about:blank` says no more than the status.
+    /// URI of the kind of problem; `about:blank` adds nothing to the status.
     #[serde(rename = "type", default = "blank")]
     pub kind: String,
-    /// The kind in words.
+    /// Human-readable form of the kind.
     #[serde(default)]
     pub title: String,
-    /// What happened this time.
+    /// Description of this occurrence.
     pub detail: Option<String>,
     /// Stable code, finer than the kind.
     pub code: Option<String>,
-    /// What is wrong with the request, field by field.
+    /// The errors of the request, field by field.
     #[serde(default)]
     pub errors: Vec<FieldError>,
     /// Members that only this kind has.
@@ -32,20 +33,20 @@ pub struct Problem {
     pub members: Map<String, Value>,
 }
 
-/// One thing that is wrong with a request.
+/// One error of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct FieldError {
     /// JSON pointer into the body.
     pub pointer: Option<String>,
     /// Name of a parameter or header.
     pub parameter: Option<String>,
-    /// What is wrong with it.
+    /// Description of the error.
     pub detail: String,
 }
 
 impl Problem {
-    /// Reads an answer that is no success. One that is no problem document becomes one, so that there is always
-    /// something to say.
+    /// Reads an unsuccessful response. A response that is not a problem document is converted to
+    /// one, so that there is always a description.
     pub(crate) fn read(status: reqwest::StatusCode, body: &[u8]) -> Self {
         let read: Result<Self, _> = serde_json::from_slice(body);
         let mut problem = read.unwrap_or_else(|_| Self {
@@ -64,12 +65,12 @@ impl Problem {
         problem
     }
 
-    /// The kind without what all kinds have in common.
+    /// Returns the last part of the kind's URI.
     pub fn slug(&self) -> &str {
         self.kind.rsplit('/').next().unwrap_or(&self.kind)
     }
 
-    /// A member of this kind that is text.
+    /// Returns a member of this kind, if it is text.
     pub fn member(&self, name: &str) -> Option<&str> {
         self.members.get(name)?.as_str()
     }
@@ -116,17 +117,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_problem_document_is_read_with_its_own_members() {
-        let body = br#"{"type": "https://factline.dev/problems/unavailable", "title": "Away", "status": 503,
+    fn problem_document_keeps_its_own_members() {
+        let body = br#"{"type": "https://factline.dev/problems/unavailable", "title": "Unavailable", "status": 503,
             "detail": "no broker", "outcome": "unknown", "errors": [{"pointer": "/a", "detail": "is missing"}]}"#;
         let problem = Problem::read(StatusCode::SERVICE_UNAVAILABLE, body);
         assert_eq!(problem.slug(), "unavailable");
         assert_eq!(problem.member("outcome"), Some("unknown"));
-        assert_eq!(problem.to_string(), "503 Away: no broker; /a is missing");
+        assert_eq!(
+            problem.to_string(),
+            "503 Unavailable: no broker; /a is missing"
+        );
     }
 
     #[test]
-    fn what_is_no_problem_document_becomes_one() {
+    fn other_response_becomes_a_problem_document() {
         let problem = Problem::read(StatusCode::BAD_GATEWAY, b"<html>");
         assert_eq!(problem.to_string(), "502 Bad Gateway: <html>");
         assert_eq!(problem.kind, "about:blank");

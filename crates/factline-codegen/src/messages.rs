@@ -1,14 +1,18 @@
-//! The enums of commands and events, one module for each aggregate.
+//! The modules of aggregates: the enums of commands and events, and the aggregate type.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::path::Path;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 
+use crate::aggregates::{self, Settings};
 use crate::schemas::Record;
 
-pub(crate) fn modules(records: &[Record]) -> Result<String> {
+/// Generates the name of each message, and one module for each aggregate.
+pub(crate) fn modules(folder: &Path, records: &[Record]) -> Result<String> {
     let mut aggregates: BTreeMap<&str, (Vec<&Record>, Vec<&Record>)> = BTreeMap::new();
+    let mut source = String::new();
     for record in records {
         let Some(aggregate) = &record.aggregate else {
             continue;
@@ -19,33 +23,57 @@ pub(crate) fn modules(records: &[Record]) -> Result<String> {
             Some("event") => events.push(record),
             _ => bail!("record {}: role must be command or event", record.full_name),
         }
+        write!(
+            source,
+            "impl {} {{\n/// Name of the record.\npub const NAME: &'static str = {:?};\n}}\n\n",
+            record.name, record.full_name
+        )?;
     }
-    let mut source = String::new();
     for (aggregate, (commands, events)) in aggregates {
-        let module = aggregate
-            .rsplit('.')
-            .next()
-            .context("empty aggregate name")?
-            .replace('-', "_");
         writeln!(
             source,
-            "/// The messages of `{aggregate}`.\npub mod {module} {{"
+            "/// The messages of `{aggregate}`.\npub mod {} {{",
+            aggregates::module(aggregate)?
+        )?;
+        write_type(
+            &mut source,
+            aggregate,
+            &aggregates::read(folder, aggregate)?,
         )?;
         write_enum(
             &mut source,
             "Command",
-            &format!("What can be asked of a `{aggregate}`."),
+            &format!("The commands of `{aggregate}`."),
             &commands,
         )?;
         write_enum(
             &mut source,
             "Event",
-            &format!("What can have happened to a `{aggregate}`."),
+            &format!("The events of `{aggregate}`."),
             &events,
         )?;
         writeln!(source, "}}")?;
     }
     Ok(source)
+}
+
+fn write_type(source: &mut String, aggregate: &str, settings: &Settings) -> Result<()> {
+    write!(
+        source,
+        "/// The aggregate type `{aggregate}`.\n#[derive(Debug, Clone, Copy)]\npub struct Type;\n\n\
+         impl factline::AggregateType for Type {{\n\
+         const NAME: &'static str = {aggregate:?};\n\
+         const PARTITIONS: i32 = {};\n",
+        settings.partitions
+    )?;
+    if let Some(routes) = &settings.routes {
+        writeln!(source, "const ROUTES: &'static str = r##\"{routes}\"##;")?;
+    }
+    write!(
+        source,
+        "type Command = Command;\ntype Event = Event;\n}}\n\n"
+    )?;
+    Ok(())
 }
 
 fn write_enum(source: &mut String, name: &str, doc: &str, records: &[&Record]) -> Result<()> {
@@ -55,16 +83,16 @@ fn write_enum(source: &mut String, name: &str, doc: &str, records: &[&Record]) -
     let variants = arms(&|r| format!("/// {}\n{}(super::{}),\n", r.doc, r.name, r.name));
     let schemas = arms(&|r| {
         format!(
-            "factline::RecordSchema {{ name: {:?}, json: r##\"{}\"## }},\n",
-            r.full_name, r.json
+            "factline::RecordSchema {{ name: super::{}::NAME, json: r##\"{}\"## }},\n",
+            r.name, r.json
         )
     });
-    let names = arms(&|r| format!("Self::{}(_) => {:?},\n", r.name, r.full_name));
+    let names = arms(&|r| format!("Self::{0}(_) => super::{0}::NAME,\n", r.name));
     let encode = arms(&|r| format!("Self::{}(record) => codec.encode(record),\n", r.name));
     let decode = arms(&|r| {
         format!(
-            "{:?} => codec.decode(datum).map(Self::{}),\n",
-            r.full_name, r.name
+            "super::{0}::NAME => codec.decode(datum).map(Self::{0}),\n",
+            r.name
         )
     });
     let from = arms(&|r| {

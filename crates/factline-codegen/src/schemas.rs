@@ -1,12 +1,15 @@
-//! Reading `.avsc` files: each record with the records that it refers to written out inside it.
+//! Reads `.avsc` files. Each record includes the definitions of the records that it refers to.
 //!
-//! A registry subject and a foreign reader then need one text and no references.
+//! Therefore a registry subject or a foreign reader needs one text and no references.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
+
+use crate::Shared;
 
 /// A record of the contract.
 pub(crate) struct Record {
@@ -14,7 +17,8 @@ pub(crate) struct Record {
     pub(crate) full_name: String,
     /// Name of the Rust struct.
     pub(crate) name: String,
-    /// `aggregate` attribute, such as `catalog.product`; records that are only parts of others have none.
+    /// `aggregate` attribute, such as `catalog.product`; records that are only parts of others have
+    /// none.
     pub(crate) aggregate: Option<String>,
     /// `role` attribute: `command` or `event`.
     pub(crate) role: Option<String>,
@@ -24,33 +28,66 @@ pub(crate) struct Record {
     pub(crate) json: String,
 }
 
-/// All records of `folders`, sorted by name.
-pub(crate) fn load(folders: &[&Path]) -> Result<Vec<Record>> {
-    let mut texts = BTreeMap::new();
-    for folder in folders {
-        let entries = std::fs::read_dir(folder)
-            .with_context(|| format!("cannot read {}", folder.display()))?;
-        for entry in entries {
-            let path = entry?.path();
-            if path
-                .extension()
-                .is_some_and(|extension| extension == "avsc")
-            {
-                let text = std::fs::read_to_string(&path)?;
-                let value: Value = serde_json::from_str(&text)
-                    .with_context(|| format!("{} is no JSON", path.display()))?;
-                let name = full_name(&value)
-                    .with_context(|| format!("{} names no record", path.display()))?;
-                if texts.insert(name.clone(), value).is_some() {
-                    bail!("record {name} stands in two files");
-                }
+/// The records of a contract.
+pub(crate) struct Records {
+    /// The records of the contract's own folder, sorted by name.
+    pub(crate) own: Vec<Record>,
+    /// The records of the shared folders, each with the crate that has its Rust type.
+    pub(crate) shared: Vec<(String, Record)>,
+}
+
+/// Reads the records of the contract's own folder and of the folders that it shares.
+pub(crate) fn load(own: &Path, shared: &[Shared]) -> Result<Records> {
+    let mut all = BTreeMap::new();
+    let mut homes = BTreeMap::new();
+    let folders = shared.iter().map(|shared| (shared.folder, Some(shared)));
+    for (folder, home) in std::iter::once((own, None)).chain(folders) {
+        for (name, value) in texts(folder)? {
+            if all.insert(name.clone(), value).is_some() {
+                bail!("record {name} is defined in two files");
             }
+            homes.insert(name, home.map(|shared| shared.crate_name.replace('-', "_")));
         }
     }
-    texts
-        .iter()
-        .map(|(name, value)| record(name, value, &texts))
-        .collect()
+    let mut records = Records {
+        own: Vec::new(),
+        shared: Vec::new(),
+    };
+    for (name, value) in &all {
+        let record = record(name, value, &all)?;
+        match homes.remove(name).flatten() {
+            None => records.own.push(record),
+            Some(crate_name) => records.shared.push((crate_name, record)),
+        }
+    }
+    Ok(records)
+}
+
+/// Returns the schemas of a folder by full name, as their files have them.
+fn texts(folder: &Path) -> Result<Vec<(String, Value)>> {
+    let entries =
+        std::fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
+    let mut texts = Vec::new();
+    for entry in entries {
+        let path = entry?.path();
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "avsc")
+        {
+            let value = json(&path)?;
+            let name =
+                full_name(&value).with_context(|| format!("{} names no record", path.display()))?;
+            texts.push((name, value));
+        }
+    }
+    Ok(texts)
+}
+
+/// Reads a JSON file.
+pub(crate) fn json(path: &Path) -> Result<Value> {
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    serde_json::from_str(&text).with_context(|| format!("{} is not valid JSON", path.display()))
 }
 
 fn record(full_name: &str, value: &Value, all: &BTreeMap<String, Value>) -> Result<Record> {
@@ -79,7 +116,8 @@ fn full_name(value: &Value) -> Option<String> {
     })
 }
 
-/// Replaces the first mention of each known record by its definition; Avro forbids defining it twice.
+/// Replaces the first mention of each known record by its definition; Avro forbids defining it
+/// twice.
 fn written_out(value: &Value, all: &BTreeMap<String, Value>, seen: &mut BTreeSet<String>) -> Value {
     match value {
         Value::Object(object) => {
@@ -109,25 +147,38 @@ fn written_out(value: &Value, all: &BTreeMap<String, Value>, seen: &mut BTreeSet
     }
 }
 
-/// The structs, by `rsgen-avro`.
-pub(crate) fn structs(records: &[Record]) -> Result<String> {
-    let mut seen = BTreeSet::new();
+/// Generates the structs of the contract's own records with `rsgen-avro`, and imports the shared
+/// ones that they refer to.
+pub(crate) fn structs(records: &Records) -> Result<String> {
+    let own = items(&records.own)?;
+    let mut elsewhere = BTreeSet::new();
+    let mut source = String::new();
+    for (crate_name, record) in &records.shared {
+        let items = items(std::slice::from_ref(record))?;
+        let named = format!(" {} {{", record.name);
+        let mut definitions = items.iter().filter(|item| item.contains(&named));
+        if definitions.any(|item| own.contains(item)) {
+            writeln!(source, "pub use {crate_name}::{};\n", record.name)?;
+        }
+        elsewhere.extend(items);
+    }
+    source.extend(own.into_iter().filter(|item| !elsewhere.contains(item)));
+    Ok(source)
+}
+
+/// Returns the Rust items of records, each once, since a record that two others contain is
+/// generated with each of them.
+fn items(records: &[Record]) -> Result<Vec<String>> {
     let mut source = Vec::new();
     let generator = rsgen_avro::Generator::builder().build()?;
     for record in records {
         generator.generate(&rsgen_avro::Source::SchemaStr(&record.json), &mut source)?;
     }
     let source = String::from_utf8(source)?.replace("apache_avro::Uuid", "uuid::Uuid");
-    Ok(items(&source)
-        .into_iter()
-        .filter(|item| seen.insert(item.clone()))
-        .collect())
-}
-
-/// Splits generated source into its items, since a record used by two others is generated twice.
-fn items(source: &str) -> Vec<String> {
-    source
+    let mut seen = BTreeSet::new();
+    Ok(source
         .split("\n\n")
         .map(|item| format!("{}\n\n", item.trim()))
-        .collect()
+        .filter(|item| seen.insert(item.clone()))
+        .collect())
 }

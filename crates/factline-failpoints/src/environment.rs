@@ -1,4 +1,4 @@
-//! What the environment asks for, read once.
+//! The settings from the environment, read once.
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::sync::LazyLock;
@@ -10,7 +10,10 @@ static MUTANT: LazyLock<Option<Mutant>> = LazyLock::new(|| {
     let name = std::env::var("FACTLINE_MUTANT").ok()?;
     let mutant = Mutant::ALL.into_iter().find(|known| known.name() == name);
     if let Some(mutant) = mutant {
-        tracing::error!(?mutant, "this process breaks a rule on purpose");
+        tracing::error!(
+            ?mutant,
+            "mutant enabled: this process breaks a rule on purpose"
+        );
     } else {
         tracing::error!(name, "FACTLINE_MUTANT names no mutant; no rule is broken");
     }
@@ -64,7 +67,7 @@ pub(crate) fn pause(point: Point) -> Option<Duration> {
     (chance() < pause.probability).then(|| pause.longest.mul_f64(chance()))
 }
 
-/// Between 0 and 1. The hasher's keys are random, which is random enough here.
+/// Returns a number from 0 to 1. The hasher's keys are random, which suffices here.
 #[expect(clippy::cast_precision_loss, reason = "a chance is a rough figure")]
 fn chance() -> f64 {
     RandomState::new().build_hasher().finish() as f64 / u64::MAX as f64
@@ -75,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pause_is_read_or_it_is_none() {
+    fn pause_is_parsed_or_refused() {
         let read = Pause::read("sent=0.5:200")
             .map(|pause| (pause.point, pause.probability, pause.longest));
         assert_eq!(
@@ -88,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn chances_differ_and_stay_within_bounds() {
+    fn chance_varies_within_bounds() {
         let chances: Vec<f64> = (0..100).map(|_| chance()).collect();
         assert!(chances.iter().all(|chance| (0.0..=1.0).contains(chance)));
         assert!(

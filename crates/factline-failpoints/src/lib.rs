@@ -1,20 +1,21 @@
 //! Failpoints: rules broken and pauses taken on purpose, for the tests that must find them.
 //!
-//! A [`Mutant`] is the machinery with one of its rules left out: a proof of exactly-once is worth what it says about a
-//! machinery that is not. A [`Point`] lies between two steps of a protocol; a process can be asked to pause there now and
-//! then, so that a fault hits that step and not only the step that takes most of the time.
+//! A [`Mutant`] is the machinery with one of its rules left out. A checker that claims to prove
+//! exactly-once must find each mutant. A [`Point`] lies between two steps of a protocol. A process
+//! can be configured to pause there with some probability, so that a fault hits that step and not
+//! only the step that takes most of the time.
 //!
-//! Both are asked for by the environment of a process. They exist only in builds with the feature `enabled`, which the
-//! features `failpoints` of the hosts turn on, and `./dev` for its debug builds. Without it the functions are
-//! constants, and no variable has any effect.
+//! The environment of a process selects both. They exist only in builds with the feature `enabled`.
+//! The features `failpoints` of the hosts turn it on, and `./dev` does so for its debug builds.
+//! Without it the functions are constants, and no variable has any effect.
 //!
 //! | variable | value | effect |
 //! |---|---|---|
-//! | `FACTLINE_MUTANT` | name of a mutant, such as `no-flush` | the process breaks that rule, and logs it at its start |
-//! | `FACTLINE_PAUSES` | `POINT=PROBABILITY:MILLISECONDS`, separated by commas; `*` is every point | the process pauses at that point with that probability, for up to that long |
+//! |TABLE1
+//! |TABLE2
 //!
-//! Faults from outside, such as a killed process or a cut network, are the tests' own. One more mutant is a variant, its
-//! name, the condition in the machinery, and the test that finds it.
+//! Faults from outside, such as a killed process or a cut network, belong to the tests. To add a
+//! mutant, add a variant, its name, the condition in the machinery, and the test that finds it.
 
 /// A rule that the process breaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -27,7 +28,7 @@ pub enum Mutant {
     NoDeadlineOffsets,
     /// Ends recovery at the last stable offset.
     RestoreToStable,
-    /// Keeps revoked partitions in memory and goes on handling them.
+    /// Keeps revoked partitions in memory and continues to handle them.
     KeepRevoked,
     /// Commits for partitions that another member id was assigned.
     AnyMember,
@@ -80,19 +81,19 @@ impl Mutant {
 /// A point between two steps of a protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Point {
-    /// A handler's batch is decided, and no record of it is sent.
+    /// A handler has decided a batch and sent none of its records.
     Decided,
-    /// Its records are sent, and not yet acknowledged.
+    /// The records of the batch are sent, and not yet acknowledged.
     Sent,
-    /// Its records are in the log.
+    /// The records of the batch are acknowledged.
     Flushed,
-    /// Its offsets are sent; nothing is committed.
+    /// The offsets of the batch are sent, and nothing is committed.
     Offered,
-    /// Kafka has committed, and the handler has not adopted the state.
+    /// Kafka has committed the batch, and the handler has not adopted its state.
     Committed,
-    /// A policy's commands are in the log, the offsets of their facts are not.
+    /// A policy's commands are in the log, and the offsets of their facts are not.
     Emitted,
-    /// A follower's rows are written, and not committed.
+    /// A follower's rows are written and not committed.
     Written,
 }
 
@@ -114,23 +115,26 @@ impl Point {
 #[cfg(feature = "enabled")]
 mod environment;
 
-/// Whether this build has failpoints at all: a test that needs them refuses to run without.
+/// True if this build has failpoints. A test that needs them refuses to run without.
 pub const ENABLED: bool = cfg!(feature = "enabled");
 
-/// Returns whether this process breaks a rule on purpose. Without the feature `enabled` it is always false.
+/// Returns true if this process breaks a rule on purpose. Without the feature `enabled` it is
+/// always false.
 #[cfg(feature = "enabled")]
 pub fn mutated(mutant: Mutant) -> bool {
     environment::mutant() == Some(mutant)
 }
 
-/// Returns whether this process breaks a rule on purpose: never, since the feature `enabled` is off.
+/// Returns whether this process breaks a rule on purpose: never, since the feature `enabled` is
+/// off.
 #[cfg(not(feature = "enabled"))]
-#[inline(always)]
+#[inline]
 pub const fn mutated(_: Mutant) -> bool {
     false
 }
 
-/// Returns a statement as the mutant has it, in a process that breaks this rule; else the statement as it is.
+/// Returns the mutant's form of a statement in a process that breaks this rule; otherwise the
+/// statement unchanged.
 #[cfg(feature = "enabled")]
 pub fn sql(mutant: Mutant, statement: &str) -> std::borrow::Cow<'_, str> {
     let (rule, broken) = match mutant {
@@ -142,27 +146,32 @@ pub fn sql(mutant: Mutant, statement: &str) -> std::borrow::Cow<'_, str> {
         return statement.into();
     }
     if !statement.contains(rule) {
-        tracing::error!(rule, "the statement has no such rule; it is not broken");
+        tracing::error!(
+            rule,
+            "mutant not applied: the statement does not contain the rule"
+        );
     }
     statement.replace(rule, broken).into()
 }
 
 /// Returns the statement as it is, since the feature `enabled` is off.
 #[cfg(not(feature = "enabled"))]
-#[inline(always)]
+#[inline]
 pub const fn sql(_: Mutant, statement: &str) -> std::borrow::Cow<'_, str> {
     std::borrow::Cow::Borrowed(statement)
 }
 
-/// Returns how long the caller must wait at a point, this time; the caller sleeps, in its thread or its task.
+/// Returns the time that the caller must wait at a point. The caller sleeps, in its thread or its
+/// task.
 #[cfg(feature = "enabled")]
 pub fn delay(point: Point) -> Option<std::time::Duration> {
     environment::pause(point)
 }
 
-/// Returns how long the caller must wait at a point: not at all, since the feature `enabled` is off.
+/// Returns the time that the caller must wait at a point: none, because the feature `enabled` is
+/// off.
 #[cfg(not(feature = "enabled"))]
-#[inline(always)]
+#[inline]
 pub const fn delay(_: Point) -> Option<std::time::Duration> {
     None
 }

@@ -1,37 +1,37 @@
-//! Deadlines where no command comes that would bring the time for them.
+//! Deadlines in idle partitions, where no command brings the time.
 //!
-//! Before a deadline that has come due, every command is decided that was appended before: so when the wall clock has
-//! passed it, the end of the commands is captured, and it waits until everything up to there is handled. The captured end stays,
-//! so load, however constant, cannot starve it.
+//! Before a due deadline is decided, every command must be decided that was appended before it. So
+//! when the wall clock has passed the deadline, the end offset of the commands is captured. The
+//! deadline waits until every command below that offset is handled. The captured offset does not
+//! move, so even constant load cannot delay the deadline for ever.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use factline::{Aggregate, Timestamp};
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::consumer::BaseConsumer;
 use rdkafka::error::KafkaResult;
 
-use crate::assignment::Owned;
-use crate::rebalance::Ownership;
+use crate::assignment::Assignment;
 use factline::error_chain;
 use factline_kafka::client::broker_queries::{Answer, BrokerQueries, Isolation};
 use factline_kafka::client::config::KafkaConfig;
-use factline_kafka::consumer::group::{Key, positions};
+use factline_kafka::consumer::group::{GroupListener, TopicPartition, positions};
 use factline_kafka::topics::watermarks::ends_of_all;
 
-/// Maximum time for the brokers to answer where commands end.
+/// Maximum wait for the end offsets of commands.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Pause after a failed question before the brokers are asked again.
+/// Pause before a failed query is retried.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// The ends that were captured.
+/// Captured end offsets of partitions with due deadlines.
 #[derive(Debug)]
-pub(crate) struct Idle {
+pub(crate) struct IdleDeadlines {
     topic: String,
     queries: BrokerQueries,
     captured: HashMap<i32, Captured>,
-    asked: Option<Asked>,
+    query: Option<PendingQuery>,
     not_before: Instant,
 }
 
@@ -43,69 +43,71 @@ struct Captured {
     end: i64,
 }
 
-/// A question that is under way.
+/// A pending query.
 #[derive(Debug)]
-struct Asked {
-    /// Before it was asked: what was appended until then lies below the ends that are answered.
+struct PendingQuery {
+    /// Time before the query: all commands appended until then are below the end offsets in the
+    /// answer.
     time: Timestamp,
-    ends: Answer<HashMap<Key, KafkaResult<i64>>>,
+    ends: Answer<HashMap<TopicPartition, KafkaResult<i64>>>,
 }
 
-impl Idle {
+impl IdleDeadlines {
     pub(crate) fn new(kafka: &KafkaConfig, topic: &str) -> Self {
         Self {
             topic: topic.to_owned(),
-            // Also what stands behind a stranger's open transaction was appended before.
+            // Records after the open transaction of another producer were appended before, too.
             queries: BrokerQueries::new(kafka, Isolation::ReadUncommitted),
             captured: HashMap::new(),
-            asked: None,
+            query: None,
             not_before: Instant::now(),
         }
     }
 
-    /// Returns whether something waits for commands to be handled, or for the brokers to say which.
+    /// Returns whether deadlines wait for commands to be handled, or for the end offsets.
     pub(crate) fn is_waiting(&self) -> bool {
-        !self.captured.is_empty() || self.asked.is_some()
+        !self.captured.is_empty() || self.query.is_some()
     }
 
-    /// The partitions whose deadlines, up to a time each, are now to be decided.
-    pub(crate) fn ripe<A: Aggregate>(
+    /// Returns the partitions whose deadlines, up to a time each, can be decided now.
+    pub(crate) fn due_partitions<A: Aggregate>(
         &mut self,
-        consumer: &BaseConsumer<Ownership<A>>,
+        assignment: &Assignment<A>,
+        consumer: &BaseConsumer<GroupListener>,
     ) -> HashMap<i32, Timestamp> {
         let now = chrono::Utc::now();
-        let due = due(&consumer.context().owned(), now);
+        let due = due(assignment, now);
         self.take_answer();
         self.captured.retain(|partition, captured| {
             due.get(partition)
                 .is_some_and(|(due, _)| *due <= captured.time)
         });
-        let (mut ripe, mut unknown) = (HashMap::new(), Vec::new());
+        let (mut ready, mut unknown) = (HashMap::new(), Vec::new());
         for (partition, (_, next)) in due {
             match self.captured.get(&partition) {
                 None => unknown.push((self.topic.clone(), partition)),
                 Some(captured) => {
                     if next >= captured.end
-                        || has_passed(consumer, &self.topic, partition, captured.end)
+                        || has_passed((assignment, consumer), &self.topic, partition, captured.end)
                     {
-                        ripe.insert(partition, captured.time);
+                        ready.insert(partition, captured.time);
                     }
                 }
             }
         }
-        if !unknown.is_empty() && self.asked.is_none() && self.not_before <= Instant::now() {
+        if !unknown.is_empty() && self.query.is_none() && self.not_before <= Instant::now() {
             let question = move |client: &_| Ok(ends_of_all(client, &unknown, TIMEOUT));
             let ends = self.queries.ask(question);
-            self.asked = Some(Asked { time: now, ends });
+            self.query = Some(PendingQuery { time: now, ends });
         }
-        ripe
+        ready
     }
 
     fn take_answer(&mut self) {
-        let Some(answer) = self.asked.as_mut().and_then(|asked| asked.ends.take()) else {
+        let Some(answer) = self.query.as_mut().and_then(|query| query.ends.take()) else {
             return;
         };
-        let Some(Asked { time, .. }) = self.asked.take() else {
+        let Some(PendingQuery { time, .. }) = self.query.take() else {
             return;
         };
         let mut failed = None;
@@ -124,33 +126,38 @@ impl Idle {
         }
         if let Some(error) = failed {
             let (topic, error) = (&self.topic, error_chain(&error));
-            tracing::warn!(topic, error, "deadlines wait for kafka");
+            tracing::warn!(topic, error, "cannot read end offsets; due deadlines wait");
             self.not_before = Instant::now() + PAUSE;
         }
     }
 }
 
-/// Whether nothing is left to be handled below an end that no command has reached. It may be none: the transaction of a
-/// foreign producer leaves a mark behind it, which nobody can consume, and which librdkafka's position passes all the same.
+/// Returns whether nothing is left to be handled below an end offset that no command has reached.
+/// There may be no such command: the transaction of another producer ends with a marker, which no
+/// consumer receives. librdkafka's position passes the marker nevertheless.
 fn has_passed<A: Aggregate>(
-    consumer: &BaseConsumer<Ownership<A>>,
+    (assignment, consumer): (&Assignment<A>, &BaseConsumer<GroupListener>),
     topic: &str,
     partition: i32,
     end: i64,
 ) -> bool {
-    let is_pending = consumer.context().owned().is_pending(partition, end);
-    let has_passed = |((of, number), position): &(Key, i64)| {
+    let is_pending = assignment.is_pending(partition, end);
+    let has_passed = |((of, number), position): &(TopicPartition, i64)| {
         of == topic && *number == partition && *position >= end
     };
     !is_pending && positions(consumer).iter().any(has_passed)
 }
 
-/// The partitions in which a deadline is due: when the first is, and where handling has come to. Those with commands at
-/// hand are in it, too: their end has to be captured before those are handled, not when they are at rest.
-fn due<A: Aggregate>(owned: &Owned<A>, now: Timestamp) -> HashMap<i32, (Timestamp, i64)> {
-    let due = owned.partitions.iter().filter_map(|(partition, state)| {
-        let due = state.due().filter(|due| *due <= now)?;
-        Some((*partition, (due, state.next())))
-    });
+/// Returns the partitions in which a deadline is due, with the time of the first deadline and the
+/// offset of the next command. Partitions with pending commands are included: their end offset must
+/// be captured before those are handled, not when the partition is idle.
+fn due<A: Aggregate>(assignment: &Assignment<A>, now: Timestamp) -> HashMap<i32, (Timestamp, i64)> {
+    let due = assignment
+        .partitions
+        .iter()
+        .filter_map(|(partition, state)| {
+            let due = state.due().filter(|due| *due <= now)?;
+            Some((*partition, (due, state.next())))
+        });
     due.collect()
 }

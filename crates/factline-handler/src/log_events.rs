@@ -1,4 +1,5 @@
-//! Values of the field `event` in log lines, for alerts and tests: unlike the messages, they do not change.
+//! Values of the field `event` in log lines, for alerts and tests: unlike the messages, they do not
+//! change.
 
 /// The group has revoked partitions of a worker.
 pub const PARTITIONS_REVOKED: &str = "partitions_revoked";

@@ -3,7 +3,7 @@
 //! - [`partition`]: the aggregates of a partition and an overlay of undecided changes
 //! - [`aggregate`]: one aggregate with its version and deadlines
 //! - [`dedupe`]: ids of decided commands
-//! - [`waiting`]: why the commands of a partition are not decided for now
+//! - [`waiting`]: the reason why the commands of a partition are not decided at present
 
 pub(crate) mod aggregate;
 pub(crate) mod dedupe;

@@ -1,115 +1,124 @@
-//! Runs the workers of an aggregate: each on a thread of its own, restarted from committed state when it fails.
+//! Runs the workers of an aggregate, each on a separate thread, and restarts them from committed
+//! state.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use factline::{Aggregate, Contract};
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use factline::{Aggregate, AggregateType as _};
+use rdkafka::error::KafkaError;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::decide::record_factory::{Wire, WireError};
-use crate::idle_deadlines::Idle;
+use crate::decide::record_factory::{RecordFactory, RecordFactoryError};
+use crate::idle_deadlines::IdleDeadlines;
 use crate::log_events;
 use crate::options::Options;
-use crate::rebalance::Ownership;
+use crate::readiness::{Problem, Readiness};
+use crate::recovery::committed_state::CommittedState;
 use crate::state::partition::Bounds;
 use crate::transaction::{self, Transactions};
-use crate::worker::{Ended, Kept, Worker};
+use crate::worker::{Worker, WorkerExit, WorkerMemory};
 use factline::error_chain;
 use factline_kafka::client::config::KafkaConfig;
-use factline_kafka::consumer::group::Slot;
-use factline_kafka::consumer::poll_gap::PollGap;
+use factline_kafka::consumer::group::Settings;
+use factline_kafka::consumer::host::{ConsumerHost, Replace};
 use factline_kafka::consumer::readiness::Report;
-use factline_kafka::consumer::stalled_partitions::Arrivals;
-use factline_kafka::consumer::watchdog::{Pulse, SILENCE};
-use factline_kafka::retry::patiently;
+use factline_kafka::consumer::watchdog::{SILENCE, Watchdog};
+use factline_kafka::retry::{Backoff, retry_until_stopped};
 use factline_kafka::topics::broker_settings;
 use factline_kafka::topics::provision;
 
-/// Another process runs in the same slot.
+/// Another process uses the same instance id.
 #[derive(Debug, thiserror::Error)]
-#[error("another process runs as instance {instance:?}; give each its own")]
+#[error("another process runs as instance {instance:?}: give each process a unique id")]
 pub struct Fenced {
     pub(crate) instance: String,
 }
 
-/// Why a handler cannot run.
+/// Reason why a handler cannot run.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Registry or topic.
-    #[error("cannot start handling {aggregate}")]
-    Wire {
+    /// The registry or the topic.
+    #[error("cannot start the handler of {aggregate}")]
+    RecordFactory {
         /// The aggregate type.
         aggregate: &'static str,
-        /// Why.
+        /// The cause.
         #[source]
-        source: WireError,
+        source: RecordFactoryError,
     },
-    /// A topic is not as the contract says.
+    /// A topic does not match the contract.
     #[error(transparent)]
     Topics(#[from] provision::Error),
-    /// The slot is taken.
+    /// Another process uses the same instance id.
     #[error(transparent)]
     Fenced(#[from] Fenced),
-    /// The client library does not go on.
-    #[error("the kafka client of {aggregate}'s handler has said nothing for long")]
+    /// The client's configuration is invalid.
+    #[error("cannot create a kafka consumer")]
+    Consumer(#[from] KafkaError),
+    /// The client library has stalled.
+    #[error("the kafka client of {aggregate}'s handler has stalled")]
     Silent {
         /// The aggregate type.
         aggregate: &'static str,
     },
-    /// The worker's thread cannot be started, or has died.
-    #[error("the worker thread is gone: {0}")]
+    /// The worker's thread cannot be started, or has ended.
+    #[error("worker thread failed: {0}")]
     Thread(String),
 }
 
-/// Handles the commands of an aggregate until `stop` is cancelled; a transaction in flight is finished first.
+/// Handles the commands of an aggregate until `stop` is cancelled; a transaction in flight is
+/// finished first.
 ///
-/// Broker and registry being away is waited for; what returns early is a contract that cannot be kept.
+/// While the broker or the registry is unavailable, the handler waits. It returns early only if the
+/// contract cannot be kept.
 pub async fn run<A: Aggregate>(
-    contract: &'static Contract,
     kafka: KafkaConfig,
     options: Options,
     report: Report,
     stop: CancellationToken,
 ) -> Result<(), Error> {
+    let contract = A::Type::CONTRACT;
     let component = format!("handler of {}", contract.aggregate);
     report(&component, Err("connecting".to_owned()));
-    let connected = patiently(
+    let connected = retry_until_stopped(
         (&component, &report),
         &stop,
-        WireError::is_transient,
-        || Wire::connect(&kafka, contract),
+        RecordFactoryError::is_transient,
+        || RecordFactory::connect(&kafka, contract),
     );
-    let wire = connected.await.map_err(|source| Error::Wire {
+    let factory = connected.await.map_err(|source| Error::RecordFactory {
         aggregate: contract.aggregate,
         source,
     })?;
-    let Some(wire) = wire else {
+    let Some(factory) = factory else {
         return Ok(());
     };
-    broker_settings::check(&kafka).await?;
-    let wire = Arc::new(wire);
-    // A slot of its own for a process that was given none; the same for all workers that come one after another in its
-    // place, so that each aborts at once what the one before has left open.
-    let slot = if kafka.instance.is_empty() {
+    broker_settings::check(&kafka)
+        .await
+        .map_err(provision::Error::from)?;
+    let factory = Arc::new(factory);
+    // A process without an instance id gets a generated one. All workers that succeed one another
+    // in the same place share it, so that each aborts at once the transaction that its predecessor
+    // left open.
+    let instance = if kafka.instance.is_empty() {
         Uuid::new_v4().to_string()
     } else {
         kafka.instance.clone()
     };
-    // One that cannot go on ends the others.
+    // A worker that cannot continue stops the others.
     let stop = stop.child_token();
     let mut workers = Vec::new();
     for number in 1..=options.workers {
-        let place = Place::of(number, &slot, &component);
+        let names = WorkerNames::of(number, &instance, &component);
         workers.push(spawn::<A>(
             &kafka,
-            &wire,
+            &factory,
             &options,
-            (place, &report),
+            (names, &report),
             &stop,
         )?);
     }
@@ -123,51 +132,56 @@ pub async fn run<A: Aggregate>(
     result
 }
 
-/// Which worker this is.
-struct Place {
-    /// Its part of the `transactional.id`, and its member id in the group if the process has a slot.
-    slot: String,
-    /// How readiness calls it.
+/// The names of one worker.
+struct WorkerNames {
+    /// Part of the `transactional.id`, and the static member id in the group if the process has an
+    /// instance id.
+    instance: String,
+    /// Name of the component in readiness.
     component: String,
 }
 
-impl Place {
-    /// The first has the names of the process, so that one worker more changes nobody else's.
-    fn of(number: u32, slot: &str, component: &str) -> Self {
-        let (mut slot, mut component) = (slot.to_owned(), component.to_owned());
+impl WorkerNames {
+    /// The first worker has the names of the process, so that adding workers changes no existing
+    /// name.
+    fn of(number: u32, instance: &str, component: &str) -> Self {
+        let (mut instance, mut component) = (instance.to_owned(), component.to_owned());
         if number > 1 {
-            slot = format!("{slot}-{number}");
+            instance = format!("{instance}-{number}");
             component = format!("{component}, worker {number}");
         }
-        Self { slot, component }
+        Self {
+            instance,
+            component,
+        }
     }
 }
 
-/// Starts a worker's thread, and watches over it.
+/// Starts a worker's thread and its watchdog.
 fn spawn<A: Aggregate>(
     kafka: &KafkaConfig,
-    wire: &Arc<Wire>,
+    factory: &Arc<RecordFactory>,
     options: &Options,
-    (place, report): (Place, &Report),
+    (names, report): (WorkerNames, &Report),
     stop: &CancellationToken,
 ) -> Result<JoinHandle<Result<(), Error>>, Error> {
     let mut kafka = kafka.clone();
     if !kafka.instance.is_empty() {
-        kafka.instance.clone_from(&place.slot);
+        kafka.instance.clone_from(&names.instance);
     }
-    let (wire, options, report) = (Arc::clone(wire), options.clone(), Arc::clone(report));
+    let (factory, options, report) = (Arc::clone(factory), options.clone(), Arc::clone(report));
     let (runtime, stop) = (tokio::runtime::Handle::current(), stop.clone());
     let (done, ended) = oneshot::channel();
-    let (pulse, aggregate) = (Pulse::default(), wire.contract.aggregate);
+    let (watchdog, aggregate) = (Watchdog::default(), factory.contract.aggregate);
     let name = format!("handler-{aggregate}");
-    // A transaction has four steps, each of which is tried again for as long as it may last.
+    // A transaction has four steps. Each may be retried for as long as the transaction may last.
     let longest = SILENCE + Duration::from_millis(options.transaction_timeout_ms.into()) * 4;
     let watch = {
-        let (pulse, stop) = (pulse.clone(), stop.clone());
+        let (watchdog, stop) = (watchdog.clone(), stop.clone());
         async move {
             tokio::select! {
-                ended = ended => ended.unwrap_or_else(|_| Err(Error::Thread("it panicked".to_owned()))),
-                () = pulse.stops(longest) => {
+                ended = ended => ended.unwrap_or_else(|_| Err(Error::Thread("panicked".to_owned()))),
+                () = watchdog.stalled(longest) => {
                     stop.cancel();
                     Err(Error::Silent { aggregate })
                 }
@@ -176,13 +190,13 @@ fn spawn<A: Aggregate>(
     };
     let thread = std::thread::Builder::new().name(name).spawn(move || {
         let _guard = runtime.enter();
-        let told = (place.component.as_str(), &report);
+        let readiness = (names.component.as_str(), &report);
         let result = supervise::<A>(
             &kafka,
-            &wire,
+            &factory,
             &options,
-            (&place.slot, told),
-            (&stop, &pulse),
+            (&names.instance, readiness),
+            (&stop, &watchdog),
         );
         if result.is_err() {
             stop.cancel();
@@ -193,75 +207,89 @@ fn spawn<A: Aggregate>(
     Ok(tokio::spawn(watch))
 }
 
-/// Runs one worker after another: what a worker cannot get over, its successor starts anew from what is committed.
+/// Runs one worker after another. When a worker fails, its successor starts from the committed
+/// state.
 fn supervise<A: Aggregate>(
     kafka: &KafkaConfig,
-    wire: &Arc<Wire>,
+    factory: &Arc<RecordFactory>,
     options: &Options,
-    (slot, (component, report)): (&str, (&str, &Report)),
-    (stop, pulse): (&CancellationToken, &Pulse),
+    (instance, (component, report)): (&str, (&str, &Report)),
+    (stop, watchdog): (&CancellationToken, &Watchdog),
 ) -> Result<(), Error> {
-    let mut kept = Kept {
+    let mut memory = WorkerMemory {
         limit: options.max_batch as usize,
-        // A member hears of it by a heartbeat, a few of which go into a session.
-        slot: Slot::within(Duration::from_millis(options.session_timeout_ms.into()) * 4),
-        arrivals: Arrivals::new(
-            kafka,
-            wire.topics.handler_group(),
-            &[wire.topics.commands()],
-        ),
-        poll_gap: PollGap::new(component),
     };
-    let mut pause = Duration::from_millis(50);
+    let settings = Settings {
+        kafka: kafka.clone(),
+        group: factory.topics.handler_group().to_owned(),
+        topics: vec![factory.topics.commands().to_owned()],
+        session_timeout: Duration::from_millis(options.session_timeout_ms.into()),
+        name: component.to_owned(),
+    };
+    let bounds = Bounds {
+        window: TimeDelta::hours(options.dedupe_hours.into()),
+        operations: options.dedupe_limit as usize,
+        bytes: u64::from(options.state_limit_mb) << 20,
+        snapshots_every: options.snapshot_every.into(),
+    };
+    let state = CommittedState::<A>::new(kafka, factory, bounds, stop);
+    let mut host = ConsumerHost::join(settings, state, watchdog)?;
+    let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(2));
     while !stop.is_cancelled() {
         let started = std::time::Instant::now();
-        match work::<A>(
-            kafka,
-            wire,
-            options,
-            (slot, &mut kept),
+        let ended = work(
+            (&mut host, &mut memory),
+            factory,
+            (options, instance),
             (component, report),
-            (stop, pulse),
-        ) {
+            stop,
+        );
+        match ended {
             Ok(()) => break,
-            Err(Ended::Fenced(fenced)) => return Err(fenced.into()),
+            // The first fencings may be due to this worker itself, which rejoined after its session
+            // had timed out.
+            Err(WorkerExit::Consumer(Replace::Failed(_))) if host.is_instance_taken() => {
+                let instance = kafka.instance.clone();
+                return Err(Fenced { instance }.into());
+            }
             Err(ended) => {
                 let reason = error_chain(&ended);
                 tracing::warn!(
-                    aggregate = wire.contract.aggregate,
+                    aggregate = factory.contract.aggregate,
                     event = log_events::WORKER_RESTARTED,
                     reason,
                     "restarting worker from committed state"
                 );
-                metrics::counter!("factline_workers_restarted_total", "aggregate" => wire.contract.aggregate).increment(1);
+                metrics::counter!("factline_workers_restarted_total", "aggregate" => factory.contract.aggregate).increment(1);
                 report(component, Err(reason));
             }
         }
         if started.elapsed() > Duration::from_secs(30) {
-            pause = Duration::from_millis(50);
+            backoff.reset();
         }
-        std::thread::sleep(pause);
-        pause = (pause * 2).min(Duration::from_secs(2));
+        host.rejoin()?;
+        std::thread::sleep(backoff.pause());
     }
     report(component, Err("stopped".to_owned()));
     Ok(())
 }
 
 fn work<A: Aggregate>(
-    kafka: &KafkaConfig,
-    wire: &Arc<Wire>,
-    options: &Options,
-    (slot, kept): (&str, &mut Kept),
+    (host, memory): (&mut ConsumerHost<CommittedState<A>>, &mut WorkerMemory),
+    factory: &Arc<RecordFactory>,
+    (options, instance): (&Options, &str),
     (component, report): (&str, &Report),
-    (stop, pulse): (&CancellationToken, &Pulse),
-) -> Result<(), Ended> {
-    // First the producer: it aborts what its predecessor of this slot left open, which the restore would wait for.
-    let transactions = Transactions::begin_life(
+    stop: &CancellationToken,
+) -> Result<(), WorkerExit> {
+    let kafka = host.settings().kafka.clone();
+    // The producer comes first: it aborts its predecessor's open transaction, which the recovery
+    // would otherwise wait for.
+    let transactions = Transactions::init(
         kafka
             .client_config()
             .set(
                 "transactional.id",
-                format!("{}.{slot}", wire.topics.handler_group()),
+                format!("{}.{instance}", factory.topics.handler_group()),
             )
             .set(
                 "transaction.timeout.ms",
@@ -270,7 +298,7 @@ fn work<A: Aggregate>(
             .set("message.max.bytes", "2097152")
             .set("compression.type", "lz4")
             .set("linger.ms", "5"),
-        (wire.topics.events(), wire.contract.partitions),
+        (factory.topics.events(), factory.contract.partitions),
         Duration::from_millis(options.transaction_timeout_ms.into()),
     )
     .map_err(|source| transaction::Failure::Unknown {
@@ -278,55 +306,19 @@ fn work<A: Aggregate>(
         source,
     })?;
 
-    let context = Ownership::<A>::new(
-        kafka,
-        wire,
-        Bounds {
-            window: TimeDelta::hours(options.dedupe_hours.into()),
-            operations: options.dedupe_limit as usize,
-            bytes: u64::from(options.state_limit_mb) << 20,
-            snapshots_every: options.snapshot_every.into(),
-        },
-        (component, report),
-        (stop, pulse),
-    );
-    let mut config = kafka.client_config();
-    config
-        .set("group.id", wire.topics.handler_group())
-        .set("partition.assignment.strategy", "cooperative-sticky")
-        .set("session.timeout.ms", options.session_timeout_ms.to_string())
-        .set(
-            "heartbeat.interval.ms",
-            (options.session_timeout_ms / 4).to_string(),
-        )
-        // A worker polls between its transactions, and the longest of those, tried again, ends long before.
-        .set("max.poll.interval.ms", "300000")
-        .set("isolation.level", "read_committed")
-        .set("enable.auto.commit", "false")
-        .set("enable.auto.offset.store", "false")
-        .set("auto.offset.reset", "error")
-        .set("statistics.interval.ms", "5000")
-        // With queues full of small records the default would let the loop stand still for a second.
-        .set("fetch.queue.backoff.ms", "5")
-        .set("queued.max.messages.kbytes", "16384");
-    kept.arrivals.anew();
-    if !kafka.instance.is_empty() {
-        config.set("group.instance.id", &kafka.instance);
-    }
-    let consumer: BaseConsumer<Ownership<A>> = config
-        .create_with_context(context)
-        .map_err(Ended::Consume)?;
-    consumer
-        .subscribe(&[wire.topics.commands()])
-        .map_err(Ended::Consume)?;
-    consumer.context().tell();
+    let (component, report) = (component.to_owned(), Arc::clone(report));
+    let report = move |state| report(&component, state);
+    let mut readiness = Readiness::new(report, Problem::Joining);
+    let waiting = "waiting for an assignment of partitions";
+    readiness.set(Problem::Joining, Some(waiting.to_owned()));
     let mut worker = Worker::new(
-        consumer,
+        host,
+        readiness,
         transactions,
-        Arc::clone(wire),
-        Idle::new(kafka, wire.topics.commands()),
+        Arc::clone(factory),
+        IdleDeadlines::new(&kafka, factory.topics.commands()),
         options.max_batch as usize,
-        kept,
+        memory,
     );
     while !stop.is_cancelled() {
         worker.turn()?;

@@ -1,4 +1,5 @@
-//! One transactional producer and the calls of one transaction, with librdkafka's errors sorted by what to do.
+//! The transactional producer and the calls of one transaction. It classifies librdkafka's errors
+//! by the reaction that they need.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -10,46 +11,49 @@ use rdkafka::message::{DeliveryResult, Message as _};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext};
 use rdkafka::{ClientConfig, ClientContext, TopicPartitionList};
 
-use crate::decide::record_factory::Outgoing;
+use crate::decide::encode::Outgoing;
 use factline_kafka::producer::append::headers;
 use factline_kafka::producer::polled::PolledProducer;
 
-/// What became of a step of a transaction that did not succeed.
+/// Failure of a step of a transaction.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
-    /// Nothing of the transaction is visible, nor will be, once it is aborted; the batch can be tried again.
+    /// Once the transaction is aborted, nothing of it is visible or becomes visible; the batch can
+    /// be retried.
     #[error("transaction must be aborted: {what}")]
     Abort {
         /// The step.
         what: &'static str,
-        /// Why.
+        /// The cause.
         #[source]
         source: KafkaError,
     },
-    /// A record is larger than the broker takes. Nothing is visible, as with [`Failure::Abort`].
-    #[error("broker refuses a record of the transaction as too large")]
+    /// A record is larger than the broker accepts. Nothing is visible, as with [`Failure::Abort`].
+    #[error("transaction must be aborted: a record is too large for the broker")]
     TooLarge,
-    /// It may have been committed or not. Whoever thought so must forget its state.
+    /// The commit may have succeeded. Discard the in-memory state and recover.
     #[error("outcome of the transaction is unknown: {what}")]
     Unknown {
         /// The step.
         what: &'static str,
-        /// Why.
+        /// The cause.
         #[source]
         source: KafkaError,
     },
 }
 
-/// How long one call may take before it is made again.
+/// Timeout of one call before it is retried.
 const CALL: Duration = Duration::from_secs(5);
 
-/// A transactional call that took longer may have been retried inside librdkafka, and a straggler of it could
-/// hit a later transaction of the same producer epoch (transactions v1; KAFKA-17754): such a producer is retired.
+/// A transactional call that takes longer may have been retried inside librdkafka. A late copy of
+/// it could affect a later transaction of the same producer epoch (transactions v1; KAFKA-17754).
+/// Such a producer is retired.
 const SLOW: Duration = Duration::from_secs(3);
 
-/// Minimum time between the end of a transaction and the beginning of the next one. The broker answers before it has written the
-/// markers with which a transaction ends, and refuses the next one's first partition until then
-/// (`CONCURRENT_TRANSACTIONS`); librdkafka asks again after a fixed 20 ms. Nothing says when the markers are there.
+/// Minimum time between the end of a transaction and the beginning of the next one. The broker
+/// answers before it has written the markers that end a transaction. Until then it refuses the
+/// first partition of the next transaction (`CONCURRENT_TRANSACTIONS`), and librdkafka retries
+/// after a fixed 20 ms. No request tells when the markers have been written.
 const REST: Duration = Duration::from_millis(1);
 
 /// A transactional producer.
@@ -58,8 +62,8 @@ pub(crate) struct Transactions {
     deliveries: Deliveries,
     /// Name of the topic of events.
     events: String,
-    /// How long a transaction's calls are made again before its outcome is called unknown.
-    patience: Duration,
+    /// Time for which a transaction's calls are retried before its outcome counts as unknown.
+    timeout: Duration,
     /// End of the last transaction.
     ended: Option<Instant>,
     /// Set when a call was slow.
@@ -67,16 +71,17 @@ pub(crate) struct Transactions {
 }
 
 impl Transactions {
-    /// Makes the producer and aborts what its predecessor of the same `transactional.id` left open. It will write events
-    /// to the topic of that name, which has so many partitions.
-    pub(crate) fn begin_life(
+    /// Creates the producer and aborts the open transaction of its predecessor with the same
+    /// `transactional.id`. `events` is the topic of events, and `partitions` the number of its
+    /// partitions.
+    pub(crate) fn init(
         config: &ClientConfig,
         (events, partitions): (&str, i32),
-        patience: Duration,
+        timeout: Duration,
     ) -> KafkaResult<Self> {
         let deliveries = Deliveries::of(partitions);
         let producer = PolledProducer::new(config, deliveries.clone())?;
-        let deadline = Instant::now() + patience;
+        let deadline = Instant::now() + timeout;
         loop {
             match producer.init_transactions(CALL) {
                 Ok(()) => {
@@ -84,7 +89,7 @@ impl Transactions {
                         producer,
                         deliveries,
                         events: events.to_owned(),
-                        patience,
+                        timeout,
                         ended: None,
                         retired: false,
                     });
@@ -96,13 +101,13 @@ impl Transactions {
         }
     }
 
-    /// Whether a new producer must take over before the next transaction.
+    /// Returns whether a new producer must take over before the next transaction.
     pub(crate) fn is_retired(&self) -> bool {
         self.retired
     }
 
     pub(crate) fn begin(&self) -> Result<(), Failure> {
-        self.deliveries.forget();
+        self.deliveries.reset();
         if let Some(rest) = self
             .ended
             .and_then(|ended| REST.checked_sub(ended.elapsed()))
@@ -114,10 +119,10 @@ impl Transactions {
             .map_err(|source| unknown("begin", source))
     }
 
-    /// Queues a record; only waits while the queue is full.
+    /// Queues a record; waits only while the queue is full.
     pub(crate) fn send(&self, record: &Outgoing) -> Result<(), Failure> {
         let headers = headers(record.headers.iter());
-        let is_event = usize::from(record.topic == self.events);
+        let is_event = usize::from(*record.topic == *self.events);
         let mut message = BaseRecord::with_opaque_to(&record.topic, is_event)
             .partition(record.partition)
             .key(&record.key)
@@ -139,16 +144,18 @@ impl Transactions {
         }
     }
 
-    /// An offset of the events topic behind every event that this producer has written to a partition, and before
-    /// every one that it will write; 0 if there is none. Not while a transaction is open.
+    /// Returns an offset of the events topic after every event that this producer has written to a
+    /// partition, and before every event that it will write. 0 if it has written none. Must not be
+    /// called while a transaction is open.
     pub(crate) fn end_of_events(&self, partition: i32) -> i64 {
         let end = self.deliveries.event_end(partition);
         end.map_or(0, |end| end.load(Ordering::Acquire))
     }
 
-    /// Waits until every record is acknowledged: what a successor must see is in the log before the offsets are sent.
+    /// Waits until every record is acknowledged: what a successor must see is in the log before the
+    /// offsets are sent.
     pub(crate) fn flush(&self) -> Result<(), Failure> {
-        let flushed = self.producer.flush_at_once(self.patience);
+        let flushed = self.producer.flush_at_once(self.timeout);
         if self.deliveries.too_large() {
             return Err(Failure::TooLarge);
         }
@@ -172,7 +179,8 @@ impl Transactions {
         })
     }
 
-    /// Once asked to commit, librdkafka may want an abort and the broker have committed all the same.
+    /// Commits. After a commit request, librdkafka may require an abort although the broker has
+    /// committed. So that failure is unknown.
     pub(crate) fn commit(&mut self) -> Result<(), Failure> {
         match self.call("commit", |producer| producer.commit_transaction(CALL)) {
             Err(Failure::Abort { what, source }) => Err(unknown(what, source)),
@@ -181,8 +189,8 @@ impl Transactions {
         }
     }
 
-    /// Waits first for what is under way: an abort that overtakes the transaction's first records can make the
-    /// producer unusable (librdkafka#4849).
+    /// Aborts. Waits first for pending records: an abort that overtakes the transaction's first
+    /// records can make the producer unusable (librdkafka#4849).
     pub(crate) fn abort(&mut self) -> Result<(), Failure> {
         self.producer.flush_at_once(CALL);
         match self.call("abort", |producer| producer.abort_transaction(CALL)) {
@@ -192,7 +200,7 @@ impl Transactions {
         }
     }
 
-    /// Makes a call until it succeeds, fails for good or has used up the patience.
+    /// Retries a call until it succeeds, fails permanently or exceeds the timeout.
     fn call(
         &mut self,
         what: &'static str,
@@ -210,7 +218,7 @@ impl Transactions {
                     };
                 }
                 Err(KafkaError::Transaction(error))
-                    if error.is_retriable() && start.elapsed() < self.patience => {}
+                    if error.is_retriable() && start.elapsed() < self.timeout => {}
                 Err(source) => break Err(unknown(what, source)),
             }
         };
@@ -228,11 +236,12 @@ fn unknown(what: &'static str, source: KafkaError) -> Failure {
     Failure::Unknown { what, source }
 }
 
-/// Notes, from the producer's own thread, where events were written and whether the broker found a record too large.
+/// Delivery results, recorded on the producer's thread: the end offsets of events, and whether a
+/// record was too large for the broker.
 #[derive(Clone)]
 struct Deliveries {
     too_large: Arc<AtomicBool>,
-    /// Of each partition, the offset behind the last event that was acknowledged.
+    /// For each partition, the offset after the last acknowledged event.
     event_ends: Arc<[AtomicI64]>,
 }
 
@@ -244,7 +253,7 @@ impl Deliveries {
         }
     }
 
-    fn forget(&self) {
+    fn reset(&self) {
         self.too_large.store(false, Ordering::Release);
     }
 

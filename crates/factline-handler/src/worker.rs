@@ -1,4 +1,5 @@
-//! The worker: one thread, one member of the group, one transaction at a time over all its partitions.
+//! The worker: one thread, one member of the group, one transaction at a time over all its
+//! partitions.
 //!
 //! Its loop is the guarantee, and fits on one screen: [`Worker::turn`].
 
@@ -8,198 +9,237 @@ use std::time::{Duration, Instant};
 
 use factline::{Aggregate, Timestamp};
 use factline_failpoints::{Mutant, Point, mutated, pause_at};
-use rdkafka::TopicPartitionList;
+use rdkafka::consumer::Consumer as _;
 #[cfg(feature = "failpoints")]
 use rdkafka::consumer::ConsumerGroupMetadata;
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use crate::Fenced;
+use crate::assignment::Assignment;
 use crate::decide::batch::Batch;
-use crate::decide::command::Fault;
-use crate::decide::record_factory::Wire;
-use crate::idle_deadlines::Idle;
+use crate::decide::fault::Fault;
+use crate::decide::inputs::{Environment, Pending};
+use crate::decide::record_factory::RecordFactory;
+use crate::idle_deadlines::IdleDeadlines;
 use crate::log_events;
-use crate::rebalance::Ownership;
-use crate::recovery::log_reader::is_passing;
+use crate::readiness::{Problem, Readiness};
+use crate::recovery::committed_state::CommittedState;
+use crate::recovery::log_reader::is_transient;
 use crate::state::waiting::Waiting;
 use crate::transaction::{Failure, Transactions};
-use crate::worker_metrics::Meters;
+use crate::worker_metrics::{WorkerMetrics, publish_lag};
 use factline::error_chain;
 use factline_kafka::client::ffi::membership;
-use factline_kafka::consumer::group::Slot;
-use factline_kafka::consumer::poll_gap::PollGap;
-use factline_kafka::consumer::stalled_partitions::Arrivals;
+use factline_kafka::consumer::host::{ConsumerHost, Polled, Replace};
+use factline_kafka::records::decode;
 use factline_kafka::records::record::Record;
 
-/// Bytes of commands that are gathered for one transaction before it is begun, beside their number.
+/// Maximum size in bytes of the commands that are gathered for one transaction; their number is
+/// limited too.
 const GATHERED_BYTES: usize = 16 << 20;
 
-/// A flush that took so long has, as a rule, met the end of the transaction before: librdkafka asks again after 20 ms.
-const WAITED: Duration = Duration::from_millis(19);
+/// A flush that takes this long has usually met the end of the previous transaction: librdkafka
+/// retries after 20 ms.
+const FLUSH_WAITED: Duration = Duration::from_millis(19);
 
-/// If a batch fails that writes snapshots, the next ones go without: it may be their fault.
+/// Time for which batches are written without snapshots after a batch with snapshots has failed:
+/// the snapshots may be the cause.
 const SNAPSHOTS_AGAIN: Duration = Duration::from_mins(1);
 
-/// Tries of a batch after which the worker says that it is in trouble.
+/// Number of failed tries of a batch after which readiness reports the problem.
 const TROUBLE: u32 = 5;
 
-/// Tries, for half a minute, after which a worker that is no member of its group does not wait any longer to become one.
+/// Number of failed tries, about half a minute, after which a worker that is no member of its group
+/// restarts.
 const NO_MEMBER: u32 = 20;
 
-/// How often a worker that has gathered enough looks for rebalances while it waits: each look may bring a record more. One that
-/// has twice as much looks once.
-const GLANCE: Duration = Duration::from_millis(20);
+/// Interval at which a worker that has gathered enough serves rebalances while it waits. Each check
+/// may add a record. A worker that has gathered twice as much checks once.
+const REBALANCE_CHECK: Duration = Duration::from_millis(20);
+
+/// Interval between two reports of a recovery's progress.
+const PROGRESS: Duration = Duration::from_secs(1);
 
 pub(crate) struct Worker<'l, A: Aggregate> {
-    consumer: BaseConsumer<Ownership<A>>,
+    pub(crate) host: &'l mut ConsumerHost<CommittedState<A>>,
+    pub(crate) assignment: Assignment<A>,
+    pub(crate) readiness: Readiness,
     transactions: Transactions,
-    wire: Arc<Wire>,
-    /// Commands in a transaction at most.
+    pub(crate) factory: Arc<RecordFactory>,
+    runtime: tokio::runtime::Handle,
+    /// Maximum number of commands in a transaction.
     max_batch: usize,
-    kept: &'l mut Kept,
-    /// Tries of the present batch that failed.
+    memory: &'l mut WorkerMemory,
+    /// Set if the group has given this member another id since the assignment.
+    renamed: bool,
+    /// Time of the last report of a recovery's progress.
+    progress_reported: Option<Instant>,
+    /// Number of failed tries of the present batch.
     failures: u32,
-    /// When the batch is tried again, after it has failed.
-    again: Option<Instant>,
-    idle: Idle,
-    /// How often partitions had been given up at the last turn.
-    given_up: u64,
-    meters: Meters,
+    /// Time at which a failed batch is retried.
+    retry_at: Option<Instant>,
+    idle: IdleDeadlines,
+    /// Number of releases of partitions at the last turn.
+    releases: u64,
+    meters: WorkerMetrics,
     /// The partitions whose deadlines, up to a time each, are to be decided in this turn.
-    ripe: HashMap<i32, Timestamp>,
-    /// After a batch with snapshots has failed.
+    due: HashMap<i32, Timestamp>,
+    /// Set after a batch with snapshots has failed.
     no_snapshots_before: Option<Instant>,
     /// The group's metadata of the first transaction, for the mutant that keeps it.
     #[cfg(feature = "failpoints")]
     stale: Option<ConsumerGroupMetadata>,
 }
 
-/// What outlives a worker, whose end may be what it is about.
+/// State kept across worker restarts.
 #[derive(Debug)]
-pub(crate) struct Kept {
-    /// Commands in the next transaction. Halved when one fails: so a command whose records the broker finds too
-    /// large is found, and a batch that cannot be written in time becomes one that can.
+pub(crate) struct WorkerMemory {
+    /// Number of commands in the next transaction. Halved when one fails. So a command whose
+    /// records are too large for the broker is isolated, and a batch that cannot be written in time
+    /// becomes smaller.
     pub(crate) limit: usize,
-    /// How often the place in the group was lost.
-    pub(crate) slot: Slot,
-    pub(crate) arrivals: Arrivals,
-    pub(crate) poll_gap: PollGap,
 }
 
-/// Why a worker cannot go on. Its successor starts from what Kafka has committed.
+/// Reason why a worker ended. Its successor starts from the committed state.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Ended {
+pub(crate) enum WorkerExit {
     #[error(transparent)]
     Transaction(#[from] Failure),
-    #[error("cannot consume commands")]
-    Consume(#[source] KafkaError),
+    #[error(transparent)]
+    Consumer(#[from] Replace),
     #[error("{0}")]
     Broken(String),
-    #[error("a producer is retired after a slow transactional call")]
+    /// The state may be outdated: another member may have had the partitions meanwhile.
+    #[error("the group has given this member another id")]
+    Renamed,
+    #[error("producer was retired after a slow transactional call")]
     Retired,
     #[error(transparent)]
     Fenced(#[from] Fenced),
 }
 
-/// Answers an assignment that was not served: librdkafka does not close a consumer that was fenced before it has that answer.
-impl<A: Aggregate> Drop for Worker<'_, A> {
-    fn drop(&mut self) {
-        if let Err(error) = self.consumer.incremental_assign(&TopicPartitionList::new()) {
-            tracing::debug!(%error, "the consumer is closed as it is");
-        }
-    }
-}
-
 impl<'l, A: Aggregate> Worker<'l, A> {
     pub(crate) fn new(
-        consumer: BaseConsumer<Ownership<A>>,
+        host: &'l mut ConsumerHost<CommittedState<A>>,
+        readiness: Readiness,
         transactions: Transactions,
-        wire: Arc<Wire>,
-        idle: Idle,
+        factory: Arc<RecordFactory>,
+        idle: IdleDeadlines,
         max_batch: usize,
-        kept: &'l mut Kept,
+        memory: &'l mut WorkerMemory,
     ) -> Self {
         Self {
-            consumer,
+            host,
+            assignment: Assignment::empty(),
+            readiness,
             transactions,
-            wire,
+            factory,
+            runtime: tokio::runtime::Handle::current(),
             max_batch,
-            kept,
+            memory,
+            renamed: false,
+            progress_reported: None,
             failures: 0,
-            again: None,
+            retry_at: None,
             idle,
-            given_up: 0,
-            meters: Meters::new(),
-            ripe: HashMap::new(),
+            releases: 0,
+            meters: WorkerMetrics::new(),
+            due: HashMap::new(),
             no_snapshots_before: None,
             #[cfg(feature = "failpoints")]
             stale: None,
         }
     }
 
-    /// One turn of the loop.
-    pub(crate) fn turn(&mut self) -> Result<(), Ended> {
-        self.kept.poll_gap.begins();
-        self.gather()?; // rebalances happen in here, and nowhere else
-        self.kept.poll_gap.ends();
-        self.consumer.context().finish_takeovers(&self.consumer);
-        let aggregate = self.wire.contract.aggregate;
-        self.meters
-            .tell(&self.consumer.context().owned(), aggregate);
-        let topic = self.wire.topics.commands();
-        let given_up = self.consumer.context().owned().given_up;
-        if std::mem::replace(&mut self.given_up, given_up) != given_up {
-            self.kept.arrivals.anew();
-        }
-        let followed = || self.consumer.context().owned().followed(topic);
-        if let Some(missing) = self.kept.arrivals.missing(&self.consumer, followed) {
-            return Err(Ended::Broken(missing.to_string()));
-        }
-        self.ripe = self.idle.ripe(&self.consumer); // deadlines that no command brings the time for
+    /// Runs one turn of the loop: poll, decide, commit, adopt.
+    pub(crate) fn turn(&mut self) -> Result<(), WorkerExit> {
+        self.gather()?; // rebalances are served here and nowhere else
+        self.start_partitions()?;
+        self.watch()?;
+        // Deadlines in idle partitions.
+        self.due = self
+            .idle
+            .due_partitions(&self.assignment, self.host.consumer());
         let start = Instant::now();
         let mut batch = self.decide(None);
-        self.write_down(&mut batch);
-        match batch.waiting.take() {
-            Some(full @ (Waiting::Full { partition, .. } | Waiting::Heavy { partition, .. })) => {
-                let reason = error_chain(&full);
-                let context = self.consumer.context();
-                context.stop_partition(partition, reason);
-            }
-            Some(registry) => self.put_off(&error_chain(&registry)),
-            None => {}
+        self.add_snapshots(&mut batch);
+        if let Some(waiting) = batch.waiting.take() {
+            self.wait(&waiting);
         }
         if batch.is_empty() {
             return Ok(());
         }
         pause_at(Point::Decided);
         if mutated(Mutant::AdoptBeforeCommit) {
-            batch.adopt_states(&mut self.consumer.context().owned());
+            batch.adopt_states(&mut self.assignment.partitions);
         }
-        match self.write(&batch) {
-            Ok(()) => self.adopt(batch, start), // committed: only now does the worker believe it
-            Err(failure) => self.recover(failure, &batch)?,
+        match self.commit(&batch) {
+            Ok(()) => self.adopt(batch, start), // committed: adopt the new state
+            Err(failure) => self.handle_failure(failure, &batch)?,
         }
         if self.transactions.is_retired() {
-            Err(Ended::Retired)
+            Err(WorkerExit::Retired)
         } else {
             Ok(())
         }
     }
 
-    fn decide(&self, fault: Option<Fault>) -> Batch<A> {
-        let context = self.consumer.context();
-        Batch::decide(
-            &self.wire,
-            context.runtime(),
-            &context.owned(),
-            &self.ripe,
-            (self.kept.limit, fault),
-        )
+    /// Publishes metrics, and checks that commands which exist are fetched.
+    fn watch(&mut self) -> Result<(), WorkerExit> {
+        let topic = self.factory.topics.commands();
+        let recovered = self.host.progress().recoveries().percent();
+        self.meters
+            .publish(&self.assignment, (&self.factory, recovered));
+        if let Some(statistics) = self.host.take_statistics() {
+            publish_lag(&self.assignment, topic, &statistics);
+        }
+        let releases = self.assignment.releases;
+        if std::mem::replace(&mut self.releases, releases) != releases {
+            self.host.reset_stalled();
+        }
+        let assignment = &self.assignment;
+        Ok(self.host.check_stalled(|| assignment.followed(topic))?)
     }
 
-    /// Adds the snapshots that are due. They are of what was committed before the batch, and may stay away: after a failure they do.
-    fn write_down(&mut self, batch: &mut Batch<A>) {
+    /// Returns whether a recovery's progress is to be reported, at most once a second.
+    pub(crate) fn progress_is_due(&mut self) -> bool {
+        let due = |last: Instant| last.elapsed() > PROGRESS;
+        let is_due = self.progress_reported.is_none_or(due);
+        if is_due {
+            self.progress_reported = Some(Instant::now());
+        }
+        is_due
+    }
+
+    /// Decides the pending commands and due deadlines. `fault` is a known fault of the first.
+    fn decide(&self, fault: Option<Fault>) -> Batch<A> {
+        let (factory, runtime) = (&self.factory, &self.runtime);
+        let read = |record: &Record| decode::message_blocking(&factory.registry, runtime, record);
+        let pending = Pending {
+            partitions: &self.assignment.partitions,
+            commands: &self.assignment.pending,
+            idle: &self.due,
+        };
+        let limit = self.memory.limit;
+        Batch::decide(&Environment::of(factory, &read), &pending, (limit, fault))
+    }
+
+    /// Halts a partition that has reached a limit. If the registry is unavailable, the batch is
+    /// retried later.
+    fn wait(&mut self, waiting: &Waiting) {
+        let reason = error_chain(waiting);
+        match *waiting {
+            Waiting::Full { partition, .. } | Waiting::OverMemoryLimit { partition, .. } => {
+                let topic = self.factory.topics.commands().to_owned();
+                self.halt(&(topic, partition), reason);
+            }
+            Waiting::Registry(_) => self.retry_later(&reason),
+        }
+    }
+
+    /// Adds the snapshots that are due, of states that were committed before the batch. They are
+    /// optional: after a failure they are left out.
+    fn add_snapshots(&mut self, batch: &mut Batch<A>) {
         if batch.is_empty()
             || self
                 .no_snapshots_before
@@ -207,92 +247,105 @@ impl<'l, A: Aggregate> Worker<'l, A> {
         {
             return;
         }
-        let mut owned = self.consumer.context().owned();
-        for partition in owned.snapshots_due() {
-            owned.begin_snapshots(partition, self.transactions.end_of_events(partition));
+        for partition in self.assignment.snapshots_due() {
+            let written = self.transactions.end_of_events(partition);
+            self.assignment.begin_snapshots(partition, written);
         }
-        batch.with_snapshots(&self.wire, &owned);
+        batch.add_snapshots(&self.factory, &self.assignment.partitions);
     }
 
-    /// Writes a batch in one transaction. A crash between any two lines leaves nothing visible: whoever takes over
-    /// finds the offsets as they were and decides the same commands again.
-    fn write(&mut self, batch: &Batch<A>) -> Result<(), Failure> {
+    /// Commits a batch in one transaction. After a crash between any two lines nothing is visible:
+    /// the next owner of the partitions finds the old offsets and decides the same commands again.
+    fn commit(&mut self, batch: &Batch<A>) -> Result<(), Failure> {
         self.transactions.begin()?;
-        for record in &batch.outgoing {
+        for record in &batch.records {
             self.transactions.send(record)?;
         }
         pause_at(Point::Sent);
-        // Everything a successor must see is in the log before the offsets are: the generation is checked only there.
+        // Everything that a successor must see is in the log before the offsets are sent, because
+        // only there does Kafka check the generation.
         let flushing = Instant::now();
         if !mutated(Mutant::NoFlush) {
             self.transactions.flush()?;
         }
         pause_at(Point::Flushed);
-        if flushing.elapsed() >= WAITED {
-            metrics::counter!("factline_transaction_flush_waits_total", "aggregate" => self.wire.contract.aggregate)
+        if flushing.elapsed() >= FLUSH_WAITED {
+            metrics::counter!("factline_transaction_flush_waits_total", "aggregate" => self.factory.contract.aggregate)
                 .increment(1);
         }
-        self.took("flush", flushing);
+        self.record_step("flush", flushing);
         let offering = Instant::now();
-        // Fetched now: metadata of an older generation would be refused, and of none would not be checked at all.
+        // Read the metadata now: metadata of an older generation would be refused, and empty
+        // metadata would not be checked at all.
         let not_member = || Failure::Abort {
             what: "the worker is no member of its group",
             source: KafkaError::ConsumerCommit(RDKafkaErrorCode::UnknownMemberId),
         };
-        let before = membership(&self.consumer).ok_or_else(not_member)?;
-        let group = self.consumer.group_metadata().ok_or_else(not_member)?;
-        if membership(&self.consumer) != Some(before.clone())
-            || !self.consumer.context().is_member(&before)
-        {
+        let consumer = self.host.consumer();
+        let before = membership(consumer).ok_or_else(not_member)?;
+        let group = consumer.group_metadata().ok_or_else(not_member)?;
+        if membership(consumer).as_ref() != Some(&before) {
             return Err(not_member());
         }
-        let offsets = batch.offsets(self.wire.topics.commands());
+        self.renamed = !self.is_member(&before);
+        if self.renamed {
+            return Err(not_member());
+        }
+        let offsets = batch.offsets(self.factory.topics.commands());
         #[cfg(feature = "failpoints")]
         let group = if mutated(Mutant::StaleMetadata) {
-            self.stale.take().unwrap_or(group)
+            &*self.stale.get_or_insert(group)
         } else {
-            group
+            &group
         };
-        self.transactions.send_offsets(&offsets, &group)?;
-        #[cfg(feature = "failpoints")]
-        self.stale.replace(group);
-        self.took("offsets", offering);
+        #[cfg(not(feature = "failpoints"))]
+        let group = &group;
+        self.transactions.send_offsets(&offsets, group)?;
+        self.record_step("offsets", offering);
         pause_at(Point::Offered);
         let committing = Instant::now();
         self.transactions.commit()?;
-        self.took("commit", committing);
+        self.record_step("commit", committing);
         pause_at(Point::Committed);
         Ok(())
     }
 
-    fn took(&self, step: &'static str, since: Instant) {
-        metrics::histogram!("factline_transaction_step_seconds", "aggregate" => self.wire.contract.aggregate, "step" => step)
+    fn record_step(&self, step: &'static str, since: Instant) {
+        metrics::histogram!("factline_transaction_step_seconds", "aggregate" => self.factory.contract.aggregate, "step" => step)
             .record(since.elapsed());
     }
 
     fn adopt(&mut self, batch: Batch<A>, start: Instant) {
-        let aggregate = self.wire.contract.aggregate;
+        let aggregate = self.factory.contract.aggregate;
         metrics::histogram!("factline_transaction_seconds", "aggregate" => aggregate)
             .record(start.elapsed());
         metrics::histogram!("factline_transaction_commands", "aggregate" => aggregate)
             .record(f64::from(u32::try_from(batch.len()).unwrap_or(u32::MAX)));
-        batch.adopt(&mut self.consumer.context().owned(), &self.wire);
-        self.kept.limit = (self.kept.limit * 2).min(self.max_batch);
+        let assignment = &mut self.assignment;
+        batch.adopt(
+            &self.factory,
+            &mut assignment.partitions,
+            &mut assignment.pending,
+        );
+        self.memory.limit = (self.memory.limit * 2).min(self.max_batch);
         if self.failures >= TROUBLE {
-            self.consumer.context().trouble(None);
+            self.readiness.set(Problem::Batches, None);
         }
         self.failures = 0;
     }
 
-    /// Nothing of the batch is visible; or nobody knows, and then this worker has to go.
-    fn recover(&mut self, failure: Failure, batch: &Batch<A>) -> Result<(), Ended> {
-        // Only then is the batch surely the first pending command: of a larger one, others may have been left out.
-        let alone = self.kept.limit == 1;
+    /// Handles a failed transaction. Either nothing of the batch is visible, or the outcome is
+    /// unknown and the worker must end.
+    fn handle_failure(&mut self, failure: Failure, batch: &Batch<A>) -> Result<(), WorkerExit> {
+        // Only then is the batch known to be the first pending command: a larger one may have
+        // skipped others.
+        let alone = self.memory.limit == 1;
         if batch.has_snapshots() {
             self.no_snapshots_before = Some(Instant::now() + SNAPSHOTS_AGAIN);
         }
-        // Before the abort, which may fail and end the worker: its successor begins with the smaller batch.
-        self.kept.limit = usize::try_from(batch.len() / 2).unwrap_or(1).max(1);
+        // Set it before the abort, which may fail and end the worker: its successor starts with the
+        // smaller batch.
+        self.memory.limit = (batch.len() / 2).max(1);
         match failure {
             failure @ Failure::Unknown { .. } => Err(failure.into()),
             Failure::TooLarge if alone => {
@@ -301,120 +354,103 @@ impl<'l, A: Aggregate> Worker<'l, A> {
             }
             failure => {
                 self.transactions.abort()?;
-                if self.failures >= NO_MEMBER && membership(&self.consumer).is_none() {
-                    return Err(Ended::Broken(error_chain(&failure)));
+                if self.failures >= NO_MEMBER && membership(self.host.consumer()).is_none() {
+                    return Err(WorkerExit::Broken(error_chain(&failure)));
                 }
-                self.put_off(&error_chain(&failure));
+                self.retry_later(&error_chain(&failure));
                 Ok(())
             }
         }
     }
 
-    /// The first pending command leads to more than the broker takes: it fails, alone.
-    fn fail_too_large(&mut self) -> Result<(), Ended> {
+    /// Fails the first pending command alone, because its records are too large for the broker.
+    fn fail_too_large(&mut self) -> Result<(), WorkerExit> {
         let start = Instant::now();
         let batch = self.decide(Some(Fault::TooLarge));
-        match self.write(&batch) {
+        match self.commit(&batch) {
             Ok(()) => self.adopt(batch, start),
             Err(failure @ Failure::Unknown { .. }) => return Err(failure.into()),
             Err(failure) => {
                 self.transactions.abort()?;
-                self.put_off(&error_chain(&failure));
+                self.retry_later(&error_chain(&failure));
             }
         }
         Ok(())
     }
 
-    /// Nothing happened; the same commands are tried again after a pause, in which rebalances are served.
-    fn put_off(&mut self, reason: &str) {
+    /// Retries the same commands after a pause, in which rebalances are served. Nothing of the
+    /// batch is visible.
+    fn retry_later(&mut self, reason: &str) {
         self.failures = self.failures.saturating_add(1);
         tracing::warn!(
-            topic = self.wire.topics.commands(),
+            topic = self.factory.topics.commands(),
             reason,
             event = log_events::BATCH_RETRIED,
             tries = self.failures,
             "transaction aborted; retrying batch"
         );
-        metrics::counter!("factline_transactions_aborted_total", "aggregate" => self.wire.contract.aggregate).increment(1);
+        metrics::counter!("factline_transactions_aborted_total", "aggregate" => self.factory.contract.aggregate).increment(1);
         if self.failures >= TROUBLE {
-            self.consumer.context().trouble(Some(reason.to_owned()));
+            let reason = Some(reason.to_owned());
+            self.readiness.set(Problem::Batches, reason);
         }
         let pause = Duration::from_millis(10) * 2_u32.saturating_pow(self.failures.min(10));
-        self.again = Some(Instant::now() + pause.min(Duration::from_secs(2)));
+        self.retry_at = Some(Instant::now() + pause.min(Duration::from_secs(2)));
     }
 
-    /// Polls until there is something to do and nothing more at hand, or enough; and in any case until a batch that was
-    /// put off may be tried again. A poll serves one event of librdkafka, which may be a line of its log: so the pause
-    /// is spent in here, or the rebalance that ends the failure would wait behind them.
-    fn gather(&mut self) -> Result<(), Ended> {
-        let (mut count, mut bytes, idle) = {
-            let owned = self.consumer.context().owned();
-            (
-                owned.pending.len(),
-                owned.pending.iter().map(Record::size).sum::<usize>(),
-                owned.until_next_look(chrono::Utc::now()),
-            )
-        };
+    /// Polls until there is a record and no further one is available, or until enough is gathered.
+    /// In any case it polls until a failed batch may be retried. One poll serves one event of
+    /// librdkafka, which may be a line of its log. So the pause is spent polling: otherwise such
+    /// events would delay the rebalance that ends the failure.
+    fn gather(&mut self) -> Result<(), WorkerExit> {
+        let pending = &self.assignment.pending;
+        let mut count = pending.len();
+        let mut bytes: usize = pending.iter().map(Record::size).sum();
+        let idle = self.assignment.until_next_look(chrono::Utc::now());
         let mut wait = match count {
             0 if self.idle.is_waiting() => Duration::from_millis(5),
             0 => idle,
             _ => Duration::ZERO,
         };
-        let again = self.again.take();
+        let retry_at = self.retry_at.take();
         let most = self.max_batch;
         let is_enough = |count, bytes| count >= most || bytes >= GATHERED_BYTES;
         loop {
-            let pause = again.map_or(Duration::ZERO, |again| {
-                again.saturating_duration_since(Instant::now())
+            let pause = retry_at.map_or(Duration::ZERO, |retry_at| {
+                retry_at.saturating_duration_since(Instant::now())
             });
             if is_enough(count / 2, bytes / 2) {
                 std::thread::sleep(pause);
             } else if is_enough(count, bytes) {
-                std::thread::sleep(pause.min(GLANCE));
+                std::thread::sleep(pause.min(REBALANCE_CHECK));
             }
-            match self.consumer.poll(wait.max(pause)) {
-                Some(Ok(message)) => {
-                    let record = Record::from(&message);
-                    let mut owned = self.consumer.context().owned();
-                    if owned.is_next(&record) {
+            let polled = self.host.poll(wait.max(pause));
+            self.take_changes()?;
+            match polled? {
+                Polled::Record(record) => {
+                    if self.assignment.is_next(&record) {
                         bytes += record.size();
-                        owned.pending.push(record);
+                        self.assignment.pending.push(record);
                     }
-                    count = owned.pending.len();
+                    count = self.assignment.pending.len();
                 }
-                Some(Err(error)) => self.consumer_error(error)?,
+                Polled::Unavailable(error) if is_transient(&error) => {}
+                Polled::Unavailable(error) => {
+                    tracing::warn!(%error, "kafka consumer reports an error");
+                }
                 // A rebalance was served.
-                None if !pause.is_zero() => {}
-                None => break,
+                Polled::Nothing if !pause.is_zero() => {}
+                Polled::Nothing => break,
             }
             if pause.is_zero() && is_enough(count, bytes) {
                 break;
             }
             wait = Duration::ZERO;
         }
-        match self.consumer.context().broken() {
-            Some(reason) => Err(Ended::Broken(reason)),
-            None => Ok(()),
-        }
-    }
-
-    fn consumer_error(&mut self, error: KafkaError) -> Result<(), Ended> {
-        // A fatal error comes as just that; what it is, the client knows.
-        match self.consumer.client().fatal_error() {
-            Some(_) if self.kept.slot.is_taken(&self.consumer) => Err(Fenced {
-                instance: self.consumer.context().instance().to_owned(),
-            }
-            .into()),
-            // Once or twice it was the worker itself, that came back twice after its session had timed out.
-            Some(_) => Err(Ended::Consume(error)),
-            None if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AutoOffsetReset) => {
-                Err(Ended::Consume(error))
-            }
-            None if is_passing(&error) => Ok(()),
-            None => {
-                tracing::warn!(%error, "kafka consumer");
-                Ok(())
-            }
+        if self.renamed {
+            Err(WorkerExit::Renamed)
+        } else {
+            Ok(())
         }
     }
 }

@@ -1,33 +1,45 @@
-//! What a worker tells of itself once a second, beside what it counts as it goes. What to do about each figure is in
-//! `docs/operations.md`.
+//! Metrics that a worker publishes once a second, beside those that it counts in its loop.
+//! `docs/operations.md` says what an operator can do about each.
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use factline::Aggregate;
-use rdkafka::Statistics;
+use factline_kafka::consumer::group::{PartitionStatistics, TopicPartition};
 
-use crate::assignment::Owned;
+use crate::assignment::Assignment;
+use crate::decide::record_factory::RecordFactory;
 
 const EVERY: Duration = Duration::from_secs(1);
 
-/// Says when it is time again.
+/// The metrics of a worker, with the time at which they were published last.
 #[derive(Debug)]
-pub(crate) struct Meters(Option<Instant>);
+pub(crate) struct WorkerMetrics(Option<Instant>);
 
-impl Meters {
+impl WorkerMetrics {
     pub(crate) fn new() -> Self {
         Self(None)
     }
 
-    /// Tells how much is held in memory and what is late.
-    pub(crate) fn tell<A: Aggregate>(&mut self, owned: &Owned<A>, aggregate: &'static str) {
+    /// Publishes the sizes of the state, the number of overdue deadlines, the number of halted
+    /// partitions and the percentage that is recovered, at most once a second.
+    pub(crate) fn publish<A: Aggregate>(
+        &mut self,
+        assignment: &Assignment<A>,
+        (factory, recovered): (&RecordFactory, i64),
+    ) {
         if self.0.is_some_and(|last| last.elapsed() < EVERY) {
             return;
         }
         self.0 = Some(Instant::now());
         let now = chrono::Utc::now();
+        let (aggregate, topic) = (factory.contract.aggregate, factory.topics.commands());
+        metrics::gauge!("factline_handler_partitions_blocked", "topic" => topic.to_owned())
+            .set(figure(assignment.halted.len()));
+        metrics::gauge!("factline_handler_restored_percent", "topic" => topic.to_owned())
+            .set(figure(usize::try_from(recovered).unwrap_or(100)));
         let (mut aggregates, mut remembered, mut overdue, mut bytes) = (0, 0, 0, 0);
-        for partition in owned.partitions.values() {
+        for partition in assignment.partitions.values() {
             aggregates += partition.len();
             remembered += partition.remembered();
             overdue += partition.overdue(now);
@@ -44,18 +56,19 @@ impl Meters {
     }
 }
 
-/// Tells how far handling is behind, partition by partition, from what librdkafka knows of the ends.
-pub(crate) fn tell_lag<A: Aggregate>(owned: &Owned<A>, topic: &str, statistics: &Statistics) {
-    let Some(known) = statistics.topics.get(topic) else {
-        return;
-    };
+/// Publishes the lag of each partition, from the end offsets in librdkafka's statistics.
+pub(crate) fn publish_lag<A: Aggregate>(
+    assignment: &Assignment<A>,
+    topic: &str,
+    statistics: &HashMap<TopicPartition, PartitionStatistics>,
+) {
     let now = chrono::Utc::now();
-    for (number, partition) in &owned.partitions {
-        let Some(end) = known.partitions.get(number).map(|known| known.hi_offset) else {
+    for (number, partition) in &assignment.partitions {
+        let Some(known) = statistics.get(&(topic.to_owned(), *number)) else {
             continue;
         };
-        let behind = (end - partition.next()).max(0);
-        // The last command that was handled came before the first that was not.
+        let behind = (known.end - partition.next()).max(0);
+        // The last handled command was appended before the first unhandled one.
         let age = if behind > 0 && partition.next() > 0 {
             (now - partition.time()).as_seconds_f64().max(0.0)
         } else {

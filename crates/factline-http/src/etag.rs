@@ -1,7 +1,7 @@
-//! Entity tags: answers that need not be sent twice.
+//! Entity tags, which save sending the same response twice.
 //!
-//! A tag is strong and made of the bytes themselves, so it covers everything that the answer was put together
-//! from, and two instances agree on it.
+//! A tag is strong and derives from the bytes themselves. Therefore it covers everything that the
+//! response contains, and two instances compute the same tag.
 
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
@@ -13,13 +13,14 @@ use sha2::{Digest as _, Sha256};
 
 use crate::Problem;
 
-/// The strong tag of a body, with its quotes: half of its SHA-256 is plenty.
+/// Returns the strong tag of a body, with its quotes. Half of its SHA-256 is sufficient.
 pub fn of(body: &[u8]) -> String {
     let digest = Sha256::digest(body);
     format!("\"{}\"", URL_SAFE_NO_PAD.encode(&digest[..16]))
 }
 
-/// Whether `If-None-Match` names this tag. The comparison is weak, as RFC 9110 §13.1.2 wants it.
+/// Returns true if `If-None-Match` names this tag. The comparison is weak, as RFC 9110 §13.1.2
+/// requires.
 pub fn is_known(request: &HeaderMap, tag: &str) -> bool {
     request
         .get_all(IF_NONE_MATCH)
@@ -30,8 +31,8 @@ pub fn is_known(request: &HeaderMap, tag: &str) -> bool {
         .any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known) == tag)
 }
 
-/// 200 with the body as JSON and its tag, or 304 if the client has it. Caches must ask each time: a read model
-/// changes without notice.
+/// Returns 200 with the body as JSON and its tag, or 304 if the client has it. Caches must
+/// revalidate each time, because a read model changes without notice.
 pub fn json(request: &HeaderMap, body: &impl Serialize) -> Result<Response, Problem> {
     let bytes = serde_json::to_vec(body).map_err(|error| Problem::internal(&error))?;
     let tag = of(&bytes);
@@ -59,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn a_known_tag_is_found_in_every_form() {
+    fn known_tag_matches_in_every_form() {
         let tag = of(b"body");
         for value in [
             tag.clone(),
@@ -74,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn the_second_answer_is_empty() {
+    fn known_tag_gives_an_empty_response() {
         let first = json(&HeaderMap::new(), &[1, 2]).unwrap();
         assert_eq!(first.status(), StatusCode::OK);
         let tag = first.headers()[ETAG].to_str().unwrap().to_owned();

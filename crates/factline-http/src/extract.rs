@@ -1,4 +1,4 @@
-//! Extractors that refuse with a problem.
+//! Extractors that reject with a problem document.
 
 use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequestParts, Path as AxumPath, Query as AxumQuery};
@@ -7,8 +7,8 @@ use serde::de::DeserializeOwned;
 
 use crate::Problem;
 
-/// The query's parameters. Give the target `#[serde(deny_unknown_fields)]`, so that a misspelt filter is refused
-/// instead of passed over.
+/// The query's parameters. Give the target `#[serde(deny_unknown_fields)]`, so that a misspelt
+/// filter is refused and not ignored.
 #[derive(Debug, Clone)]
 pub struct Query<T>(pub T);
 
@@ -46,7 +46,8 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
     }
 }
 
-/// An escaped NUL is legal in a URI and in no text that a database keeps: nothing is called so, and nothing can be.
+/// Refuses an escaped NUL. It is legal in a URI, but no text in the database contains one, so no
+/// resource can have such a name.
 fn no_nul(escaped: &str, place: &str) -> Result<(), Problem> {
     if escaped.contains("%00") {
         return Err(Problem::invalid_request().detail(format!("{place}: contains a NUL character")));
@@ -74,7 +75,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_bad_parameter_is_named() {
+    async fn bad_parameter_is_named_in_the_problem() {
         let filter = query("/list?name=%C3%A9&count=2").await.unwrap();
         assert_eq!((filter.name.as_str(), filter.count), ("é", Some(2)));
         for (uri, name) in [

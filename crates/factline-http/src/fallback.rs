@@ -1,4 +1,4 @@
-//! Answers to what no route takes.
+//! Responses to requests that no route matches.
 //!
 //! ```no_run
 //! let router: axum::Router = axum::Router::new()
@@ -6,7 +6,8 @@
 //!     .method_not_allowed_fallback(factline_http::fallback::method_not_allowed);
 //! ```
 //!
-//! Call `method_not_allowed_fallback` after the last route is added: it reaches only routes that are there.
+//! Call `method_not_allowed_fallback` after the last route is added: it affects only existing
+//! routes.
 
 use std::future::{Ready, ready};
 
@@ -14,7 +15,7 @@ use axum::http::Uri;
 
 use crate::Problem;
 
-/// 404 for a path that no route has.
+/// Returns 404 for a path that no route has.
 #[expect(
     clippy::needless_pass_by_value,
     reason = "an extractor is passed by value"
@@ -26,7 +27,7 @@ pub fn not_found(uri: Uri) -> Ready<Problem> {
     )))
 }
 
-/// 405 for a method that the route does not have; axum adds `Allow`.
+/// Returns 405 for a method that the route does not have; axum adds `Allow`.
 pub fn method_not_allowed() -> Ready<Problem> {
     ready(Problem::method_not_allowed(None))
 }

@@ -1,4 +1,4 @@
-//! Reading one's own writes: the position that a read has to wait for.
+//! Read-your-writes: the position that a read has to wait for.
 
 use axum::http::{HeaderMap, HeaderName};
 use factline::Position;
@@ -8,10 +8,12 @@ use crate::Problem;
 /// The request header that carries the position of a completed operation.
 pub const POSITION: HeaderName = HeaderName::from_static("factline-position");
 
-/// Positions that a request may name; each costs a comparison per consumed partition.
+/// Maximum number of positions that a request may name; each costs a comparison per consumed
+/// partition.
 const MOST_POINTS: usize = 64;
 
-/// Reads `Factline-Position`. Several of them are merged, so a client may send what several operations gave it.
+/// Reads `Factline-Position`. Several values are merged, so a client may send the positions of
+/// several operations.
 pub fn position(request: &HeaderMap) -> Result<Option<Position>, Problem> {
     let refused = |why: String| Problem::invalid_request().parameter("Factline-Position", why);
     let mut merged: Option<Position> = None;
@@ -49,7 +51,7 @@ mod tests {
     }
 
     #[test]
-    fn positions_are_merged() {
+    fn several_positions_are_merged() {
         let mut headers = HeaderMap::new();
         assert_eq!(position(&headers), Ok(None));
         headers.append(POSITION, format!("{}, {}", at(0), at(1)).parse().unwrap());
@@ -59,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_refused_by_name() {
+    fn invalid_position_is_named_in_the_problem() {
         let mut headers = HeaderMap::new();
         headers.append(POSITION, "newest".parse().unwrap());
         let problem = position(&headers).unwrap_err();

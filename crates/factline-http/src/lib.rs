@@ -1,7 +1,8 @@
-//! What an HTTP service of Factline says in the same way as every other: problems, entity tags, pages, positions.
+//! Common parts of Factline's HTTP services: problems, entity tags, pages, positions.
 //!
-//! It holds no routes and no business. Extractors ([`Query`], [`Path`]) do what axum's do, and refuse with a
-//! [`Problem`] instead of plain text. To add a kind of problem: a constructor in [`problem`], with its own slug.
+//! The crate has no routes and no business rules. Extractors ([`Query`], [`Path`]) do what axum's
+//! do, and reject with a [`Problem`] instead of plain text. To add a kind of problem, add a
+//! constructor in [`problem`] with its own slug.
 
 pub mod etag;
 pub mod extract;

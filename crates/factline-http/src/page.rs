@@ -1,10 +1,11 @@
-//! Pages by keyset: a cursor names the last row seen, so that pages neither skip nor repeat while rows come in.
+//! Keyset pagination: a cursor names the last row seen, so that pages neither skip nor repeat rows
+//! while rows are added.
 //!
 //! ```
 //! use factline_http::page;
 //!
 //! let limit = page::limit(Some("2"), 20, 100).unwrap();
-//! // The query asks for limit + 1 rows: the one too many only says that there is a next page.
+//! // The query asks for limit + 1 rows: the extra row only shows that there is a next page.
 //! let page = page::Page::cut(vec![1, 2, 3], limit, |row| *row);
 //! assert_eq!(page.items, [1, 2]);
 //! let after: Option<i32> = page::after(page.next.as_deref()).unwrap();
@@ -23,7 +24,7 @@ use crate::Problem;
 pub struct Page<T> {
     /// The rows.
     pub items: Vec<T>,
-    /// What to send as `after` to get the next page; `None` (JSON `null`) on the last one.
+    /// The value of `after` for the next page; `None` (JSON `null`) on the last one.
     pub next: Option<String>,
 }
 
@@ -39,7 +40,7 @@ impl<T> Page<T> {
         Self { items: rows, next }
     }
 
-    /// The same page of something made of each row.
+    /// Converts each row of the page.
     pub fn map<U>(self, each: impl FnMut(T) -> U) -> Page<U> {
         Page {
             items: self.items.into_iter().map(each).collect(),
@@ -48,8 +49,8 @@ impl<T> Page<T> {
     }
 }
 
-/// Reads the parameter `limit`: rows per page, from 1 to `most`. A larger number is refused, not cut: a client
-/// that asks for 500 and gets 100 would take them for all.
+/// Reads the parameter `limit`: rows per page, from 1 to `most`. A larger number is refused, not
+/// reduced: a client that asks for 500 and gets 100 would take those for all rows.
 pub fn limit(text: Option<&str>, default: usize, most: usize) -> Result<usize, Problem> {
     let Some(text) = text else {
         return Ok(default);
@@ -61,7 +62,7 @@ pub fn limit(text: Option<&str>, default: usize, most: usize) -> Result<usize, P
     }
 }
 
-/// Reads the parameter `after`: the cursor that [`Page::next`] was.
+/// Reads the parameter `after`: the cursor from [`Page::next`] of an earlier page.
 pub fn after<C: DeserializeOwned>(text: Option<&str>) -> Result<Option<C>, Problem> {
     let Some(text) = text else {
         return Ok(None);
@@ -79,7 +80,8 @@ pub fn after<C: DeserializeOwned>(text: Option<&str>) -> Result<Option<C>, Probl
         })
 }
 
-/// A cursor as opaque text. A key that is no JSON cannot be had from rows, and gives a cursor that is refused.
+/// Encodes a cursor as opaque text. A key that is not valid JSON does not occur in rows; it gives a
+/// cursor that is refused.
 fn encode(cursor: &impl Serialize) -> String {
     URL_SAFE_NO_PAD.encode(serde_json::to_vec(cursor).unwrap_or_default())
 }
@@ -89,20 +91,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_page_has_no_next() {
+    fn last_page_has_no_next() {
         assert_eq!(Page::cut(vec![1, 2], 2, |row| *row).next, None);
         assert_eq!(Page::cut(Vec::<i32>::new(), 2, |row| *row).next, None);
     }
 
     #[test]
-    fn cursors_of_several_columns_read_back() {
+    fn cursor_of_several_columns_roundtrips() {
         let page = Page::cut(vec![(7, "a"), (6, "b")], 1, |row| *row);
         let key: Option<(i64, String)> = after(page.next.as_deref()).unwrap();
         assert_eq!(key, Some((7, "a".to_owned())));
     }
 
     #[test]
-    fn bad_parameters_are_named() {
+    fn bad_parameter_is_named_in_the_problem() {
         for text in ["0", "101", "-1", "ten", ""] {
             let problem = limit(Some(text), 20, 100).unwrap_err();
             assert_eq!(problem.errors()[0].parameter.as_deref(), Some("limit"));

@@ -1,4 +1,4 @@
-//! Problem details (RFC 9457): the one form in which a service says no.
+//! Problem details (RFC 9457): the common form of all error responses.
 
 use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
@@ -7,10 +7,11 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-/// Where the types of problems live; the last part of a type's URI is its slug.
+/// Base URI of the types of problems; the last part of a type's URI is its slug.
 pub const TYPE_BASE: &str = "https://factline.dev/problems/";
 
-/// A problem, ready to be sent as `application/problem+json`. One pointer wide, so that it is cheap as an error.
+/// A problem, ready to be sent as `application/problem+json`. One pointer wide, so that it is cheap
+/// as an error.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Problem(Box<Contents>);
 
@@ -26,7 +27,7 @@ struct Contents {
     headers: Vec<(HeaderName, HeaderValue)>,
 }
 
-/// One thing that is wrong with a request.
+/// One error of a request.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct FieldError {
     /// JSON pointer (RFC 6901) into the body; the empty pointer is the whole body.
@@ -35,13 +36,13 @@ pub struct FieldError {
     /// Name of a path or query parameter, or of a header.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parameter: Option<String>,
-    /// What is wrong with it.
+    /// Description of the error.
     pub detail: String,
 }
 
 impl Problem {
-    /// A problem of a type of one's own. Slug and title never change for a type; what is special about one
-    /// occurrence belongs in the detail.
+    /// Creates a problem of a new type. Slug and title of a type never change; put the specifics of
+    /// one occurrence in the detail.
     pub fn new(status: StatusCode, slug: &'static str, title: &'static str) -> Self {
         Self(Box::new(Contents {
             status,
@@ -55,7 +56,7 @@ impl Problem {
         }))
     }
 
-    /// 400: fields or parameters are not what they should be; name each with [`Self::field`] or
+    /// Creates a 400: fields or parameters are invalid. Name each with [`Self::field`] or
     /// [`Self::parameter`].
     pub fn invalid_request() -> Self {
         Self::new(
@@ -65,7 +66,7 @@ impl Problem {
         )
     }
 
-    /// 404.
+    /// Creates a 404.
     pub fn not_found(detail: impl Into<String>) -> Self {
         Self::new(
             StatusCode::NOT_FOUND,
@@ -75,7 +76,7 @@ impl Problem {
         .detail(detail)
     }
 
-    /// 405; `allow` lists the methods that the resource has.
+    /// Creates a 405; `allow` lists the methods that the resource has.
     pub fn method_not_allowed(allow: Option<&str>) -> Self {
         let problem = Self::new(
             StatusCode::METHOD_NOT_ALLOWED,
@@ -88,7 +89,7 @@ impl Problem {
         }
     }
 
-    /// 413; `limit` in bytes.
+    /// Creates a 413; `limit` is in bytes.
     pub fn too_large(limit: usize) -> Self {
         Self::new(
             StatusCode::PAYLOAD_TOO_LARGE,
@@ -98,7 +99,7 @@ impl Problem {
         .detail(format!("the body may have at most {limit} bytes"))
     }
 
-    /// 415.
+    /// Creates a 415.
     pub fn unsupported_media_type(detail: impl Into<String>) -> Self {
         Self::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -108,7 +109,8 @@ impl Problem {
         .detail(detail)
     }
 
-    /// 503: something that the service needs does not answer; trying again after so many seconds makes sense.
+    /// Creates a 503: a dependency of the service is unavailable. A retry after this number of
+    /// seconds may succeed.
     pub fn unavailable(detail: impl Into<String>, retry_after_seconds: u32) -> Self {
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -119,7 +121,7 @@ impl Problem {
         .header(RETRY_AFTER, retry_after_seconds.to_string())
     }
 
-    /// 500: logs the error under an id and tells the client the id only.
+    /// Creates a 500: logs the error with an id and returns only the id to the client.
     pub fn internal(error: &(dyn std::error::Error + 'static)) -> Self {
         let id = Uuid::now_v7();
         let mut text = error.to_string();
@@ -129,7 +131,7 @@ impl Problem {
             text.push_str(&cause.to_string());
             source = cause.source();
         }
-        tracing::error!(problem = %id, error = text, "cannot answer a request");
+        tracing::error!(problem = %id, error = text, "cannot answer request");
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "internal",
@@ -138,21 +140,21 @@ impl Problem {
         .member("instance", format!("urn:uuid:{id}"))
     }
 
-    /// What happened this time, in words for people.
+    /// Sets the human-readable description of this occurrence.
     #[must_use]
     pub fn detail(mut self, detail: impl Into<String>) -> Self {
         self.0.detail = Some(detail.into());
         self
     }
 
-    /// A stable code for programs, finer than the type.
+    /// Sets a stable code for programs, finer than the type.
     #[must_use]
     pub fn code(mut self, code: impl Into<String>) -> Self {
         self.0.code = Some(code.into());
         self
     }
 
-    /// One more bad field of the body.
+    /// Adds an error of a field of the body.
     #[must_use]
     pub fn field(self, pointer: impl Into<String>, detail: impl Into<String>) -> Self {
         self.error(FieldError {
@@ -162,7 +164,7 @@ impl Problem {
         })
     }
 
-    /// One more bad parameter of path or query, or header.
+    /// Adds an error of a parameter of path or query, or of a header.
     #[must_use]
     pub fn parameter(self, name: impl Into<String>, detail: impl Into<String>) -> Self {
         self.error(FieldError {
@@ -172,22 +174,22 @@ impl Problem {
         })
     }
 
-    /// One more thing that is wrong.
+    /// Adds an error.
     #[must_use]
     pub fn error(mut self, error: FieldError) -> Self {
         self.0.errors.push(error);
         self
     }
 
-    /// A member of this type's own. The members that every problem has cannot be replaced.
+    /// Adds a member of this type's own. The members that every problem has cannot be replaced.
     #[must_use]
     pub fn member(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.0.members.insert(name.to_owned(), value.into());
         self
     }
 
-    /// A header of the answer. A value that no header can have is left out, since a problem must always be
-    /// sayable.
+    /// Adds a header to the response. A value that is invalid in a header is omitted, so that the
+    /// problem itself can always be sent.
     #[must_use]
     pub fn header(mut self, name: HeaderName, value: impl AsRef<str>) -> Self {
         if let Ok(value) = HeaderValue::from_str(value.as_ref()) {
@@ -196,17 +198,17 @@ impl Problem {
         self
     }
 
-    /// The status.
+    /// Returns the status.
     pub fn status(&self) -> StatusCode {
         self.0.status
     }
 
-    /// The things that are wrong, as added.
+    /// Returns the errors, in the order in which they were added.
     pub fn errors(&self) -> &[FieldError] {
         &self.0.errors
     }
 
-    /// The document.
+    /// Returns the document.
     pub fn to_json(&self) -> Value {
         let mut document = self.0.members.clone();
         let mut put = |name: &str, value: Value| {
@@ -250,7 +252,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn a_problem_says_everything_once() {
+    fn problem_document_has_every_member_once() {
         let problem = Problem::invalid_request()
             .detail("2 errors")
             .code("invalid_body")
@@ -276,14 +278,14 @@ mod tests {
     }
 
     #[test]
-    fn headers_of_the_problem_reach_the_answer() {
+    fn problem_headers_reach_the_response() {
         let response = Problem::unavailable("no broker", 2).into_response();
         assert_eq!(response.headers()[RETRY_AFTER], "2");
         assert_eq!(response.headers()[CONTENT_TYPE], "application/problem+json");
     }
 
     #[test]
-    fn an_internal_error_keeps_its_text_to_itself() {
+    fn internal_error_hides_its_text() {
         let error = std::io::Error::other("secret");
         let text = Problem::internal(&error).to_json().to_string();
         assert!(!text.contains("secret"), "{text}");

@@ -1,10 +1,11 @@
-//! Kafka clients: their configuration, and what they ask brokers beside the hosts' loops.
+//! Kafka clients: their configuration, and broker queries outside the loops of the hosts.
 //!
 //! - [`config`], [`security`]: addresses, properties, encryption and sign-in
-//! - [`broker_queries`]: questions to brokers on a connection of its own, answered in a later turn of the caller's loop
-//! - [`ffi`]: calls to librdkafka that the `rdkafka` crate does not wrap; the only unsafe code of this crate
+//! - [`broker_queries`]: broker queries on a separate connection, answered in a later turn of the
+//!   caller's loop
+//! - [`ffi`]: calls to librdkafka that the `rdkafka` crate does not wrap
 //!
-//! Records are neither produced nor fetched here.
+//! This module neither produces nor fetches records.
 
 pub mod broker_queries;
 pub mod config;

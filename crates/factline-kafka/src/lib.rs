@@ -1,15 +1,16 @@
-//! Apache Kafka as an event store: clients, records, topics, the command producer and the consumers' group membership.
+//! Apache Kafka as an event store: clients, records, topics, the command producer and consumers.
 //!
-//! - [`client`]: how a process finds Kafka and is let in, and questions to brokers beside the hosts' loops
-//! - [`records`]: from bytes to messages and back
-//! - [`topics`]: which topics exist, under which names, with which settings, and where they begin and end
-//! - [`producer`]: appends commands, and tells "not persisted" from "unknown"
+//! - [`client`]: connects and signs in to Kafka, and queries brokers outside the loops of the hosts
+//! - [`records`]: decodes bytes to messages, and encodes messages
+//! - [`topics`]: names, settings, first offsets and end offsets of topics
+//! - [`producer`]: appends commands, and distinguishes "not persisted" from "unknown"
 //! - [`consumer`]: membership in a consumer group, readiness, and the watchdogs
 //! - [`tools`]: reading a topic or the history of one aggregate, for operators
 //! - [`retry`]: retries with a pause, for servers that are unavailable
 //!
-//! This crate knows no business: an aggregate comes in as a [`factline::Contract`]. The hosts are built on it: the
-//! command handler (`factline-handler`), policies (`factline-policy`) and projections (`factline-postgres`).
+//! This crate contains no business code: an aggregate comes in as a [`factline::Contract`]. The
+//! hosts are built on it: the command handler (`factline-handler`), policies (`factline-policy`)
+//! and projections (`factline-postgres`).
 
 pub mod client;
 pub mod consumer;

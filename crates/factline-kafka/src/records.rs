@@ -1,10 +1,10 @@
 //! Records of Kafka: keys, headers, and values in the registry's framing.
 //!
-//! - [`record`], [`headers`]: a record without its client, and its envelope's headers
+//! - [`record`], [`headers`]: a record without its client, and the headers of its envelope
 //! - [`framing`]: the schema id before a value, as Confluent's serializers write it
-//! - [`registry`], [`decode`]: schemas by id, and from a value to a message
+//! - [`registry`], [`decode`]: schemas by id, and decoding of values to messages
 //!
-//! What the headers mean is the envelope's matter ([`factline::Envelope`]).
+//! [`factline::Envelope`] defines the meaning of the headers.
 
 pub mod decode;
 pub mod framing;

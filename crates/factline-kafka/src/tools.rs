@@ -1,6 +1,6 @@
 //! Reading for operators: a topic to its end, or the history of one aggregate.
 //!
-//! The hosts do not use it.
+//! The hosts do not use this module.
 
 pub mod aggregate_history;
 pub mod topic_reader;

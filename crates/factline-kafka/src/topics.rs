@@ -1,13 +1,13 @@
-//! Topics: names, settings, and where their partitions begin and end.
+//! Topics: names, settings, first offsets and end offsets.
 //!
 //! - `names`: the topics and groups of an aggregate, and the partition of a key
 //! - [`provision`], [`diff`]: creates topics, and compares them with the contracts
-//! - [`identity`]: tells a topic from another of the same name that was created later
-//! - [`watermarks`]: first offsets and ends
-//! - [`trim`]: deletes commands that were handled
+//! - [`identity`]: distinguishes a topic from one of the same name that was created later
+//! - [`watermarks`]: first offsets and end offsets
+//! - [`trim`]: deletes handled commands
 //! - [`broker_settings`]: settings of the brokers that a group's offsets depend on
 //!
-//! One more topic for each aggregate begins in `names` and gets its settings in [`provision`].
+//! To add a topic for each aggregate, begin in `names`, and add its settings in [`provision`].
 
 pub mod broker_settings;
 pub mod diff;

@@ -1,4 +1,4 @@
-//! Appending commands to the topics of any aggregate.
+//! Appends commands to the topics of any aggregate.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use factline_kafka::records::framing;
 use factline_kafka::records::registry::{self, Registry, SchemaIds};
 use factline_kafka::topics::{Topics, partition_of};
 
-/// How long a command may wait for its acknowledgement before the batch is tried again.
+/// Maximum wait for the acknowledgement of a command. After it, the batch is retried.
 const ACKNOWLEDGED: Duration = Duration::from_secs(30);
 
 /// Sends commands for one policy.
@@ -27,15 +27,15 @@ pub(crate) struct Sender {
     targets: HashMap<&'static str, Target>,
 }
 
-/// An aggregate type that commands are sent to.
+/// Aggregate type to which the policy sends commands.
 struct Target {
     topics: Topics,
     schemas: SchemaIds,
 }
 
-/// A command, ready to be sent.
+/// Encoded command that is ready to be sent.
 pub(crate) struct Command {
-    /// Place of its fact in the batch.
+    /// Index of the causing fact in the batch.
     fact: usize,
     aggregate: &'static str,
     topic: String,
@@ -45,14 +45,14 @@ pub(crate) struct Command {
     value: Vec<u8>,
 }
 
-/// The policy does not say that it asks there.
+/// The policy emitted a command for an aggregate type that is not in its `TARGETS`.
 #[derive(Debug, thiserror::Error)]
-#[error("{0} is none of its targets")]
+#[error("{0} is not a target of the policy")]
 struct NoTarget(&'static str);
 
-/// The contract has no such command.
+/// The contract does not contain the emitted command.
 #[derive(Debug, thiserror::Error)]
-#[error("{record} is no command of {aggregate}")]
+#[error("{record} is not a command of {aggregate}")]
 struct NoCommand {
     record: &'static str,
     aggregate: &'static str,
@@ -98,25 +98,29 @@ impl Sender {
         })
     }
 
-    /// The schemas of everything that an aggregate type takes.
-    pub(crate) async fn learn(&self, contract: &Contract) -> Result<SchemaIds, registry::Error> {
+    /// Registers the command schemas of an aggregate type and returns their ids.
+    pub(crate) async fn register_schemas(
+        &self,
+        contract: &Contract,
+    ) -> Result<SchemaIds, registry::Error> {
         let topics = self.kafka.topics(contract);
         self.registry
             .register_all(topics.commands(), contract.commands)
             .await
     }
 
-    /// Writes to an aggregate type from now on.
-    pub(crate) fn take(&mut self, contract: &Contract, schemas: SchemaIds) {
+    /// Adds an aggregate type as a target.
+    pub(crate) fn add_target(&mut self, contract: &Contract, schemas: SchemaIds) {
         let topics = self.kafka.topics(contract);
         let target = Target { topics, schemas };
         self.targets.insert(contract.aggregate, target);
     }
 
-    /// Sends all, and waits for every acknowledgement.
+    /// Sends all commands and waits for every acknowledgement.
     pub(crate) async fn send(&mut self, commands: &[Command]) -> Result<(), Failure> {
         let mut failed = self.try_send(commands.iter()).await;
-        // The broker judges what was sent together as one: alone, each is judged for itself.
+        // The broker accepts or rejects a producer batch as a whole. Each command is sent again
+        // alone, so that only the one that is too large fails.
         let too_large: Vec<&Command> = failed
             .iter()
             .filter(|(_, failure)| failure.is_too_large())
@@ -142,9 +146,12 @@ impl Sender {
         Ok(())
     }
 
-    /// Sends some, and answers those that were not acknowledged. The first that cannot even be sent ends it: what comes
-    /// behind may be of the same partition, which must not go on past it. (A broker that takes less than we do says so
-    /// only when others are sent as well; they are the same commands when their turn comes.)
+    /// Sends commands and returns those that were not acknowledged.
+    ///
+    /// Stops at the first command that cannot be enqueued: a later command may be of the same
+    /// partition, and it must not overtake that one. (A broker whose size limit is lower than the
+    /// client's rejects a command only after others were sent. A retry sends the same commands
+    /// again.)
     async fn try_send<'c>(
         &self,
         commands: impl Iterator<Item = &'c Command>,

@@ -1,53 +1,62 @@
-//! The host of policies: from an aggregate's facts to commands for others, at least once, and once in effect.
+//! Host of policies: turns an aggregate's facts into commands for other aggregates. Delivery is at
+//! least once, and each command takes effect once.
 //!
-//! A policy is a [`reaction`](mod@crate::subscription) whose effect is to append commands. All of a batch are acknowledged by all
-//! replicas before the offsets of their facts are committed, so none is lost; one that is appended twice has the same id,
-//! which derives from the fact, and its handler decides an id once. Within a batch commands are sent in the order of the
-//! facts; after a failure all are sent again, so an aggregate may see an earlier one a second time and pass it over.
+//! A policy is a [`subscription`](mod@crate::subscription) whose callback appends commands. All
+//! replicas acknowledge the commands of a batch before the offsets of their facts are committed, so
+//! no command is lost. A command that is appended twice has the same id, because the id derives
+//! from the fact, and the command handler decides an id once. Within a batch, commands are sent in
+//! the order of the facts. After a failure the whole batch is sent again. An aggregate may
+//! therefore read an earlier command a second time and skip it.
 //!
-//! The schemas of everything that its targets take are registered before its first fact: one that the registry refuses
-//! ends it at once. What never passes later stops the partition of the fact: a policy that panics, one that asks
-//! somebody who is none of its targets, a command that its schema does not hold, one that is too large for the topic.
+//! The host registers the command schemas of all targets before it processes the first fact. A
+//! schema that the registry rejects ends the policy at once. Failures that no retry can fix halt
+//! the partition of the fact:
 //!
-//! It is not the place of policies: those are pure, see [`Policy`]. To host one more, [`provision()`] and [`run`] it.
+//! - a policy that panics
+//! - a command for an aggregate type that is not a target
+//! - a command that its schema cannot encode
+//! - a command that is too large for the topic
+//!
+//! This crate contains no policies. Policies are pure code, see [`Policy`]. To host another policy,
+//! [`provision()`] and [`run`] it.
 
 mod commands;
 pub mod subscription;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use factline::{Emit, Fact, Policy, panic_message};
+use factline::{AggregateType as _, Emit, EventOf, Fact, Policy, panic_message};
 use tokio_util::sync::CancellationToken;
 
 use crate::subscription::{Facts, Failure, Subscription};
 use factline_kafka::client::config::KafkaConfig;
-use factline_kafka::retry::patiently;
+use factline_kafka::retry::retry_until_stopped;
 use factline_kafka::{records::registry, topics, topics::provision};
 
 pub use crate::subscription::Report;
 
 use commands::{Command, Sender};
 
-/// Why a policy cannot begin, or ended when it should not.
+/// Reason why a policy cannot start, or ended unexpectedly.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Commands for one of its targets cannot be written.
-    #[error("policy {policy} cannot ask {aggregate}")]
+    /// The command schemas of a target cannot be registered.
+    #[error("policy {policy}: cannot register the command schemas of {aggregate}")]
     Target {
         /// Name of the policy.
         policy: &'static str,
-        /// The target.
+        /// Aggregate type of the target.
         aggregate: &'static str,
-        /// Why.
+        /// Failure of the registry.
         #[source]
         source: registry::Error,
     },
-    /// As with any reaction.
+    /// The subscription failed.
     #[error(transparent)]
     Subscription(#[from] subscription::Error),
 }
 
-/// A policy has panicked.
+/// A policy panicked.
 #[derive(Debug, thiserror::Error)]
 #[error("policy {policy} panicked: {message}")]
 struct Panicked {
@@ -55,23 +64,24 @@ struct Panicked {
     message: String,
 }
 
-/// The reaction that a policy is.
+/// Returns the subscription of a policy.
 fn subscription_of<P: Policy>(kafka: &KafkaConfig) -> Subscription {
     Subscription {
         name: format!("policy {}", P::NAME),
-        source: P::SOURCE,
+        source: P::Source::CONTRACT,
         group: topics::policy_group(&kafka.topic_prefix, P::NAME),
         start: P::START,
         facts: Facts::EventsAndOutcomes,
     }
 }
 
-/// Commits the first offsets of a policy's group, if it has none yet, see [`Subscription::provision`].
+/// Commits the first offsets of a policy's group if the group has none, see
+/// [`Subscription::provision`].
 pub async fn provision<P: Policy>(kafka: &KafkaConfig) -> Result<(), provision::Error> {
     subscription_of::<P>(kafka).provision(kafka).await
 }
 
-/// Sends what a policy asks for, until `stop` is cancelled.
+/// Runs a policy and sends its commands until `stop` is cancelled.
 pub async fn run<P: Policy>(
     kafka: KafkaConfig,
     report: Report,
@@ -80,37 +90,38 @@ pub async fn run<P: Policy>(
     let subscription = subscription_of::<P>(&kafka);
     let mut sender = Sender::new(&kafka, P::NAME).map_err(subscription::Error::from)?;
     for target in P::TARGETS {
-        let known = patiently(
+        let registered = retry_until_stopped(
             (&subscription.name, &report),
             &stop,
             registry::Error::is_transient,
-            || sender.learn(target),
+            || sender.register_schemas(target),
         );
-        let known = known.await.map_err(|source| Error::Target {
+        let registered = registered.await.map_err(|source| Error::Target {
             policy: P::NAME,
             aggregate: target.aggregate,
             source,
         })?;
-        match known {
-            Some(schemas) => sender.take(target, schemas),
+        match registered {
+            Some(schemas) => sender.add_target(target, schemas),
             None => return Ok(()),
         }
     }
-    let effect = async move |facts: &[Fact<P::Event>]| {
+    let handle = async move |facts: &[Fact<EventOf<P::Source>>]| {
         let mut commands = Vec::new();
         for (place, fact) in facts.iter().enumerate() {
             for (number, emit) in react::<P>(place, fact)?.iter().enumerate() {
-                let envelope = fact.emitted(P::NAME, P::SOURCE.aggregate, number, emit);
+                let envelope = fact.emitted(P::NAME, P::Source::NAME, number, emit);
                 commands.push(Command::new(&sender, place, &envelope, emit)?);
             }
         }
         sender.send(&commands).await
     };
-    Ok(subscription.run(kafka, effect, report, stop).await?)
+    Ok(subscription.run(kafka, handle, report, stop).await?)
 }
 
-/// What the policy asks for. It is the author's code: a panic must not take the process with it.
-fn react<P: Policy>(place: usize, fact: &Fact<P::Event>) -> Result<Vec<Emit>, Failure> {
+/// Calls the policy. The policy is code of an author outside this crate, so a panic must not end
+/// the process.
+fn react<P: Policy>(place: usize, fact: &Fact<EventOf<P::Source>>) -> Result<Vec<Emit>, Failure> {
     catch_unwind(AssertUnwindSafe(|| P::react(fact))).map_err(|panic| {
         let cause = Box::new(Panicked {
             policy: P::NAME,

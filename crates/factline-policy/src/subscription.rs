@@ -1,26 +1,31 @@
-//! Reacting to an aggregate's facts, each at least once: whatever has happened, something is done about it outside.
+//! Subscriptions: hand an aggregate's facts to a callback, each fact at least once.
 //!
-//! > poll → decode into facts → the effect → commit the offsets
+//! > poll → decode into facts → call `handle` → commit the offsets
 //!
-//! A reaction is one thread and one member of a consumer group. It hands the facts of its partitions, in the order of each
-//! partition, to an *effect*, and commits their offsets when the effect has succeeded and not before: a crash between the
-//! two does the effect again. So an effect must be one that may be done twice: commands whose ids derive from the fact
-//! ([`factline_policy`]), requests that carry an idempotency key.
+//! A subscription is one thread and one member of a consumer group. It passes the facts of its
+//! partitions to `handle`, in the order of each partition. It commits their offsets only after
+//! `handle` has succeeded, so a crash between the two makes `handle` receive the facts again.
+//! Therefore `handle` must be idempotent: it sends commands whose ids derive from the fact
+//! ([`factline_policy`]), or requests with an idempotency key.
 //!
-//! - An effect that cannot be done for now is tried again for ever, with growing pauses; readiness says why.
-//! - A fact that can never be read or handled stops its partition there, loudly, and no other.
-//! - Partitions that go to another member are dropped from the batch under way: what has been done is not committed, and
-//!   is done again over there.
+//! - A temporary failure is retried without limit and with growing pauses. Readiness reports the
+//!   reason.
+//! - A fact that can never be read or handled halts its partition and no other. It is logged as an
+//!   error and reported by readiness.
+//! - Records of revoked partitions are dropped from the current batch. Their offsets are not
+//!   committed, so the new owner handles them again.
 //!
-//! It is no way to build a view, which must see each fact once and in one transaction with its place: that is
-//! `factline-postgres`.
+//! Do not use a subscription to build a view. A view must apply each fact once, in one transaction
+//! with its checkpoint: use `factline-postgres`.
 //!
-//! To add one: a [`Subscription`] with a name of its own, its [`provision`](Subscription::provision) in a job that runs before,
-//! and [`run`](Subscription::run) with the effect.
+//! To add a subscription, create a [`Subscription`] with a unique name. Call
+//! [`provision`](Subscription::provision) in a job that runs first, and then
+//! [`run`](Subscription::run) with the callback.
 
 mod assignment;
 mod batch;
 mod fact;
+mod group_offsets;
 mod host;
 mod offsets;
 mod readiness;
@@ -36,90 +41,92 @@ use tokio_util::sync::CancellationToken;
 pub use factline_kafka::consumer::readiness::Report;
 
 use factline_kafka::client::config::KafkaConfig;
-use factline_kafka::consumer::watchdog::{Pulse, SILENCE};
+use factline_kafka::consumer::watchdog::{SILENCE, Watchdog};
 use factline_kafka::{topics::broker_settings, topics::provision};
 use host::Host;
 
-/// Who reacts to whose facts.
+/// Subscription of one consumer group to the facts of one aggregate type.
 #[derive(Debug, Clone)]
 pub struct Subscription {
-    /// Its name in health reports, logs and metrics, such as `policy checkout.pay`.
+    /// Name in health reports, logs and metrics, such as `policy checkout.pay`.
     pub name: String,
-    /// Whose facts.
+    /// Contract of the aggregate type whose facts are read.
     pub source: &'static Contract,
-    /// The consumer group, with its prefix: instances share its partitions, and it remembers how far they have come.
+    /// Consumer group, with its prefix. Instances share its partitions, and it stores their
+    /// offsets.
     pub group: String,
-    /// Where it begins when it is new, see [`Self::provision`].
+    /// Start position of a new group, see [`Self::provision`].
     pub start: Start,
-    /// Which facts.
+    /// Kinds of facts that are read.
     pub facts: Facts,
 }
 
-/// The facts that an effect is given.
+/// Kinds of facts that `handle` receives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Facts {
-    /// What has happened.
+    /// Events only.
     Events,
-    /// What has happened, and how the commands ended that some process has sent.
+    /// Events, and the outcomes of commands that a process sent.
     EventsAndOutcomes,
 }
 
-/// Something that the effect needs is away for now.
+/// A system that `handle` needs is temporarily unavailable.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub struct Unavailable(Box<dyn std::error::Error + Send + Sync>);
 
 impl Unavailable {
-    /// For this reason.
+    /// Wraps the cause.
     pub fn new(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self(cause.into())
     }
 }
 
-/// Why an effect was not done.
+/// Reason why `handle` failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// It may succeed later: all of the batch is tried again, for ever.
+    /// A retry may succeed. The whole batch is retried without limit.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
-    /// It can never succeed for one of the facts: its partition stops before it, and the rest is tried again without.
+    /// No retry can succeed for one of the facts. Its partition halts before that fact, and the
+    /// rest of the batch is retried without it.
     #[error("fact {fact} of the batch can never be handled")]
     Poison {
-        /// Its place among the facts that were handed in.
+        /// Index of the fact in the slice that `handle` received.
         fact: usize,
-        /// Why.
+        /// Cause of the failure.
         #[source]
         cause: Box<dyn std::error::Error + Send + Sync>,
     },
 }
 
-/// Why a reaction cannot begin, or ended when it should not.
+/// Reason why a subscription cannot start, or ended unexpectedly.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The cluster forgets resting groups too soon.
+    /// The cluster deletes the offsets of idle groups too soon.
     #[error(transparent)]
     Topics(#[from] provision::Error),
-    /// The client's configuration is wrong.
-    #[error("cannot make a kafka client")]
+    /// The client's configuration is invalid.
+    #[error("cannot create a kafka client")]
     Client(#[from] KafkaError),
-    /// The operating system gives no thread.
+    /// The operating system cannot start a thread.
     #[error("cannot start a thread")]
     Thread(#[from] std::io::Error),
-    /// Another process runs in the same slot.
-    #[error("another process runs {name} as instance {instance:?}; give each its own")]
+    /// Another process runs with the same instance id.
+    #[error("another process runs {name} as instance {instance:?}: give each process a unique id")]
     SlotTaken {
         /// Name of the subscription.
         name: String,
-        /// The slot.
+        /// Instance id of both processes.
         instance: String,
     },
-    /// The client library does not go on.
-    #[error("{name}: the kafka client has said nothing for {} s", SILENCE.as_secs())]
+    /// The watchdog found that the client library makes no progress.
+    #[error("{name}: watchdog: the kafka client has not responded for {} s", SILENCE.as_secs())]
     Silent {
         /// Name of the subscription.
         name: String,
     },
-    /// A defect of the host or the effect.
+    /// A defect of the host or of `handle`.
     #[error("{name} panicked")]
     Panicked {
         /// Name of the subscription.
@@ -128,22 +135,27 @@ pub enum Error {
 }
 
 impl Subscription {
-    /// Commits the group's first offsets, if it has none yet: at the ends of the topics for [`Start::Now`], at their
-    /// beginnings for [`Start::Beginning`]. It may be run again at any time. Without it, a reaction does not move: a
-    /// group that has lost its place must neither start over nor skip in silence.
+    /// Commits the group's first offsets if the group has none: the ends of the topics for
+    /// [`Start::Now`], their beginnings for [`Start::Beginning`]. It can be run again at any time.
+    ///
+    /// Without these offsets, a subscription does not start. A group that lost its offsets must
+    /// neither start from the beginning nor skip facts silently.
     pub async fn provision(&self, kafka: &KafkaConfig) -> Result<(), provision::Error> {
         start_position::commit(self, kafka).await
     }
 
-    /// Reacts until `stop` is cancelled: then the effect under way may end, for some seconds, and the group is left.
+    /// Calls `handle` with facts until `stop` is cancelled. Then the current call may continue for
+    /// some seconds, and the member leaves the group.
     ///
-    /// The effect is given facts in the order of each partition; their [position](factline::Envelope::position) is the one
-    /// that a reader must have come to in order to see them. While it takes its time, the group is kept up, so it may
-    /// take long. It is dropped at an await when the process is told to end or has lost its place in the group.
+    /// `handle` receives facts in the order of each partition. The
+    /// [position](factline::Envelope::position) of a fact is the position that a reader must reach
+    /// to see the fact. The group membership is kept while `handle` runs, so a call may take long.
+    /// The call is dropped at an await when the process is stopped or the member lost its group
+    /// membership.
     pub async fn run<E, F>(
         self,
         kafka: KafkaConfig,
-        effect: F,
+        handle: F,
         report: Report,
         stop: CancellationToken,
     ) -> Result<(), Error>
@@ -153,27 +165,29 @@ impl Subscription {
     {
         let name = self.name.clone();
         report(&name, Err("connecting".to_owned()));
-        broker_settings::check(&kafka).await?;
-        // Whoever drops this future does not leave a thread behind.
+        broker_settings::check(&kafka)
+            .await
+            .map_err(provision::Error::from)?;
+        // Dropping this future also ends the thread.
         let stop = stop.child_token();
         let _stops = stop.clone().drop_guard();
-        let pulse = Pulse::default();
-        let host = Host::new(self, kafka, report, stop, &pulse)?;
+        let watchdog = Watchdog::default();
+        let host = Host::new(self, kafka, report, stop, &watchdog)?;
         let runtime = tokio::runtime::Handle::current();
         let (ended, end) = oneshot::channel();
         std::thread::Builder::new()
             .name(name.clone())
             .spawn(move || {
-                // The receiver is gone only if nobody waits for the end.
-                let _ = ended.send(runtime.block_on(host.follow(effect)));
+                // The receiver is dropped only if the caller no longer awaits the result.
+                let _ = ended.send(runtime.block_on(host.follow(handle)));
             })?;
         tokio::select! {
             end = end => end.unwrap_or(Err(Error::Panicked { name })),
-            () = pulse.stops(SILENCE) => Err(Error::Silent { name }),
+            () = watchdog.stalled(SILENCE) => Err(Error::Silent { name }),
         }
     }
 
-    /// The topics that are followed.
+    /// Returns the topics that the subscription reads.
     fn topics(&self, kafka: &KafkaConfig) -> Vec<String> {
         let topics = kafka.topics(self.source);
         let mut followed = vec![topics.events().to_owned()];

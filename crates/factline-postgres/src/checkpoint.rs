@@ -1,7 +1,8 @@
-//! Checkpoints: how far a follower has come, kept beside the rows that say so.
+//! Checkpoints: the progress of a follower in each partition, stored beside the rows that it wrote.
 //!
-//! The compare-and-set of [`advance`] is the fence: whoever still believes that a partition is his after another took it
-//! over, moves no row, and the host rolls his transaction back. The consumer group only spreads the work.
+//! The compare-and-set of [`advance`] is the fence. If another process has taken over a partition,
+//! the former owner updates no checkpoint row, and the host rolls its transaction back. The
+//! consumer group only distributes the work.
 
 use std::time::Duration;
 
@@ -10,24 +11,25 @@ use factline_failpoints::{Mutant, sql};
 use sqlx::postgres::{PgListener, PgNotification};
 use sqlx::{AssertSqlSafe, PgConnection, PgPool, Row as _};
 
-/// PostgreSQL's `NOTIFY` channel: a message, the follower's name, whenever its checkpoints have moved.
+/// PostgreSQL `NOTIFY` channel. It carries the follower's name each time its checkpoints move.
 pub const CHANNEL: &str = "factline_checkpoint";
 
-/// Between two tries to listen.
-const AGAIN: Duration = Duration::from_millis(250);
+/// Pause between two attempts to listen.
+const RETRY_PAUSE: Duration = Duration::from_millis(250);
 
-/// Whose checkpoints: the primary key's first half, and the schema in which the table is.
+/// Identity of a follower's checkpoints: the first half of the primary key, and the schema of the
+/// table.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Owner {
+pub struct FollowerId {
     /// Schema of the checkpoint table; see [`crate::migration::checkpoints`].
     pub schema: &'static str,
-    /// Name of the view, or of whatever follows.
+    /// Name of the view or other follower.
     pub view: String,
-    /// Its version.
+    /// Version of the view.
     pub version: i32,
 }
 
-/// How far one partition was applied.
+/// Progress of a follower in one partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cursor {
     /// Offset of the next record to read.
@@ -38,20 +40,20 @@ pub struct Cursor {
     pub event_time: Option<Timestamp>,
 }
 
-/// A partition's checkpoint.
+/// Checkpoint of one partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checkpoint {
     /// Topic, with its prefix.
     pub topic: String,
     /// Partition number.
     pub partition: i32,
-    /// Which topic of that name it was, see [`factline_kafka::topics::identity`].
+    /// Identity of the topic, see [`factline_kafka::topics::identity`].
     pub topic_identity: String,
-    /// How far it was applied.
+    /// Progress in the partition.
     pub cursor: Cursor,
 }
 
-/// A checkpoint's move: from what it must be to what it will be.
+/// Move of a checkpoint, with the expected offset and the new cursor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Move {
     pub(crate) topic: String,
@@ -60,10 +62,10 @@ pub(crate) struct Move {
     pub(crate) to: Cursor,
 }
 
-/// All checkpoints of a follower.
+/// Loads all checkpoints of a follower.
 pub async fn load(
     connection: &mut PgConnection,
-    owner: &Owner,
+    owner: &FollowerId,
 ) -> Result<Vec<Checkpoint>, sqlx::Error> {
     let query = format!(
         "select topic, partition, topic_identity, next_offset, sequence, event_time \
@@ -94,7 +96,7 @@ pub async fn load(
 /// Writes the first checkpoint of a partition, unless there is one.
 pub(crate) async fn begin(
     connection: &mut PgConnection,
-    owner: &Owner,
+    owner: &FollowerId,
     checkpoint: &Checkpoint,
 ) -> Result<(), sqlx::Error> {
     let query = format!(
@@ -115,14 +117,15 @@ pub(crate) async fn begin(
     Ok(())
 }
 
-/// Moves checkpoints, and says so on [`CHANNEL`] once the transaction is committed. False if any of them was not where it
-/// was expected: then the transaction must be rolled back.
+/// Moves checkpoints and notifies [`CHANNEL`] when the transaction is committed. Returns `false` if
+/// a checkpoint was not at its expected offset. The transaction must then be rolled back.
 pub(crate) async fn advance(
     connection: &mut PgConnection,
-    owner: &Owner,
+    owner: &FollowerId,
     moves: &[Move],
 ) -> Result<bool, sqlx::Error> {
-    // One statement, since each costs a round trip: the word on the channel is sent with the transaction's commit.
+    // One statement, because each costs a round trip. PostgreSQL sends the notification when the
+    // transaction commits.
     let query = format!(
         "with advanced as ( \
              update {}.checkpoint as known \
@@ -162,19 +165,25 @@ pub(crate) async fn advance(
     Ok(usize::try_from(advanced) == Ok(moves.len()))
 }
 
-/// Listens on [`CHANNEL`] for ever, on one connection of the pool: `moved` hears the name of each follower whose checkpoints
-/// have moved, and no name when the connection was made anew and something may have been missed. While there is no
-/// connection nothing is heard, so whoever waits has to look by himself now and then.
+/// Listens on [`CHANNEL`] without end, on one connection of the pool. `moved` receives the name of
+/// each follower whose checkpoints have moved. It receives `None` after a reconnect, because
+/// notifications may have been missed.
+///
+/// No notification arrives while there is no connection, so a waiting caller must also check the
+/// checkpoints at intervals.
 pub async fn listen(pool: &PgPool, moved: impl Fn(Option<&str>)) {
     loop {
-        if let Err(error) = hear(pool, &moved).await {
-            tracing::debug!(%error, "cannot listen for checkpoints for now");
+        if let Err(error) = receive_notifications(pool, &moved).await {
+            tracing::debug!(%error, "cannot listen for checkpoints; retrying");
         }
-        tokio::time::sleep(AGAIN).await;
+        tokio::time::sleep(RETRY_PAUSE).await;
     }
 }
 
-async fn hear(pool: &PgPool, moved: &impl Fn(Option<&str>)) -> Result<(), sqlx::Error> {
+async fn receive_notifications(
+    pool: &PgPool,
+    moved: &impl Fn(Option<&str>),
+) -> Result<(), sqlx::Error> {
     let mut listener = PgListener::connect_with(pool).await?;
     listener.listen(CHANNEL).await?;
     loop {

@@ -1,4 +1,4 @@
-//! How a process finds PostgreSQL.
+//! Connection options for PostgreSQL.
 
 use std::ffi::OsStr;
 use std::time::Duration;
@@ -9,17 +9,19 @@ use factline_kafka::client::security::{TLS, WithoutTls};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
 use sqlx::{Connection as _, PgPool};
 
-/// How long a transaction may stand still between two statements. Whoever is stopped inside one, or cut off, holds its rows
-/// and checkpoints, and so the partitions that others have taken over: PostgreSQL ends it then.
-const STILL: &str = "set idle_in_transaction_session_timeout = '20s'";
+/// Maximum idle time of a transaction between two statements. A stalled or disconnected process
+/// inside a transaction holds its rows and checkpoints, and so blocks partitions that other
+/// processes have taken over. PostgreSQL then ends the transaction.
+const SET_IDLE_TIMEOUT: &str = "set idle_in_transaction_session_timeout = '20s'";
 
-/// A connection that was used within this time is taken to be alive still: to ask costs a round trip.
-const ALIVE: Duration = Duration::from_secs(2);
+/// Idle time up to which a connection is assumed to be alive. A check costs a round trip.
+const ASSUMED_ALIVE: Duration = Duration::from_secs(2);
 
 /// Options of every process that talks to PostgreSQL.
 #[derive(Clone, clap::Args)]
 pub struct PostgresConfig {
-    /// PostgreSQL as <postgres://user@host:port/database>, of a role that may do this process's work and no more
+    /// PostgreSQL as <postgres://user@host:port/database>, of a role that may do this process's
+    /// work and no more
     #[arg(
         long,
         env = "FACTLINE_DATABASE_URL",
@@ -28,20 +30,22 @@ pub struct PostgresConfig {
     )]
     pub database_url: PgConnectOptions,
 
-    /// Connections held open at most
+    /// Maximum number of open connections
     #[arg(long, env = "FACTLINE_DATABASE_CONNECTIONS", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..))]
     pub database_connections: u32,
 }
 
 impl PostgresConfig {
-    /// A pool that connects when it is first used, so that a process can start while the database is away and say so.
-    /// `process` is the name that `pg_stat_activity` shows.
+    /// Returns a pool that connects at its first use. A process can therefore start while the
+    /// database is unavailable, and report that. `process` is the name that `pg_stat_activity`
+    /// shows.
     pub fn pool(&self, process: &str) -> PgPool {
         self.pool_of(process, self.database_connections)
     }
 
-    /// A pool for one follower: no request keeps it waiting, and its few statements are planned once for each of its
-    /// connections. A second connection is there for when one hangs.
+    /// Returns a pool for one follower. Requests of other users of the database pool cannot delay
+    /// it, and its few statements are planned once for each connection. The second connection is
+    /// for the case that the first one hangs.
     pub fn follower_pool(&self, process: &str) -> PgPool {
         self.pool_of(process, self.database_connections.min(2))
     }
@@ -52,19 +56,24 @@ impl PostgresConfig {
             .acquire_timeout(Duration::from_secs(5))
             .test_before_acquire(false)
             .before_acquire(|connection, last| {
-                Box::pin(
-                    async move { Ok(last.idle_for < ALIVE || connection.ping().await.is_ok()) },
-                )
+                Box::pin(async move {
+                    Ok(last.idle_for < ASSUMED_ALIVE || connection.ping().await.is_ok())
+                })
             })
             .after_connect(|connection, _| {
-                Box::pin(async move { sqlx::query(STILL).execute(connection).await.map(|_| ()) })
+                Box::pin(async move {
+                    sqlx::query(SET_IDLE_TIMEOUT)
+                        .execute(connection)
+                        .await
+                        .map(|_| ())
+                })
             })
             .connect_lazy_with(self.database_url.clone().application_name(process))
     }
 }
 
 impl std::fmt::Debug for PostgresConfig {
-    /// Without the URL, which may hold a password.
+    /// Omits the URL, which may hold a password.
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter
             .debug_struct("PostgresConfig")
@@ -73,18 +82,19 @@ impl std::fmt::Debug for PostgresConfig {
     }
 }
 
-/// Why a URL is not taken.
+/// Reason why a URL is rejected.
 #[derive(Debug, thiserror::Error)]
 enum InvalidUrl {
-    /// It is none.
+    /// The text is not a valid URL.
     #[error(transparent)]
     Syntax(#[from] sqlx::Error),
-    /// It asks for what was left out when this program was built.
+    /// The URL requires TLS, and this program was built without it.
     #[error("sslmode {0:?}: {WithoutTls}")]
     WithoutTls(PgSslMode),
 }
 
-/// Parses the URL. Unlike a plain function, it refuses one without showing it: it may hold a password.
+/// Parser of the URL. Unlike a plain function, it rejects a URL without printing it, because the
+/// URL may hold a password.
 #[derive(Clone)]
 struct Url;
 
@@ -108,7 +118,7 @@ impl TypedValueParser for Url {
     }
 }
 
-/// Refuses at once what would otherwise be refused at the first connection.
+/// Parses the options. Rejects at startup what the first connection would reject.
 fn options(text: &str) -> Result<PgConnectOptions, InvalidUrl> {
     use PgSslMode::{Require, VerifyCa, VerifyFull};
     let options: PgConnectOptions = text.parse()?;
@@ -131,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_url_is_not_shown() {
+    fn invalid_url_is_not_printed() {
         for url in [
             "postgres://ada:sesame@127.0.0.1:port/factline",
             "postgres://ada:sesame@127.0.0.1/factline?sslmode=some",
@@ -147,7 +157,7 @@ mod tests {
 
     #[cfg(not(feature = "tls"))]
     #[test]
-    fn encryption_is_refused_and_the_feature_is_named() {
+    fn encryption_without_the_tls_feature_is_refused() {
         let url = "postgres://factline_reader@127.0.0.1/factline";
         for mode in ["require", "verify-ca", "verify-full"] {
             let error = options(&format!("{url}?sslmode={mode}")).unwrap_err();

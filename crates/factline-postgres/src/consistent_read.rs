@@ -1,8 +1,11 @@
-//! Reading what one has written: snapshots of a view that are known to hold a position.
+//! Read-your-writes: snapshots of a view that contain a given position.
 //!
-//! A reader begins a transaction, looks at the view's checkpoints in it and, if they have passed the position, reads the
-//! rows in that same transaction: one snapshot, so the rows are at least as new as the checkpoints say. If they have not,
-//! it waits for the projection host's word on [`crate::checkpoint::CHANNEL`] and looks again, up to a limit.
+//! A reader begins a transaction and reads the view's checkpoints in it. If they have passed the
+//! position, the reader reads the rows in the same transaction. Both come from one snapshot, so the
+//! rows are at least as new as the checkpoints.
+//!
+//! If the checkpoints have not passed the position, the reader waits for a notification of the
+//! projection host on [`crate::checkpoint::CHANNEL`] and checks again, up to a limit.
 
 use std::time::Duration;
 
@@ -14,49 +17,51 @@ use tokio_util::sync::CancellationToken;
 
 use crate::checkpoint;
 
-/// How long a waiting reader goes without looking, should a notification be lost with its connection.
-const LOOK_AGAIN: Duration = Duration::from_millis(250);
+/// Interval between two checks of a waiting reader, in case a notification is lost with its
+/// connection.
+const CHECK_INTERVAL: Duration = Duration::from_millis(250);
 
-/// Why there is no snapshot.
+/// Reason why no snapshot could be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The database failed.
     #[error("cannot begin to read")]
     Database(#[from] sqlx::Error),
-    /// The view has not come so far in time.
+    /// The view did not catch up to the position in time.
     #[error("view has not applied {topic}/{partition} up to event {sequence} in time")]
     Behind {
-        /// Topic of a point not reached.
+        /// Topic of a point that the view has not reached.
         topic: String,
-        /// Its partition.
+        /// Partition of that point.
         partition: i32,
-        /// The event to reach.
+        /// Partition sequence to reach.
         sequence: u64,
     },
-    /// The view follows another topic of the same name: the position will never be reached, or was never of this one.
+    /// The view follows another topic with the same name. The position will never be reached, or
+    /// was never of this topic.
     #[error("topic {topic} is not the one that the position was taken from")]
     OtherTopic {
-        /// The topic.
+        /// Name of the topic.
         topic: String,
     },
 }
 
-/// Begins snapshots. Cheap to clone.
+/// Source of consistent read transactions. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Snapshots {
+pub struct ConsistentReads {
     pool: PgPool,
     moved: watch::Receiver<()>,
     patience: Duration,
 }
 
-impl Snapshots {
-    /// Reads from this pool, and waits so long at most for a position. Listens to the host, on one connection of the pool,
-    /// until `shutdown`.
+impl ConsistentReads {
+    /// Creates a source that reads from this pool and waits at most `patience` for a position. It
+    /// listens to the host on one connection of the pool until `shutdown`.
     pub fn new(pool: PgPool, patience: Duration, shutdown: CancellationToken) -> Self {
         let (sender, moved) = watch::channel(());
         let listened = pool.clone();
         tokio::spawn(async move {
-            // Whose they are does not matter: a reader that is woken looks.
+            // The follower's name does not matter: a woken reader checks its checkpoints.
             let listening = checkpoint::listen(&listened, |_| {
                 sender.send_replace(());
             });
@@ -69,9 +74,10 @@ impl Snapshots {
         }
     }
 
-    /// A read-only transaction that sees one state of the database, in which the view has passed the position.
-    /// `checkpoints` is the relation with the view's checkpoints. Points of topics that the view does not follow do not
-    /// count; a view that has no checkpoint yet has passed nothing.
+    /// Begins a read-only transaction that sees one state of the database, in which the view has
+    /// passed the position. `checkpoints` is the relation with the view's checkpoints. Points of
+    /// topics that the view does not follow are ignored. A view without checkpoints has passed no
+    /// position.
     pub async fn begin(
         &self,
         checkpoints: &'static str,
@@ -99,8 +105,9 @@ impl Snapshots {
                     sequence: missing.sequence,
                 });
             }
-            let look = deadline.min(Instant::now() + LOOK_AGAIN);
-            // Woken or due, it looks again; with nobody left to wake it, it must not spin.
+            let look = deadline.min(Instant::now() + CHECK_INTERVAL);
+            // Checks again after a notification or the interval. If the listener has ended, the
+            // channel is closed, and the loop must not spin.
             if let Ok(Err(_)) = timeout_at(look, moved.changed()).await {
                 sleep_until(look).await;
             }
@@ -108,7 +115,7 @@ impl Snapshots {
     }
 }
 
-/// The first point of the position that the view has not reached.
+/// Returns the first point of the position that the view has not reached.
 async fn missing(
     connection: &mut PgConnection,
     checkpoints: &'static str,

@@ -1,10 +1,14 @@
-//! The host: follows topics and writes what they say into PostgreSQL, each record exactly once.
+//! Host of followers: reads topics and writes their contents into PostgreSQL, each record exactly
+//! once.
 //!
-//! One thread, one group member, one transaction at a time over all its partitions: rows and checkpoints together. What the
-//! rows are is the [`Sink`]'s matter. Whatever passes (a database, broker or registry that is away) is waited out; what does
-//! not pass stops the partition it concerns, loudly, and no other.
+//! A follower is one thread and one group member. It has one transaction at a time over all its
+//! partitions, with rows and checkpoints together. The [`Sink`] decides what the rows are.
+//! Temporary failures, such as an unavailable database, broker or registry, are retried. A
+//! permanent failure halts the partition that it concerns and no other. It is logged as an error
+//! and reported by readiness.
 
 mod assignment;
+mod checkpoints;
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -13,79 +17,85 @@ use factline::Timestamp;
 use factline::error_chain;
 use factline_failpoints::{Point, delay};
 use factline_kafka::{KafkaConfig, Record};
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use sqlx::PgPool;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-use assignment::Found;
+use checkpoints::Checkpoints;
 
-use crate::checkpoint::{self, Owner};
+use crate::checkpoint::{self, FollowerId};
 use crate::follower_metrics::Meters;
-use crate::partition::{Batch, Contents, Partitions, Stop};
-use crate::readiness::{Condition, Trouble};
+use crate::partition::{Batch, Partitions, Stop, TopicKind};
+use crate::readiness::{Readiness, Trouble};
 use crate::sink::{Poison, Sink, SinkError};
-use factline_kafka::consumer::group::{self, EXPECTING, Events, IDLE, Key, Slot};
-use factline_kafka::consumer::poll_gap::PollGap;
-use factline_kafka::consumer::stalled_partitions::Arrivals;
-use factline_kafka::consumer::start_lookups::TakeOvers;
-use factline_kafka::consumer::watchdog::{Pulse, SILENCE};
+use factline_kafka::consumer::group::{SHORT_SESSION, Settings, TopicPartition, positions};
+use factline_kafka::consumer::host::{ConsumerHost, Polled, Replace};
+use factline_kafka::consumer::watchdog::{SILENCE, Watchdog};
+use factline_kafka::retry::Backoff;
 
-/// Records of a batch at most: beyond some thousands a transaction only grows longer (`COPY` would be the next step).
+/// Maximum number of records in a batch. Beyond some thousands, a larger batch only makes the
+/// transaction longer (`COPY` would be the next step).
 const BATCH_RECORDS: usize = 5_000;
-/// Bytes of values at most, so that large records do not pile up in memory.
+/// Maximum size of the values in a batch, in bytes, to bound the memory for large records.
 const BATCH_BYTES: usize = 16 * 1024 * 1024;
-/// A transaction that takes longer hangs: the connection is given up and the batch tried again.
-const TRANSACTION: Duration = Duration::from_mins(1);
-/// Waits between tries: the first and the longest.
-const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+/// Maximum duration of a transaction. A longer one hangs: its connection is dropped and the batch
+/// is retried.
+const TRANSACTION_TIMEOUT: Duration = Duration::from_mins(1);
+/// Pause before the client is replaced, and the longest pause between two retries.
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-/// Who follows what.
+/// Follower and the topics that it reads.
 #[derive(Debug, Clone)]
 pub struct Follower {
-    /// Whose checkpoints.
-    pub owner: Owner,
-    /// Consumer group; instances share its partitions.
+    /// Identity of its checkpoints.
+    pub owner: FollowerId,
+    /// Consumer group. Instances share its partitions.
     pub group: String,
-    /// The topics, with their prefix.
-    pub topics: Vec<(String, Contents)>,
+    /// Topics, with their prefix and kind.
+    pub topics: Vec<(String, TopicKind)>,
 }
 
-/// Why a follower cannot begin, or ended when it should not.
+/// Reason why a follower cannot start, or ended unexpectedly.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The client's configuration is wrong.
-    #[error("cannot make a kafka consumer")]
+    /// The client's configuration is invalid.
+    #[error("cannot create a kafka consumer")]
     Consumer(#[from] KafkaError),
-    /// The operating system gives no thread.
+    /// The operating system cannot start a thread.
     #[error("cannot start a thread")]
     Thread(#[from] std::io::Error),
-    /// Another process runs in the same slot.
-    #[error("another process follows {view} as instance {instance:?}; give each its own")]
+    /// Another process runs with the same instance id.
+    #[error(
+        "another process follows {view} as instance {instance:?}: give each process a unique id"
+    )]
     SlotTaken {
         /// Name of the follower.
         view: String,
-        /// The slot.
+        /// Instance id of both processes.
         instance: String,
     },
-    /// The client library does not go on.
-    #[error("follower {view}: the kafka client has said nothing for {} s", SILENCE.as_secs())]
+    /// The watchdog found that the client library makes no progress.
+    #[error(
+        "follower {view}: watchdog: the kafka client has not responded for {} s",
+        SILENCE.as_secs()
+    )]
     Silent {
-        /// Its name.
+        /// Name of the follower.
         view: String,
     },
     /// A defect of the host or the sink.
     #[error("follower {view} panicked")]
     Panicked {
-        /// Its name.
+        /// Name of the follower.
         view: String,
     },
 }
 
 impl Follower {
-    /// Follows until `shutdown`: then the batch under way is finished and the group left. `report` hears whenever
-    /// readiness changes. Runs in a thread of its own, since librdkafka's calls block.
+    /// Runs the follower until `shutdown`. Then the current batch is finished and the member leaves
+    /// the group. `report` is called each time readiness changes. The loop runs in a separate
+    /// thread, because librdkafka's calls block.
     pub async fn run<S: Sink>(
         self,
         sink: S,
@@ -97,66 +107,56 @@ impl Follower {
         let view = self.owner.view.clone();
         let (ended, end) = oneshot::channel();
         let runtime = tokio::runtime::Handle::current();
-        let pulse = Pulse::default();
-        let host = Host {
-            consumer: self.join(&kafka, &pulse)?,
-            pulse: pulse.clone(),
-            slot: Slot::default(),
-            meters: Meters::new(&view),
-            poll_gap: PollGap::new(&view),
-            condition: Condition::new(report, Trouble::Joining),
-            arrivals: Arrivals::new(&kafka, &self.group, &self.names()),
-            partitions: Partitions::default(),
-            takeovers: TakeOvers::default(),
-            joined: false,
-            follower: self,
+        let watchdog = Watchdog::default();
+        let settings = Settings {
+            kafka: kafka.clone(),
+            group: self.group.clone(),
+            topics: self.topics.iter().map(|(topic, _)| topic.clone()).collect(),
+            session_timeout: SHORT_SESSION,
+            name: view.clone(),
+        };
+        let checkpoints = Checkpoints {
+            follower: self.clone(),
             kafka,
+            pool: pool.clone(),
+        };
+        let host = Host {
+            consumers: ConsumerHost::join(settings, checkpoints, &watchdog)?,
+            watchdog: watchdog.clone(),
+            meters: Meters::new(&view),
+            readiness: Readiness::new(report, Trouble::Joining),
+            partitions: Partitions::default(),
+            follower: self,
             pool,
             shutdown,
         };
         std::thread::Builder::new()
             .name(format!("follower {view}"))
             .spawn(move || {
-                // The receiver is gone only if nobody waits for the end.
+                // The receiver is dropped only if the caller no longer awaits the result.
                 let _ = ended.send(runtime.block_on(host.follow(sink)));
             })?;
         tokio::select! {
             end = end => end.unwrap_or(Err(Error::Panicked { view })),
-            () = pulse.stops(SILENCE) => Err(Error::Silent { view }),
+            () = watchdog.stalled(SILENCE) => Err(Error::Silent { view }),
         }
-    }
-
-    fn join(&self, kafka: &KafkaConfig, pulse: &Pulse) -> Result<BaseConsumer<Events>, KafkaError> {
-        group::join(kafka, &self.group, &self.names(), pulse)
-    }
-
-    fn names(&self) -> Vec<&str> {
-        let names = self.topics.iter().map(|(topic, _)| topic.as_str());
-        names.collect()
     }
 }
 
 struct Host {
-    slot: Slot,
-    pulse: Pulse,
+    consumers: ConsumerHost<Checkpoints>,
+    watchdog: Watchdog,
     follower: Follower,
-    kafka: KafkaConfig,
     pool: PgPool,
-    consumer: BaseConsumer<Events>,
     partitions: Partitions,
-    takeovers: TakeOvers<Found>,
-    /// Whether the group has said which partitions are ours.
-    joined: bool,
-    condition: Condition,
+    readiness: Readiness,
     meters: Meters,
-    poll_gap: PollGap,
-    arrivals: Arrivals,
     shutdown: CancellationToken,
 }
 
-/// Why a transaction was rolled back.
+/// Reason why a transaction was rolled back.
 enum Failure {
-    /// A checkpoint was not where it must be: another instance moved it.
+    /// A checkpoint was not at its expected offset: another instance moved it.
     Fenced,
     Sink(SinkError),
 }
@@ -168,25 +168,21 @@ impl<E: Into<SinkError>> From<E> for Failure {
 }
 
 impl Host {
-    /// The loop. A crash between any two lines loses nothing and doubles nothing: the next start reads the checkpoints.
+    /// Runs the loop. A crash between any two lines neither loses nor repeats a record: the next
+    /// start reads the checkpoints.
     async fn follow<S: Sink>(mut self, mut sink: S) -> Result<(), Error> {
         while !self.shutdown.is_cancelled() {
-            self.poll_gap.begins();
-            let polled = self.poll(&sink);
-            self.poll_gap.ends();
-            let polled = match polled {
+            let polled = match self.poll(&sink) {
                 Ok(polled) => polled,
-                Err(error) => {
-                    self.rejoin(&error).await?;
+                Err(reason) => {
+                    self.rejoin(&reason).await?;
                     continue;
                 }
             };
-            let followed = || self.partitions.followed(&polled);
-            if let Some(missing) = self.arrivals.missing(&self.consumer, followed) {
-                self.rejoin(&missing).await?;
+            if let Err(reason) = self.start_partitions() {
+                self.rejoin(&reason).await?;
                 continue;
             }
-            self.take_changes().await?;
             let (batch, stops) = self.partitions.admit(polled);
             self.write(&mut sink, batch).await;
             for (key, stop) in stops {
@@ -197,19 +193,17 @@ impl Host {
         Ok(())
     }
 
-    /// What has arrived: returns with all there is, up to a limit, as soon as the sink does not want to wait for more; or
-    /// empty-handed after a while. An error means that the consumer is of no more use.
-    fn poll<S: Sink>(&mut self, sink: &S) -> Result<Vec<Record>, KafkaError> {
-        let idle = if self.takeovers.is_empty() {
-            IDLE
-        } else {
-            EXPECTING
-        };
-        let (mut polled, mut bytes, mut wait) = (Vec::new(), 0, idle);
+    /// Polls the records that have arrived, up to a limit. Returns them as soon as the sink does
+    /// not want to wait for more records. Returns an empty list after a timeout. An error means
+    /// that the consumer must be replaced.
+    fn poll<S: Sink>(&mut self, sink: &S) -> Result<Vec<Record>, Replace> {
+        let (mut polled, mut bytes, mut wait) = (Vec::new(), 0, self.consumers.idle_wait());
         let (mut first, mut asked, mut patience) = (None, 0, Duration::MAX);
         while polled.len() < BATCH_RECORDS && bytes < BATCH_BYTES {
-            match self.consumer.poll(wait) {
-                None => {
+            let next = self.consumers.poll(wait)?;
+            self.take_changes(&mut polled);
+            match next {
+                Polled::Nothing => {
                     let Some(first) = first else {
                         break;
                     };
@@ -220,18 +214,18 @@ impl Host {
                         break;
                     }
                 }
-                Some(Ok(message)) => {
-                    bytes += message.payload_len();
-                    polled.push(Record::from(&message));
+                Polled::Record(record) => {
+                    bytes += record.size();
+                    polled.push(record);
                     first.get_or_insert_with(Instant::now);
                     wait = Duration::ZERO;
                 }
-                Some(Err(
-                    error @ (KafkaError::MessageConsumptionFatal(_)
-                    | KafkaError::MessageConsumption(RDKafkaErrorCode::AutoOffsetReset)),
-                )) => return Err(error),
-                Some(Err(error)) => {
-                    tracing::warn!(view = self.follower.owner.view, %error, "cannot read for now");
+                Polled::Unavailable(error) => {
+                    tracing::warn!(
+                        view = self.follower.owner.view,
+                        %error,
+                        "cannot fetch records; retrying"
+                    );
                     let missing = error.rdkafka_error_code()
                         == Some(RDKafkaErrorCode::UnknownTopicOrPartition);
                     let trouble = if missing {
@@ -239,28 +233,27 @@ impl Host {
                     } else {
                         Trouble::Reading
                     };
-                    self.condition.set(trouble, Some(error.to_string()));
+                    self.readiness.set(trouble, Some(error.to_string()));
                 }
             }
         }
-        if polled.is_empty() && self.consumer.context().is_cut_off() {
-            let down = RDKafkaErrorCode::AllBrokersDown;
-            return Err(KafkaError::MessageConsumption(down));
-        }
+        self.consumers
+            .check_stalled(|| self.partitions.followed(&polled))?;
         Ok(polled)
     }
 
-    /// Writes a batch, whatever it takes: returns when it is committed, when it is another instance's, or at shutdown.
+    /// Writes a batch and retries until it is committed. Returns early if another instance owns the
+    /// partitions, or at shutdown.
     async fn write<S: Sink>(&mut self, sink: &mut S, batch: Batch) {
         let mut queue = VecDeque::from([batch]);
-        let mut wait = RETRY.0;
+        let mut backoff = Backoff::new(Duration::from_millis(50), LONGEST_PAUSE);
         while let Some(mut batch) = queue.pop_front() {
             if batch.is_empty() {
                 continue;
             }
             match self.transaction(sink, &batch).await {
-                Ok(()) => wait = RETRY.0,
-                Err(Failure::Fenced) => return self.fall_back(),
+                Ok(()) => backoff.reset(),
+                Err(Failure::Fenced) => return self.reload_checkpoints(),
                 Err(Failure::Sink(SinkError::Poison(poison))) => {
                     let key = (poison.topic.clone(), poison.partition);
                     queue.push_front(batch);
@@ -269,7 +262,7 @@ impl Host {
                     }
                     self.stop(&key, &Stop::Poison(poison));
                 }
-                Err(Failure::Sink(SinkError::Database(error))) if blames_data(&error) => {
+                Err(Failure::Sink(SinkError::Database(error))) if is_data_error(&error) => {
                     let rest = batch.split();
                     if rest.is_empty() {
                         let poison = Poison::new(&batch.records[0], error);
@@ -284,7 +277,7 @@ impl Host {
                     }
                 }
                 Err(Failure::Sink(error)) => {
-                    if self.wait_out(&error, &mut wait).await {
+                    if self.wait_before_retry(&error, backoff.pause()).await {
                         queue.push_front(batch);
                     } else {
                         return;
@@ -294,9 +287,10 @@ impl Host {
         }
     }
 
-    /// One transaction: checkpoints first, so that who has lost a partition finds out before he writes a row.
+    /// Writes a batch in one transaction. The checkpoints come first, so that a follower that lost
+    /// a partition finds out before it writes a row.
     async fn transaction<S: Sink>(&mut self, sink: &mut S, batch: &Batch) -> Result<(), Failure> {
-        self.pulse.beat();
+        self.watchdog.beat();
         let begun = Instant::now();
         let moves = self.partitions.moves(batch);
         let owner = &self.follower.owner;
@@ -313,17 +307,17 @@ impl Host {
             Ok(transaction.commit().await?)
         };
         let late = |_| sqlx::Error::Io(std::io::ErrorKind::TimedOut.into());
-        tokio::time::timeout(TRANSACTION, attempt)
+        tokio::time::timeout(TRANSACTION_TIMEOUT, attempt)
             .await
             .map_err(late)??;
         self.partitions.advance(moves);
         self.meters.committed(batch.records.len(), begun);
-        self.condition.set(Trouble::Writing, None);
+        self.readiness.set(Trouble::Writing, None);
         Ok(())
     }
 
-    /// Follows a partition no further, loudly.
-    fn stop(&mut self, key: &Key, stop: &Stop) {
+    /// Halts a partition, logs an error and reports it.
+    fn stop(&mut self, key: &TopicPartition, stop: &Stop) {
         let why = error_chain(stop);
         let (topic, partition) = (&key.0, key.1);
         tracing::error!(
@@ -331,56 +325,59 @@ impl Host {
             topic,
             partition,
             reason = why,
-            "partition is followed no further"
+            "partition halted; other partitions continue"
         );
         self.partitions.stop(key);
         self.meters.stopped(key, true);
-        group::stop(&self.consumer, &mut self.condition, key, why);
+        self.consumers.halt(key);
+        self.readiness.halted(key.clone(), why);
     }
 
-    /// Waits before the next try, longer each time. False if the process is to end.
-    async fn wait_out(
+    /// Waits before the next retry, twice as long each time. Returns `false` if the process must
+    /// end.
+    async fn wait_before_retry(
         &mut self,
         error: &(dyn std::error::Error + 'static),
-        wait: &mut Duration,
+        wait: Duration,
     ) -> bool {
         let reason = error_chain(error);
         tracing::warn!(
             view = self.follower.owner.view,
             reason,
             ?wait,
-            "tries again"
+            "temporary failure; retrying"
         );
         self.meters.retried();
-        self.pulse.beat();
-        self.condition.set(Trouble::Writing, Some(reason));
+        self.watchdog.beat();
+        self.readiness.set(Trouble::Writing, Some(reason));
         let ended = self.shutdown.cancelled();
-        let go_on = tokio::time::timeout(*wait, ended).await.is_err();
-        *wait = (*wait * 2).min(RETRY.1);
-        go_on
+        tokio::time::timeout(wait, ended).await.is_err()
     }
 
-    /// Hands on what the client has measured since the last call; with it, what lies idle is passed.
+    /// Records the statistics that the client has collected since the last call, and moves the
+    /// checkpoints of idle partitions past markers.
     async fn measure(&mut self) {
-        let troubles = (Trouble::Reading, Trouble::Brokers);
-        let measured = group::measured(&self.consumer, &mut self.condition, troubles);
-        let Some(unread) = measured else {
+        let Some(measured) = self.consumers.take_statistics() else {
             return;
         };
+        // What still cannot be read is reported again.
+        self.readiness.set(Trouble::Reading, None);
+        self.readiness
+            .set(Trouble::Brokers, self.consumers.brokers_down());
         let now = now();
         for (key, applied) in self.partitions.iter() {
-            if let Some(unread) = unread.get(&key) {
-                self.meters.lag(&key, *unread, applied, now);
+            if let Some(measured) = measured.get(&key) {
+                self.meters.lag(&key, measured.unread, applied, now);
             }
         }
         self.pass_markers().await;
     }
 
-    /// Moves checkpoints past the markers with which transactions end. They are no records, but a checkpoint that stays
-    /// before one for as long as the topic is kept seems to have missed what was deleted. Whatever is in the way: the
-    /// next turn tries again.
+    /// Moves checkpoints past the markers with which transactions end. A marker is not a record.
+    /// But if a checkpoint stays before a marker that retention deletes, the follower seems to have
+    /// missed deleted records. After a failure the next iteration retries.
     async fn pass_markers(&mut self) {
-        let moves = self.partitions.past(&group::positions(&self.consumer));
+        let moves = self.partitions.past(&positions(self.consumers.consumer()));
         if moves.is_empty() {
             return;
         }
@@ -393,18 +390,20 @@ impl Host {
             }
             transaction.commit().await.map(|()| true)
         };
-        match tokio::time::timeout(TRANSACTION, attempt).await {
+        match tokio::time::timeout(TRANSACTION_TIMEOUT, attempt).await {
             Ok(Ok(true)) => self.partitions.advance(moves),
-            Ok(Ok(false)) => self.fall_back(),
-            Ok(Err(error)) => tracing::debug!(%error, "cannot pass markers for now"),
-            Err(_) => tracing::debug!("cannot pass markers in time"),
+            Ok(Ok(false)) => self.reload_checkpoints(),
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "cannot move checkpoints past markers; retrying");
+            }
+            Err(_) => tracing::debug!("timed out moving checkpoints past markers; retrying"),
         }
     }
 }
 
-/// Whether PostgreSQL says that the data cannot be stored: classes 22 (data exception), 23 (integrity) and 54 (a limit
-/// of the program exceeded, such as the size of an index entry).
-fn blames_data(error: &sqlx::Error) -> bool {
+/// Returns whether PostgreSQL rejects the data itself: SQLSTATE classes 22 (data exception), 23
+/// (integrity) and 54 (a limit of the program exceeded, such as the size of an index entry).
+fn is_data_error(error: &sqlx::Error) -> bool {
     let code = error
         .as_database_error()
         .and_then(sqlx::error::DatabaseError::code);

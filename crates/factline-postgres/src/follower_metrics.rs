@@ -1,4 +1,5 @@
-//! What a follower counts and measures. Every name begins with `factline_follower_`; `view` is the follower's name.
+//! Metrics of a follower. Every name begins with `factline_follower_`; the label `view` is the name
+//! of the follower.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -6,13 +7,13 @@ use std::time::{Duration, Instant};
 use factline::Timestamp;
 
 use crate::checkpoint::Cursor;
-use factline_kafka::consumer::group::Key;
+use factline_kafka::consumer::group::TopicPartition;
 
-/// The meters of one follower.
+/// Metrics of one follower.
 pub(crate) struct Meters {
     view: String,
-    /// When each partition was last seen to have nothing more to apply.
-    caught_up: HashMap<Key, Timestamp>,
+    /// Time at which each partition was last caught up.
+    caught_up: HashMap<TopicPartition, Timestamp>,
 }
 
 impl Meters {
@@ -23,7 +24,7 @@ impl Meters {
         }
     }
 
-    /// A batch was committed.
+    /// Counts a committed batch.
     pub(crate) fn committed(&self, records: usize, since: Instant) {
         let labels = [("view", self.view.clone())];
         metrics::counter!("factline_follower_records_total", &labels).increment(records as u64);
@@ -36,27 +37,34 @@ impl Meters {
             .record(since.elapsed());
     }
 
-    /// A transaction is tried again.
+    /// Counts a retried transaction.
     pub(crate) fn retried(&self) {
         metrics::counter!("factline_follower_retries_total", "view" => self.view.clone())
             .increment(1);
     }
 
-    /// Another instance had moved a checkpoint.
+    /// Counts a transaction that was fenced because another instance had moved a checkpoint.
     pub(crate) fn fenced(&self) {
         metrics::counter!("factline_follower_fenced_total", "view" => self.view.clone())
             .increment(1);
     }
 
-    /// Whether a partition is stopped.
-    pub(crate) fn stopped(&self, key: &Key, stopped: bool) {
+    /// Sets whether a partition is halted.
+    pub(crate) fn stopped(&self, key: &TopicPartition, stopped: bool) {
         metrics::gauge!("factline_follower_stopped", &self.labels(key))
             .set(f64::from(u8::from(stopped)));
     }
 
-    /// Lag of one partition: in records not applied, and in seconds since it was last up to date or, if it is being
-    /// worked off, since the timestamp of the last record applied.
-    pub(crate) fn lag(&mut self, key: &Key, unread: i64, applied: &Cursor, now: Timestamp) {
+    /// Sets the lag of one partition: the number of records not applied, and the seconds since the
+    /// partition was last caught up. While it is catching up, the seconds count from the timestamp
+    /// of the last applied record.
+    pub(crate) fn lag(
+        &mut self,
+        key: &TopicPartition,
+        unread: i64,
+        applied: &Cursor,
+        now: Timestamp,
+    ) {
         let seconds = if unread == 0 {
             self.caught_up.insert(key.clone(), now);
             0.0
@@ -72,14 +80,14 @@ impl Meters {
         let labels = self.labels(key);
         #[expect(
             clippy::cast_precision_loss,
-            reason = "nobody reads a lag to the last digit"
+            reason = "a lag needs no exact last digit"
         )]
         metrics::gauge!("factline_follower_lag_records", &labels).set(unread as f64);
         metrics::gauge!("factline_follower_lag_seconds", &labels).set(seconds);
     }
 
-    /// A partition went to another instance, which now measures it.
-    pub(crate) fn released(&mut self, key: &Key) {
+    /// Resets the lag of a revoked partition. Its new owner measures it now.
+    pub(crate) fn released(&mut self, key: &TopicPartition) {
         self.caught_up.remove(key);
         let labels = self.labels(key);
         metrics::gauge!("factline_follower_lag_records", &labels).set(0.0);
@@ -87,7 +95,7 @@ impl Meters {
         self.stopped(key, false);
     }
 
-    fn labels(&self, key: &Key) -> [(&'static str, String); 3] {
+    fn labels(&self, key: &TopicPartition) -> [(&'static str, String); 3] {
         [
             ("view", self.view.clone()),
             ("topic", key.0.clone()),

@@ -1,12 +1,14 @@
 //! Read models in PostgreSQL, exactly once: rows and checkpoints move in one transaction.
 //!
-//! - [`sink`]: what is done with records; [`view`] does it for [`factline::Projection`]s
+//! - [`sink`]: the interface that writes records; [`view`] implements it for
+//!   [`factline::Projection`]s
 //! - [`follow`]: the host, one loop from Kafka to PostgreSQL
-//! - [`consistent_read`]: the readers' side, reading what one has written
-//! - [`checkpoint`], [`migration`], [`config`], [`is_away`]: the database's side
+//! - [`consistent_read`]: read-your-writes for readers
+//! - [`checkpoint`], [`migration`], [`config`], [`is_transient`]: access to the database
 //!
-//! It is no mapper of objects: a view writes its own SQL. And it knows no business: what a row means is the view's matter.
-//! To follow something else than a view: a [`sink::Sink`], handed to [`follow::Follower::run`].
+//! This crate is not an object mapper: a view writes its own SQL. It contains no business rules: a
+//! view defines the meaning of its rows. To follow topics without a view, implement [`sink::Sink`]
+//! and pass it to [`follow::Follower::run`].
 
 pub mod checkpoint;
 pub mod config;
@@ -20,11 +22,11 @@ pub mod sink;
 mod transient;
 pub mod view;
 
-pub use checkpoint::Owner;
+pub use checkpoint::FollowerId;
 pub use config::PostgresConfig;
-pub use consistent_read::Snapshots;
+pub use consistent_read::ConsistentReads;
 pub use follow::Follower;
-pub use partition::{Contents, Stop};
+pub use partition::{Stop, TopicKind};
 pub use sink::{Poison, Sink, SinkError};
-pub use transient::is_away;
+pub use transient::is_transient;
 pub use view::{RowId, View, ViewSink};

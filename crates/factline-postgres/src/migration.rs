@@ -1,7 +1,8 @@
-//! Migrations, with a history for each schema: no owner ever trips over another's.
+//! Migrations, with a separate history for each schema, so that the migrations of two owners cannot
+//! conflict.
 //!
-//! sqlx holds an advisory lock while it migrates, so processes that start together take turns. A schema is named in code,
-//! never by input.
+//! sqlx holds an advisory lock while it migrates, so processes that start at the same time run one
+//! after another. Schema names come from the code, never from input.
 
 use std::borrow::Cow;
 
@@ -10,13 +11,14 @@ use sqlx::{AssertSqlSafe, Connection as _, PgPool};
 
 static CHECKPOINTS: Migrator = sqlx::migrate!("./migrations");
 
-/// Makes the checkpoint table in an owner's schema, and the schema. Each owner, being a role of its own, has its own table.
+/// Creates an owner's schema and its checkpoint table. Each owner is a separate role with a
+/// separate table.
 pub async fn checkpoints(pool: &PgPool, schema: &'static str) -> Result<(), MigrateError> {
     run(pool, schema, "checkpoint_migrations", &CHECKPOINTS).await
 }
 
-/// Runs an owner's migrations, which find the schema made and first on their search path. `history` is the table, in that
-/// schema, that remembers which were run.
+/// Runs an owner's migrations. The schema exists and is first on their search path. `history` is
+/// the table in that schema that records which migrations have run.
 pub async fn run(
     pool: &PgPool,
     schema: &'static str,
@@ -29,7 +31,8 @@ pub async fn run(
     };
     migrator.create_schema(schema);
     migrator.dangerous_set_table_name(format!("{schema}.{history}"));
-    // Not the pool's: a changed search path must not live on.
+    // Detached from the pool, because the changed search path must not affect other users of the
+    // connection.
     let mut connection = pool.acquire().await?.detach();
     sqlx::query(AssertSqlSafe(format!("set search_path to {schema}")))
         .execute(&mut connection)

@@ -1,7 +1,7 @@
-//! The partitions that this process was assigned: where each stands, and which records come next.
+//! Assigned partitions of this process: the progress in each, and the records that come next.
 //!
-//! Pure bookkeeping: it knows neither Kafka nor PostgreSQL, so that every rule about order, gaps and repeats can be tested
-//! by itself.
+//! Pure bookkeeping. It knows neither Kafka nor PostgreSQL, so that every rule about order, gaps
+//! and repetitions can be tested in isolation.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -9,18 +9,20 @@ use factline_kafka::Record;
 
 use crate::checkpoint::{Cursor, Move};
 use crate::sink::Poison;
-use factline_kafka::consumer::group::Key;
+use factline_kafka::consumer::group::TopicPartition;
 
-/// What a topic holds, and with it what must be true of its records.
+/// Kind of a topic, which determines the rules for its records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Contents {
-    /// Facts, kept for ever: numbered without a gap within a partition, followed from the first one on.
+pub enum TopicKind {
+    /// Events, which are never deleted. They are numbered without a gap within a partition and
+    /// followed from the first one.
     Events,
-    /// Records that are deleted in time and bear no number: followed from the oldest that there is.
+    /// Records without numbers, which retention deletes. They are followed from the oldest one that
+    /// exists.
     Records,
 }
 
-/// Why a partition is followed no further.
+/// Reason why a partition is halted.
 #[derive(Debug, thiserror::Error)]
 pub enum Stop {
     /// A record that cannot be handled.
@@ -33,7 +35,7 @@ pub enum Stop {
     Gap {
         /// Sequence of the last event applied.
         last: u64,
-        /// Sequence of the event that came.
+        /// Sequence of the event that was read.
         found: u64,
         /// Its offset.
         offset: i64,
@@ -44,15 +46,15 @@ pub enum Stop {
         /// Its offset.
         offset: i64,
     },
-    /// The topic is another one than the checkpoint was made for.
-    #[error("topic was made anew: its identity is {found}, the checkpoint's is {expected}")]
+    /// The topic is not the one for which the checkpoint was written.
+    #[error("topic was recreated: its identity is {found}, the checkpoint's is {expected}")]
     Recreated {
         /// Identity in the checkpoint.
         expected: String,
         /// Identity of the topic.
         found: String,
     },
-    /// Records that were not read yet are gone.
+    /// Records were deleted before they were read.
     #[error("log begins at offset {begins}, but record {next} was not read yet")]
     Deleted {
         /// First offset of the log.
@@ -60,7 +62,8 @@ pub enum Stop {
         /// Offset to be read next.
         next: i64,
     },
-    /// Records that were read are gone: brokers lost some, and others may have taken their place.
+    /// Records that were read no longer exist. Brokers lost them, and other records may have taken
+    /// their offsets.
     #[error("log ends at offset {ends}, but records up to {next} were read")]
     Truncated {
         /// End of the log.
@@ -73,12 +76,12 @@ pub enum Stop {
 /// One assigned partition.
 #[derive(Debug)]
 struct Partition {
-    contents: Contents,
-    /// As in the checkpoint.
+    kind: TopicKind,
+    /// Progress that is committed in the checkpoint.
     applied: Cursor,
-    /// As it will be when the batch under way is committed.
+    /// Progress after the current batch is committed.
     ahead: Cursor,
-    /// Where the consumer said that it was when the partition was begun: of an earlier time.
+    /// Position that the consumer reported when the partition was started. It is outdated.
     stale: Option<i64>,
     stopped: bool,
 }
@@ -87,7 +90,7 @@ struct Partition {
 #[derive(Debug, Default)]
 pub(crate) struct Partitions(HashMap<String, BTreeMap<i32, Partition>>);
 
-/// Records that may be applied, and where each takes its partition.
+/// Records to apply, each with the cursor of its partition after it.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
     pub(crate) records: Vec<Record>,
@@ -95,10 +98,16 @@ pub(crate) struct Batch {
 }
 
 impl Partitions {
-    /// Takes a partition in, at its checkpoint.
-    pub(crate) fn insert(&mut self, key: &Key, contents: Contents, cursor: Cursor, stopped: bool) {
+    /// Adds a partition at its checkpoint.
+    pub(crate) fn insert(
+        &mut self,
+        key: &TopicPartition,
+        kind: TopicKind,
+        cursor: Cursor,
+        stopped: bool,
+    ) {
         let partition = Partition {
-            contents,
+            kind,
             applied: cursor.clone(),
             ahead: cursor,
             stale: None,
@@ -108,27 +117,27 @@ impl Partitions {
         topic.insert(key.1, partition);
     }
 
-    /// Takes in all of another set.
+    /// Adds all partitions of another set.
     pub(crate) fn extend(&mut self, others: Self) {
         for (topic, partitions) in others.0 {
             self.0.entry(topic).or_default().extend(partitions);
         }
     }
 
-    pub(crate) fn remove(&mut self, key: &Key) {
+    pub(crate) fn remove(&mut self, key: &TopicPartition) {
         if let Some(topic) = self.0.get_mut(&key.0) {
             topic.remove(&key.1);
         }
     }
 
-    pub(crate) fn stop(&mut self, key: &Key) {
+    pub(crate) fn stop(&mut self, key: &TopicPartition) {
         if let Some(partition) = self.get_mut(&key.0, key.1) {
             partition.stopped = true;
         }
     }
 
-    /// Takes note of where the consumer says that it is before it has fetched anything.
-    pub(crate) fn begun(&mut self, positions: &[(Key, i64)]) {
+    /// Stores the positions that the consumer reports before it has fetched anything.
+    pub(crate) fn begun(&mut self, positions: &[(TopicPartition, i64)]) {
         for ((topic, number), position) in positions {
             if let Some(partition) = self.get_mut(topic, *number) {
                 partition.stale = Some(*position);
@@ -136,15 +145,16 @@ impl Partitions {
         }
     }
 
-    /// The checkpoints' moves past what is no record, by how far the consumer has come. Not while anything of the partition
-    /// is under way; and not of facts, which are kept for ever.
-    pub(crate) fn past(&self, positions: &[(Key, i64)]) -> Vec<Move> {
+    /// Returns the checkpoint moves past transaction markers, from the consumer's positions.
+    /// Partitions with records in the current batch are left out. Partitions of events are left out
+    /// too, because events are never deleted.
+    pub(crate) fn past(&self, positions: &[(TopicPartition, i64)]) -> Vec<Move> {
         let moves = positions.iter().filter_map(|((topic, number), position)| {
             let partition = self.0.get(topic)?.get(number)?;
             let applied = &partition.applied;
             let idle = partition.ahead == *applied && !partition.stopped;
             let news = partition.stale != Some(*position) && *position > applied.next_offset;
-            let passes = partition.contents == Contents::Records && idle && news;
+            let passes = partition.kind == TopicKind::Records && idle && news;
             passes.then(|| Move {
                 topic: topic.clone(),
                 partition: *number,
@@ -158,14 +168,15 @@ impl Partitions {
         moves.collect()
     }
 
-    /// Every assigned partition and its checkpoint.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (Key, &Cursor)> {
+    /// Returns every assigned partition and its checkpoint.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (TopicPartition, &Cursor)> {
         let all = self.assigned();
         all.map(|(key, partition)| (key, &partition.applied))
     }
 
-    /// Those that are followed: from which record on, or none if some were polled.
-    pub(crate) fn followed(&self, polled: &[Record]) -> Vec<(Key, Option<i64>)> {
+    /// Returns every partition that is not halted, with its next offset. The offset is `None` if
+    /// records of the partition were polled.
+    pub(crate) fn followed(&self, polled: &[Record]) -> Vec<(TopicPartition, Option<i64>)> {
         let followed = self.assigned().filter(|(_, partition)| !partition.stopped);
         let followed = followed.map(|(key, partition)| {
             let came = polled.iter().any(|record| record.is_of(&key));
@@ -175,16 +186,17 @@ impl Partitions {
         followed.collect()
     }
 
-    fn assigned(&self) -> impl Iterator<Item = (Key, &Partition)> {
+    fn assigned(&self) -> impl Iterator<Item = (TopicPartition, &Partition)> {
         self.0.iter().flat_map(|(topic, partitions)| {
             let partitions = partitions.iter();
             partitions.map(move |(number, partition)| ((topic.clone(), *number), partition))
         })
     }
 
-    /// Sorts out what was polled: records of partitions that are not ours (any more), or stopped, or that were applied
-    /// before, are dropped; a partition whose next event is not the one that must come is to be stopped.
-    pub(crate) fn admit(&mut self, polled: Vec<Record>) -> (Batch, Vec<(Key, Stop)>) {
+    /// Filters the polled records. Records of unassigned or halted partitions and records that were
+    /// already applied are dropped. A partition halts if its next event does not have the expected
+    /// sequence.
+    pub(crate) fn admit(&mut self, polled: Vec<Record>) -> (Batch, Vec<(TopicPartition, Stop)>) {
         for partition in self.0.values_mut().flat_map(BTreeMap::values_mut) {
             partition.ahead = partition.applied.clone();
         }
@@ -208,7 +220,7 @@ impl Partitions {
         (batch, stops)
     }
 
-    /// The checkpoints' moves that belong to a batch.
+    /// Returns the checkpoint moves that belong to a batch.
     pub(crate) fn moves(&self, batch: &Batch) -> Vec<Move> {
         let mut last: BTreeMap<(&str, i32), &Cursor> = BTreeMap::new();
         for (record, after) in batch.records.iter().zip(&batch.after) {
@@ -226,7 +238,7 @@ impl Partitions {
         known.collect()
     }
 
-    /// The moves are committed.
+    /// Applies moves that were committed.
     pub(crate) fn advance(&mut self, moves: Vec<Move>) {
         for step in moves {
             if let Some(partition) = self.get_mut(&step.topic, step.partition) {
@@ -246,9 +258,9 @@ impl Partition {
         if self.stopped || offset < self.ahead.next_offset {
             return Ok(false);
         }
-        let sequence = match self.contents {
-            Contents::Records => 0,
-            Contents::Events => {
+        let sequence = match self.kind {
+            TopicKind::Records => 0,
+            TopicKind::Events => {
                 let last = self.ahead.sequence;
                 match sequence(record).ok_or(Stop::NoSequence { offset })? {
                     found if found <= last => {
@@ -256,7 +268,7 @@ impl Partition {
                             record = record.place(),
                             found,
                             last,
-                            "event is there twice"
+                            "skipping a repeated event"
                         );
                         return Ok(false);
                     }
@@ -285,7 +297,7 @@ impl Batch {
         self.records.is_empty()
     }
 
-    /// Takes the second half out.
+    /// Removes the second half and returns it.
     pub(crate) fn split(&mut self) -> Self {
         let half = self.records.len().div_ceil(2);
         Self {
@@ -295,7 +307,7 @@ impl Batch {
     }
 
     /// Drops a partition's records from an offset on.
-    pub(crate) fn cut(&mut self, key: &Key, offset: i64) {
+    pub(crate) fn cut(&mut self, key: &TopicPartition, offset: i64) {
         let kept = std::mem::take(self);
         for (record, after) in kept.records.into_iter().zip(kept.after) {
             if !(record.is_of(key) && record.offset >= offset) {
@@ -306,7 +318,7 @@ impl Batch {
     }
 }
 
-/// The event's number in its partition, read without the rest of the envelope, which is the sink's matter.
+/// Returns the event's partition sequence. The rest of the envelope is left to the sink.
 fn sequence(record: &Record) -> Option<u64> {
     let value = record.headers.last("ce_partitionsequence")?;
     std::str::from_utf8(value).ok()?.parse().ok()

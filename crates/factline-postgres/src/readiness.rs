@@ -1,15 +1,15 @@
-//! How a follower is: ready, or why not.
+//! Readiness of a follower.
 
-/// What may be wrong for a while.
+/// Temporary reason for being not ready.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Trouble {
-    /// The group has not said yet which partitions are ours.
+    /// The group has not assigned partitions yet.
     Joining,
     /// No broker can be reached.
     Brokers,
-    /// Topics that must be there are not.
+    /// A followed topic does not exist.
     Topics,
-    /// Partitions that are ours cannot be begun with.
+    /// Assigned partitions cannot start.
     Beginning,
     /// Records cannot be read.
     Reading,
@@ -17,5 +17,5 @@ pub(crate) enum Trouble {
     Writing,
 }
 
-/// How it is.
-pub(crate) type Condition = factline_kafka::consumer::readiness::Condition<Trouble>;
+/// Readiness with the reasons of a follower.
+pub(crate) type Readiness = factline_kafka::consumer::readiness::Readiness<Trouble>;

@@ -1,4 +1,4 @@
-//! What is done with records: the seam between the host, which knows Kafka and checkpoints, and those who write rows.
+//! Interface between the host, which handles Kafka and checkpoints, and the code that writes rows.
 
 use std::error::Error;
 use std::future::Future;
@@ -9,61 +9,68 @@ use sqlx::PgConnection;
 
 /// Writes a batch of records into a transaction that the host owns.
 ///
-/// The host commits the rows together with its checkpoints, or neither. It may roll back and call again with the same
-/// records, with fewer, or never: so a sink keeps nothing in memory that a failed call has changed. What it is given:
+/// The host commits the rows and its checkpoints together, or neither. It may roll back and call
+/// again with the same records, with fewer, or never. Therefore a sink keeps no state in memory
+/// that a failed call has changed. It receives:
 ///
-/// - only records after the checkpoint, of partitions that this process was assigned;
-/// - of each partition in order and without a gap, of different partitions in any order;
-/// - at most one batch at a time, at least one record in each.
+/// - only records after the checkpoint, of partitions that are assigned to this process
+/// - the records of each partition in order and without a gap, and those of different partitions in
+///   any order
+/// - at most one batch at a time, with at least one record
 ///
-/// There are two: [`crate::view::ViewSink`] for projections, and the one of whoever follows records by their envelopes.
+/// There are two kinds of sinks: [`crate::view::ViewSink`] for projections, and custom sinks that
+/// follow records by their envelopes.
 pub trait Sink: Send + 'static {
-    /// Writes what the records say. Neither begins nor ends a transaction and leaves checkpoints alone.
+    /// Writes the rows for the records. It must neither begin nor end a transaction, and must not
+    /// touch checkpoints.
     fn write(
         &mut self,
         transaction: &mut PgConnection,
         records: &[Record],
     ) -> impl Future<Output = Result<(), SinkError>>;
 
-    /// How long these records, which have just arrived, may wait for others to be written with them. A transaction
-    /// less may be worth more than some milliseconds; where readers wait for each record, it is not.
+    /// Returns how long records that have just arrived may wait, so that others are written with
+    /// them. Saving a transaction may be worth some milliseconds of delay. It is not where readers
+    /// wait for each record.
     fn patience(&self, _records: &[Record]) -> Duration {
         Duration::ZERO
     }
 }
 
-/// Why a batch could not be written.
+/// Reason why a batch could not be written.
 #[derive(Debug, thiserror::Error)]
 pub enum SinkError {
-    /// The database refused or went away. The host tries again for ever; if PostgreSQL blames the data (SQLSTATE classes
-    /// 22 and 23) it halves the batch down to the record that cannot be written, and treats that one as poison.
+    /// The database failed or is unavailable. The host retries without limit. If PostgreSQL rejects
+    /// the data (SQLSTATE classes 22, 23 and 54), the host halves the batch down to the record that
+    /// cannot be written. It treats that record as poison.
     #[error("database failed")]
     Database(#[from] sqlx::Error),
-    /// Something else that the sink needs is away for now. The host tries again for ever.
-    #[error("something that rows are made with is not available")]
+    /// Another dependency of the sink is temporarily unavailable. The host retries without limit.
+    #[error("a dependency of the sink is unavailable")]
     Unavailable(#[source] Box<dyn Error + Send + Sync>),
-    /// One record can never be written. The host stops its partition there and writes the rest of the batch.
+    /// One record can never be written. The host halts its partition before it and writes the rest
+    /// of the batch.
     #[error(transparent)]
     Poison(#[from] Poison),
 }
 
-/// A record that cannot be handled, whatever is tried.
+/// Record that no retry can handle.
 #[derive(Debug, thiserror::Error)]
 #[error("record {topic}/{partition}@{offset} cannot be handled")]
 pub struct Poison {
-    /// Its topic.
+    /// Topic of the record.
     pub topic: String,
-    /// Its partition.
+    /// Partition of the record.
     pub partition: i32,
-    /// Its offset.
+    /// Offset of the record.
     pub offset: i64,
-    /// What is wrong with it.
+    /// Reason why the record cannot be handled.
     #[source]
     pub cause: Box<dyn Error + Send + Sync>,
 }
 
 impl Poison {
-    /// The record is poison.
+    /// Marks a record as poison.
     pub fn new(record: &Record, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self {
             topic: record.topic.clone(),

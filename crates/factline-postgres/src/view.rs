@@ -1,9 +1,11 @@
 //! Views: projections whose rows are in PostgreSQL.
 //!
-//! A view writes three statements by hand: load rows, upsert rows, delete rows, each for many at once. [`ViewSink`] folds all
-//! events of a batch into the rows they concern, in memory and in order, and then writes each changed row once.
+//! A view contains three hand-written statements: load rows, upsert rows, delete rows, each for
+//! many rows at once. [`ViewSink`] folds all events of a batch into the affected rows, in memory
+//! and in order, and then writes each changed row once.
 //!
-//! To add a view: implement [`factline::Projection`] and [`View`], and follow its topic with a [`ViewSink`] of it.
+//! To add a view, implement [`factline::Projection`] and [`View`], and follow its topic with a
+//! [`ViewSink`] for it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -15,49 +17,51 @@ use sqlx::PgConnection;
 
 use crate::sink::{Poison, Sink, SinkError};
 
-/// Which row: its key, and the partition of the events that it is made of.
+/// Identity of a row: its key and the partition of its events.
 ///
-/// If events of several partitions concern one key, each partition has a row of its own and readers add them up: then no
-/// two instances ever write the same row, and each row is the fold of an order that never changes. A view whose key is that
-/// of its events leaves the partition out of its table, since there a key has one partition only.
+/// If events of several partitions affect one key, each partition has a separate row, and readers
+/// add the rows up. Then no two instances write the same row, and each row is the fold of a fixed
+/// order. A view whose key is that of its events omits the partition from its table, because each
+/// key then has only one partition.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RowId<K> {
     /// The projection's key.
     pub key: K,
-    /// The partition.
+    /// Partition of the events.
     pub source_partition: i32,
 }
 
-/// Rows of a view, each with its id.
+/// Rows of a view with their ids.
 pub type Rows<V> = Vec<(RowId<<V as Projection>::Key>, <V as Projection>::Row)>;
 
-/// A projection's rows in PostgreSQL.
+/// Projection with rows in PostgreSQL.
 pub trait View: Projection {
     /// Stable name, such as `prices`.
     const NAME: &'static str;
-    /// Raised with every change of what a row holds; a new version is filled from the first event on, beside the old one.
+    /// Version, increased with every change to the contents of a row. A new version is filled from
+    /// the first event, beside the old one.
     const VERSION: i32;
 
-    /// Those of the rows that there are.
+    /// Loads the rows with these ids that exist.
     fn load(
         connection: &mut PgConnection,
         ids: &[RowId<Self::Key>],
     ) -> impl Future<Output = Result<Rows<Self>, sqlx::Error>>;
 
-    /// Writes rows, whether they are there or not. No id comes twice.
+    /// Inserts or updates rows. The ids are distinct.
     fn upsert(
         connection: &mut PgConnection,
         rows: &[(RowId<Self::Key>, Self::Row)],
     ) -> impl Future<Output = Result<(), sqlx::Error>>;
 
-    /// Deletes rows that are there.
+    /// Deletes existing rows.
     fn delete(
         connection: &mut PgConnection,
         ids: &[RowId<Self::Key>],
     ) -> impl Future<Output = Result<(), sqlx::Error>>;
 }
 
-/// The sink of a view.
+/// Sink of a view.
 #[derive(Debug)]
 pub struct ViewSink<V> {
     registry: Registry,
@@ -65,7 +69,7 @@ pub struct ViewSink<V> {
 }
 
 impl<V: View> ViewSink<V> {
-    /// A sink that finds schemas in the registry.
+    /// Creates a sink that finds schemas in the registry.
     pub fn new(registry: Registry) -> Self {
         Self {
             registry,
@@ -142,7 +146,8 @@ async fn decode<E: factline::Messages>(
     }
 }
 
-/// A projection cannot fail, but its code can have a defect: a panic is the record's poison, not the process's end.
+/// Runs the code of a projection. A projection cannot return an error, but its code can have a
+/// defect. A panic makes the record poison and does not end the process.
 fn caught<T>(record: &Record, code: impl FnOnce() -> T) -> Result<T, Poison> {
     catch_unwind(AssertUnwindSafe(code)).map_err(|panic| {
         let text = format!("projection panicked: {}", panic_message(panic.as_ref()));

@@ -1,4 +1,4 @@
-//! The smallest process: greets over HTTP, slowly if asked to, until a signal comes.
+//! The smallest process: greets over HTTP, with a delay on request, until a signal arrives.
 //!
 //! `cargo run -p factline-service --example greeter -- --listen 127.0.0.1:8000`
 

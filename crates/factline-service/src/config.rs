@@ -3,16 +3,17 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// Where a process listens, how it logs, how long it may take to end.
+/// Listen address, log format and drain timeout of a process.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ServiceConfig {
     /// Address to listen on; port 0 takes a free one and logs it.
     #[arg(long, env = "FACTLINE_LISTEN", default_value = "127.0.0.1:0")]
     pub listen: SocketAddr,
-    /// How log lines look; `RUST_LOG` says which are written.
+    /// Format of log lines; `RUST_LOG` selects which lines are written.
     #[arg(long, env = "FACTLINE_LOG_FORMAT", value_enum, default_value = "text")]
     pub log_format: LogFormat,
-    /// Seconds that work under way may take after the first signal; then the process ends with code 1.
+    /// Maximum time in seconds that open work may take after the first signal. After it the process
+    /// ends with code 1.
     #[arg(
         long,
         env = "FACTLINE_DRAIN_TIMEOUT",
@@ -22,7 +23,7 @@ pub struct ServiceConfig {
     pub drain_timeout: Duration,
 }
 
-/// The look of log lines.
+/// Format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum LogFormat {
     /// For people.
@@ -31,7 +32,8 @@ pub enum LogFormat {
     Json,
 }
 
-/// Reads whole or broken seconds, at most a day: a `value_parser` for options that are durations.
+/// Parses a number of seconds, which may have a fraction, up to a day: a `value_parser` for options
+/// that are durations.
 pub fn seconds(text: &str) -> Result<Duration, String> {
     const DAY: f64 = 86_400.0;
     match text.parse::<f64>() {
@@ -45,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn seconds_may_be_broken_but_not_absurd() {
+    fn seconds_accepts_fractions_within_a_day() {
         assert_eq!(seconds("0.25"), Ok(Duration::from_millis(250)));
         for text in ["", "-1", "NaN", "inf", "86401", "1s"] {
             assert!(seconds(text).is_err(), "{text}");

@@ -1,8 +1,9 @@
 //! Liveness and readiness.
 //!
-//! *Live* means that the process answers at all; nothing it depends on counts, since a restart would not mend
-//! that. *Ready* means that every component says it can work. A process declares its components with
-//! [`Health::expect`] before it listens, so that it is never ready by forgetting one.
+//! *Live* means that the process answers at all. Its dependencies do not count, because a restart
+//! would not fix them. *Ready* means that every component reports that it can work. A process
+//! declares its components with [`Health::expect`] before it listens, so that a component that has
+//! not reported yet keeps it from being ready.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,15 +15,15 @@ pub struct Health {
 }
 
 impl Health {
-    /// Declares a component that has yet to say how it is; until then the process is not ready.
+    /// Declares a component that has not reported yet. The process is not ready until it does.
     pub fn expect(&self, component: &str) {
         self.lock()
             .entry(component.to_owned())
             .or_insert_with(|| Err("starting".to_owned()));
     }
 
-    /// Says how a component is; the error is the reason that `/health/ready` gives, as short and as true as
-    /// possible. A change is logged; saying the same again is not.
+    /// Sets the state of a component. The error is the reason that `/health/ready` returns; keep it
+    /// short and exact. A change is logged; the same state again is not.
     pub fn set(&self, component: &str, state: Result<(), String>) {
         let before = self.lock().insert(component.to_owned(), state.clone());
         if before.as_ref() == Some(&state) {
@@ -34,12 +35,13 @@ impl Health {
         }
     }
 
-    /// Takes a component out, such as a partition that another instance took over.
+    /// Removes a component, such as a partition that another instance took over.
     pub fn forget(&self, component: &str) {
         self.lock().remove(component);
     }
 
-    /// Why the process is not ready, one `component: reason` each; empty if it is.
+    /// Returns the reasons for which the process is not ready, one `component: reason` each; empty
+    /// if it is ready.
     pub fn reasons(&self) -> Vec<String> {
         self.lock()
             .iter()
@@ -62,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ready_means_every_component() {
+    fn health_is_ready_when_every_component_is() {
         let health = Health::default();
         assert!(health.reasons().is_empty());
         health.expect("kafka");
@@ -76,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn expecting_again_keeps_what_was_said() {
+    fn expect_keeps_a_reported_state() {
         let health = Health::default();
         health.set("kafka", Ok(()));
         health.expect("kafka");

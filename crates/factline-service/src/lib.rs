@@ -1,8 +1,8 @@
-//! What every process needs and no process is about: configuration from flags and environment, logs, metrics,
-//! health, and an end in two steps.
+//! Common parts of every process: configuration from flags and environment, logs, metrics, health,
+//! and a shutdown in two steps.
 //!
-//! It is no framework: it knows neither Kafka nor a database, and a process that needs more says so in its own
-//! `main`. A process looks like this:
+//! The crate is not a framework: it has no dependency on Kafka or a database, and a process sets up
+//! its other needs in its own `main`. A process looks like this:
 //!
 //! ```no_run
 //! #[derive(clap::Parser)]
@@ -22,10 +22,10 @@
 //! }
 //! ```
 //!
-//! `serve` adds `GET /health/live`, `/health/ready` and `/metrics` to the router. A job that runs once and ends
-//! (a migration) uses the same `main` and never calls `serve`.
+//! `serve` adds `GET /health/live`, `/health/ready` and `/metrics` to the router. A job that runs
+//! once and ends (a migration) uses the same `main` and never calls `serve`.
 //!
-//! To add something that every process must have: a module here, started from [`main`].
+//! To add a part that every process must have, add a module here and start it from [`main`].
 
 pub mod config;
 pub mod health;
@@ -45,16 +45,17 @@ use tokio_util::task::TaskTracker;
 pub use config::{LogFormat, ServiceConfig};
 pub use health::Health;
 
-/// What a running process shares with all its parts. Cheap to clone.
+/// The handles that all parts of a running process share. Cheap to clone.
 #[derive(Clone)]
 pub struct Service {
-    /// The process's name, as it stands in logs and metrics.
+    /// The process's name in logs and metrics.
     pub name: &'static str,
-    /// Whether the process can do its work; one entry per component.
+    /// The readiness of the process; one entry per component.
     pub health: Health,
-    /// Cancelled by the first signal, or when a part failed: take no new work, finish what is under way.
+    /// Token that the first signal or a failed part cancels: accept no new work, and finish open
+    /// work.
     pub shutdown: CancellationToken,
-    /// Tasks that must have ended before the process does.
+    /// Tasks that must end before the process does.
     pub tasks: TaskTracker,
     config: ServiceConfig,
     metrics: PrometheusHandle,
@@ -63,9 +64,10 @@ pub struct Service {
 
 /// Reads the configuration, sets up logs and metrics, runs the process and ends it in two steps.
 ///
-/// `service` finds the shared part of the configuration. Wrong flags end the process with code 2 before anything is
-/// opened; an error of `run` or of a spawned part is logged once and gives code 1. The first SIGINT or SIGTERM
-/// cancels [`Service::shutdown`]; a second one, or the drain time-out, ends the process at once with code 1.
+/// `service` returns the shared part of the configuration. Invalid flags end the process with code
+/// 2 before anything is opened. An error of `run` or of a spawned part is logged once and gives
+/// code 1. The first SIGINT or SIGTERM cancels [`Service::shutdown`]. A second signal, or the drain
+/// timeout, ends the process at once with code 1.
 pub fn main<C, R, F>(
     name: &'static str,
     service: for<'a> fn(&'a C) -> &'a ServiceConfig,
@@ -113,7 +115,8 @@ where
         let outcome = run(config, service.clone()).await;
         service.finish(outcome).await
     });
-    // Blocking threads (a poll that has not returned) must not hold the process up.
+    // Blocking threads, such as a poll that has not returned, must not delay the end of the
+    // process.
     runtime.shutdown_background();
     outcome
 }
@@ -131,8 +134,9 @@ impl Service {
         }
     }
 
-    /// Runs a part of the process beside the others. If it ends with an error or a panic, the whole process drains
-    /// and ends with that error: a process with a dead part must not look alive.
+    /// Runs a part of the process beside the others. If it ends with an error or a panic, the whole
+    /// process drains and ends with that error, because a process with a dead part must not look
+    /// alive.
     pub fn spawn<F>(&self, part: &'static str, future: F)
     where
         F: Future<Output = anyhow::Result<()>> + Send + 'static,
@@ -151,7 +155,7 @@ impl Service {
         });
     }
 
-    /// Ends the parts after `run` has returned.
+    /// Waits for the parts after `run` has returned.
     async fn finish(&self, outcome: anyhow::Result<()>) -> anyhow::Result<()> {
         self.shutdown.cancel();
         self.tasks.close();

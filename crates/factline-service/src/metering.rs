@@ -6,8 +6,9 @@ use axum::extract::{MatchedPath, Request};
 use axum::middleware::Next;
 use axum::response::Response;
 
-/// Middleware: `factline_http_requests_total` and `factline_http_request_seconds`, by method, route and status.
-/// The route is the pattern that matched, never the path itself, so that the number of series stays small.
+/// Records `factline_http_requests_total` and `factline_http_request_seconds` by method, route and
+/// status, as middleware. The route is the pattern that matched, never the path itself, so that the
+/// number of series stays small.
 pub async fn requests(request: Request, next: Next) -> Response {
     let started = Instant::now();
     let method = known_method(request.method().as_str());
@@ -29,7 +30,7 @@ pub async fn requests(request: Request, next: Next) -> Response {
     response
 }
 
-/// A client may invent methods; they share one label.
+/// Maps the method to a label. Clients may invent methods; those share one label.
 fn known_method(method: &str) -> &'static str {
     const KNOWN: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
     KNOWN

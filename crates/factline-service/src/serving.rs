@@ -1,4 +1,4 @@
-//! The HTTP listener that every process has.
+//! The HTTP listener of every process.
 
 use std::net::SocketAddr;
 
@@ -14,12 +14,12 @@ use tokio::net::TcpListener;
 use crate::{Service, metering, telemetry};
 
 impl Service {
-    /// Listens, answers `router` and the routes of every process, and returns when the process drains: then no
-    /// connection is accepted any more and every request under way has been answered.
+    /// Listens, and serves `router` and the common routes. Returns when the process drains: then no
+    /// connection is accepted any more and every open request has been answered.
     ///
     /// # Errors
     ///
-    /// The address cannot be had; the error names it.
+    /// If the address cannot be bound; the error names it.
     pub async fn serve(&self, router: Router) -> anyhow::Result<()> {
         let listen = self.config.listen;
         let listener = TcpListener::bind(listen)
@@ -29,7 +29,7 @@ impl Service {
         tracing::info!(service = self.name, %address, "listening");
         let folding = tokio::spawn(telemetry::fold(self.metrics.clone()));
         let all = self.with_own_routes(router);
-        // Handlers may ask for the client's address as `ConnectInfo<SocketAddr>`.
+        // Handlers may extract the client's address as `ConnectInfo<SocketAddr>`.
         let all = all.into_make_service_with_connect_info::<SocketAddr>();
         let served = axum::serve(listener, all)
             .with_graceful_shutdown(self.shutdown.clone().cancelled_owned())

@@ -13,7 +13,7 @@ use crate::Service;
 pub(crate) struct Failure(Arc<Mutex<Option<anyhow::Error>>>);
 
 impl Failure {
-    /// Keeps the first error; logs the ones after it, which would be lost otherwise.
+    /// Keeps the first error and logs the later ones, which would otherwise be lost.
     pub(crate) fn keep(&self, error: anyhow::Error) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.is_some() {
@@ -28,7 +28,7 @@ impl Failure {
     }
 }
 
-/// Watches for signals, and for a drain that takes too long.
+/// Watches for signals, and for a drain that exceeds its timeout.
 pub(crate) fn watch(service: &Service) -> anyhow::Result<()> {
     let mut signals = Signals::new()?;
     let shutdown = service.shutdown.clone();
@@ -53,9 +53,13 @@ fn too_long(limit: Duration) -> String {
     format!("draining took longer than {} s", limit.as_secs_f64())
 }
 
-/// Ends the process without unwinding: whatever is still open must be safe against `kill -9` anyway.
+/// Ends the process without unwinding: all open state must be safe against `kill -9` anyway.
 fn abort(name: &str, reason: &str) {
-    tracing::error!(service = name, reason, "ends without waiting");
+    tracing::error!(
+        service = name,
+        reason,
+        "ending without waiting for open work"
+    );
     std::process::exit(1);
 }
 

@@ -10,18 +10,19 @@ use tracing_subscriber::filter::LevelFilter;
 
 use crate::LogFormat;
 
-/// Upper bounds of durations: from a tenth of what one record costs to what only a fault explains.
+/// Upper bounds of durations: from a tenth of the cost of one record to times that only a fault
+/// explains.
 const SECONDS: [f64; 16] = [
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
     60.0,
 ];
 
-/// Upper bounds of everything that is counted, such as the records of a batch.
+/// Upper bounds of counts, such as the records of a batch.
 const COUNTS: [f64; 10] = [
     1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 1_000.0, 10_000.0,
 ];
 
-/// Sends log lines to standard error, so that a job's answer on standard output stays clean.
+/// Sends log lines to standard error, so that standard output holds only a job's result.
 pub(crate) fn logs(format: LogFormat) {
     let filter = EnvFilter::builder()
         .with_default_directive(LevelFilter::INFO.into())
@@ -36,8 +37,8 @@ pub(crate) fn logs(format: LogFormat) {
     }
 }
 
-/// Installs the recorder behind the macros of the crate `metrics`. A histogram whose name ends in `_seconds` has
-/// buckets for durations, any other has buckets for counts.
+/// Installs the recorder behind the macros of the crate `metrics`. A histogram whose name ends in
+/// `_seconds` has buckets for durations; every other has buckets for counts.
 pub(crate) fn metrics(service: &'static str) -> anyhow::Result<PrometheusHandle> {
     let handle = PrometheusBuilder::new()
         .add_global_label("service", service)
@@ -50,7 +51,8 @@ pub(crate) fn metrics(service: &'static str) -> anyhow::Result<PrometheusHandle>
     Ok(handle)
 }
 
-/// Folds recorded samples into the buckets, for ever; without it they pile up between two scrapes.
+/// Folds recorded samples into the buckets until the process ends. Without it they accumulate
+/// between two scrapes.
 pub(crate) async fn fold(handle: PrometheusHandle) {
     let mut tick = tokio::time::interval(Duration::from_secs(5));
     loop {

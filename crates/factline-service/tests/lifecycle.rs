@@ -1,6 +1,7 @@
 //! A real process, from its first log line to its exit code.
 //!
-//! The process is the example `greeter`; `cargo test -p factline-service` builds both, `--test lifecycle` alone would not.
+//! The process is the example `greeter`. `cargo test -p factline-service` builds both; `--test
+//! lifecycle` alone would not.
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
@@ -18,7 +19,7 @@ struct Greeter {
     log: BufReader<ChildStderr>,
 }
 
-/// Cargo builds examples beside the tests.
+/// Returns the program's path. Cargo builds examples beside the tests.
 fn program() -> PathBuf {
     let tests = std::env::current_exe().unwrap();
     let target = tests.parent().and_then(Path::parent).unwrap();
@@ -27,7 +28,7 @@ fn program() -> PathBuf {
 
 impl Drop for Greeter {
     fn drop(&mut self) {
-        // Fails if it has ended, which is as well.
+        // Fails if the process has already ended, which is fine.
         let _ = self.process.kill();
     }
 }
@@ -61,7 +62,7 @@ impl Greeter {
         assert!(sent.success());
     }
 
-    /// The exit code, and how long it took to come.
+    /// Returns the exit code and the time until the process ended.
     fn end(mut self) -> (Option<i32>, Duration) {
         let started = Instant::now();
         let code = self.process.wait().unwrap().code();
@@ -85,7 +86,7 @@ async fn status(url: String) -> StatusCode {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ready_once_every_component_is_and_metered() {
+async fn process_is_ready_and_metered_once_components_are() {
     let greeter = Greeter::start(&[]);
     assert_eq!(status(greeter.url("/health/live")).await, StatusCode::OK);
     let not_ready = reqwest::get(greeter.url("/health/ready")).await.unwrap();
@@ -113,9 +114,9 @@ async fn ready_once_every_component_is_and_metered() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_first_signal_lets_requests_finish() {
+async fn first_signal_lets_requests_finish() {
     let mut greeter = Greeter::start(&[]);
-    // Connections that say nothing do not hold the end up.
+    // Idle connections do not delay the end.
     let _silent = TcpStream::connect(&greeter.address).unwrap();
     let slow = tokio::spawn(reqwest::get(greeter.url("/greeting/700")));
     line_with(&mut greeter.log, "takes a breath");
@@ -129,7 +130,7 @@ async fn the_first_signal_lets_requests_finish() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_second_signal_ends_at_once() {
+async fn second_signal_ends_at_once() {
     let mut greeter = Greeter::start(&[]);
     let slow = tokio::spawn(reqwest::get(greeter.url("/greeting/60000")));
     line_with(&mut greeter.log, "takes a breath");
@@ -143,7 +144,7 @@ async fn the_second_signal_ends_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_drain_that_takes_too_long_is_cut_off() {
+async fn drain_timeout_ends_the_process() {
     let mut greeter = Greeter::start(&["--drain-timeout", "0.5"]);
     let slow = tokio::spawn(reqwest::get(greeter.url("/greeting/60000")));
     line_with(&mut greeter.log, "takes a breath");
@@ -155,7 +156,7 @@ async fn a_drain_that_takes_too_long_is_cut_off() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_failed_part_ends_the_process_with_its_error() {
+async fn failed_part_ends_the_process_with_its_error() {
     let mut greeter = Greeter::start(&[]);
     let client = reqwest::Client::new();
     client.post(greeter.url("/failure")).send().await.unwrap();
@@ -164,7 +165,7 @@ async fn a_failed_part_ends_the_process_with_its_error() {
 }
 
 #[test]
-fn an_address_in_use_is_named() {
+fn address_in_use_is_named_in_the_error() {
     let greeter = Greeter::start(&[]);
     let address = greeter.address.clone();
     let second = Command::new(program())

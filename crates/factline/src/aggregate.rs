@@ -1,70 +1,70 @@
 //! The write side of a domain: pure, synchronous functions over data.
 //!
-//! An aggregate has no clock, no random numbers and no way to ask anybody: what a decision needs comes in with
-//! the command. That is what lets a host decide the same command twice and get the same answer.
+//! An aggregate has no clock, no random numbers and no IO. A command carries everything that its
+//! decision needs. Therefore a host can decide the same command twice and get the same result.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::outcome::State;
-use crate::{Messages, Timestamp};
+use crate::{AggregateType, CommandOf, EventOf, Timestamp};
 
-/// Something whose history is a stream of events and whose rules accept or refuse commands.
+/// A type whose history is a stream of events and whose rules accept or refuse commands.
 ///
-/// The [`Default`] value is the aggregate before its first event. Make the type an enum of life stages: then the
-/// `match` over stage and command is the rule book. It is serialized where a host keeps it in a snapshot or a tool shows
-/// it; what the log holds are events only.
+/// The [`Default`] value is the aggregate before its first event. Make the type an enum of life
+/// stages: then the `match` over stage and command is the rule book. The type is serialized when a
+/// host writes a snapshot or a tool shows the state. The log holds events only.
 pub trait Aggregate: Default + Clone + Send + Serialize + DeserializeOwned + 'static {
-    /// `<context>.<aggregate>`, such as `catalog.product`: names the topics, for ever.
-    const TYPE: &'static str;
-
-    /// Raise it when `evolve` comes to another state from the same events although the type has kept its form: states that a
-    /// host has written down are then thrown away, and made anew from the log. A change of the form is noticed without it.
+    /// Version of the state. Raise it when `evolve` derives a different state from the same events
+    /// although the type's form is unchanged. Hosts then discard their snapshots and rebuild the
+    /// states from the log. A change of the form is detected without it.
     const STATE_VERSION: u32 = 1;
 
-    /// What can be asked.
-    type Command: Messages;
-    /// What can have happened.
-    type Event: Messages;
-    /// Why a command is refused.
+    /// The aggregate type, which `factline-codegen` generates. It has the commands that the rules
+    /// decide and the events that they produce.
+    type Type: AggregateType;
+    /// The reasons for which a command is refused.
     type Rejection: Rejection;
 
-    /// Accepts a command with events, or with none if it is already so, or refuses it.
+    /// Accepts a command with events, accepts it without events if its effect is already in place,
+    /// or refuses it.
     ///
-    /// `now` is the command's time: the time at which the broker appended it, which never runs backwards within
-    /// a partition.
+    /// `now` is the command's time: the time at which the broker appended it. It never decreases
+    /// within a partition.
     fn decide(
         &self,
-        command: Self::Command,
+        command: CommandOf<Self::Type>,
         now: Timestamp,
-    ) -> Result<Decision<Self::Event>, Self::Rejection>;
+    ) -> Result<Decision<EventOf<Self::Type>>, Self::Rejection>;
 
-    /// The state after an event. It cannot fail: the event has happened. A pair that the rules never produce keeps
-    /// the state as it is.
+    /// Returns the state after an event. It cannot fail, because the event has happened. For a pair
+    /// that the rules never produce it returns the state unchanged.
     #[must_use]
-    fn evolve(self, event: &Self::Event) -> Self;
+    fn evolve(self, event: &EventOf<Self::Type>) -> Self;
 
-    /// When this state wants to be woken, and with which command; a state that waits for nothing has none.
+    /// Returns the deadline of this state: a due time and the command to decide then. A state that
+    /// waits for nothing has none.
     ///
-    /// A due deadline is decided in the loop of all commands, with `now` = its due time: before any command of that
-    /// time or later, late rather than never, and once for each state that set it. It is asked for after every event;
-    /// the first state with another due time sets another deadline.
-    fn deadline(&self) -> Option<Deadline<Self::Command>> {
+    /// A due deadline is decided in the same loop as all commands, with `now` = its due time. It is
+    /// decided before any command of that time or later, and late rather than never. Each state
+    /// that set a deadline has it decided once. The host calls this function after every event; the
+    /// first state with another due time sets another deadline.
+    fn deadline(&self) -> Option<Deadline<CommandOf<Self::Type>>> {
         None
     }
 }
 
-/// A command that an aggregate sends itself when a time has come.
+/// A command that an aggregate sends to itself at a due time.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Deadline<C> {
-    /// When. Take it from an event: a state has no clock.
+    /// The due time. Take it from an event: a state has no clock.
     pub due: Timestamp,
-    /// What is decided then.
+    /// The command that is decided at that time.
     pub command: C,
 }
 
 impl<C> Deadline<C> {
-    /// At this time, this command.
+    /// Creates a deadline for this time with this command.
     pub fn at(due: Timestamp, command: impl Into<C>) -> Self {
         Self {
             due,
@@ -73,41 +73,41 @@ impl<C> Deadline<C> {
     }
 }
 
-/// A refusal by the domain: data, and never an error of the machinery.
+/// A refusal by the domain. It is data, and never an infrastructure error.
 pub trait Rejection: std::fmt::Display + std::fmt::Debug + PartialEq {
-    /// Stable, in `snake_case`: clients compare it.
+    /// Returns the stable code in `snake_case`. Clients compare it.
     fn code(&self) -> &'static str;
 }
 
-/// What an accepted command leads to.
+/// The result of an accepted command.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Decision<E> {
     events: Vec<E>,
     workflow: Option<Workflow>,
 }
 
-/// What a decision does to the operation of a workflow.
+/// The effect of a decision on the operation of a workflow.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Workflow {
-    /// The command's operation goes on when the command is decided.
+    /// The command's operation stays open after the command is decided.
     Begins,
-    /// The operation that was begun ends.
+    /// The operation of an open workflow ends.
     Ends(Conclusion),
 }
 
-/// How the operation of a workflow ends.
+/// The end of a workflow's operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Conclusion {
-    /// A terminal state.
+    /// The terminal state.
     pub state: State,
-    /// Stable, in `snake_case`; none if it went as it was asked for.
+    /// Stable code in `snake_case`; none if the workflow completed as requested.
     pub code: Option<&'static str>,
-    /// The same for people.
+    /// Human-readable form of the code.
     pub reason: Option<String>,
 }
 
 impl Conclusion {
-    /// It went as it was asked for.
+    /// Creates the end of a workflow that completed as requested.
     pub fn completed() -> Self {
         Self {
             state: State::Completed,
@@ -116,17 +116,17 @@ impl Conclusion {
         }
     }
 
-    /// It was refused, here or by somebody whom it took.
+    /// Creates the end of a workflow that this aggregate or a participant refused.
     pub fn rejected(code: &'static str, reason: impl Into<String>) -> Self {
         Self::because(State::Rejected, code, reason)
     }
 
-    /// Somebody whom it took did not answer in time.
+    /// Creates the end of a workflow in which a participant did not answer in time.
     pub fn timed_out(code: &'static str, reason: impl Into<String>) -> Self {
         Self::because(State::TimedOut, code, reason)
     }
 
-    /// It was called off.
+    /// Creates the end of a workflow that was cancelled.
     pub fn cancelled(code: &'static str, reason: impl Into<String>) -> Self {
         Self::because(State::Cancelled, code, reason)
     }
@@ -141,12 +141,12 @@ impl Conclusion {
 }
 
 impl<E> Decision<E> {
-    /// One event.
+    /// Accepts with one event.
     pub fn event(event: impl Into<E>) -> Self {
         Self::events([event.into()])
     }
 
-    /// Several events, in this order.
+    /// Accepts with several events, in this order.
     pub fn events(events: impl IntoIterator<Item = E>) -> Self {
         Self {
             events: events.into_iter().collect(),
@@ -154,14 +154,15 @@ impl<E> Decision<E> {
         }
     }
 
-    /// The command asks for what is already so.
+    /// Accepts without events, because the command's effect is already in place.
     pub fn nothing() -> Self {
         Self::events([])
     }
 
-    /// The aggregate is a process, and the command's operation stays `running` until a later decision
-    /// [concludes](Self::concluding) it. Needs an event, by which the log knows of it, and a state with a
-    /// [deadline](Aggregate::deadline): no workflow runs for ever.
+    /// Leaves the command's operation `running` until a later decision
+    /// [concludes](Self::concluding) it: the aggregate is a process. The decision needs an event,
+    /// which records the workflow in the log, and a state with a [deadline](Aggregate::deadline),
+    /// so that every workflow ends.
     #[must_use]
     pub fn running(self) -> Self {
         Self {
@@ -170,8 +171,8 @@ impl<E> Decision<E> {
         }
     }
 
-    /// The operation that an earlier decision left [running](Self::running) ends. Needs an event, by which the log knows
-    /// of it.
+    /// Ends the operation that an earlier decision left [running](Self::running). The decision
+    /// needs an event, which records the end in the log.
     #[must_use]
     pub fn concluding(self, conclusion: Conclusion) -> Self {
         Self {
@@ -180,12 +181,12 @@ impl<E> Decision<E> {
         }
     }
 
-    /// What it does to a workflow's operation.
+    /// Returns the effect on a workflow's operation.
     pub fn workflow(&self) -> Option<&Workflow> {
         self.workflow.as_ref()
     }
 
-    /// The events, in order.
+    /// Returns the events, in order.
     pub fn into_events(self) -> Vec<E> {
         self.events
     }

@@ -1,8 +1,8 @@
 //! Avro datums by compiled schema.
 //!
-//! A [`Codec`] is one schema, parsed and resolved once, since resolving it for each record would cost more than
-//! decoding. It writes and reads the bare datum; the frame around it (the Confluent wire format's schema id) and
-//! the registry belong to the machinery that talks to them.
+//! A [`Codec`] is one schema, parsed and resolved once, because resolving it for each record would
+//! cost more than decoding. It writes and reads the bare datum. The Kafka and registry crates add
+//! the frame (the schema id of the Confluent wire format).
 
 use apache_avro::Schema;
 use apache_avro::reader::datum::GenericDatumReader;
@@ -10,7 +10,7 @@ use apache_avro::writer::datum::GenericDatumWriter;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// Why a datum or a schema cannot be used.
+/// Reasons for which a datum or a schema cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The schema itself is wrong.
@@ -21,7 +21,7 @@ pub enum Error {
     Encode {
         /// Full name of the schema's record.
         record: String,
-        /// What the library says.
+        /// The library's error.
         #[source]
         source: Box<apache_avro::Error>,
     },
@@ -30,7 +30,7 @@ pub enum Error {
     Decode {
         /// Full name of the schema's record.
         record: String,
-        /// What the library says.
+        /// The library's error.
         #[source]
         source: Box<apache_avro::Error>,
     },
@@ -39,10 +39,10 @@ pub enum Error {
     Surplus {
         /// Full name of the schema's record.
         record: String,
-        /// How many bytes are left.
+        /// Number of bytes left.
         surplus: usize,
     },
-    /// The record is none of the set's.
+    /// The record is not in the set.
     #[error("unknown record {record}")]
     UnknownRecord {
         /// The name that was read.
@@ -50,8 +50,8 @@ pub enum Error {
     },
 }
 
-/// Bytes that most datums do not exceed, with room for a frame: they are written field by field, and growing with each
-/// costs more than the fields.
+/// Size that most datums, with room for a frame, do not exceed. Datums are written field by field,
+/// and growing the buffer with each field costs more than the fields.
 const USUAL: usize = 512;
 
 /// A schema, ready to write and read datums of its record.
@@ -63,8 +63,8 @@ pub struct Codec {
 }
 
 impl Codec {
-    /// Parses a self-contained schema. The parsed form is kept for the life of the process, so parse each text
-    /// once.
+    /// Parses a self-contained schema. The parsed form is kept for the life of the process, so
+    /// parse each text once.
     pub fn parse(json: &str) -> Result<Self, Error> {
         let schema = Schema::parse_str(json).map_err(|error| Error::Schema(Box::new(error)))?;
         let schema: &'static Schema = Box::leak(Box::new(schema));
@@ -107,8 +107,8 @@ impl Codec {
         }
     }
 
-    /// Reads a value from a datum that this schema wrote. Fields that the type has and the schema lacks take the
-    /// type's defaults; fields that the type lacks are passed over.
+    /// Reads a value from a datum that this schema wrote. Fields that the type has and the schema
+    /// lacks take the type's defaults. Fields that the type lacks are ignored.
     pub fn decode<T: DeserializeOwned>(&self, mut datum: &[u8]) -> Result<T, Error> {
         let value = self
             .reader
@@ -120,7 +120,7 @@ impl Codec {
         self.all_read(datum).map(|()| value)
     }
 
-    /// Reads a datum as JSON, for tools that know no type for it.
+    /// Reads a datum as JSON, for tools that have no type for it.
     pub fn decode_json(&self, mut datum: &[u8]) -> Result<serde_json::Value, Error> {
         let value = self
             .reader

@@ -1,9 +1,10 @@
-//! The envelope: who, when, why and in which order, beside what.
+//! The envelope: the metadata of a record.
 //!
-//! On the wire an envelope is a set of record headers in the binary mode of the CloudEvents 1.0 Kafka binding:
-//! the attributes of the specification and, as extensions, ours. All values are text. `docs/wire-format.md` holds the table.
-//! To add a header: a field here, a line in [`Envelope::write_headers`], and its name in [`Envelope::from_headers`]; a
-//! reader that does not know it passes it over.
+//! On the wire an envelope is a set of record headers in the binary mode of the CloudEvents 1.0
+//! Kafka binding: the attributes of the specification and Factline's extensions. All values are
+//! text. `docs/wire-format.md` holds the table. To add a header, add a field here, a line in
+//! [`Envelope::write_headers`] and its name in [`Envelope::from_headers`]. A reader that does not
+//! know a header ignores it.
 
 use std::fmt::Write as _;
 use std::str::FromStr;
@@ -14,21 +15,22 @@ use uuid::fmt::Hyphenated;
 
 use crate::Timestamp;
 
-/// Who acts when nobody has signed in.
+/// Actor of a request that has no authenticated sender.
 pub const ANONYMOUS: &str = "anonymous";
 
 /// Everything that a record says about itself besides its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Envelope {
-    /// `ce_id`: this record. A command's id is its operation's.
+    /// `ce_id`: the id of this record. A command's id is the id of its operation.
     pub id: Uuid,
     /// `ce_type`: full name of the value's record.
     pub record: String,
-    /// `ce_source`: the kind of process that made it, as a URI reference.
+    /// `ce_source`: the kind of process that wrote the record, as a URI reference.
     pub source: String,
     /// `ce_subject`: the aggregate's id, which is the record's key.
     pub subject: String,
-    /// `ce_time`: for a command when the edge made it, for an event the command's time, see [`Timestamp`].
+    /// `ce_time`: for a command the time at which the edge made it, for an event the time of the
+    /// command. See [`Timestamp`].
     pub time: Timestamp,
     /// `ce_sequence`: the aggregate's version with this event; the first event makes version 1.
     pub sequence: Option<u64>,
@@ -36,38 +38,43 @@ pub struct Envelope {
     pub partition_sequence: Option<u64>,
     /// `ce_operation`: the operation that this record belongs to.
     pub operation: Uuid,
-    /// `ce_rootoperation`: the operation that everything began with; none on what belongs to that one itself.
+    /// `ce_rootoperation`: the operation that started the whole chain. It is absent on records of
+    /// that operation itself.
     pub root_operation: Option<Uuid>,
-    /// `ce_parentoperation`: the operation to whose fact a policy reacted with this one.
+    /// `ce_parentoperation`: the operation whose fact caused a policy to send this command.
     pub parent_operation: Option<Uuid>,
-    /// `ce_processtype`: aggregate type of the process that sent the command, on it and what follows from it.
+    /// `ce_processtype`: aggregate type of the process that sent the command. Present on the
+    /// command and on everything that follows from it.
     pub process_type: Option<String>,
     /// `ce_processid`: id of that process.
     pub process_id: Option<String>,
-    /// `ce_opens`: on the event with which a process begins a workflow, the type of the command whose operation stays
-    /// open.
+    /// `ce_opens`: the type of the command whose operation stays open. Present on the event with
+    /// which a process begins a workflow.
     pub opens: Option<String>,
-    /// `ce_concludes`: on the event with which a process ends a workflow, the operation that it ends.
+    /// `ce_concludes`: the operation that ends. Present on the event with which a process ends a
+    /// workflow.
     pub concludes: Option<Uuid>,
-    /// `ce_correlationid`: common to everything that one request led to.
+    /// `ce_correlationid`: an id common to everything that one request caused.
     pub correlation: Uuid,
-    /// `ce_causationid`: the record that led to this one.
+    /// `ce_causationid`: the record that caused this one.
     pub causation: Uuid,
-    /// `ce_actor`: who asked.
+    /// `ce_actor`: the sender of the request.
     pub actor: String,
-    /// `ce_origintime`: when the edge accepted the command, or when the fact happened that a policy reacted to.
+    /// `ce_origintime`: the time at which the edge accepted the command, or at which the fact
+    /// happened that a policy reacted to.
     pub origin_time: Timestamp,
-    /// `ce_timetolive`: milliseconds after the origin time at which the command is no longer wanted.
+    /// `ce_timetolive`: milliseconds after the origin time after which the command expires.
     pub time_to_live_ms: Option<u64>,
-    /// `ce_expectedversion`: version that the aggregate must have.
+    /// `ce_expectedversion`: the version that the aggregate must have.
     pub expected_version: Option<u64>,
     /// `ce_idempotencyscope`: caller, route and resource of an idempotency key, and the key.
     pub idempotency_scope: Option<String>,
     /// `ce_idempotencyprint`: fingerprint of the body that came with the key.
     pub idempotency_fingerprint: Option<String>,
-    /// `ce_commandposition`: on events and outcomes the command's record, `topic/partition@offset`.
+    /// `ce_commandposition`: on events and outcomes the position of the command's record,
+    /// `topic/partition@offset`.
     pub command_position: Option<String>,
-    /// `ce_position`: the [`crate::Position`] that the workflow has come to so far.
+    /// `ce_position`: the [`crate::Position`] that the workflow has reached so far.
     pub position: Option<String>,
     /// `ce_traceparent`: W3C trace context.
     pub traceparent: Option<String>,
@@ -75,27 +82,28 @@ pub struct Envelope {
     pub retry_of: Option<Uuid>,
 }
 
-/// Headers that are no envelope.
+/// Headers that do not form an envelope.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidEnvelope {
-    /// A header that every record must have.
+    /// A required header is missing.
     #[error("header {name} is missing")]
     Missing {
         /// The header.
         name: &'static str,
     },
-    /// A header whose value cannot be what it should.
+    /// A header's value has the wrong form.
     #[error("header {name} is not {expected}")]
     Malformed {
         /// The header.
         name: &'static str,
-        /// What it should be.
+        /// The expected form.
         expected: &'static str,
     },
 }
 
 impl Envelope {
-    /// A command's envelope as an edge makes it: the command is its own operation, correlation and cause.
+    /// Creates a command's envelope at an edge: the command is its own operation, correlation and
+    /// cause.
     pub fn of_command(
         operation: Uuid,
         record: &str,
@@ -133,14 +141,14 @@ impl Envelope {
         }
     }
 
-    /// The headers, absent fields left out.
+    /// Returns the headers; absent fields are omitted.
     pub fn to_headers(&self) -> Vec<(&'static str, String)> {
         let mut headers = Vec::with_capacity(16);
         self.write_headers(|name, value| headers.push((name, value.to_owned())));
         headers
     }
 
-    /// The same without a text of its own for each: a handler writes two records for a command.
+    /// Writes the headers without an allocation for each: a handler writes two records per command.
     pub fn write_headers(&self, mut write: impl FnMut(&'static str, &str)) {
         let mut room = Room::new();
         write("ce_specversion", "1.0");
@@ -205,14 +213,14 @@ impl Envelope {
         }
     }
 
-    /// Reads headers. A foreign producer of commands needs `ce_id`, `ce_type`, `ce_source`, `ce_subject` and
-    /// `ce_time`; what it leaves out takes the value that a first command has.
+    /// Reads headers. A foreign producer of commands needs `ce_id`, `ce_type`, `ce_source`,
+    /// `ce_subject` and `ce_time`. Absent headers take the values that a first command has.
     pub fn from_headers<'a>(
         headers: impl Iterator<Item = (&'a str, &'a [u8])>,
     ) -> Result<Self, InvalidEnvelope> {
         let mut found = Headers::default();
         for (name, value) in headers {
-            // Of several with one name the last counts.
+            // If a name occurs more than once, the last value counts.
             if let Some(place) = found.place(name) {
                 *place = Some(value);
             }
@@ -253,7 +261,7 @@ impl Envelope {
     }
 }
 
-/// Room for one value at a time, as text.
+/// Buffer for the text of one value at a time.
 struct Room {
     id: [u8; Hyphenated::LENGTH],
     text: String,
@@ -273,12 +281,12 @@ impl Room {
 
     fn number(&mut self, number: u64) -> &str {
         self.text.clear();
-        // Writing to a text does not fail.
+        // Writing to a `String` does not fail.
         let _ = write!(self.text, "{number}");
         &self.text
     }
 
-    /// RFC 3339 in UTC with microseconds, the finest that every store here keeps.
+    /// RFC 3339 in UTC with microseconds, the finest precision that every store here keeps.
     fn instant(&mut self, time: Timestamp) -> &str {
         self.text.clear();
         match time.year() {
@@ -308,7 +316,7 @@ impl Room {
     }
 }
 
-/// Appends a number with so many digits.
+/// Appends a number with a fixed number of digits.
 fn digits(text: &mut String, count: u32, number: u32) {
     for place in (0..count).rev() {
         let digit = number / 10_u32.pow(place) % 10;
@@ -316,7 +324,7 @@ fn digits(text: &mut String, count: u32, number: u32) {
     }
 }
 
-/// The values that were found, each under its name.
+/// The raw header values by name.
 #[derive(Default)]
 struct Headers<'a> {
     id: Option<&'a [u8]>,
@@ -348,7 +356,7 @@ struct Headers<'a> {
 }
 
 impl<'a> Headers<'a> {
-    /// Where the value of a header goes; none for one that is not ours.
+    /// Returns the slot for a header's value; none if the header is not part of the envelope.
     fn place(&mut self, name: &str) -> Option<&mut Option<&'a [u8]>> {
         Some(match name {
             "ce_id" => &mut self.id,
@@ -423,8 +431,8 @@ fn instant(name: &'static str, value: Option<&[u8]>) -> Result<Option<Timestamp>
     })
 }
 
-/// Reads an instant in the one form in which [`Room::instant`] writes it; any other is read by the library, which takes
-/// ten times as long.
+/// Parses the form that [`Room::instant`] writes. Any other form is left to the library, which
+/// takes ten times as long.
 fn as_written(text: &str) -> Option<Timestamp> {
     let bytes: &[u8; 27] = text.as_bytes().try_into().ok()?;
     let marks = [
@@ -493,12 +501,12 @@ mod tests {
     }
 
     #[test]
-    fn every_field_survives_the_wire() {
+    fn envelope_roundtrips_through_headers() {
         assert_eq!(read(&full().to_headers()), Ok(full()));
     }
 
     #[test]
-    fn a_foreign_command_needs_five_headers() {
+    fn foreign_command_needs_five_headers() {
         let needed = ["ce_id", "ce_type", "ce_source", "ce_subject", "ce_time"];
         let mut headers = full().to_headers();
         headers.retain(|(name, _)| needed.contains(name));
@@ -511,7 +519,7 @@ mod tests {
     }
 
     #[test]
-    fn a_malformed_header_is_named() {
+    fn malformed_header_is_named_in_the_error() {
         let mut headers = full().to_headers();
         headers.push(("ce_sequence", "four".to_owned()));
         assert_eq!(
@@ -523,9 +531,9 @@ mod tests {
         );
     }
 
-    /// What the library writes and reads is what was in the log before.
+    /// The bytes that the library writes and reads are the form that is already in the log.
     #[test]
-    fn instants_are_written_and_read_as_the_library_does() {
+    fn instants_match_the_library_format() {
         let days = (-800_000..3_000_000).step_by(9_973);
         for time in days.map(|day| Timestamp::UNIX_EPOCH + chrono::TimeDelta::days(day)) {
             for micros in [0, 1, 86_399_999_999, 45_296_123_456] {

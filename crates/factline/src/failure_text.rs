@@ -32,13 +32,13 @@ mod tests {
     struct Outer(#[source] std::io::Error);
 
     #[test]
-    fn sources_follow_their_error() {
+    fn error_chain_lists_sources() {
         let error = Outer(std::io::Error::other("disk is gone"));
         assert_eq!(error_chain(&error), "cannot read: disk is gone");
     }
 
     #[test]
-    fn panics_have_messages_of_two_types_or_none() {
+    fn panic_message_reads_str_and_string() {
         let number = 7;
         for (message, panic) in [
             ("literal", std::panic::catch_unwind(|| panic!("literal"))),

@@ -1,13 +1,16 @@
-//! The pure core of Factline: what a domain author writes against, and what stands on the wire.
+//! The pure core of Factline: the API for domain authors and the wire format.
 //!
-//! Nothing here does IO, knows a broker, a database or HTTP, or reads a clock. The hosts that run these traits
-//! live in `factline-handler` (command handlers), `factline-policy` (policies) and `factline-postgres` (projections).
+//! This crate does no IO, reads no clock, and knows no broker, database or HTTP. The hosts that run
+//! these traits are in `factline-handler` (command handlers), `factline-policy` (policies) and
+//! `factline-postgres` (projections).
 //!
 //! - [`Aggregate`], [`Decision`], [`Rejection`]: the write side, tested with [`testing::given`]
 //! - [`Policy`], [`Fact`], [`Emit`]: from facts to commands, the links of a workflow
 //! - [`Projection`], [`Recorded`]: the read side
-//! - [`Envelope`], [`Outcome`], [`Position`], [`id`]: what history holds us to; `docs/wire-format.md` is its prose
-//! - [`Contract`], [`Messages`], [`avro`]: schemas and the types made from them
+//! - [`Envelope`], [`Outcome`], [`Position`], [`id`]: the frozen wire format, described in
+//!   `docs/wire-format.md`
+//! - [`AggregateType`], [`Contract`], [`Messages`], [`avro`]: schemas and the types generated from
+//!   them
 
 pub mod aggregate;
 pub mod avro;
@@ -20,12 +23,12 @@ pub mod outcome;
 pub mod policy;
 pub mod position;
 pub mod projection;
-#[expect(clippy::pedantic, missing_docs, reason = "made from the schemas")]
+#[expect(clippy::pedantic, missing_docs, reason = "generated from the schemas")]
 mod records;
 pub mod testing;
 
 pub use aggregate::{Aggregate, Conclusion, Deadline, Decision, Rejection};
-pub use contract::Contract;
+pub use contract::{AggregateType, CommandOf, Contract, EventOf};
 pub use envelope::Envelope;
 pub use failure_text::{error_chain, panic_message};
 pub use message::{Messages, RecordSchema};
@@ -34,10 +37,15 @@ pub use policy::{Emit, Fact, Policy};
 pub use position::{Point, Position};
 pub use projection::{Projection, Recorded};
 
-/// The README's code is a test.
+/// The README, so that its code runs as a test.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
 
-/// An instant in UTC. Contexts get theirs from the command, never from a clock.
+/// Mistakes that must not compile.
+#[cfg(doctest)]
+#[doc = include_str!("../tests/mistakes.md")]
+struct Mistakes;
+
+/// An instant in UTC. Contexts get it from the command, never from a clock.
 pub type Timestamp = chrono::DateTime<chrono::Utc>;

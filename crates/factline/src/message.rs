@@ -5,18 +5,20 @@ use crate::avro::{Codec, Error};
 /// One Avro record of a contract, with its schema written out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RecordSchema {
-    /// Name with namespace, such as `catalog.RenameProduct`: the `ce_type` of the message, for ever.
+    /// Name with namespace, such as `catalog.RenameProduct`: the `ce_type` of the message. It must
+    /// never change.
     pub name: &'static str,
     /// The schema, self-contained.
     pub json: &'static str,
 }
 
-/// The commands, or the events, of one aggregate. The impl is made from the schemas by `factline-codegen`.
+/// The commands, or the events, of one aggregate. `factline-codegen` generates the impl from the
+/// schemas.
 pub trait Messages: Sized + Clone + std::fmt::Debug + PartialEq + Send + Sync + 'static {
     /// Every record of the set.
     const RECORDS: &'static [RecordSchema];
 
-    /// Name of this message's record.
+    /// Returns the name of this message's record.
     fn record(&self) -> &'static str;
 
     /// Writes the datum with the codec of [`Self::record`].

@@ -1,23 +1,23 @@
-//! What became of a command: the record that ends every operation.
+//! The result of a command: the record that ends every operation.
 
 use uuid::Uuid;
 
 pub use crate::records::{OperationState as State, Outcome, OutcomeKind};
 use crate::{RecordSchema, Timestamp};
 
-/// The outcome's record; its schema is part of the kit, the same for every context.
+/// The schema of the outcome record. It is part of Factline and the same for every context.
 pub const SCHEMA: RecordSchema = RecordSchema {
     name: "factline.Outcome",
     json: include_str!("../schemas/Outcome.avsc"),
 };
 
 impl State {
-    /// Whether nothing comes after.
+    /// Returns true if no other state follows.
     pub fn is_terminal(self) -> bool {
         !matches!(self, Self::Unknown | Self::Pending | Self::Running)
     }
 
-    /// As it stands on the wire and in answers.
+    /// Returns the form used on the wire and in API responses.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Unknown => "unknown",
@@ -33,7 +33,7 @@ impl State {
 }
 
 impl OutcomeKind {
-    /// As it stands on the wire and in answers.
+    /// Returns the form used on the wire and in API responses.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Unknown => "unknown",
@@ -44,7 +44,7 @@ impl OutcomeKind {
 }
 
 impl Outcome {
-    /// An outcome of a command of this name; its other fields are empty.
+    /// Creates an outcome of a command of this name; its other fields are empty.
     pub fn of_command(
         operation_id: Uuid,
         name: impl Into<String>,
@@ -76,7 +76,7 @@ mod tests {
     use crate::avro::Codec;
 
     #[test]
-    fn every_field_survives_the_wire() {
+    fn outcome_roundtrips_through_avro() {
         let codec = Codec::parse(SCHEMA.json).unwrap();
         let outcome = Outcome {
             code: Some("sold_out".into()),

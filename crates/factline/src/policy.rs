@@ -1,12 +1,13 @@
-//! Policies: whenever this has happened, ask for that. The links between aggregates.
+//! Policies: when a fact happens, send commands. They are the links between aggregates.
 //!
-//! A policy is pure: from one fact to commands. Its host sends them before it moves on, and so may send one twice; their
-//! ids derive from the fact, and the handlers decide an id once. So a policy must answer the same fact alike every time,
-//! and it is never replayed over old facts.
+//! A policy is a pure function from one fact to commands. Its host sends the commands before it
+//! commits its position, so it may send one twice. The ids of the commands derive from the fact,
+//! and the handlers decide an id once. Therefore a policy must return the same commands for the
+//! same fact every time, and it is never replayed over old facts.
 //!
-//! A *process manager* is nothing of its own: an aggregate whose state is the process, with a policy that turns its
-//! events into commands for others (see [`Emit::of_process`]), and one for each of the others that turns their facts
-//! into commands for it.
+//! A *process manager* is not a separate concept. It is an aggregate whose state is the process.
+//! One policy turns its events into commands for others (see [`Emit::of_process`]). One policy for
+//! each of the others turns their facts into commands for it.
 
 use std::any::Any;
 use std::fmt::Debug;
@@ -15,61 +16,62 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 
 use crate::avro::{Codec, Error};
-use crate::{Contract, Envelope, Messages, Outcome, id};
+use crate::{AggregateType, CommandOf, Contract, Envelope, EventOf, Messages, Outcome, id};
 
-/// From the facts of one aggregate type to commands for any.
+/// A function from the facts of one aggregate type to commands for any aggregate type.
 pub trait Policy: Send + Sync + 'static {
-    /// Names its place in the log and the ids of what it emits: for ever.
+    /// Stable name. Names the consumer group and the ids of the emitted commands; it must never
+    /// change.
     const NAME: &'static str;
-    /// Whose facts.
-    const SOURCE: &'static Contract;
-    /// Whom it asks, and nobody else: their commands' schemas are seen to before its first fact.
+    /// The only aggregate types that the policy sends commands to. The host registers the schemas
+    /// of their commands before the first fact. Name them by [`AggregateType::CONTRACT`].
     const TARGETS: &'static [&'static Contract];
-    /// Where it begins when it is new.
+    /// Start position of a new policy.
     const START: Start = Start::Now;
 
-    /// The events of the source.
-    type Event: Messages;
+    /// The aggregate type whose facts the policy reads.
+    type Source: AggregateType;
 
-    /// What to ask for. It cannot fail: the fact has happened. Nothing is an answer, too.
-    fn react(fact: &Fact<Self::Event>) -> Vec<Emit>;
+    /// Returns the commands to send; there may be none. It cannot fail, because the fact has
+    /// happened.
+    fn react(fact: &Fact<EventOf<Self::Source>>) -> Vec<Emit>;
 }
 
-/// Where a policy begins that has never run.
+/// Start position of a policy that has never run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Start {
-    /// With what happens from then on.
+    /// The end of the log at the first start.
     Now,
-    /// With the first fact that the log holds. Commands for facts that are older than the dedupe window fail, see
-    /// `too_old`.
+    /// The first fact in the log. Commands for facts that are older than the dedupe window fail,
+    /// see `too_old`.
     Beginning,
 }
 
-/// Something that a policy can react to.
+/// A fact that a policy can react to.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fact<E> {
-    /// Who, when, why.
+    /// The metadata of the record.
     pub envelope: Envelope,
-    /// What.
+    /// The content of the record.
     pub what: What<E>,
 }
 
-/// What a fact is.
+/// The content of a fact.
 #[derive(Debug, Clone, PartialEq)]
 pub enum What<E> {
-    /// Something has happened.
+    /// An event.
     Event(E),
-    /// A command has come to its end: so a refusal can be answered, too.
+    /// The outcome of a command, so that a policy can also react to a refusal.
     Outcome(Box<Outcome>),
 }
 
 impl<E> Fact<E> {
-    /// The id of the aggregate whose fact it is.
+    /// Returns the id of the aggregate whose fact it is.
     pub fn subject(&self) -> &str {
         &self.envelope.subject
     }
 
-    /// The event, if it is one.
+    /// Returns the event, if the fact is one.
     pub fn event(&self) -> Option<&E> {
         match &self.what {
             What::Event(event) => Some(event),
@@ -77,7 +79,7 @@ impl<E> Fact<E> {
         }
     }
 
-    /// The end of a command, if it is one.
+    /// Returns the outcome of a command, if the fact is one.
     pub fn outcome(&self) -> Option<&Outcome> {
         match &self.what {
             What::Event(_) => None,
@@ -85,15 +87,17 @@ impl<E> Fact<E> {
         }
     }
 
-    /// The id of the process whose command led to this, if it was one of this aggregate type.
+    /// Returns the id of the process whose command caused this fact, if it is a process of this
+    /// aggregate type.
     pub fn process(&self, aggregate: &str) -> Option<&str> {
         let envelope = &self.envelope;
         let known = envelope.process_type.as_deref() == Some(aggregate);
         envelope.process_id.as_deref().filter(|_| known)
     }
 
-    /// The envelope of a command that a policy asks for. `number` counts from 0 within what it asks for; `source` is the
-    /// aggregate type whose fact this is. The position is the fact's, to which its host adds what only it knows.
+    /// Creates the envelope of a command that a policy sends. `number` counts from 0 within the
+    /// commands for the fact; `source` is the aggregate type of the fact. The position is the
+    /// fact's; the host adds the points that only it knows.
     pub fn emitted(&self, policy: &str, source: &str, number: usize, emit: &Emit) -> Envelope {
         let fact = &self.envelope;
         let operation = id::emitted(policy, fact.id, number);
@@ -127,7 +131,7 @@ impl<E> Fact<E> {
     }
 }
 
-/// A command that a policy asks for.
+/// A command that a policy sends.
 #[derive(Debug, Clone)]
 pub struct Emit {
     contract: &'static Contract,
@@ -139,14 +143,10 @@ pub struct Emit {
 }
 
 impl Emit {
-    /// To the aggregate of this id. `command` is one of the contract's set of commands.
-    pub fn to<C: Messages>(
-        contract: &'static Contract,
-        id: impl Into<String>,
-        command: impl Into<C>,
-    ) -> Self {
+    /// Creates a command to the aggregate of this type and id.
+    pub fn to<T: AggregateType>(id: impl Into<String>, command: impl Into<CommandOf<T>>) -> Self {
         Self {
-            contract,
+            contract: T::CONTRACT,
             id: id.into(),
             command: Arc::new(command.into()),
             of_process: false,
@@ -155,8 +155,8 @@ impl Emit {
         }
     }
 
-    /// The aggregate whose fact it is sends this as a process: what becomes of the command, [`Fact::process`] leads
-    /// back to it.
+    /// Marks the fact's aggregate as the process that sends this command. [`Fact::process`] on the
+    /// command's results returns it.
     #[must_use]
     pub fn of_process(self) -> Self {
         Self {
@@ -165,7 +165,8 @@ impl Emit {
         }
     }
 
-    /// Only if the aggregate has this version; else it is rejected as `version_conflict`.
+    /// Requires this version of the aggregate; otherwise the command is rejected as
+    /// `version_conflict`.
     #[must_use]
     pub fn expecting(self, version: u64) -> Self {
         Self {
@@ -174,7 +175,8 @@ impl Emit {
         }
     }
 
-    /// Only if it is handled within this time of the fact; else it is `timed_out`.
+    /// Limits the time between the fact and the handling of the command; a later command is
+    /// `timed_out`.
     #[must_use]
     pub fn within(self, time: TimeDelta) -> Self {
         Self {
@@ -183,17 +185,17 @@ impl Emit {
         }
     }
 
-    /// To which aggregate type.
+    /// Returns the contract of the target aggregate type.
     pub fn contract(&self) -> &'static Contract {
         self.contract
     }
 
-    /// To which aggregate.
+    /// Returns the id of the target aggregate.
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// Name of the command's record.
+    /// Returns the name of the command's record.
     pub fn record(&self) -> &'static str {
         self.command.record()
     }
@@ -215,7 +217,7 @@ impl PartialEq for Emit {
     }
 }
 
-/// A command of whichever set.
+/// A command of any set.
 trait AnyCommand: Any + Debug + Send + Sync {
     fn record(&self) -> &'static str;
     fn encode(&self, codec: &Codec) -> Result<Vec<u8>, Error>;

@@ -1,8 +1,9 @@
-//! Positions: how far a reader must have come to see what a writer saw.
+//! Positions: how far a reader must have read to see what a writer saw.
 //!
-//! A position is a set of points, each a topic with its identity, a partition and that partition's *event
-//! sequence* (not its offset: offsets have gaps, and a copied topic would have others). The text form is opaque to
-//! clients: base64url of `topic/partition@sequence#identity`, joined by commas, behind a `1` for this format.
+//! A position is a set of points. Each point is a topic with its identity, a partition, and that
+//! partition's *event sequence*. It is not the offset, because offsets have gaps and a copied topic
+//! would have different ones. The text form is opaque to clients: base64url of
+//! `topic/partition@sequence#identity`, joined by commas, after a `1` for this format.
 
 use std::fmt::{self, Write as _};
 use std::str::FromStr;
@@ -16,7 +17,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 pub struct Point {
     /// Topic name, with its prefix.
     pub topic: String,
-    /// First eight hex digits of Kafka's id of the topic, so that a topic made anew is noticed.
+    /// First eight hex digits of Kafka's id of the topic, so that a deleted and recreated topic is
+    /// detected.
     pub identity: String,
     /// Partition number.
     pub partition: i32,
@@ -30,7 +32,7 @@ pub struct Position {
     points: Vec<Point>,
 }
 
-/// A text that is no position.
+/// A text that is not a position.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not a position: {why}")]
 pub struct InvalidPosition {
@@ -38,25 +40,25 @@ pub struct InvalidPosition {
 }
 
 impl Position {
-    /// The position of one point.
+    /// Creates the position of one point.
     pub fn at(point: Point) -> Self {
         Self {
             points: vec![point],
         }
     }
 
-    /// The points.
+    /// Returns the points.
     pub fn points(&self) -> &[Point] {
         &self.points
     }
 
-    /// Keeps this many points at most: those that were taken in last.
+    /// Keeps at most this many points: the ones that were added last.
     pub fn keep_last(&mut self, most: usize) {
         let surplus = self.points.len().saturating_sub(most);
         self.points.drain(..surplus);
     }
 
-    /// Takes in another position: of each partition the higher sequence stays.
+    /// Merges another position: for each partition the higher sequence stays.
     pub fn merge(&mut self, other: &Self) {
         for point in &other.points {
             let known = self.points.iter_mut().find(|known| {
@@ -100,24 +102,20 @@ impl FromStr for Position {
         let list = String::from_utf8(bytes).map_err(|_| bad("not UTF-8"))?;
         let mut position = Self::default();
         for part in list.split(',').filter(|part| !part.is_empty()) {
-            let (rest, identity) = part
-                .split_once('#')
-                .ok_or(bad("a point without identity"))?;
-            let (rest, sequence) = rest
-                .rsplit_once('@')
-                .ok_or(bad("a point without sequence"))?;
+            let (rest, identity) = part.split_once('#').ok_or(bad("point without identity"))?;
+            let (rest, sequence) = rest.rsplit_once('@').ok_or(bad("point without sequence"))?;
             let (topic, partition) = rest
                 .rsplit_once('/')
-                .ok_or(bad("a point without partition"))?;
+                .ok_or(bad("point without partition"))?;
             position.merge(&Self::at(Point {
                 topic: topic.to_owned(),
                 identity: identity.to_owned(),
                 partition: partition
                     .parse()
-                    .map_err(|_| bad("a partition that is no number"))?,
+                    .map_err(|_| bad("partition is not a number"))?,
                 sequence: sequence
                     .parse()
-                    .map_err(|_| bad("a sequence that is no number"))?,
+                    .map_err(|_| bad("sequence is not a number"))?,
             }));
         }
         Ok(position)
@@ -138,21 +136,21 @@ mod tests {
     }
 
     #[test]
-    fn text_form_reads_back() {
+    fn position_roundtrips_through_text() {
         let mut position = point("a.b.events", 3, 57);
         position.merge(&point("c.d.events", 0, 1));
         assert_eq!(position.to_string().parse(), Ok(position));
     }
 
     #[test]
-    fn merging_keeps_the_higher_sequence() {
+    fn merge_keeps_the_higher_sequence() {
         let mut position = point("a.b.events", 3, 57);
         position.merge(&point("a.b.events", 3, 12));
         assert_eq!(position, point("a.b.events", 3, 57));
     }
 
     #[test]
-    fn nonsense_is_refused() {
+    fn invalid_text_is_refused() {
         for text in ["", "2abc", "1*", "1YWJj"] {
             assert!(text.parse::<Position>().is_err(), "{text}");
         }

@@ -2,36 +2,39 @@
 
 use std::hash::Hash;
 
-use crate::{Envelope, Messages};
+use crate::{AggregateType, Envelope, EventOf};
 
-/// An event as it was recorded.
+/// An event with its envelope.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Recorded<E> {
-    /// Who, when, why, and in which order.
+    /// The metadata of the record.
     pub envelope: Envelope,
-    /// What happened.
+    /// The event.
     pub event: E,
 }
 
 /// A view's rows as a fold of events.
 ///
-/// Rows may be keyed by anything in the event. Events of one aggregate arrive in order; of different aggregates in
-/// any order, so a row that several aggregates touch must come out the same either way.
+/// Rows may be keyed by anything in the event. Events of one aggregate arrive in order. Events of
+/// different aggregates arrive in any order, so a row that several aggregates change must have the
+/// same result in every order.
 pub trait Projection: Send + Sync + 'static {
-    /// The events that the view follows.
-    type Event: Messages;
+    /// The aggregate type whose events the view follows.
+    type Source: AggregateType;
     /// A row's key.
     type Key: Clone + Eq + Hash + Ord + Send + Sync;
     /// A row's contents.
     type Row: Clone + PartialEq + Send + Sync;
 
-    /// Keys of the rows that this event concerns; none if the view does not care for it.
-    fn keys(event: &Recorded<Self::Event>) -> Vec<Self::Key>;
+    /// Returns the keys of the rows that this event changes; none if the event does not affect the
+    /// view.
+    fn keys(event: &Recorded<EventOf<Self::Source>>) -> Vec<Self::Key>;
 
-    /// The row after the event; `None` is no row. It cannot fail: the event has happened.
+    /// Returns the row after the event; `None` means no row. It cannot fail, because the event has
+    /// happened.
     fn apply(
         key: &Self::Key,
         row: Option<Self::Row>,
-        event: &Recorded<Self::Event>,
+        event: &Recorded<EventOf<Self::Source>>,
     ) -> Option<Self::Row>;
 }

@@ -3,7 +3,8 @@
 //! ```ignore
 //! given::<Product>([created()]).when(rename("")).then_rejected(&Rejection::EmptyName);
 //! given::<Checkout>([begun()]).when_due().then([expired()]).concluding(&timed_out());
-//! assert_eq!(react::<OnOrders>(&happened("o-1", placed()).of_process("sales.checkout", "c-1")), [note()]);
+//! let placed = happened("o-1", placed()).of_process("sales.checkout", "c-1");
+//! assert_eq!(react::<OnOrders>(&placed), [note()]);
 //! ```
 
 use uuid::Uuid;
@@ -12,12 +13,12 @@ use crate::aggregate::Workflow;
 use crate::outcome::State;
 use crate::policy::What;
 use crate::{
-    Aggregate, Conclusion, Deadline, Decision, Emit, Envelope, Fact, Messages as _, Outcome,
-    Policy, Timestamp,
+    Aggregate, AggregateType as _, CommandOf, Conclusion, Deadline, Decision, Emit, Envelope,
+    EventOf, Fact, Messages as _, Outcome, Policy, Timestamp,
 };
 
-/// The aggregate after these events.
-pub fn given<A: Aggregate>(events: impl IntoIterator<Item = A::Event>) -> Given<A> {
+/// Starts from the aggregate after these events.
+pub fn given<A: Aggregate>(events: impl IntoIterator<Item = EventOf<A::Type>>) -> Given<A> {
     Given {
         state: events
             .into_iter()
@@ -33,14 +34,14 @@ pub struct Given<A> {
 }
 
 impl<A: Aggregate> Given<A> {
-    /// The command's time; 1970 unless set.
+    /// Sets the command's time; the default is 1970.
     #[must_use]
     pub fn at(self, now: Timestamp) -> Self {
         Self { now, ..self }
     }
 
     /// Decides a command.
-    pub fn when(self, command: impl Into<A::Command>) -> Decided<A> {
+    pub fn when(self, command: impl Into<CommandOf<A::Type>>) -> Decided<A> {
         Decided {
             decision: self.state.decide(command.into(), self.now),
             state: self.state,
@@ -59,30 +60,31 @@ impl<A: Aggregate> Given<A> {
         self.at(deadline.due).when(deadline.command)
     }
 
-    /// The state's deadline.
-    pub fn deadline(&self) -> Option<Deadline<A::Command>> {
+    /// Returns the state's deadline.
+    pub fn deadline(&self) -> Option<Deadline<CommandOf<A::Type>>> {
         self.state.deadline()
     }
 
-    /// The state itself, for what no decision shows.
+    /// Returns the state itself, for properties that no decision shows.
     pub fn state(self) -> A {
         self.state
     }
 }
 
-/// A command that was decided.
+/// The decision on a command.
 pub struct Decided<A: Aggregate> {
-    decision: Result<Decision<A::Event>, A::Rejection>,
+    decision: Result<Decision<EventOf<A::Type>>, A::Rejection>,
     state: A,
 }
 
 impl<A: Aggregate> Decided<A> {
-    /// Accepted, with just these events.
+    /// Checks that the command was accepted with exactly these events.
     ///
     /// # Panics
-    /// If the decision was another.
+    ///
+    /// If the decision was a different one.
     #[track_caller]
-    pub fn then(self, events: impl IntoIterator<Item = A::Event>) -> Accepted<A> {
+    pub fn then(self, events: impl IntoIterator<Item = EventOf<A::Type>>) -> Accepted<A> {
         let expected: Vec<_> = events.into_iter().collect();
         match self.decision {
             Ok(decision) => {
@@ -96,16 +98,17 @@ impl<A: Aggregate> Decided<A> {
         }
     }
 
-    /// Accepted as already so.
+    /// Checks that the command was accepted without events.
     #[track_caller]
     pub fn then_nothing(self) {
         self.then([]);
     }
 
-    /// Refused, for just this reason.
+    /// Checks that the command was refused for exactly this reason.
     ///
     /// # Panics
-    /// If the decision was another.
+    ///
+    /// If the decision was a different one.
     #[track_caller]
     pub fn then_rejected(self, rejection: &A::Rejection) {
         match self.decision {
@@ -125,10 +128,11 @@ pub struct Accepted<A> {
 }
 
 impl<A: Aggregate> Accepted<A> {
-    /// The command's operation stays running.
+    /// Checks that the command's operation stays running.
     ///
     /// # Panics
-    /// If it does not, or if the state has no deadline to bound it.
+    ///
+    /// If it does not, or if the state has no deadline that limits it.
     #[track_caller]
     pub fn running(&self) -> &Self {
         assert_eq!(self.workflow, Some(Workflow::Begins));
@@ -139,9 +143,10 @@ impl<A: Aggregate> Accepted<A> {
         self
     }
 
-    /// The workflow's operation ends like this.
+    /// Checks that the workflow's operation ends with this conclusion.
     ///
     /// # Panics
+    ///
     /// If it does not.
     #[track_caller]
     pub fn concluding(&self, conclusion: &Conclusion) -> &Self {
@@ -149,33 +154,43 @@ impl<A: Aggregate> Accepted<A> {
         self
     }
 
-    /// The state wants to be woken then, with this.
+    /// Checks that the state has this deadline.
     ///
     /// # Panics
+    ///
     /// If it does not.
     #[track_caller]
-    pub fn waking(&self, due: Timestamp, command: impl Into<A::Command>) -> &Self {
+    pub fn waking(&self, due: Timestamp, command: impl Into<CommandOf<A::Type>>) -> &Self {
         assert_eq!(self.state.deadline(), Some(Deadline::at(due, command)));
         self
     }
 }
 
-/// Decides commands one after another, each with what it leads to taken in and each deadline that the state sets
-/// decided with the commands: for property tests with commands of any kind in any order.
+/// Decides commands one after another and applies their events. Deadlines that the states set are
+/// decided among the commands. It is meant for property tests with commands of any kind in any
+/// order.
 ///
 /// # Panics
-/// If deciding panics; if an event leaves the state as it was, since then `evolve` does not know what `decide` emits;
-/// if a state does not come back from its serialized form; if deadlines go on for ever.
+///
+/// - If deciding panics.
+/// - If an event leaves the state unchanged, because then `evolve` does not handle what `decide`
+///   emits.
+/// - If a state does not roundtrip through its serialized form.
+/// - If deadlines set each other without end.
 #[track_caller]
-pub fn withstands<A: Aggregate>(commands: impl IntoIterator<Item = A::Command>) -> A {
+pub fn withstands<A: Aggregate>(commands: impl IntoIterator<Item = CommandOf<A::Type>>) -> A {
     let mut state = A::default();
     let mut now = Timestamp::UNIX_EPOCH;
     for command in commands {
         state = decided(state, command, now);
-        // A deadline that nothing follows from is spent; one that leads to others must come to an end.
+        // A deadline that leads to no event is spent. A chain of deadlines must end.
         let mut left = 1_000_u32;
         while let Some(deadline) = state.deadline() {
-            assert!(left > 0, "deadlines of {} set each other for ever", A::TYPE);
+            assert!(
+                left > 0,
+                "deadlines of {} set each other for ever",
+                A::Type::NAME
+            );
             left -= 1;
             now = now.max(deadline.due);
             let before = json(&state);
@@ -190,8 +205,8 @@ pub fn withstands<A: Aggregate>(commands: impl IntoIterator<Item = A::Command>) 
 }
 
 #[track_caller]
-fn decided<A: Aggregate>(state: A, command: A::Command, now: Timestamp) -> A {
-    let told = format!("{} {command:?}", command.record());
+fn decided<A: Aggregate>(state: A, command: CommandOf<A::Type>, now: Timestamp) -> A {
+    let subject = format!("{} {command:?}", command.record());
     let Ok(decision) = state.decide(command, now) else {
         return state;
     };
@@ -201,14 +216,18 @@ fn decided<A: Aggregate>(state: A, command: A::Command, now: Timestamp) -> A {
         assert_ne!(
             json(&after),
             before,
-            "{told} led to {event:?}, which evolve does not apply"
+            "{subject} led to {event:?}, which evolve does not apply"
         );
         after
     });
     let kept = json(&state);
     match serde_json::from_value::<A>(kept.clone()) {
-        Ok(read) => assert_eq!(json(&read), kept, "{told}: the state reads back as another"),
-        Err(error) => panic!("{told}: the state does not read back: {error}"),
+        Ok(read) => assert_eq!(
+            json(&read),
+            kept,
+            "{subject}: the state deserializes to a different one"
+        ),
+        Err(error) => panic!("{subject}: the state cannot be deserialized: {error}"),
     }
     state
 }
@@ -217,31 +236,32 @@ fn decided<A: Aggregate>(state: A, command: A::Command, now: Timestamp) -> A {
 fn json<A: Aggregate>(state: &A) -> serde_json::Value {
     match serde_json::to_value(state) {
         Ok(json) => json,
-        Err(error) => panic!("a state of {} cannot be serialized: {error}", A::TYPE),
+        Err(error) => panic!("a state of {} cannot be serialized: {error}", A::Type::NAME),
     }
 }
 
-/// What a policy asks for.
+/// Returns the commands that a policy sends for a fact.
 ///
 /// # Panics
 ///
-/// If it asks somebody who is none of its targets, where a host would stop.
+/// If the policy addresses an aggregate type that is not one of its targets. A host would halt
+/// there.
 #[track_caller]
-pub fn react<P: Policy>(fact: &Fact<P::Event>) -> Vec<Emit> {
+pub fn react<P: Policy>(fact: &Fact<EventOf<P::Source>>) -> Vec<Emit> {
     let emits = P::react(fact);
     for emit in &emits {
         let asked = emit.contract().aggregate;
         let mut targets = P::TARGETS.iter();
         assert!(
             targets.any(|target| target.aggregate == asked),
-            "policy {} asks {asked}, which is none of its targets",
+            "policy {} sends a command to {asked}, which is not one of its targets",
             P::NAME
         );
     }
     emits
 }
 
-/// An event of an aggregate, as a fact for a policy.
+/// Creates a fact of a policy from an event of an aggregate.
 pub fn happened<E: crate::Messages>(subject: &str, event: impl Into<E>) -> Fact<E> {
     let event = event.into();
     Fact {
@@ -250,7 +270,7 @@ pub fn happened<E: crate::Messages>(subject: &str, event: impl Into<E>) -> Fact<
     }
 }
 
-/// The end of a command, as a fact for a policy.
+/// Creates a fact of a policy from the outcome of a command.
 pub fn ended<E>(subject: &str, command: &str, state: State, code: Option<&str>) -> Fact<E> {
     let envelope = envelope(crate::outcome::SCHEMA.name, subject);
     let outcome = Outcome {
@@ -265,7 +285,7 @@ pub fn ended<E>(subject: &str, command: &str, state: State, code: Option<&str>) 
 }
 
 impl<E> Fact<E> {
-    /// The same, led to by a process.
+    /// Marks the fact as caused by a command of this process.
     #[must_use]
     pub fn of_process(mut self, aggregate: &str, id: &str) -> Self {
         self.envelope.process_type = Some(aggregate.to_owned());

@@ -1,9 +1,10 @@
-//! What a policy's host relies on: ids that derive from the fact, and envelopes that say where a command comes from.
+//! Guarantees that a policy's host relies on: ids derive from the fact, and envelopes name the
+//! source of a command.
 
 use chrono::TimeDelta;
 use factline::avro::{Codec, Error};
 use factline::testing::happened;
-use factline::{Contract, Emit, Fact, Messages, RecordSchema, id};
+use factline::{AggregateType, Emit, Fact, Messages, RecordSchema, id};
 use uuid::Uuid;
 
 #[derive(Debug, Clone, PartialEq)]
@@ -25,20 +26,21 @@ impl Messages for Ping {
     }
 }
 
-const TABLE: Contract = Contract {
-    aggregate: "sport.table",
-    partitions: 1,
-    commands: &[],
-    events: &[],
-    routes: "",
-};
+struct Table;
+
+impl AggregateType for Table {
+    const NAME: &'static str = "sport.table";
+    const PARTITIONS: i32 = 1;
+    type Command = Ping;
+    type Event = Pong;
+}
 
 fn ping(number: u32) -> Emit {
-    Emit::to::<Ping>(&TABLE, "t-1", Ping(number))
+    Emit::to::<Table>("t-1", Ping(number))
 }
 
 #[test]
-fn a_command_of_a_process_leads_back_to_it() {
+fn process_command_results_name_the_process() {
     let mut fact: Fact<Ping> = happened("match-7", Ping(1));
     fact.envelope.position = Some("1abc".into());
     let envelope = fact.emitted("serve", "sport.match", 0, &ping(1).of_process());
@@ -61,7 +63,7 @@ fn a_command_of_a_process_leads_back_to_it() {
 }
 
 #[test]
-fn what_others_do_for_a_process_stays_its_own() {
+fn participant_commands_keep_the_process() {
     let mut fact: Fact<Pong> = happened("t-1", Pong).of_process("sport.match", "match-7");
     fact.envelope.root_operation = Some(Uuid::from_u128(9));
     let emit = ping(1).expecting(4).within(TimeDelta::seconds(3));
@@ -78,7 +80,7 @@ fn what_others_do_for_a_process_stays_its_own() {
 }
 
 #[test]
-fn what_is_asked_for_is_compared_with_its_contents() {
+fn emitted_commands_compare_by_content() {
     assert_eq!(ping(1), ping(1));
     assert_ne!(ping(1), ping(2));
     assert_ne!(ping(1), ping(1).of_process());

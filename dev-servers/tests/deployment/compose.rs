@@ -1,4 +1,4 @@
-//! The container files: the same services, jobs, ports and variables as the table has.
+//! Checks the container files: they have the same services, jobs, ports and variables as the table.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use crate::{Variables, expected, help, text, yaml};
 
 const COMPOSE: &str = "docker-compose.yml";
 const THREE: &str = "docker-compose.three-brokers.yml";
-/// Not ours, and what they are told is theirs.
+/// Third-party servers, whose environment is not checked.
 const SERVERS: [&str; 3] = ["kafka", "registry", "postgres"];
 
 fn load(file: &str) -> Value {
@@ -65,7 +65,7 @@ fn assert_known(name: &str, binary: &str, job: Option<&str>, environment: &Varia
 }
 
 #[test]
-fn every_service_has_the_ports_and_variables_of_the_table() {
+fn compose_services_match_the_table() {
     let compose = load(COMPOSE);
     for service in SERVICES {
         let name = service.name;
@@ -88,7 +88,7 @@ fn every_service_has_the_ports_and_variables_of_the_table() {
 }
 
 #[test]
-fn every_job_is_there_knows_its_servers_and_runs_before_every_service() {
+fn compose_jobs_run_before_every_service() {
     let compose = load(COMPOSE);
     for service in SERVICES {
         for job in service.jobs {
@@ -96,7 +96,7 @@ fn every_job_is_there_knows_its_servers_and_runs_before_every_service() {
             let found = &compose["services"][&name];
             assert_eq!(command(found), [service.name, job], "{name}");
             let environment = environment(found);
-            // A job neither listens nor holds a slot.
+            // A job neither listens nor occupies a slot.
             let needs = expected(service).into_iter().filter(|(variable, _)| {
                 !["FACTLINE_LISTEN", "FACTLINE_INSTANCE"].contains(&variable.as_str())
             });
@@ -120,7 +120,7 @@ fn every_job_is_there_knows_its_servers_and_runs_before_every_service() {
 }
 
 #[test]
-fn nothing_else_is_started_and_nothing_is_open_to_other_machines() {
+fn compose_starts_nothing_else_and_exposes_no_port() {
     let compose = load(COMPOSE);
     let jobs = SERVICES.iter().flat_map(|service| {
         service
@@ -150,7 +150,7 @@ fn nothing_else_is_started_and_nothing_is_open_to_other_machines() {
 }
 
 #[test]
-fn three_brokers_keep_two_copies_of_everything_acknowledged_and_all_clients_know_all_of_them() {
+fn three_brokers_have_two_in_sync_replicas_and_all_clients_know_them() {
     let (base, three) = (load(COMPOSE), load(THREE));
     let brokers = ["kafka", "kafka-2", "kafka-3"];
     let single = environment(&base["services"]["kafka"]);
@@ -203,7 +203,7 @@ fn three_brokers_keep_two_copies_of_everything_acknowledged_and_all_clients_know
 }
 
 #[test]
-fn the_script_makes_the_roles_that_dev_servers_make() {
+fn role_script_matches_dev_servers() {
     let script = text("deploy/postgres/roles.sh");
     for role in postgres::WRITERS.into_iter().chain([postgres::READER]) {
         assert!(
@@ -218,9 +218,10 @@ fn the_script_makes_the_roles_that_dev_servers_make() {
     assert!(script.contains(&grant), "{grant}");
 }
 
-/// Releases of Kafka differ in what they keep (decision 14): what is tested is what containers run.
+/// Releases of Kafka differ in their on-disk data (decision 14), so containers must run the release
+/// that is tested.
 #[test]
-fn containers_run_the_kafka_that_is_tested() {
+fn containers_run_the_tested_kafka() {
     let pom = text("dev-servers/pom.xml");
     let version = pom
         .split_once("<kafka.version>")

@@ -1,4 +1,4 @@
-//! What a binary accepts, by its own `--help`.
+//! The options of a binary, parsed from its `--help`.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -13,13 +13,13 @@ pub(crate) struct Opt {
     pub(crate) variable: String,
     /// None if it must be given or may be missing.
     pub(crate) default: Option<String>,
-    /// Its first paragraph, and the values it may have.
+    /// Its first paragraph, and its possible values.
     pub(crate) meaning: String,
-    /// Whether the binary ends without it.
+    /// True if the binary requires it.
     pub(crate) required: bool,
 }
 
-/// The options of a binary, and of its subcommand if one is named.
+/// Returns the options of a binary, or of one of its subcommands.
 pub(crate) fn options(binary: &str, job: Option<&str>) -> Vec<Opt> {
     let mut all = parse(&help(binary, None));
     for own in job
@@ -34,7 +34,7 @@ pub(crate) fn options(binary: &str, job: Option<&str>) -> Vec<Opt> {
     all
 }
 
-/// The variables that a binary knows.
+/// Returns the variables that a binary accepts.
 pub(crate) fn variables(binary: &str, job: Option<&str>) -> BTreeSet<String> {
     let options = options(binary, job).into_iter();
     options.map(|option| option.variable).collect()
@@ -42,7 +42,7 @@ pub(crate) fn variables(binary: &str, job: Option<&str>) -> BTreeSet<String> {
 
 fn help(binary: &str, job: Option<&str>) -> String {
     let mut command = Command::new(program(binary));
-    // Values that are set would stand in the text.
+    // Variables that are set would appear in the text.
     let set =
         std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("FACTLINE"));
     for (name, _) in set {
@@ -56,7 +56,7 @@ fn help(binary: &str, job: Option<&str>) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// Where cargo puts binaries: beside the folder of the test that runs.
+/// Returns the path of a binary: beside the folder of the running test.
 fn program(binary: &str) -> PathBuf {
     let test = std::env::current_exe().expect("a test knows where it is");
     let folder = test
@@ -66,7 +66,8 @@ fn program(binary: &str) -> PathBuf {
     folder.join(binary)
 }
 
-/// Options with a variable: a line with the flag, then deeper ones with its meaning and, in brackets, the rest.
+/// Parses the options that have a variable: a line with the flag, then deeper ones with its meaning
+/// and the rest in brackets.
 fn parse(help: &str) -> Vec<Opt> {
     let usage = help
         .lines()
@@ -126,7 +127,7 @@ fn bracket(text: &str, name: &str) -> Option<String> {
 }
 
 #[test]
-fn options_are_read_from_either_form_of_help() {
+fn options_are_parsed_from_short_and_long_help() {
     let long = "Usage: x [OPTIONS] --url <URL>\n\nOptions:\n      --look <LOOK>\n          How it looks\n          \n          \
                 Possible values:\n          - text: For people\n          - json: For machines\n          \n          \
                 [env: FACTLINE_LOOK=]\n          [default: text]\n\n      --url <URL>\n          Where\n          \n          \

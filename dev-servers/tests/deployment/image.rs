@@ -1,4 +1,5 @@
-//! The image: every binary that something starts is in it, built by the compiler that the project is tested with.
+//! Checks the image: it has every binary that is started, built by the compiler that the project is
+//! tested with.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
@@ -10,7 +11,7 @@ use dev_servers::services::SERVICES;
 use crate::{project, text};
 
 #[test]
-fn every_service_is_built_into_the_image() {
+fn image_builds_every_service() {
     let dockerfile = text("Dockerfile");
     for name in SERVICES.iter().map(|service| service.name).chain(["demo"]) {
         let package = format!("--package {name} ");
@@ -22,7 +23,7 @@ fn every_service_is_built_into_the_image() {
 }
 
 #[test]
-fn the_compiler_is_the_one_of_the_toolchain_file_and_both_stages_have_one_release_of_debian() {
+fn image_uses_the_pinned_compiler_and_one_debian_release() {
     let toolchain = text("rust-toolchain.toml");
     let channel = toolchain.split('"').nth(1).unwrap();
     let dockerfile = text("Dockerfile");
@@ -41,7 +42,7 @@ fn the_compiler_is_the_one_of_the_toolchain_file_and_both_stages_have_one_releas
 }
 
 #[test]
-fn every_member_of_the_workspace_is_sent_to_the_build() {
+fn image_build_receives_every_workspace_member() {
     let manifest = text("Cargo.toml");
     let members = manifest
         .split_once("members = [")
@@ -61,7 +62,7 @@ fn every_member_of_the_workspace_is_sent_to_the_build() {
 }
 
 #[test]
-fn the_health_check_believes_only_a_process_that_says_it_is_ready() {
+fn health_check_passes_only_for_a_ready_process() {
     for (answer, healthy) in [
         ("HTTP/1.1 200 OK\r\n\r\n{\"ready\":true}", true),
         (
@@ -93,7 +94,7 @@ fn the_health_check_believes_only_a_process_that_says_it_is_ready() {
                 .starts_with("GET /health/ready HTTP/1.1\r\n")
         );
     }
-    // Nobody listens there.
+    // No process listens there.
     let gone = Command::new(project("deploy/healthy"))
         .env("FACTLINE_LISTEN", "0.0.0.0:1")
         .status();

@@ -1,4 +1,5 @@
-//! The Kubernetes manifests: the same services, jobs, ports and variables as the table has, and pods that may do little.
+//! Checks the Kubernetes manifests: the same services, jobs, ports and variables as the table, and
+//! pods with minimal rights.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -38,7 +39,7 @@ fn find<'a>(objects: &'a Objects, kind: &str, name: &str) -> &'a Value {
     found.unwrap_or_else(|| panic!("there is no {kind} {name}"))
 }
 
-/// What a container is told: a text, or where it comes from.
+/// Returns a container's environment: each value, or the reference to its source.
 fn environment(objects: &Objects, container: &Value) -> BTreeMap<String, Value> {
     let mut environment = BTreeMap::new();
     for source in container["envFrom"].as_array().into_iter().flatten() {
@@ -58,7 +59,7 @@ fn environment(objects: &Objects, container: &Value) -> BTreeMap<String, Value> 
     environment
 }
 
-/// The only container of a workload, after a look at what its pod may do.
+/// Returns the only container of a workload, after checking the rights of its pod.
 fn container<'a>(workload: &'a Value, name: &str) -> &'a Value {
     let pod = &workload["spec"]["template"]["spec"];
     assert_eq!(pod["automountServiceAccountToken"], false, "{name}");
@@ -123,13 +124,13 @@ fn assert_told(
     {
         assert!(
             known.contains(variable),
-            "{binary} {job:?} is told {variable}, which it does not know"
+            "{binary} {job:?} sets {variable}, which it does not accept"
         );
     }
 }
 
 #[test]
-fn every_service_has_a_workload_and_an_address_as_the_table_has_them() {
+fn kubernetes_services_match_the_table() {
     let objects = objects();
     for service in SERVICES {
         let name = service.name;
@@ -168,7 +169,7 @@ fn every_service_has_a_workload_and_an_address_as_the_table_has_them() {
 }
 
 #[test]
-fn every_job_is_there_and_nothing_else_runs() {
+fn kubernetes_jobs_match_the_table() {
     let objects = objects();
     let mut workloads = BTreeSet::new();
     for service in SERVICES {
@@ -180,7 +181,7 @@ fn every_job_is_there_and_nothing_else_runs() {
             let container = container(found, &name);
             assert_eq!(container["command"], json!([service.name, job]));
             let environment = environment(&objects, container);
-            // A job holds no slot.
+            // A job occupies no slot.
             let needs = service.needs.iter().filter(|need| **need != Need::Instance);
             assert_told(
                 service.name,
@@ -200,7 +201,7 @@ fn every_job_is_there_and_nothing_else_runs() {
 }
 
 #[test]
-fn every_file_of_the_folder_is_a_resource() {
+fn kustomization_lists_every_file() {
     let mut files: Vec<String> = fs::read_dir(project(BASE))
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())

@@ -1,8 +1,10 @@
-//! What is written about running Factline elsewhere, held against what runs here: container files, Kubernetes manifests
-//! and the table of options, against [`dev_servers::services`] and the binaries' own `--help`.
+//! Checks the descriptions of other deployments against the code: container files, Kubernetes
+//! manifests and the table of options, against [`dev_servers::services`] and the binaries' own
+//! `--help`.
 //!
-//! No engine is needed and none is started, so this finds what is missing, misspelt or out of date, and nothing of what
-//! only a running cluster can say. Another kind of manifest is a module here.
+//! The tests need and start no container engine. They find missing, misspelt or outdated entries,
+//! but not problems that only a running cluster shows. To add another kind of manifest, add a
+//! module here.
 
 mod compose;
 mod help;
@@ -17,7 +19,7 @@ use std::path::{Path, PathBuf};
 use dev_servers::services::{Addresses, SERVICES, Service, ports};
 use serde_json::Value;
 
-/// Where a container has the folder of a service that keeps files: a volume, which the image makes its user's.
+/// Folder of a service's files in a container: a volume, which the image gives to its user.
 const DATA: &str = "/var/lib/factline";
 
 /// Variables by name.
@@ -50,8 +52,8 @@ fn list(value: &Value) -> &[Value] {
     list.unwrap_or_else(|| panic!("{value} is not a list"))
 }
 
-/// What the table says that a service must be told, where hosts are called by their names: `./dev up` has all of them
-/// at the loopback address.
+/// Returns the environment that the table gives a service, with host names: `./dev up` has all of
+/// them at the loopback address.
 fn expected(service: &Service) -> Variables {
     let mut hosts = vec![
         (ports::KAFKA, "kafka:9092".to_owned()),

@@ -1,4 +1,4 @@
-//! The table of options in the documentation, which is made from the binaries' `--help`.
+//! The table of options in the documentation, which is generated from the binaries' `--help`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -71,14 +71,14 @@ fn table() -> String {
 }
 
 #[test]
-fn every_flag_is_its_variable_in_kebab_case() {
+fn flags_match_their_variables() {
     for option in collected().keys() {
         assert_eq!(option.variable, variable_of(&option.flag));
     }
 }
 
 #[test]
-fn the_table_of_options_is_what_the_binaries_say() {
+fn options_table_matches_the_help() {
     let document = text(DOCUMENT);
     let (before, rest) = document
         .split_once(BEGIN)
@@ -102,13 +102,13 @@ fn the_table_of_options_is_what_the_binaries_say() {
     let fresh: Vec<&str> = table.lines().filter(|line| !lines.contains(line)).collect();
     panic!(
         "the options in {DOCUMENT} are not those of --help; FACTLINE_RENEW=1 cargo test -p dev-servers --test deployment \
-         writes them anew; new or changed:\n{}",
+         regenerates them; new or changed:\n{}",
         fresh.join("\n")
     );
 }
 
 #[test]
-fn the_ports_are_those_of_the_table() {
+fn documented_ports_match_the_table() {
     let document = text(DOCUMENT);
     for service in SERVICES {
         let row = format!("| `{}` | {} |", service.name, service.port);

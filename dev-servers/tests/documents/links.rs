@@ -1,4 +1,4 @@
-//! Links between documents. Those to other sites are not followed: a test must not depend on them.
+//! Links between documents. Links to other sites are not followed: a test must not depend on them.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -25,7 +25,7 @@ fn targets(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// The anchors that headings get, as the usual sites make them.
+/// Returns the anchors of headings, in the usual form.
 fn anchors(text: &str) -> Vec<String> {
     let headings = prose(text);
     let headings = headings.lines().filter(|line| line.starts_with('#'));
@@ -39,7 +39,7 @@ fn anchors(text: &str) -> Vec<String> {
     headings.map(anchor).collect()
 }
 
-/// What is wrong with a link, if anything is.
+/// Returns what is wrong with a link, if anything.
 fn broken(documents: &BTreeMap<PathBuf, String>, from: &Path, target: &str) -> Option<String> {
     if ["http://", "https://", "mailto:"]
         .iter()
@@ -64,7 +64,7 @@ fn broken(documents: &BTreeMap<PathBuf, String>, from: &Path, target: &str) -> O
 }
 
 #[test]
-fn every_link_leads_to_a_file_and_a_heading() {
+fn links_lead_to_files_and_headings() {
     let documents = files("md");
     assert!(documents.contains_key(Path::new("docs/operations.md")));
     let links = documents
@@ -77,7 +77,7 @@ fn every_link_leads_to_a_file_and_a_heading() {
 }
 
 #[test]
-fn links_and_headings_are_read_as_they_are_meant() {
+fn links_and_headings_are_parsed() {
     let text = "# A `b`: c, d\n[x](y.md#z) and\n```\n# no [heading](nor-link)\n```\n## E\n";
     assert_eq!(targets(text), ["y.md#z"]);
     assert_eq!(anchors(text), ["a-b-c-d", "e"]);

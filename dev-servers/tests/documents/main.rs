@@ -1,5 +1,6 @@
-//! What is written, held against what it is written about: links against files and headings, problems and metrics against
-//! the code. Nothing is built or started for it. Another kind of document is a module here.
+//! Checks the documents against their subjects: links against files and headings, problems and
+//! metrics against the code. The tests build and start nothing. To add another kind of document,
+//! add a module here.
 
 mod links;
 mod metrics;
@@ -16,8 +17,8 @@ fn root() -> PathBuf {
     root.canonicalize().expect("the root is there")
 }
 
-/// The project's files with this extension and their texts, by path from the root. What is built, fetched or hidden is
-/// none of them.
+/// Returns the project's files with this extension and their texts, by path from the root. Built,
+/// fetched and hidden files are excluded.
 fn files(extension: &str) -> BTreeMap<PathBuf, String> {
     let mut found = BTreeMap::new();
     let root = root();

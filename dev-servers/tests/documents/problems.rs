@@ -1,4 +1,4 @@
-//! Every problem that a service can answer with has its page, and every page its problem.
+//! Checks that every problem of a service has its page, and every page its problem.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -29,7 +29,7 @@ fn in_code() -> BTreeMap<String, String> {
 }
 
 #[test]
-fn every_problem_has_a_page_with_its_title_and_what_to_do() {
+fn problems_have_complete_pages() {
     let mut pages = files("md");
     pages.retain(|path, _| path.starts_with("docs/problems"));
     let index = pages.remove(Path::new("docs/problems/README.md")).unwrap();

@@ -1,4 +1,5 @@
-//! The map in ARCHITECTURE.md against the folders, and the files of each crate against import cycles.
+//! The map in ARCHITECTURE.md against the folders, and the files of each crate against import
+//! cycles.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -6,7 +7,7 @@ use std::process::Command;
 
 use crate::{files, root};
 
-/// Folders that hold no room of the architecture.
+/// Folders that are not part of the map.
 const NOT_MAPPED: &[&str] = &["command-handlers/src", "projectors/src", "projectors/tests"];
 
 /// The tracked folders, without those that are hidden.
@@ -27,7 +28,7 @@ fn folders(depth: usize) -> BTreeSet<String> {
 }
 
 #[test]
-fn the_map_names_every_folder_and_no_other() {
+fn architecture_map_matches_the_folders() {
     let text = std::fs::read_to_string(root().join("ARCHITECTURE.md")).expect("it is there");
     let places: BTreeSet<String> = text
         .lines()
@@ -69,7 +70,7 @@ fn the_map_names_every_folder_and_no_other() {
     );
 }
 
-/// The module of a file below `src`, as a path of names; none for programs.
+/// Returns the module of a file below `src`, as a path of names; none for programs.
 fn module(file: &Path) -> Option<Vec<String>> {
     let inside: Vec<String> = file
         .iter()
@@ -84,7 +85,7 @@ fn module(file: &Path) -> Option<Vec<String>> {
     }
 }
 
-/// What follows a `use`, one path for each name in braces.
+/// Expands the tree of a `use` to one path for each name in braces.
 fn paths(tree: &str, prefix: &str, found: &mut Vec<String>) {
     let tree = tree.trim();
     let Some(open) = tree.find('{') else {
@@ -111,8 +112,8 @@ fn paths(tree: &str, prefix: &str, found: &mut Vec<String>) {
     }
 }
 
-/// The files of its own crate that a file imports from. A file and the folder of its children count as one another's only
-/// where one names the other.
+/// Returns the files of its own crate that a file imports from. A file and the folder of its
+/// children depend on each other only where one names the other.
 fn imports(file: &Path, text: &str, modules: &BTreeMap<Vec<String>, PathBuf>) -> BTreeSet<PathBuf> {
     let own = module(file).expect("programs are left out");
     let production = text.split("\n#[cfg(test)]").next().unwrap_or_default();
@@ -151,7 +152,7 @@ fn imports(file: &Path, text: &str, modules: &BTreeMap<Vec<String>, PathBuf>) ->
     targets.filter(|target| target != file).collect()
 }
 
-/// A way from a file through imports back to itself.
+/// Returns a cycle of imports through a file.
 fn cycle(imports: &BTreeMap<PathBuf, BTreeSet<PathBuf>>) -> Option<Vec<PathBuf>> {
     fn visit(
         file: &PathBuf,
@@ -181,7 +182,7 @@ fn cycle(imports: &BTreeMap<PathBuf, BTreeSet<PathBuf>>) -> Option<Vec<PathBuf>>
 }
 
 #[test]
-fn no_files_of_a_crate_import_each_other_in_a_cycle() {
+fn crates_have_no_import_cycles() {
     let mut crates: BTreeMap<PathBuf, BTreeMap<PathBuf, String>> = BTreeMap::new();
     for (file, text) in files("rs") {
         let Some(root) = file.ancestors().find(|above| above.ends_with("src")) else {
@@ -210,7 +211,7 @@ fn no_files_of_a_crate_import_each_other_in_a_cycle() {
 }
 
 #[test]
-fn a_cycle_is_found_through_braces_and_parents() {
+fn import_cycle_is_found_through_braces_and_parents() {
     let texts = [
         ("src/lib.rs", "mod a;\n"),
         ("src/a.rs", "//!\n\nuse crate::b::{\n    Thing, self};\n"),

@@ -5,17 +5,14 @@ mod rules;
 
 use axum::extract::{Path, State};
 use axum::{Router, http::StatusCode, routing::put};
-use factline::Contract;
 use factline_app::{App, Context};
 use page::Page;
 use rules::{Guest, Sign};
 
-const GUEST: Contract = Contract::of::<Guest>(4);
-
 fn main() -> std::process::ExitCode {
-    let app = App::new("guest-book").aggregate::<Guest>(&GUEST);
+    let app = App::new("guest-book").aggregate::<Guest>();
     let routes = Router::new().route("/guests/{name}", put(sign).get(show));
-    app.documents::<Page>(&GUEST)
+    app.documents::<Page>()
         .run(|context| routes.with_state(context))
 }
 

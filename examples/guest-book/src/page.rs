@@ -1,6 +1,6 @@
 //! The view: a page for each guest.
 
-use crate::rules::Event;
+use crate::rules::guest::{self, Event};
 
 #[derive(Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Page {
@@ -9,7 +9,7 @@ pub struct Page {
 }
 
 impl factline_app::Document for Page {
-    type Event = Event;
+    type Source = guest::Type;
     const NAME: &'static str = "pages";
     const VERSION: i32 = 1;
 

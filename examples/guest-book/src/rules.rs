@@ -1,11 +1,11 @@
-//! The rules: a guest signs, and may think better of it.
+//! The rules: a guest signs, and may sign again with another text.
 
 use factline::{Aggregate, Decision, Timestamp};
 pub use guest::{Command, Event};
 
 include!(concat!(env!("OUT_DIR"), "/records.rs"));
 
-/// What the guest said last.
+/// The guest's last text.
 #[derive(Clone, Default, serde::Serialize, serde::Deserialize)]
 pub struct Guest(Option<String>);
 
@@ -20,9 +20,7 @@ impl factline::Rejection for Speechless {
 }
 
 impl Aggregate for Guest {
-    const TYPE: &'static str = "visits.guest";
-    type Command = Command;
-    type Event = Event;
+    type Type = guest::Type;
     type Rejection = Speechless;
 
     fn decide(&self, command: Command, _: Timestamp) -> Result<Decision<Event>, Speechless> {
@@ -41,7 +39,7 @@ impl Aggregate for Guest {
 }
 
 #[test]
-fn a_guest_says_something_new() {
+fn guest_signs_only_a_new_text() {
     let words = |words: &str| words.to_owned();
     let sign = |said| Sign { words: words(said) };
     let signed = |said| Event::from(Signed { words: words(said) });

@@ -1,9 +1,9 @@
-//! The program on real servers: what is signed is shown, and counted once.
+//! The program on real servers: a signature is shown, and counted once.
 
 use std::{net::TcpListener, process::Command, thread::sleep, time::Duration};
 
 #[test]
-fn what_a_guest_signs_is_shown() {
+fn signature_is_shown() {
     let servers = dev_servers::Servers::shared();
     servers.postgres.create_database("guests").unwrap();
     let database = servers.postgres.url("guests", "factline_projector");
@@ -19,7 +19,7 @@ fn what_a_guest_signs_is_shown() {
     let ada = format!("http://{address}/guests/ada");
     let shown = (0..600).find_map(|_| {
         sleep(Duration::from_millis(100));
-        // The same again changes nothing, so it may be put until it is shown.
+        // A repeated text changes nothing, so the test may send it until it is shown.
         http.put(&ada).body("what a book").send().ok()?;
         let page = http.get(&ada).send().ok()?.text().ok()?;
         page.contains("what").then_some(page)

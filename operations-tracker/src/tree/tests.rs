@@ -3,7 +3,7 @@ use factline::Timestamp;
 
 use super::*;
 
-/// Operation `id`, the `id`-th to be made, of the root 1.
+/// Returns operation `id`, created `id` seconds after 1970, of the root 1.
 fn operation(id: u128, parent: u128) -> Operation {
     let created_at =
         Timestamp::UNIX_EPOCH + TimeDelta::seconds(i64::try_from(id).unwrap_or_default());
@@ -46,7 +46,7 @@ fn found(operation: Operation, related: impl IntoIterator<Item = (u128, u128)>) 
     }
 }
 
-/// Such as `1(2(4) 3)`.
+/// Draws a tree, such as `1(2(4) 3)`.
 fn drawn(tree: &Tree<'_>) -> String {
     let id = tree.operation.id.as_u128();
     if tree.children.is_empty() {
@@ -57,7 +57,7 @@ fn drawn(tree: &Tree<'_>) -> String {
 }
 
 #[test]
-fn operations_hang_below_their_parents() {
+fn tree_places_operations_below_their_parents() {
     let related = [(2, 1), (3, 1), (4, 2), (5, 4)];
     assert_eq!(drawn(&tree(&found(root(), related)).0), "1(2(4(5)) 3)");
     let (below, truncated) = (found(operation(2, 1), related), false);
@@ -66,26 +66,26 @@ fn operations_hang_below_their_parents() {
 }
 
 #[test]
-fn an_operation_whose_parent_is_not_there_hangs_below_the_root() {
+fn operation_with_a_missing_parent_is_a_child_of_the_root() {
     let related = [(3, 1), (4, 2), (5, 4)];
     assert_eq!(drawn(&tree(&found(root(), related)).0), "1(3 4(5))");
 }
 
 #[test]
-fn rings_are_opened_and_nothing_is_lost() {
+fn cycle_of_parents_is_cut_without_losing_operations() {
     let ring = [(2, 4), (3, 2), (4, 3), (5, 5), (1, 4)];
     assert_eq!(drawn(&tree(&found(root(), ring)).0), "1(4(2(3)) 5)");
-    // In the ring itself, too, it ends.
+    // A tree that starts within the cycle ends too.
     assert_eq!(drawn(&tree(&found(operation(3, 2), ring)).0), "3");
 }
 
 #[test]
-fn a_tree_is_no_deeper_than_can_be_read() {
+fn tree_depth_is_limited() {
     let chain = |length: u128| found(root(), (2..2 + length).map(|id| (id, id - 1)));
-    let deepest = DEEPEST as u128;
+    let deepest = MAX_DEPTH as u128;
     assert!(!tree(&chain(deepest)).1);
     let longer = chain(deepest + 1);
     let (shown, truncated) = tree(&longer);
     assert!(truncated);
-    assert_eq!(drawn(&shown).matches('(').count(), DEEPEST);
+    assert_eq!(drawn(&shown).matches('(').count(), MAX_DEPTH);
 }

@@ -1,24 +1,26 @@
-//! An end stays the end: a tracker that lets a later outcome replace it is found by what every order of records must come to.
+//! A terminal state is final. The test of all record orders detects a tracker that lets a later
+//! outcome replace it.
 
 use std::process::{Command, Output};
 
 use sqlx::{ConnectOptions as _, PgPool};
 use uuid::Uuid;
 
-use crate::any_order::{check, sightings, write};
+use crate::any_order::{check, updates, write};
 use crate::system::database;
 
 const DATABASE: &str = "FACTLINE_TEST_DATABASE";
 
-/// Not a test: what a child process runs. Without the environment of one it does nothing.
+/// Not a test: the body of a child process. Without the environment variable of a child it does
+/// nothing.
 #[tokio::test]
 async fn child() {
     if let Ok(url) = std::env::var(DATABASE) {
         let pool = PgPool::connect(&url).await.unwrap();
         let id = Uuid::from_u128(1);
-        // Two ends, of which the lower counts, each in a batch of its own.
+        // Two terminal outcomes, each in its own batch. The one with the lower offset wins.
         for one in [2, 3] {
-            write(&pool, vec![sightings(id)[one].clone()]).await;
+            write(&pool, vec![updates(id)[one].clone()]).await;
         }
         check(&pool, id, &[2, 3], "one after the other").await;
     }
@@ -37,7 +39,7 @@ async fn run_child(mutant: &str) -> Output {
 }
 
 #[tokio::test]
-async fn an_end_that_is_replaced_is_found() {
+async fn mutant_no_absorption_is_detected() {
     let replaced = run_child("no-absorption").await;
     let said = String::from_utf8_lossy(&replaced.stderr);
     assert!(!replaced.status.success(), "{said}");

@@ -1,4 +1,4 @@
-//! What clients are told, above all: never 404 after a 202.
+//! Responses to clients, above all that no 404 follows a 202.
 
 use std::time::Duration;
 
@@ -6,18 +6,21 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use factline::Outcome;
 use factline::outcome::State;
-use operations_tracker::observation::Place;
+use operations_tracker::observation::RecordId;
 use reqwest::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, RETRY_AFTER};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::system::{LONG, System, outcome_of};
 
-fn with_hint(operation: Uuid, place: &Place) -> String {
-    let place = format!("{}/{}@{}", place.topic, place.partition, place.offset);
+fn with_hint(operation: Uuid, record_id: &RecordId) -> String {
+    let record_id = format!(
+        "{}/{}@{}",
+        record_id.topic, record_id.partition, record_id.offset
+    );
     format!(
         "/operations/{operation}?at={}",
-        URL_SAFE_NO_PAD.encode(place)
+        URL_SAFE_NO_PAD.encode(record_id)
     )
 }
 
@@ -30,7 +33,7 @@ async fn json_of(response: reqwest::Response) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_accepted_command_is_never_404() {
+async fn accepted_command_is_never_404() {
     let system = std::sync::Arc::new(System::start(LONG).await);
     let following = system.follow();
     let mut clients = Vec::new();
@@ -38,11 +41,11 @@ async fn an_accepted_command_is_never_404() {
         let system = std::sync::Arc::clone(&system);
         clients.push(tokio::spawn(async move {
             let operation = Uuid::now_v7();
-            let place = system.command(operation, number % 8).await;
+            let record_id = system.command(operation, number % 8).await;
             let path = if number % 2 == 0 {
                 without_hint(operation)
             } else {
-                with_hint(operation, &place)
+                with_hint(operation, &record_id)
             };
             let response = system.get(&path).await;
             assert_eq!(response.status(), 200, "{path}");
@@ -56,14 +59,14 @@ async fn an_accepted_command_is_never_404() {
 }
 
 #[tokio::test]
-async fn what_was_never_accepted_is_404_once_that_is_certain() {
+async fn unknown_operation_is_404_once_the_tracker_has_caught_up() {
     let system = System::start(LONG).await;
     let following = system.follow();
     let first = Uuid::now_v7();
-    let place = system.command(first, 3).await;
+    let record_id = system.command(first, 3).await;
     for path in [
         without_hint(Uuid::now_v7()),
-        with_hint(Uuid::now_v7(), &place),
+        with_hint(Uuid::now_v7(), &record_id),
     ] {
         let response = system.get(&path).await;
         assert_eq!(response.status(), 404);
@@ -73,7 +76,7 @@ async fn what_was_never_accepted_is_404_once_that_is_certain() {
 }
 
 #[tokio::test]
-async fn while_nobody_knows_it_is_503_and_one_partition_behind_does_not_hide_another() {
+async fn operation_on_a_lagging_partition_is_503_without_affecting_other_partitions() {
     let system = System::start(Duration::from_millis(700)).await;
     let (known, unknown) = (Uuid::now_v7(), Uuid::now_v7());
     let known_place = system.command(known, 0).await;
@@ -90,12 +93,12 @@ async fn while_nobody_knows_it_is_503_and_one_partition_behind_does_not_hide_ano
         assert_eq!(response.status(), 503);
         assert_eq!(response.headers()[RETRY_AFTER], "1");
     }
-    // The hint says where to look, and there everything was seen.
+    // The hint names a partition that the tracker has read to that offset.
     let path = with_hint(Uuid::now_v7(), &known_place);
     assert_eq!(system.get(&path).await.status(), 404);
 }
 
-/// Asks until the status is as expected; what the state is then.
+/// Requests until the status is as expected. Returns the state.
 async fn eventually(system: &System, path: &str, status: u16) -> Value {
     let ask = async {
         loop {
@@ -110,7 +113,7 @@ async fn eventually(system: &System, path: &str, status: u16) -> Value {
 }
 
 #[tokio::test]
-async fn a_waiting_request_is_woken_by_whoever_commits() {
+async fn waiting_request_is_woken_by_a_commit() {
     let system = std::sync::Arc::new(System::start(LONG).await);
     let operation = Uuid::now_v7();
     system.command(operation, 5).await;
@@ -118,14 +121,14 @@ async fn a_waiting_request_is_woken_by_whoever_commits() {
         let system = std::sync::Arc::clone(&system);
         tokio::spawn(async move { system.get(&without_hint(operation)).await.status() })
     };
-    // Begins to follow after the request has begun to wait, or before: both must do.
+    // The follower starts before or after the request begins to wait. Both must work.
     let following = system.follow();
     assert_eq!(asked.await.unwrap(), 200);
     following.stop().await;
 }
 
 #[tokio::test]
-async fn an_operation_is_shown_from_its_beginning_to_its_end() {
+async fn operation_is_shown_from_pending_to_completed() {
     let system = System::start(LONG).await;
     let following = system.follow();
     let operation = Uuid::now_v7();
@@ -189,11 +192,11 @@ async fn an_operation_is_shown_from_its_beginning_to_its_end() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_meant_is_refused() {
+async fn invalid_requests_are_refused() {
     let system = System::start(LONG).await;
     let id = Uuid::now_v7();
-    let foreign = Place {
-        topic: "somebody.elses".to_owned(),
+    let foreign = RecordId {
+        topic: "foreign.topic".to_owned(),
         partition: 0,
         offset: 0,
     };

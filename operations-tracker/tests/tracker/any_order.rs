@@ -1,25 +1,26 @@
-//! Records in any order, in any batches, any often: always the same row.
+//! Records in any order, in any batches and any number of times give the same row.
 
 use chrono::TimeDelta;
 use factline::Timestamp;
 use factline::outcome::State;
 use operations_tracker::fold::fold;
-use operations_tracker::observation::{Place, Sighting};
+use operations_tracker::observation::{RecordId, StatusUpdate};
 use operations_tracker::store::{self, Operation};
 use sqlx::{PgPool, Row as _};
 use uuid::Uuid;
 
 use crate::system::database;
 
-/// A command, what its handler says while it runs, and two ends, of which the lower counts.
-pub(crate) fn sightings(id: Uuid) -> [Sighting; 4] {
+/// Returns the updates of a command, its running state and two terminal outcomes, of which the one
+/// with the lower offset wins.
+pub(crate) fn updates(id: Uuid) -> [StatusUpdate; 4] {
     let began = Timestamp::UNIX_EPOCH + TimeDelta::days(20_000);
-    let sighting = |topic: &str, offset, state, seconds: i64| Sighting {
+    let update = |topic: &str, offset, state, seconds: i64| StatusUpdate {
         id,
-        place: Place {
+        record_id: RecordId {
             topic: format!("catalog.product.{topic}"),
             partition: 0,
-            // Places are of records, which belong to one operation each.
+            // A location belongs to one record, and a record to one operation.
             offset: i64::try_from(id.as_u128()).unwrap() * 100 + offset,
         },
         kind: "command",
@@ -32,36 +33,36 @@ pub(crate) fn sightings(id: Uuid) -> [Sighting; 4] {
         user_id: "anonymous".to_owned(),
         version: None,
         position: None,
-        // Each record's own, to see whose the row shows.
+        // Each record has its own value, which shows the record that the row is from.
         parent: Some(Uuid::from_u64_pair(1, seconds.cast_unsigned())),
         root: Some(Uuid::from_u64_pair(2, seconds.cast_unsigned())),
         retry_of: Some(Uuid::from_u64_pair(3, seconds.cast_unsigned())),
         created_at: began + TimeDelta::seconds(5),
         updated_at: began + TimeDelta::seconds(seconds),
     };
-    let command = Sighting {
+    let command = StatusUpdate {
         created_at: began,
-        ..sighting("commands", 40, State::Pending, 6)
+        ..update("commands", 40, State::Pending, 6)
     };
-    let running = Sighting {
+    let running = StatusUpdate {
         position: Some("1ab".to_owned()),
-        ..sighting("outcomes", 7, State::Running, 7)
+        ..update("outcomes", 7, State::Running, 7)
     };
-    let completed = Sighting {
+    let completed = StatusUpdate {
         version: Some(3),
         position: Some("1abc".to_owned()),
-        ..sighting("outcomes", 8, State::Completed, 8)
+        ..update("outcomes", 8, State::Completed, 8)
     };
-    let rejected = Sighting {
+    let rejected = StatusUpdate {
         kind: "deadline",
         code: Some("name_taken".to_owned()),
         reason: Some("the name is taken".to_owned()),
-        ..sighting("outcomes", 9, State::Rejected, 9)
+        ..update("outcomes", 9, State::Rejected, 9)
     };
     [command, running, completed, rejected]
 }
 
-/// Every order of every non-empty selection of four things.
+/// Returns every order of every non-empty selection of four elements.
 fn arrangements() -> Vec<Vec<usize>> {
     let mut all: Vec<Vec<usize>> = vec![vec![]];
     let mut from = 0;
@@ -78,7 +79,7 @@ fn arrangements() -> Vec<Vec<usize>> {
     all.split_off(1)
 }
 
-pub(crate) async fn write(pool: &PgPool, batch: Vec<Sighting>) {
+pub(crate) async fn write(pool: &PgPool, batch: Vec<StatusUpdate>) {
     let mut transaction = pool.begin().await.unwrap();
     store::write(&mut transaction, &fold(batch)).await.unwrap();
     transaction.commit().await.unwrap();
@@ -91,9 +92,9 @@ async fn anomalies(pool: &PgPool, id: Uuid) -> Vec<(i64, String)> {
     rows.iter().map(|row| (row.get(0), row.get(1))).collect()
 }
 
-/// What the row must be, said without the code under test.
+/// Returns the expected row, computed without the code under test.
 fn expected(id: Uuid, seen: &[usize]) -> Operation {
-    let all = sightings(id);
+    let all = updates(id);
     let shown = [2, 3, 1, 0]
         .into_iter()
         .find(|one| seen.contains(one))
@@ -123,7 +124,7 @@ pub(crate) async fn check(pool: &PgPool, id: Uuid, order: &[usize], how: &str) {
     let found = store::find(pool, id).await.unwrap().unwrap();
     assert_eq!(found.operation, expected(id, order), "{order:?} {how}");
     let both_ends = order.contains(&2) && order.contains(&3);
-    let lost = sightings(id)[3].place.offset;
+    let lost = updates(id)[3].record_id.offset;
     let anomaly = both_ends.then(|| (lost, "rejected".to_owned()));
     assert_eq!(
         anomalies(pool, id).await,
@@ -133,16 +134,16 @@ pub(crate) async fn check(pool: &PgPool, id: Uuid, order: &[usize], how: &str) {
 }
 
 #[tokio::test]
-async fn every_order_every_cut_into_batches_and_every_repetition_gives_the_same_row() {
+async fn row_is_the_same_for_every_order_batching_and_repetition() {
     let pool = database().await;
     let mut next = 0;
     for order in arrangements() {
-        // Bit n of `cuts` is set if a batch ends behind the n-th record.
+        // Bit n of `cuts` is set if a batch ends after the n-th record.
         for cuts in 0..1_u32 << (order.len() - 1) {
             for twice in [false, true] {
                 next += 1;
                 let id = Uuid::from_u128(next);
-                let all = sightings(id);
+                let all = updates(id);
                 let mut batch = Vec::new();
                 for (index, one) in order.iter().enumerate() {
                     batch.push(all[*one].clone());
@@ -166,12 +167,12 @@ async fn every_order_every_cut_into_batches_and_every_repetition_gives_the_same_
 }
 
 #[tokio::test]
-async fn instances_that_write_the_same_operations_at_once_neither_block_nor_differ() {
+async fn concurrent_writers_of_the_same_operations_neither_block_nor_differ() {
     let pool = database().await;
     let ids: Vec<Uuid> = (1..200).map(Uuid::from_u128).collect();
     let mut writers = Vec::new();
     for one in 0..4 {
-        let batch: Vec<Sighting> = ids.iter().map(|id| sightings(*id)[one].clone()).collect();
+        let batch: Vec<StatusUpdate> = ids.iter().map(|id| updates(*id)[one].clone()).collect();
         let pool = pool.clone();
         writers.push(tokio::spawn(async move { write(&pool, batch).await }));
     }

@@ -1,10 +1,11 @@
-//! The tracker against real servers. One binary, so that they start once.
+//! Tests of the tracker with real servers. They are one binary, so that the servers start once.
 
 #![expect(
     clippy::unwrap_used,
-    reason = "a test ends with the first thing that is not as it must be"
+    reason = "a test fails at the first unexpected value"
 )]
 
+#[cfg(feature = "failpoints")]
 mod absorption;
 mod answers;
 mod any_order;

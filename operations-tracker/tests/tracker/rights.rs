@@ -1,4 +1,4 @@
-//! Tracker and projectors share a database and touch nothing of each other's.
+//! Tracker and projectors share a database, and neither can write the other's schemas.
 
 use dev_servers::Servers;
 use sqlx::PgPool;
@@ -42,7 +42,7 @@ async fn tracker_and_projectors_cannot_write_each_others_schemas() {
         let code = error.code();
         assert_eq!(code.as_deref(), Some("42501"), "{statement}: {refused}");
     }
-    // Of one's own, the same is allowed.
+    // Each role may do the same in its own schemas.
     for (role, statement) in [
         (&tracker, "delete from operations.operation"),
         (&projector, "delete from orders_v1.orders"),

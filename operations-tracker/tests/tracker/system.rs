@@ -1,4 +1,4 @@
-//! A tracker on throw-away servers: its own database and topics for each test.
+//! A tracker on temporary servers, with its own database and topics for each test.
 
 use std::time::Duration;
 
@@ -12,9 +12,10 @@ use operations_tracker::barrier::Barrier;
 use operations_tracker::contracts::{Resources, Source, sources};
 use operations_tracker::ends::Watermarks;
 use operations_tracker::http::{self, Answers};
-use operations_tracker::service::{commands, follower, migrate, owner};
+use operations_tracker::service::{commands, follower, migrate};
 use operations_tracker::sink::OperationSink;
-use operations_tracker::{notifications, observation::Place};
+use operations_tracker::store::follower_id;
+use operations_tracker::{notifications, observation::RecordId};
 use ordering_schemas::ORDER;
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord};
@@ -25,21 +26,22 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-/// Longer than anything takes; a test that gets there has failed.
+/// A timeout that is longer than any step takes. A test that reaches it fails.
 pub(crate) const LONG: Duration = Duration::from_secs(30);
 
-/// Headers as they are written.
+/// Headers of a record.
 pub(crate) type Headers = Vec<(&'static str, Vec<u8>)>;
 
-/// The one aggregate that is made here.
+/// The only aggregate of these tests.
 pub(crate) const CONTRACTS: &[&Contract] = &[&ORDER];
 
-/// A fresh database with the tracker's schema, migrated twice, since a migration must be repeatable.
+/// Creates a database with the tracker's schema, migrated twice, because a migration must be
+/// repeatable.
 pub(crate) async fn database() -> PgPool {
     let name = format!("tracker_{}", Uuid::now_v7().simple());
     let url = {
         let name = name.clone();
-        // The servers' own calls block on a runtime of theirs.
+        // The functions of the servers block on a runtime of their own.
         let started = tokio::task::spawn_blocking(move || {
             let postgres = &Servers::shared().postgres;
             postgres.create_database(&name).unwrap();
@@ -57,7 +59,7 @@ pub(crate) async fn database() -> PgPool {
     pool
 }
 
-/// A tracker that answers, and follows when told to.
+/// A tracker that serves requests, and follows topics on request.
 pub(crate) struct System {
     pub(crate) pool: PgPool,
     pub(crate) kafka: KafkaConfig,
@@ -68,11 +70,11 @@ pub(crate) struct System {
     end: CancellationToken,
 }
 
-/// A follower that runs.
+/// A running follower.
 pub(crate) struct Following {
     task: JoinHandle<()>,
     end: CancellationToken,
-    /// What the follower says of its readiness.
+    /// The readiness that the follower reports.
     pub(crate) condition: watch::Receiver<Result<(), String>>,
 }
 
@@ -90,7 +92,7 @@ impl Drop for System {
 }
 
 impl System {
-    /// Topics, a database and the HTTP side; `bound` is how long a request waits.
+    /// Creates topics, a database and the HTTP service. A request waits for at most `bound`.
     pub(crate) async fn start(bound: Duration) -> Self {
         let pool = database().await;
         let servers = Servers::shared();
@@ -111,7 +113,7 @@ impl System {
         let (sender, moved) = watch::channel(0);
         let barrier = Barrier::new(
             pool.clone(),
-            owner(),
+            follower_id(),
             Watermarks::new(&kafka, commands(&sources)).unwrap(),
             moved,
             bound,
@@ -121,7 +123,7 @@ impl System {
         let url = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(notifications::listen(
             pool.clone(),
-            owner().view,
+            follower_id().view,
             sender,
             end.clone(),
         ));
@@ -143,12 +145,12 @@ impl System {
         }
     }
 
-    /// Follows the topics until the end or [`Following::stop`].
+    /// Follows the topics until the test ends or [`Following::stop`].
     pub(crate) fn follow(&self) -> Following {
         let registry = Registry::new(&self.kafka.registry_url);
         let sink = OperationSink::new(self.sources.clone(), registry);
         let end = self.end.child_token();
-        let (sender, condition) = watch::channel(Err("not begun".to_owned()));
+        let (sender, condition) = watch::channel(Err("not started".to_owned()));
         let run = follower(&self.kafka, &self.sources).run(
             sink,
             self.kafka.clone(),
@@ -163,10 +165,10 @@ impl System {
         }
     }
 
-    /// Appends a readable command; answers once it is acknowledged.
-    pub(crate) async fn command(&self, operation: Uuid, partition: i32) -> Place {
+    /// Appends a readable command. Returns once it is acknowledged.
+    pub(crate) async fn command(&self, operation: Uuid, partition: i32) -> RecordId {
         let headers = command_headers(operation);
-        self.append_command(headers, Some(b"not looked at"), partition)
+        self.append_command(headers, Some(b"not decoded"), partition)
             .await
     }
 
@@ -175,24 +177,24 @@ impl System {
         headers: Headers,
         value: Option<&[u8]>,
         partition: i32,
-    ) -> Place {
+    ) -> RecordId {
         let topic = self.kafka.topics(&ORDER).commands().to_owned();
         self.append(&topic, headers, value, partition).await
     }
 
     /// Appends an outcome as a handler does.
-    pub(crate) async fn outcome(&self, outcome: &Outcome, partition: i32) -> Place {
+    pub(crate) async fn outcome(&self, outcome: &Outcome, partition: i32) -> RecordId {
         self.outcome_in(&envelope(outcome.operation_id), outcome, partition)
             .await
     }
 
-    /// The same in an envelope that says more.
+    /// Appends an outcome with a given envelope.
     pub(crate) async fn outcome_in(
         &self,
         envelope: &Envelope,
         outcome: &Outcome,
         partition: i32,
-    ) -> Place {
+    ) -> RecordId {
         let codec = avro::Codec::parse(outcome::SCHEMA.json).unwrap();
         let value = framing::write(self.outcome_schema, &codec.encode(outcome).unwrap());
         self.append_outcome(headers(envelope), Some(&value), partition)
@@ -204,7 +206,7 @@ impl System {
         headers: Headers,
         value: Option<&[u8]>,
         partition: i32,
-    ) -> Place {
+    ) -> RecordId {
         let topic = self.kafka.topics(&ORDER).outcomes().to_owned();
         self.append(&topic, headers, value, partition).await
     }
@@ -215,7 +217,7 @@ impl System {
         headers: Headers,
         value: Option<&[u8]>,
         partition: i32,
-    ) -> Place {
+    ) -> RecordId {
         let mut owned = OwnedHeaders::new();
         for (key, value) in &headers {
             owned = owned.insert(Header {
@@ -230,14 +232,14 @@ impl System {
             ..FutureRecord::<[u8], [u8]>::to(topic)
         };
         let delivery = self.producer.send(record, LONG).await.unwrap();
-        Place {
+        RecordId {
             topic: topic.to_owned(),
             partition: delivery.partition,
             offset: delivery.offset,
         }
     }
 
-    /// Asks for a path.
+    /// Requests a path.
     pub(crate) async fn get(&self, path: &str) -> reqwest::Response {
         reqwest::get(format!("{}{path}", self.url)).await.unwrap()
     }
@@ -247,14 +249,14 @@ impl System {
     }
 }
 
-/// The envelope that an edge writes.
+/// Returns the envelope that an edge writes.
 pub(crate) fn envelope(operation: Uuid) -> Envelope {
     let now = Timestamp::from_timestamp_micros(1_700_000_000_123_456).unwrap();
     let subject = Uuid::from_u128(17).to_string();
     Envelope::of_command(operation, "ordering.ShipOrder", "/test", &subject, now)
 }
 
-/// An envelope as headers.
+/// Returns an envelope as headers.
 pub(crate) fn headers(envelope: &Envelope) -> Headers {
     envelope
         .to_headers()
@@ -263,12 +265,12 @@ pub(crate) fn headers(envelope: &Envelope) -> Headers {
         .collect()
 }
 
-/// The headers that an edge writes.
+/// Returns the headers that an edge writes.
 pub(crate) fn command_headers(operation: Uuid) -> Headers {
     headers(&envelope(operation))
 }
 
-/// An outcome of that command.
+/// Returns an outcome of the command of [`envelope`].
 pub(crate) fn outcome_of(operation: Uuid, state: State) -> Outcome {
     let now = Timestamp::from_timestamp_micros(1_700_000_000_123_456).unwrap();
     Outcome {

@@ -1,4 +1,5 @@
-//! Commands go when handlers and tracker have passed them, and nobody misses them.
+//! Commands are deleted when the handlers and the tracker have passed them, and all else still
+//! works.
 
 use chrono::{TimeDelta, Utc};
 use factline::outcome::State;
@@ -26,22 +27,22 @@ fn consumer(system: &System, group: &str) -> BaseConsumer {
     config.set("group.id", group).create().unwrap()
 }
 
-/// Where the partition begins.
+/// Returns the first offset of the partition.
 fn begins(system: &System) -> i64 {
     let topics = system.kafka.topics(&ORDER);
     let log = consumer(system, "none").fetch_watermarks(topics.commands(), PARTITION, LONG);
     log.unwrap().0
 }
 
-/// The handlers have come so far.
+/// Commits an offset for the handlers.
 fn handled(system: &System, offset: i64) {
     let topics = system.kafka.topics(&ORDER);
-    let mut place = TopicPartitionList::new();
-    place
+    let mut offsets = TopicPartitionList::new();
+    offsets
         .add_partition_offset(topics.commands(), PARTITION, Offset::Offset(offset))
         .unwrap();
     let group = consumer(system, topics.handler_group());
-    group.commit(&place, CommitMode::Sync).unwrap();
+    group.commit(&offsets, CommitMode::Sync).unwrap();
 }
 
 async fn state(system: &System, operation: Uuid) -> Value {
@@ -52,14 +53,14 @@ async fn state(system: &System, operation: Uuid) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn commands_go_when_all_have_passed_them_and_everything_goes_on() {
+async fn trimming_deletes_passed_commands_and_the_tracker_continues() {
     let mut system = System::start(LONG).await;
     let operations = [(); 5].map(|()| Uuid::now_v7());
     for operation in operations {
         system.command(operation, PARTITION).await;
     }
     handled(&system, 4);
-    assert_eq!(trim(&system).await, 0, "the tracker has seen nothing");
+    assert_eq!(trim(&system).await, 0, "the tracker has read nothing");
     let following = system.follow();
     for operation in operations {
         assert_eq!(state(&system, operation).await, "pending");
@@ -71,7 +72,8 @@ async fn commands_go_when_all_have_passed_them_and_everything_goes_on() {
     );
     assert_eq!((trim(&system).await, begins(&system)), (0, 4));
 
-    // Behind a beginning that has moved, all is as before: what is known, what is not, and what comes.
+    // After the first offset has moved, known operations, unknown operations and new commands give
+    // the same responses as before.
     following.stop().await;
     let mut following = system.follow();
     let ready = following.condition.wait_for(Result::is_ok);
@@ -86,13 +88,14 @@ async fn commands_go_when_all_have_passed_them_and_everything_goes_on() {
     assert_eq!((trim(&system).await, begins(&system)), (2, 6));
     following.stop().await;
 
-    // A tracker that has lost its database learns from outcomes what it can, and keeps commands until it has.
+    // A tracker that has lost its database learns from outcomes what it can. It keeps commands
+    // until it has read them.
     let end = outcome_of(operations[0], State::Completed);
     system.outcome(&end, PARTITION).await;
     system.pool = database().await;
     system.command(Uuid::now_v7(), PARTITION).await;
     handled(&system, 7);
-    assert_eq!(trim(&system).await, 0, "a new tracker has seen nothing");
+    assert_eq!(trim(&system).await, 0, "a new tracker has read nothing");
     let mut following = system.follow();
     let ready = following.condition.wait_for(Result::is_ok);
     tokio::time::timeout(LONG, ready).await.unwrap().unwrap();

@@ -1,9 +1,9 @@
-//! Records that make no sense: a command never stops the tracker, an outcome stops its partition.
+//! Undecodable records: a command never halts the tracker, and an outcome halts only its partition.
 
 use factline::Outcome;
 use factline::id;
 use factline::outcome::State;
-use operations_tracker::observation::Place;
+use operations_tracker::observation::RecordId;
 use operations_tracker::store::{self, Operation};
 use serde_json::Value;
 use uuid::Uuid;
@@ -25,12 +25,12 @@ fn replaced(name: &str, value: &[u8], operation: Uuid) -> Headers {
     headers
 }
 
-fn by_place(place: &Place) -> Uuid {
-    id::unreadable_command(&place.topic, place.partition, place.offset)
+fn operation_at(record_id: &RecordId) -> Uuid {
+    id::unreadable_command(&record_id.topic, record_id.partition, record_id.offset)
 }
 
 #[tokio::test]
-async fn commands_that_cannot_be_read_are_pending_until_the_handler_says_failed() {
+async fn undecodable_commands_are_pending_until_their_failed_outcome() {
     let system = System::start(LONG).await;
     let following = system.follow();
     let ids = [
@@ -40,15 +40,15 @@ async fn commands_that_cannot_be_read_are_pending_until_the_handler_says_failed(
         Uuid::now_v7(),
     ];
 
-    let bare = by_place(&system.append_command(Headers::new(), None, 4).await);
+    let bare = operation_at(&system.append_command(Headers::new(), None, 4).await);
     let noise: Headers = vec![
         ("ce_id", vec![0xff, 0, 1]),
         ("ce_time", b"yesterday".into()),
     ];
-    let noise = by_place(&system.append_command(noise, Some(&[0, 1, 2]), 4).await);
+    let noise = operation_at(&system.append_command(noise, Some(&[0, 1, 2]), 4).await);
     let timeless = replaced("ce_time", b"soon", ids[0]);
     system.append_command(timeless, Some(b"x"), 4).await;
-    // Readable, but more than a database can hold.
+    // The header is readable, but the database cannot store its value.
     let zero = replaced("ce_type", b"a\0b", ids[1]);
     system.append_command(zero, Some(b"x"), 4).await;
     let early = replaced("ce_origintime", b"-262000-01-01T00:00:00Z", ids[2]);
@@ -87,7 +87,7 @@ async fn until(system: &System, operation: Uuid, expected: &str) {
 }
 
 #[tokio::test]
-async fn an_outcome_that_cannot_be_read_stops_its_partition_and_no_other() {
+async fn undecodable_outcome_halts_only_its_partition() {
     let system = System::start(LONG).await;
     let mut following = system.follow();
     let (behind, beside) = (Uuid::now_v7(), Uuid::now_v7());
@@ -105,11 +105,11 @@ async fn an_outcome_that_cannot_be_read_stops_its_partition_and_no_other() {
         .await;
 
     until(&system, beside, "completed").await;
-    let place = format!("{}/0", poison.topic);
-    let stopped = following
+    let partition = format!("{}/0", poison.topic);
+    let halted = following
         .condition
-        .wait_for(|condition| matches!(condition, Err(why) if why.contains(&place)));
-    tokio::time::timeout(LONG, stopped).await.unwrap().unwrap();
+        .wait_for(|condition| matches!(condition, Err(why) if why.contains(&partition)));
+    tokio::time::timeout(LONG, halted).await.unwrap().unwrap();
     assert_eq!(state(&system, behind).await, "pending");
     following.stop().await;
 }

@@ -1,18 +1,20 @@
-//! Operations that lead to others: open while they run, shown with what they led to.
+//! Operations that lead to others: they stay open while they run, and are shown with their
+//! descendants.
 
 use chrono::TimeDelta;
 use factline::outcome::{OutcomeKind, State};
 use factline::{Envelope, Outcome};
 use operations_tracker::fold::fold;
-use operations_tracker::observation::{Place, Sighting};
-use operations_tracker::store::{self, MOST_RELATED};
+use operations_tracker::observation::{RecordId, StatusUpdate};
+use operations_tracker::store::{self, MAX_RELATED};
 use reqwest::header::{ETAG, IF_NONE_MATCH, RETRY_AFTER};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::system::{LONG, System, envelope, headers, outcome_of};
 
-/// The envelope of what a policy sends, so many seconds after the beginning.
+/// Returns the envelope of a policy's command, with its origin time `seconds` seconds after the
+/// first.
 fn child(operation: Uuid, parent: Uuid, root: Uuid, seconds: i64) -> Envelope {
     let envelope = envelope(operation);
     Envelope {
@@ -29,7 +31,7 @@ async fn shown(system: &System, operation: Uuid) -> Value {
     serde_json::from_slice(&response.bytes().await.unwrap()).unwrap()
 }
 
-/// Asks until the answer is as wanted.
+/// Requests until the response is as wanted.
 async fn until(system: &System, operation: Uuid, wanted: impl Fn(&Value) -> bool) -> Value {
     let asking = async {
         loop {
@@ -42,14 +44,14 @@ async fn until(system: &System, operation: Uuid, wanted: impl Fn(&Value) -> bool
     tokio::time::timeout(LONG, asking).await.unwrap()
 }
 
-/// Ids and states below an operation.
+/// Returns the ids and states of the descendants of an operation.
 fn below(shown: &Value) -> Value {
     let children = shown["children"].as_array().unwrap();
     let drawn = |child: &Value| json!([child["id"], child["state"], below(child)]);
     children.iter().map(drawn).collect()
 }
 
-fn pending(envelope: &Envelope, offset: i64) -> Sighting {
+fn pending(envelope: &Envelope, offset: i64) -> StatusUpdate {
     let record = factline_kafka::Record {
         topic: "ordering.order.commands".to_owned(),
         partition: 0,
@@ -62,19 +64,19 @@ fn pending(envelope: &Envelope, offset: i64) -> Sighting {
             .collect(),
         value: None,
     };
-    Sighting::of_command("ordering.order", &record)
+    StatusUpdate::of_command("ordering.order", &record)
 }
 
-async fn write(system: &System, sightings: impl IntoIterator<Item = Sighting>) {
+async fn write(system: &System, updates: impl IntoIterator<Item = StatusUpdate>) {
     let mut transaction = system.pool.begin().await.unwrap();
-    store::write(&mut transaction, &fold(sightings))
+    store::write(&mut transaction, &fold(updates))
         .await
         .unwrap();
     transaction.commit().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_workflow_stays_open_until_it_ends_and_shows_what_it_led_to() {
+async fn workflow_stays_open_until_it_ends_and_shows_its_descendants() {
     let system = System::start(LONG).await;
     let following = system.follow();
     let [root, pay, charge, timer, lost, unseen] = [(); 6].map(|()| Uuid::now_v7());
@@ -89,7 +91,8 @@ async fn a_workflow_stays_open_until_it_ends_and_shows_what_it_led_to() {
     assert_eq!(running["success"], Value::Null);
     assert_eq!(running["children"], json!([]));
 
-    // Of one, the outcome alone, which says its parent in the value; of another, the parent is not known.
+    // For one operation there is only the outcome, which names the parent in its value. For another
+    // the parent is unknown.
     let charged = Outcome {
         parent: Some(pay),
         code: Some("declined".to_owned()),
@@ -130,7 +133,7 @@ async fn a_workflow_stays_open_until_it_ends_and_shows_what_it_led_to() {
     assert_eq!(open["children"][0]["kind"], "command");
     assert_eq!(open["children"][0]["children"][0]["code"], "declined");
     assert_eq!(open["children"][0]["children"][0]["success"], false);
-    // The tag is of the children too: the operation's own row is as it was.
+    // The tag covers the children too: the operation's own row has not changed.
     let again = reqwest::Client::new().get(system.at(&format!("/operations/{root}")));
     let again = again.header(IF_NONE_MATCH, tag).send().await.unwrap();
     assert_eq!(again.status(), 200);
@@ -151,7 +154,7 @@ async fn a_workflow_stays_open_until_it_ends_and_shows_what_it_led_to() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_repeats_another_says_so() {
+async fn retried_operation_names_the_original() {
     let system = System::start(LONG).await;
     let (failed, retry) = (Uuid::now_v7(), Uuid::now_v7());
     let envelope = Envelope {
@@ -163,16 +166,16 @@ async fn what_repeats_another_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_large_workflow_is_shown_in_part_and_found_by_an_index() {
+async fn large_workflow_is_truncated_and_read_by_index() {
     let system = System::start(LONG).await;
-    let most = i64::try_from(MOST_RELATED).unwrap();
+    let most = i64::try_from(MAX_RELATED).unwrap();
     let root = Uuid::now_v7();
     let of_root = |number: i64| child(Uuid::now_v7(), root, root, number);
     let first: Vec<Envelope> = (1..=most).map(of_root).collect();
-    let sightings = first.iter().zip(1..).map(|(one, at)| pending(one, at));
-    write(&system, sightings.chain([pending(&envelope(root), 0)])).await;
+    let updates = first.iter().zip(1..).map(|(one, at)| pending(one, at));
+    write(&system, updates.chain([pending(&envelope(root), 0)])).await;
     let whole = shown(&system, root).await;
-    assert_eq!(whole["children"].as_array().unwrap().len(), MOST_RELATED);
+    assert_eq!(whole["children"].as_array().unwrap().len(), MAX_RELATED);
     assert_eq!(whole.get("children_truncated"), None);
 
     write(&system, [pending(&of_root(most + 1), most + 1)]).await;
@@ -180,11 +183,11 @@ async fn a_large_workflow_is_shown_in_part_and_found_by_an_index() {
     assert_eq!(cut["children"], whole["children"], "the oldest are shown");
     assert_eq!(cut["children_truncated"], true);
 
-    // Others, so that it pays to go by the index.
+    // Other operations, so that the planner prefers the index.
     let others = (0..20_000_i64).map(|number| {
         let (own, root) = (Uuid::now_v7(), Uuid::now_v7());
-        Sighting {
-            place: Place {
+        StatusUpdate {
+            record_id: RecordId {
                 topic: "ordering.order.commands".to_owned(),
                 partition: 1,
                 offset: number,

@@ -1,9 +1,11 @@
-//! What is done about a batch of events: the provider is asked for all of them, some payments at a time, and for what concerns
-//! one payment in its order.
+//! Handles a batch of events: sends the provider a request for each, with several payments in
+//! parallel and the events of one payment in order.
 //!
-//! What the provider refuses at once is told to the store, under the event's id as idempotency key: a charge as declined, and
-//! should the provider have taken the money nevertheless, the payment gives it back; a refund as refused, and the payment
-//! says that money is owed. People hear of both by the log and by `factline_provider_requests_total`.
+//! If the provider refuses a request at once, the sender reports that to the store, with the
+//! event's id as idempotency key. A refused charge is reported as declined; if the provider takes
+//! the money nevertheless, the payment refunds it. A refused refund is reported as refused, and the
+//! payment then records that money is owed. Operators learn of both from the log and from
+//! `factline_provider_requests_total`.
 
 use std::collections::HashMap;
 
@@ -16,21 +18,21 @@ use tokio::task::JoinSet;
 use crate::provider::{Answer, Provider};
 use crate::request::Request;
 
-/// Payments asked about at once.
+/// Maximum number of payments in parallel.
 const TOGETHER: usize = 16;
 
-/// Whom it has to do with.
+/// The clients that the handler needs.
 #[derive(Debug, Clone)]
 pub struct Effect {
-    /// Who moves money.
+    /// The payment provider.
     pub provider: Provider,
-    /// Who is told of what is refused at once.
+    /// The store, which receives immediate refusals.
     pub store: Client,
 }
 
-/// Something that an event wants.
+/// A request that an event requires.
 struct Wanted {
-    /// The event's place in the batch.
+    /// The event's index in the batch.
     place: usize,
     /// Its id.
     key: String,
@@ -38,8 +40,8 @@ struct Wanted {
 }
 
 impl Effect {
-    /// Asks for everything that these events want. After a failure all are asked for again, which the provider knows
-    /// by their keys.
+    /// Sends the requests of these events. After a failure all are sent again; the provider
+    /// recognizes them by their keys.
     pub async fn carry_out(&self, facts: &[Fact<Event>]) -> Result<(), Failure> {
         let mut payments = by_payment(facts).into_iter();
         loop {
@@ -76,7 +78,7 @@ impl Effect {
             Answer::Refused(refused) => refused,
         };
         let (kind, payment_id) = (request.path(), request.payment_id());
-        tracing::error!(kind, payment_id, error = %refused, "the provider refuses what a payment wants");
+        tracing::error!(kind, payment_id, error = %refused, "provider refused a request");
         let (path, body) = request.refused(&refused);
         let command = Command::post(&path, &body).key(&key);
         match self.store.submit(command).await {
@@ -87,7 +89,8 @@ impl Effect {
     }
 }
 
-/// What the events want, a list for each payment: in the order of the events, as are the payments by their first.
+/// Returns the requests of the events, a list for each payment. Requests are in the order of the
+/// events, and payments in the order of their first events.
 fn by_payment(facts: &[Fact<Event>]) -> Vec<Vec<Wanted>> {
     let mut payments: Vec<Vec<Wanted>> = Vec::new();
     let mut known = HashMap::new();

@@ -1,15 +1,16 @@
-//! Asks the payment provider for what payment's events want.
+//! Sends the payment provider the requests of payment's events.
 //!
-//! It follows `payment.payment`'s events and asks the provider at least once for each charge and each refund, under an
-//! idempotency key that is the event's id: so the provider does it once. It waits for no end: the provider tells that
-//! later, by a webhook that is a command at the edge. Nothing is kept here but the group's offsets.
+//! It follows the events of `payment.payment` and requests each charge and each refund at least
+//! once. The idempotency key is the event's id, so the provider executes each once. The sender does
+//! not wait for the result: the provider reports it later by a webhook, which is a command at the
+//! edge. The sender stores nothing except the group's offsets.
 //!
-//! - [`request`]: which event asks for what
-//! - [`provider`]: asking, and what an answer means
-//! - [`effect`]: a batch of events, as the reaction hands them in
+//! - [`request`]: the request for each event
+//! - [`provider`]: the call, and the meaning of the response
+//! - [`effect`]: the handling of a batch of events
 //!
-//! It decides nothing about payments, and no decision waits for it. Another provider is another module beside
-//! [`provider`]; another event that asks for something is an arm in [`request`].
+//! It makes no decision about payments, and no decision waits for it. To add a provider, add a
+//! module beside [`provider`]. To add an event that requires a request, add an arm in [`request`].
 
 pub mod effect;
 pub mod provider;
@@ -30,29 +31,29 @@ use payment_schemas::PAYMENT;
 use crate::effect::Effect;
 use crate::provider::Provider;
 
-/// Its name in readiness and metrics, and in its group.
+/// Name in readiness and metrics, and in the consumer group.
 const NAME: &str = "payment-sender";
 
-/// How long one command to the store is tried before the batch is tried again.
+/// Time for which one command to the store is retried before the batch is retried.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Asks the payment provider for each charge and refund that payment's events want, at least once
+/// Requests each charge and refund of payment's events from the payment provider, at least once
 #[derive(Debug, clap::Parser)]
 #[command(version, after_help = EXAMPLE)]
 pub struct Config {
-    /// What every process has.
+    /// Options of every process.
     #[command(flatten)]
     pub service: ServiceConfig,
-    /// Where the events are.
+    /// Connection to Kafka.
     #[command(flatten)]
     pub kafka: KafkaConfig,
-    /// The payment provider: asked for charges and refunds
+    /// URL of the payment provider for charges and refunds
     #[arg(long, env = "FACTLINE_PAYMENT_SIMULATOR_URL")]
     pub payment_simulator_url: String,
-    /// The store as the provider reaches it: where webhooks go, and payments that the provider refuses at once
+    /// URL of the store: target of the provider's webhooks and of reports about refused payments
     #[arg(long, env = "FACTLINE_GATEWAY_URL")]
     pub gateway_url: String,
-    /// What to do instead of sending.
+    /// Job to run instead of sending.
     #[command(subcommand)]
     pub job: Option<Job>,
 }
@@ -60,7 +61,7 @@ pub struct Config {
 /// Jobs that end.
 #[derive(Debug, Clone, Copy, Subcommand)]
 pub enum Job {
-    /// Commit the first offsets of its group, then end; after `command-handlers provision`
+    /// Commit the first offsets of its group, then end; run it after `command-handlers provision`
     Provision,
 }
 
@@ -70,7 +71,7 @@ Example:
   payment-sender --listen 127.0.0.1:8107 --gateway-url http://127.0.0.1:8080 \\
     --payment-simulator-url http://127.0.0.1:8108";
 
-/// Does the job, or sends until the process drains.
+/// Runs the job, or sends until the process drains.
 pub async fn run(config: Config, service: Service) -> anyhow::Result<()> {
     let reaction = reaction(&config.kafka);
     if let Some(Job::Provision) = config.job {
@@ -79,7 +80,7 @@ pub async fn run(config: Config, service: Service) -> anyhow::Result<()> {
     }
     let effect = Arc::new(Effect {
         provider: Provider::new(&config.payment_simulator_url, &config.gateway_url)
-            .context("cannot make an http client")?,
+            .context("cannot create an HTTP client")?,
         store: Client::new(&config.gateway_url, PATIENCE)?,
     });
     service.health.expect(NAME);
@@ -94,7 +95,7 @@ pub async fn run(config: Config, service: Service) -> anyhow::Result<()> {
     service.serve(axum::Router::new()).await
 }
 
-/// Who follows what. A payment that was asked for before the first start is still asked for.
+/// Returns the subscription. It includes payments that were requested before the first start.
 pub fn reaction(kafka: &KafkaConfig) -> Subscription {
     Subscription {
         name: NAME.to_owned(),

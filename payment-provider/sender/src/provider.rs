@@ -1,23 +1,24 @@
-//! Asking the provider, and what its answers mean.
+//! Calls to the provider, and the meaning of its responses.
 //!
-//! | answer | means |
+//! | response | meaning |
 //! |---|---|
-//! | 2xx | it has understood; the end comes by webhook |
-//! | 400, 422 | it will never do this: see [`Answer::Refused`] |
-//! | anything else, or none | not now: a fault of the provider, the network, or of how we are set up there (401, 404) |
+//! | 2xx | accepted; the result comes by webhook |
+//! | 400, 422 | permanently refused: see [`Answer::Refused`] |
+//! | anything else, or none | temporary: a fault of the provider, the network, or this client's configuration (401, 404) |
 //!
-//! The last is asked again for ever: it says nothing about the payment, so nothing may be concluded from it.
+//! The last kind is retried without limit. It says nothing about the payment, so no conclusion may
+//! be drawn from it.
 
 use std::time::{Duration, Instant};
 
 use reqwest::StatusCode;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use crate::request::Request;
+use crate::request::{Refused, Request};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The most that is taken over of a refusal's words, in characters.
+/// Maximum number of characters that are kept of a refusal's text.
 const LONGEST_DETAIL: usize = 300;
 
 /// The provider's interface.
@@ -28,34 +29,23 @@ pub struct Provider {
     callback: String,
 }
 
-/// What the provider says.
+/// The provider's response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
-    /// It does it.
+    /// The provider executes the request.
     Accepted,
-    /// It does not, and will not when it is asked again.
+    /// The provider refuses the request, and would refuse a retry.
     Refused(Refused),
 }
 
-/// Why the provider will never do something.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, thiserror::Error)]
-#[error("the provider refuses it as {code}: {detail}")]
-pub struct Refused {
-    /// A stable code.
-    pub code: String,
-    /// The same for people.
-    #[serde(default)]
-    pub detail: String,
-}
-
-/// The provider cannot be asked now.
+/// The provider is temporarily unavailable.
 #[derive(Debug, thiserror::Error)]
-pub enum Away {
-    /// There was no answer.
-    #[error("the provider does not answer")]
-    Silent(#[from] reqwest::Error),
-    /// There was one that says nothing about the payment.
-    #[error("the provider answers {0}")]
+pub enum Unavailable {
+    /// There was no response.
+    #[error("no response from the provider")]
+    NoResponse(#[from] reqwest::Error),
+    /// The response says nothing about the payment.
+    #[error("the provider answered {0}")]
     Status(StatusCode),
 }
 
@@ -67,7 +57,8 @@ struct Body<'a> {
 }
 
 impl Provider {
-    /// The provider at this URL; it will call back to that one. Opens no connection.
+    /// Creates a client of the provider at this URL. The provider calls back to the other URL.
+    /// Opens no connection.
     pub fn new(url: &str, callback: &str) -> Result<Self, reqwest::Error> {
         Ok(Self {
             http: reqwest::Client::builder().timeout(TIMEOUT).build()?,
@@ -76,8 +67,8 @@ impl Provider {
         })
     }
 
-    /// Asks once.
-    pub async fn ask(&self, key: &str, request: &Request) -> Result<Answer, Away> {
+    /// Makes one attempt.
+    pub async fn ask(&self, key: &str, request: &Request) -> Result<Answer, Unavailable> {
         let kind = request.path();
         let begun = Instant::now();
         let answer = self.exchange(key, request).await;
@@ -93,7 +84,7 @@ impl Provider {
         answer
     }
 
-    async fn exchange(&self, key: &str, request: &Request) -> Result<Answer, Away> {
+    async fn exchange(&self, key: &str, request: &Request) -> Result<Answer, Unavailable> {
         let body = Body {
             request,
             callback: &self.callback,
@@ -107,13 +98,13 @@ impl Provider {
                 let text = answer.bytes().await?;
                 Ok(Answer::Refused(refused(&text)))
             }
-            status => Err(Away::Status(status)),
+            status => Err(Unavailable::Status(status)),
         }
     }
 }
 
-/// A refusal is one, whatever its words are. What payment would not take is not passed on: a code that is none, what
-/// cannot be printed, and more words than anybody reads.
+/// Parses a refusal. Whatever its text, it is a refusal. Values that payment would refuse are not
+/// passed on: an invalid code, unprintable characters, and text beyond the limit.
 fn refused(text: &[u8]) -> Refused {
     let read: Option<Refused> = serde_json::from_slice(text).ok();
     let (code, detail) = match read {
@@ -140,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_refusal_has_a_code_that_payment_takes() {
+    fn refusal_code_is_valid_for_payment() {
         let read = refused(br#"{"code": "card_stolen", "detail": "call the police"}"#);
         assert_eq!(
             (read.code.as_str(), read.detail.as_str()),
@@ -156,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_has_words_that_payment_takes() {
+    fn refusal_text_is_valid_for_payment() {
         let detail = format!("no\n\0{}", "x".repeat(5000));
         let long = serde_json::json!({"code": "closed", "detail": detail}).to_string();
         let read = refused(long.as_bytes()).detail;

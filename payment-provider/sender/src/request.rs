@@ -1,38 +1,48 @@
-//! Which event of a payment asks the provider for what, and what the store is told if that is refused. Pure.
+//! The mapping from a payment's events to requests to the provider, and from refusals to commands
+//! to the store. Pure.
 
 use payment_schemas::payment::Event;
 use payment_schemas::{Money, PaymentRefundRequested, PaymentRequested};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::provider::Refused;
+/// A permanent refusal.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, thiserror::Error)]
+#[error("the provider refuses the request: {code}: {detail}")]
+pub struct Refused {
+    /// A stable code.
+    pub code: String,
+    /// Human-readable form of the code.
+    #[serde(default)]
+    pub detail: String,
+}
 
-/// Something to ask the provider for, as it wants to be asked.
+/// A request to the provider, in its JSON form.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Request {
-    /// Take money.
+    /// Charges money.
     Charge {
         /// The payment.
         payment_id: String,
-        /// How much.
+        /// The amount.
         amount: Money,
-        /// What is charged.
+        /// The payment method.
         method: String,
     },
-    /// Give money back.
+    /// Refunds money.
     Refund {
         /// The payment.
         payment_id: String,
         /// The provider's name for the charge.
         charge: String,
-        /// How much.
+        /// The amount.
         amount: Money,
     },
 }
 
 impl Request {
-    /// What an event asks for; most ask for nothing.
+    /// Returns the request of an event; most events have none.
     pub fn of(event: &Event) -> Option<Self> {
         match event {
             Event::PaymentRequested(PaymentRequested {
@@ -55,7 +65,8 @@ impl Request {
                 charge: provider_reference.clone(),
                 amount: amount.clone(),
             }),
-            // The provider cannot be told to forget a charge: should it take the money, a refund is asked for.
+            // The provider has no way to cancel a charge. If it takes the money later, a refund is
+            // requested.
             Event::PaymentVoided(_)
             | Event::PaymentCaptured(_)
             | Event::PaymentDeclined(_)
@@ -64,14 +75,14 @@ impl Request {
         }
     }
 
-    /// Whose it is.
+    /// Returns the payment's id.
     pub fn payment_id(&self) -> &str {
         match self {
             Self::Charge { payment_id, .. } | Self::Refund { payment_id, .. } => payment_id,
         }
     }
 
-    /// What the store is told when the provider refuses it: where, and in which words.
+    /// Returns the path and body of the command to the store about a refused request.
     pub fn refused(&self, refused: &Refused) -> (String, Value) {
         match self {
             Self::Charge { payment_id, .. } => (
@@ -87,7 +98,7 @@ impl Request {
         }
     }
 
-    /// Where the provider takes it.
+    /// Returns the provider's path for this request.
     pub fn path(&self) -> &'static str {
         match self {
             Self::Charge { .. } => "payments",

@@ -1,7 +1,7 @@
-//! What the provider will do with a request: decided when it is accepted, and kept with it.
+//! The planned behaviour for a request: decided when it is accepted, and stored with it.
 //!
-//! Chance is drawn from the seed and the request's idempotency key, not from one stream of numbers, so that a run can be
-//! repeated whatever the order in which its requests arrive.
+//! Random numbers derive from the seed and the request's idempotency key, not from one stream.
+//! Therefore a run can be repeated whatever the order in which its requests arrive.
 
 use std::str::FromStr;
 
@@ -10,50 +10,50 @@ use rand::{RngExt as _, SeedableRng as _};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-/// How the provider behaves on the whole.
+/// The provider's general behaviour.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Habits {
-    /// Decides what is left to chance.
+    /// Seed of the random choices.
     pub seed: u64,
-    /// Of payments whose method names no behaviour.
+    /// Percentage of declined payments among those whose method names no behaviour.
     pub decline_percent: u8,
-    /// Of webhooks.
+    /// Percentage of duplicated webhooks.
     pub duplicate_percent: u8,
-    /// Until something is decided.
+    /// Time until a request is decided.
     pub delay: Delay,
 }
 
-/// Milliseconds, from and to.
+/// A range of milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Delay(u64, u64);
 
-/// What will become of one request.
+/// The plan for one request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
-    /// How it ends.
+    /// The result.
     pub verdict: Verdict,
-    /// When it ends, in milliseconds after it was accepted.
+    /// Milliseconds from acceptance to the result.
     pub after_ms: u64,
-    /// How many webhooks tell it, each an event of its own with a key of its own.
+    /// Number of webhooks about the result; each is a separate event with its own key.
     pub notices: u8,
-    /// Whether each of them is sent once more, under the same key, after it was answered.
+    /// True if each webhook is sent once more, with the same key, after it was answered.
     pub repeated: bool,
 }
 
-/// How a request ends.
+/// The result of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// The money moves.
     Done,
-    /// It does not, and the provider says so.
+    /// The money does not move, and the provider reports it.
     Declined,
-    /// It does not, and the provider never says anything.
+    /// The money does not move, and the provider never reports it.
     Silence,
 }
 
 impl Habits {
-    /// What will become of a payment.
+    /// Returns the plan for a payment.
     pub fn charge(&self, key: &str, method: &str) -> Plan {
         let mut plan = self.refund(key);
         let mut chance = self.chance(key, "charge");
@@ -73,7 +73,8 @@ impl Habits {
         plan
     }
 
-    /// What will become of a refund that is not refused at once: a provider may take its time, but keeps its word.
+    /// Returns the plan for a refund that is not refused at once: a provider may delay it, but
+    /// executes it.
     pub fn refund(&self, key: &str) -> Plan {
         let mut chance = self.chance(key, "when");
         Plan {
@@ -90,7 +91,7 @@ impl Habits {
     }
 }
 
-/// Whether money that was taken by this method can be given back.
+/// Returns true if money that was taken by this method can be refunded.
 pub fn gives_back(method: &str) -> bool {
     method != "card-norefund" && slow(method, "card-norefund:").is_none()
 }
@@ -125,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_method_that_names_a_behaviour_gets_it() {
+    fn method_selects_its_behaviour() {
         for key in (0..50).map(|key| key.to_string()) {
             let plan = |method| habits().charge(&key, method);
             let ok = plan("card-ok");
@@ -142,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn chance_is_about_as_often_as_asked_for_and_the_same_again() {
+    fn chance_matches_its_percentage_and_is_repeatable() {
         let plans = || -> Vec<Plan> {
             let keys = (0..1000).map(|key| key.to_string());
             keys.map(|key| habits().charge(&key, "visa")).collect()
@@ -160,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn money_of_some_methods_cannot_be_given_back() {
+    fn some_methods_cannot_be_refunded() {
         for (method, back) in [
             ("card-ok", true),
             ("card-slow:9", true),
@@ -173,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_delay_is_a_range_or_one_number() {
+    fn delay_is_a_range_or_one_number() {
         assert_eq!("5".parse(), Ok(Delay(5, 5)));
         assert_eq!("0..9".parse(), Ok(Delay(0, 9)));
         for text in ["", "9..0", "a..b", "1..", "-1..2"] {

@@ -1,5 +1,5 @@
-//! The provider's books: what it was asked, what it did with money, and what it has told. A pure fold of the journal's
-//! entries, so that a restart comes to the same.
+//! The provider's books: its orders, its movements of money, and its delivered webhooks. They are a
+//! pure fold of the journal's entries, so that a restart derives the same state.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -9,20 +9,20 @@ use uuid::Uuid;
 use crate::behaviour::{Plan, Verdict};
 use crate::money::{Money, Sums};
 
-/// What somebody asks for.
+/// An order of a client.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Order {
-    /// The payment, as whoever asks calls it.
+    /// The payment's id at the client.
     pub payment_id: Uuid,
-    /// Which way the money goes.
+    /// Direction of the money.
     pub kind: Kind,
-    /// How much.
+    /// The amount.
     pub amount: Money,
-    /// Where to tell the end: the beginning of a URL.
+    /// Prefix of the URL for webhooks.
     pub callback: String,
 }
 
-/// Which way money goes.
+/// Direction of the money.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
@@ -41,15 +41,15 @@ pub enum Kind {
 /// An order that was accepted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Movement {
-    /// The provider's name for it.
+    /// The provider's reference.
     pub reference: String,
-    /// The idempotency key under which it was asked for.
+    /// The idempotency key of the request.
     pub key: String,
-    /// What was asked.
+    /// The order.
     pub order: Order,
-    /// What will become of it.
+    /// The plan for it.
     pub plan: Plan,
-    /// When, in milliseconds since 1970.
+    /// Due time in milliseconds since 1970.
     pub due: i64,
 }
 
@@ -59,41 +59,41 @@ pub struct Movement {
 pub enum Entry {
     /// An order was accepted.
     Accepted(Movement),
-    /// It came to its end, as planned.
+    /// The order was settled as planned.
     Settled {
-        /// Which.
+        /// Reference of the order.
         reference: String,
     },
-    /// Whoever asked has been told, and has said so.
+    /// A webhook was accepted by the client.
     Told {
-        /// Which.
+        /// Reference of the order.
         reference: String,
-        /// Which of its webhooks, from 1.
+        /// Number of the webhook, from 1.
         notice: u8,
     },
-    /// Whoever asked does not want to be told.
+    /// A webhook was permanently refused by the client.
     GivenUp {
-        /// Which.
+        /// Reference of the order.
         reference: String,
-        /// Which of its webhooks, from 1.
+        /// Number of the webhook, from 1.
         notice: u8,
-        /// The answer's status.
+        /// The response's status.
         status: u16,
     },
 }
 
-/// An order and what has become of it so far.
+/// An order and its progress.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
     /// The order.
     pub movement: Movement,
-    /// Whether it has come to its end.
+    /// True if it is settled.
     pub settled: bool,
-    /// Webhooks that need no more tries.
+    /// Webhooks that need no more attempts.
     closed: BTreeSet<u8>,
 }
 
-/// Everything that the provider knows.
+/// The complete state of the provider.
 #[derive(Debug, Default)]
 pub struct Book {
     accounts: BTreeMap<String, Account>,
@@ -102,19 +102,20 @@ pub struct Book {
 }
 
 impl Account {
-    /// Whether the money has moved.
+    /// Returns true if the money has moved.
     pub fn moved(&self) -> bool {
         self.settled && self.movement.plan.verdict == Verdict::Done
     }
 
-    /// Webhooks that are still to be heard, in their order; none before it has come to its end.
+    /// Returns the webhooks that are not delivered, in their order; none before the order is
+    /// settled.
     pub fn unheard(&self) -> impl Iterator<Item = u8> {
         let tells = self.settled && self.movement.plan.verdict != Verdict::Silence;
         let last = if tells { self.movement.plan.notices } else { 0 };
         (1..=last).filter(|notice| !self.closed.contains(notice))
     }
 
-    /// Whether something is still to be done about it.
+    /// Returns true if the order has work left.
     pub fn is_open(&self) -> bool {
         let silent = self.movement.plan.verdict == Verdict::Silence;
         !silent && (!self.settled || self.unheard().next().is_some())
@@ -122,7 +123,7 @@ impl Account {
 }
 
 impl Book {
-    /// Takes a fact in. One about an order that is not known changes nothing.
+    /// Applies a fact. A fact about an unknown order changes nothing.
     pub fn apply(&mut self, entry: Entry) {
         match entry {
             Entry::Accepted(movement) => {
@@ -153,17 +154,17 @@ impl Book {
         }
     }
 
-    /// What was asked under a key.
+    /// Returns the movement with this idempotency key.
     pub fn under(&self, key: &str) -> Option<&Movement> {
         Some(&self.account(self.by_key.get(key)?)?.movement)
     }
 
-    /// An order by the provider's name for it.
+    /// Returns an order by the provider's reference.
     pub fn account(&self, reference: &str) -> Option<&Account> {
         self.accounts.get(reference)
     }
 
-    /// All orders of a payment, in their order.
+    /// Returns all orders of a payment, in their order.
     pub fn payment(&self, payment_id: Uuid) -> Vec<&Account> {
         let references = self.by_payment.get(&payment_id).into_iter().flatten();
         references
@@ -171,12 +172,12 @@ impl Book {
             .collect()
     }
 
-    /// Every order.
+    /// Returns every order.
     pub fn all(&self) -> impl Iterator<Item = &Account> {
         self.accounts.values()
     }
 
-    /// How much of a charge is not given back, nor promised to be.
+    /// Returns the amount of a charge that is neither refunded nor promised to be.
     pub fn left_of(&self, charge: &Account) -> i64 {
         let refunds = self.payment(charge.movement.order.payment_id).into_iter();
         let promised = refunds.filter(|account| match &account.movement.order.kind {
@@ -190,12 +191,12 @@ impl Book {
     }
 }
 
-/// Money that was taken, and money that was given back.
+/// Money that was captured and refunded.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Moved {
-    /// Taken.
+    /// Captured.
     pub captured: Sums,
-    /// Given back.
+    /// Refunded.
     pub refunded: Sums,
 }
 

@@ -1,14 +1,15 @@
-//! What the provider is asked. The words are its own, and so is the form in which it says no.
+//! The provider's HTTP interface, with its own vocabulary and error format.
 //!
-//! | request | answer |
+//! | request | response |
 //! |---|---|
-//! | `POST /payments` `{payment_id, amount, method, callback}` | 202 `{provider_reference}`; the end comes by webhook |
-//! | `POST /refunds` `{payment_id, charge, amount, callback}` | 202 `{provider_reference}`; `charge` is the provider's name for it |
-//! | `GET /payments/{id}` | what the provider has done with this payment's money |
-//! | `GET /totals` | all money taken and given back, and how many orders are under way |
+//! | `POST /payments` `{payment_id, amount, method, callback}` | 202 `{provider_reference}`; the result comes by webhook |
+//! | `POST /refunds` `{payment_id, charge, amount, callback}` | 202 `{provider_reference}`; `charge` is the provider's reference |
+//! | `GET /payments/{id}` | the money moved for this payment |
+//! | `GET /totals` | all money captured and refunded, and the number of open orders |
 //!
-//! `POST` wants an `Idempotency-Key`: the same under the same key is answered the same. Refusals are 400 for what cannot be
-//! read and 422 for what cannot be done, with `{code, detail}`; neither will ever move money.
+//! `POST` requires an `Idempotency-Key`: the same request with the same key has the same response.
+//! Refusals have `{code, detail}`: 400 for an unreadable request and 422 for one that cannot be
+//! executed. Neither will ever move money.
 
 use std::sync::Arc;
 
@@ -73,7 +74,7 @@ impl From<Refund> for Order {
     }
 }
 
-/// The provider's routes.
+/// Returns the provider's routes.
 pub fn router(provider: Arc<Provider>) -> Router {
     Router::new()
         .route("/payments", post(order::<Charge>))
@@ -105,7 +106,7 @@ async fn order<T: Into<Order>>(
         }
     };
     if reqwest::Url::parse(&order.callback).is_err() {
-        let detail = "the callback is no URL";
+        let detail = "the callback is not a URL";
         return no(StatusCode::BAD_REQUEST, "invalid_callback", detail);
     }
     match provider.accept(key, order) {
@@ -129,7 +130,7 @@ async fn payment(State(provider): State<Arc<Provider>>, Path(id): Path<Uuid>) ->
     provider.read(|book| {
         let accounts = book.payment(id);
         if accounts.is_empty() {
-            return no(StatusCode::NOT_FOUND, "unknown_payment", "nothing is known");
+            return no(StatusCode::NOT_FOUND, "unknown_payment", "no order of this payment");
         }
         let moved: Moved = accounts.iter().copied().collect();
         let orders: Vec<Value> = accounts.into_iter().map(shown).collect();

@@ -1,7 +1,8 @@
 //! The journal: a file with a line of JSON for each fact, appended to and read again at the start.
 //!
-//! A process that is killed while it writes leaves half a line, which nobody was told about: it is cut off. Anything
-//! else that cannot be read ends the start, since money would be missing from the books.
+//! A process that is killed during a write leaves half a line. No client has seen its result, so it
+//! is cut off. Any other unreadable line prevents the start, because money would be missing from
+//! the books.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -11,26 +12,26 @@ use crate::book::Entry;
 
 const FILE: &str = "journal.jsonl";
 
-/// Why there is no journal.
+/// Reasons for which the journal is unavailable.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The file cannot be read or written.
     #[error("cannot read or write the journal")]
     File(#[from] io::Error),
-    /// Another process has it.
+    /// Another process has opened the file.
     #[error("the journal is in use by another process")]
     InUse,
-    /// A line is not what this program writes.
+    /// A line that this program did not write.
     #[error("line {number} of the journal cannot be read")]
     Line {
-        /// From 1.
+        /// Line number, from 1.
         number: usize,
-        /// Why not.
+        /// The cause.
         #[source]
         source: serde_json::Error,
     },
-    /// An earlier write failed, so that the file may end in half a line.
-    #[error("the journal could not be written before; a restart mends it")]
+    /// An earlier write failed, so the file may end in half a line.
+    #[error("an earlier write to the journal failed; restart the process")]
     Broken,
 }
 
@@ -42,7 +43,7 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Opens the journal of a folder, which is made if it is missing, and answers what stands in it.
+    /// Opens the journal of a folder, which is created if it is missing, and returns its entries.
     pub fn open(folder: &Path) -> Result<(Self, Vec<Entry>), Error> {
         fs::create_dir_all(folder)?;
         let path = folder.join(FILE);
@@ -60,7 +61,7 @@ impl Journal {
         let whole = whole.map_or(0, |last| last + 1);
         if whole < bytes.len() {
             let cut = bytes.len() - whole;
-            tracing::warn!(cut, "the journal ends in half a line, which is cut off");
+            tracing::warn!(cut, "cutting off half a line at the end of the journal");
             file.set_len(whole as u64)?;
         }
         let lines = bytes[..whole].split(|byte| *byte == b'\n');
@@ -73,7 +74,8 @@ impl Journal {
         Ok((Self { file, broken }, entries))
     }
 
-    /// Appends a fact. After a failure nothing more is taken: behind half a line nothing could be read.
+    /// Appends a fact. After a failure the journal accepts no more, because entries after half a
+    /// line could not be read.
     pub fn append(&mut self, entry: &Entry) -> Result<(), Error> {
         if self.broken {
             return Err(Error::Broken);
@@ -97,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_written_is_read_again_without_its_half_line() {
+    fn journal_is_read_without_its_last_half_line() {
         let folder = tempfile::tempdir().unwrap();
         let (mut journal, none) = Journal::open(folder.path()).unwrap();
         assert_eq!(none, []);
@@ -116,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_is_whole_and_unknown_ends_the_start() {
+    fn unknown_complete_line_prevents_the_start() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join(FILE), "{\"stolen\":{}}\n").unwrap();
         let error = Journal::open(folder.path()).unwrap_err();

@@ -1,16 +1,17 @@
-//! Stands for a payment provider, as a shop sees one from outside: it is asked for money over HTTP, says at once that it
-//! has understood, and tells the end later by a webhook.
+//! Simulates a payment provider, as a shop sees one from outside: it accepts requests for money
+//! over HTTP, acknowledges them at once, and reports the result later by a webhook.
 //!
-//! It is as unpleasant as the real ones: it declines, takes its time, says things twice, or never says anything
-//! ([`behaviour`]). And it is as reliable: what it has accepted under an idempotency key it does once, and tells until it
-//! is heard, through restarts ([`journal`]). It survives being killed, not a machine that loses power: no write is forced
-//! to the disk.
+//! It is as difficult as real ones: it declines, delays, repeats webhooks, or never reports
+//! ([`behaviour`]). It is as reliable as real ones: it executes what it has accepted with an
+//! idempotency key once, and repeats the webhook until it is accepted, over restarts ([`journal`]).
+//! It survives being killed, but not a machine that loses power: no write is forced to the disk.
 //!
-//! It is no part of the store and knows none of its crates; only the paths that it calls back are the store's. A real
-//! provider has an account, signatures on webhooks and a report to reconcile with; here is none.
+//! It is not part of the store and uses none of its crates; only the callback paths are the
+//! store's. A real provider has an account, signatures on webhooks and a report to reconcile with;
+//! the simulator has none of them.
 //!
-//! To add a behaviour: a method in [`behaviour`]. To add something that it does with money: a [`book::Kind`], which the
-//! compiler then asks about everywhere.
+//! To add a behaviour, add a method in [`behaviour`]. To add a kind of movement, add a
+//! [`book::Kind`]; the compiler reports the places to extend.
 
 pub mod behaviour;
 pub mod book;
@@ -28,20 +29,21 @@ use factline_service::{Service, ServiceConfig};
 use crate::behaviour::{Delay, Habits};
 use crate::provider::Provider;
 
-/// Stands for a payment provider: declines, delays, repeats itself and answers late, as it is told to
+/// Simulates a payment provider: declines, delays, repeats webhooks and answers late, as configured
 #[derive(Debug, clap::Parser)]
 #[command(after_help = EXAMPLE)]
 pub struct Config {
-    /// What every process has.
+    /// Options of every process.
     #[command(flatten)]
     pub service: ServiceConfig,
-    /// Folder of the journal, by which keys, money and webhooks survive a restart; made if it is missing
+    /// Folder of the journal, which keeps keys, money and webhooks over a restart; created if it is
+    /// missing
     #[arg(long, env = "FACTLINE_DATA_DIR")]
     pub data_dir: PathBuf,
-    /// Decides what is left to chance: the same seed and the same keys give the same behaviour
+    /// Seed of the random choices: the same seed and the same keys give the same behaviour
     #[arg(long, env = "FACTLINE_SEED", default_value = "0")]
     pub seed: u64,
-    /// How many of a hundred payments are declined whose method names no behaviour
+    /// Percentage of declined payments among those whose method names no behaviour
     #[arg(
         long,
         env = "FACTLINE_DECLINE_PERCENT",
@@ -52,7 +54,7 @@ pub struct Config {
     /// Milliseconds until a payment or refund is decided, from..to
     #[arg(long, env = "FACTLINE_DELAY_MS", default_value = "20..200")]
     pub delay_ms: Delay,
-    /// How many of a hundred webhooks are sent once more although they were answered
+    /// Percentage of webhooks that are sent once more although they were answered
     #[arg(
         long,
         env = "FACTLINE_DUPLICATE_PERCENT",

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// The most that one payment may be, in minor units: sums of it stay far from what 64 bits hold.
+/// Maximum amount of one payment in minor units: sums stay far from the limits of 64 bits.
 pub const MOST: i64 = 1_000_000_000_000;
 
 /// An amount in the minor units of its currency.
@@ -18,7 +18,7 @@ pub struct Money {
 }
 
 impl Money {
-    /// Whether anybody can be charged this.
+    /// Returns true if this amount can be charged.
     pub fn is_possible(&self) -> bool {
         let letters = self.currency.bytes().all(|byte| byte.is_ascii_uppercase());
         (0..=MOST).contains(&self.amount) && letters && self.currency.len() == 3
@@ -36,7 +36,7 @@ impl Sums {
         *sum = sum.saturating_add(money.amount);
     }
 
-    /// The sum in a currency.
+    /// Returns the sum in a currency.
     pub fn of(&self, currency: &str) -> i64 {
         self.0.get(currency).copied().unwrap_or_default()
     }

@@ -1,7 +1,8 @@
-//! The provider: accepts orders, moves money when it is time, and has it told.
+//! The provider: accepts orders, moves money when it is due, and sends webhooks.
 //!
-//! Whatever it does stands in the journal before anybody sees it. So a restart goes on where the last life ended: orders
-//! that were due meanwhile are settled late, and webhooks nobody has answered are sent again.
+//! Every change is in the journal before it is visible. Therefore a restart continues where the
+//! last process ended: orders that came due meanwhile are settled late, and unanswered webhooks are
+//! sent again.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,16 +17,16 @@ use crate::book::{Account, Book, Entry, Kind, Movement, Order};
 use crate::journal::{self, Journal};
 use crate::webhook::{Answer, Courier};
 
-/// What readiness calls it.
+/// Component name in readiness.
 pub const COMPONENT: &str = "journal";
 
-/// Why an order is not accepted.
+/// Reasons for which an order is not accepted.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
-    /// By the provider's rules: asking again changes nothing. With a stable code.
+    /// Refused by the provider's rules, permanently. Has a stable code.
     #[error("{1}")]
     Rule(&'static str, &'static str),
-    /// It cannot be remembered, so it is not done.
+    /// The journal cannot be written, so the order is not executed.
     #[error(transparent)]
     Journal(#[from] journal::Error),
 }
@@ -52,7 +53,8 @@ impl Books {
 }
 
 impl Provider {
-    /// With the journal of this folder; nothing is under way before [`Self::resume`].
+    /// Opens the provider with the journal of this folder; orders make no progress before
+    /// [`Self::resume`].
     pub fn open(folder: &Path, habits: Habits, health: Health) -> anyhow::Result<Arc<Self>> {
         let (journal, entries) = Journal::open(folder)?;
         let mut book = Book::default();
@@ -68,26 +70,26 @@ impl Provider {
         }))
     }
 
-    /// Goes on with what an earlier life has left.
+    /// Continues the open orders of an earlier process.
     pub fn resume(self: &Arc<Self>) {
         let open: Vec<String> = self.read(|book| {
             let open = book.all().filter(|account| account.is_open());
             open.map(|account| account.movement.reference.clone())
                 .collect()
         });
-        tracing::info!(orders = open.len(), "goes on with what is open");
+        tracing::info!(orders = open.len(), "resuming open orders");
         for reference in open {
             self.pursue(reference);
         }
     }
 
-    /// Looks into the books.
+    /// Reads from the books.
     pub fn read<T>(&self, look: impl FnOnce(&Book) -> T) -> T {
         look(&self.lock().book)
     }
 
-    /// Takes an order on under a key, and answers the provider's name for it. The same order under the same key is the
-    /// same order.
+    /// Accepts an order with a key, and returns the provider's reference. The same order with the
+    /// same key is the same order.
     pub fn accept(self: &Arc<Self>, key: &str, order: Order) -> Result<String, Refusal> {
         let mut books = self.lock();
         if let Some(known) = books.book.under(key) {
@@ -125,12 +127,12 @@ impl Provider {
         Ok(reference)
     }
 
-    /// Sees an order to its end, beside everything else. What a kill breaks off, [`Self::resume`] takes up.
+    /// Settles an order in the background. [`Self::resume`] continues it after a kill.
     fn pursue(self: &Arc<Self>, reference: String) {
         let provider = Arc::clone(self);
         tokio::spawn(async move {
             if let Err(error) = provider.see_through(&reference).await {
-                tracing::error!(reference, error = %error, "an order is left until a restart");
+                tracing::error!(reference, error = %error, "order abandoned until the next restart");
             }
         });
     }
@@ -176,7 +178,7 @@ impl Provider {
         self.said(written)
     }
 
-    /// Lets readiness know whether the journal could be written.
+    /// Reports to readiness whether the journal could be written.
     fn said(&self, written: Result<(), journal::Error>) -> Result<(), journal::Error> {
         let state = match &written {
             Ok(()) => Ok(()),

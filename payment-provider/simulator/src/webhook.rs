@@ -1,7 +1,8 @@
-//! Webhooks: whoever asked is told the end, at least once, until he says that he has heard.
+//! Webhooks: report the result to the client at least once, until the client accepts it.
 //!
-//! Each event has an idempotency key that stays the same over its tries, so that the other side can take it once. What
-//! is answered with 4xx will not be taken by asking again, so it is given up, loudly; 409 and 429 are for later.
+//! Each event has an idempotency key that stays the same over all attempts, so that the client can
+//! apply it once. A 4xx response is permanent, so the event is dropped with an error in the log;
+//! 409 and 429 are retried.
 
 use std::time::Duration;
 
@@ -15,35 +16,35 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
-/// What came of an event, at last.
+/// The final response to an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
-    /// It was taken.
+    /// Accepted.
     Heard,
-    /// It never will be: the answer's status.
+    /// Permanently refused, with the response's status.
     Unwanted(u16),
 }
 
-/// Carries events out.
+/// Delivers events.
 #[derive(Debug, Clone)]
 pub struct Courier {
     http: reqwest::Client,
 }
 
 impl Courier {
-    /// Opens no connection.
+    /// Creates the courier. Opens no connection.
     pub fn new() -> Result<Self, reqwest::Error> {
         let http = reqwest::Client::builder().timeout(TIMEOUT).build()?;
         Ok(Self { http })
     }
 
-    /// Tells one of the events of an order that has come to its end, however long it takes; and once more, if that is
-    /// the plan.
+    /// Delivers one of the events of a settled order, however long it takes; and once more, if the
+    /// plan says so.
     pub async fn tell(&self, movement: &Movement, notice: u8) -> Answer {
         let answer = self.insist(movement, notice).await;
         if answer == Answer::Heard && movement.plan.repeated {
             count("repeated");
-            // Whatever is answered: it has been heard.
+            // The response does not matter: the event has been accepted before.
             let _ = self.post(movement, notice).await;
         }
         answer
@@ -61,14 +62,14 @@ impl Courier {
                 Ok(status) if is_final(status) => {
                     count("given_up");
                     let status = status.as_u16();
-                    tracing::error!(reference, status, "a webhook is not wanted and given up");
+                    tracing::error!(reference, status, "webhook refused; dropping it");
                     return Answer::Unwanted(status);
                 }
                 Ok(status) => status.to_string(),
                 Err(error) => error.to_string(),
             };
             count("retried");
-            tracing::warn!(reference, reason, "a webhook is tried again");
+            tracing::warn!(reference, reason, "webhook failed; retrying");
             tokio::time::sleep(wait).await;
             wait = (wait * 2).min(LONGEST_WAIT);
         }
@@ -97,7 +98,7 @@ fn is_final(status: StatusCode) -> bool {
     status.is_client_error() && !later.contains(&status)
 }
 
-/// What is said, and where.
+/// Returns the path and body of the event.
 fn event(movement: &Movement) -> (&'static str, Value) {
     let (reference, order) = (&movement.reference, &movement.order);
     match (&order.kind, movement.plan.verdict) {
@@ -105,7 +106,7 @@ fn event(movement: &Movement) -> (&'static str, Value) {
             "captured",
             json!({"provider_reference": reference, "amount": order.amount}),
         ),
-        // Of the charge, which is what the other side knows.
+        // Names the charge, which is the reference that the client knows.
         (Kind::Refund { charge }, Verdict::Done) => {
             ("refunded", json!({"provider_reference": charge}))
         }

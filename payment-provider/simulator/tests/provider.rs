@@ -1,4 +1,4 @@
-//! The simulator as the process that it is, with somebody who is called back: killed, started again, asked twice.
+//! The simulator's process with a client for webhooks: killed, restarted, and sent duplicates.
 
 #![expect(clippy::unwrap_used, reason = "a test says what it finds by panicking")]
 
@@ -17,10 +17,10 @@ use uuid::Uuid;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What was called back: path, key, body.
+/// A webhook: path, key, body.
 type Call = (String, String, Value);
 
-/// Somebody who is called back, and answers what he is told to, then 202.
+/// A client that receives webhooks, and answers with scripted statuses and then 202.
 #[derive(Clone, Default)]
 struct Shop {
     calls: Arc<Mutex<Vec<Call>>>,
@@ -28,7 +28,7 @@ struct Shop {
 }
 
 impl Shop {
-    /// Answers these statuses first.
+    /// Listens and answers these statuses first.
     async fn open(answers: &[u16]) -> (Self, String) {
         let shop = Self::default();
         shop.answers.lock().unwrap().extend(answers);
@@ -140,7 +140,7 @@ fn payment(id: Uuid, method: &str, callback: &str) -> Value {
 }
 
 #[tokio::test]
-async fn the_same_under_the_same_key_is_one_charge_and_its_end_is_told() {
+async fn same_key_is_one_charge_with_one_webhook() {
     let folder = tempfile::tempdir().unwrap();
     let (shop, url) = Shop::open(&[]).await;
     let simulator = Simulator::start(folder.path(), 0).await;
@@ -154,12 +154,12 @@ async fn the_same_under_the_same_key_is_one_charge_and_its_end_is_told() {
         (status, &answer["code"]),
         (422, &json!("idempotency_key_reused"))
     );
-    let told =
+    let expected =
         json!({"provider_reference": reference, "amount": {"amount": 450, "currency": "EUR"}});
     let (path, _, body) = shop.called(1).await.remove(0);
-    assert_eq!((path, body), (format!("/payments/{id}/captured"), told));
+    assert_eq!((path, body), (format!("/payments/{id}/captured"), expected));
 
-    // A declined one takes no money, and one that is silent neither takes nor says anything.
+    // A declined payment takes no money, and a silent one neither takes money nor sends a webhook.
     simulator
         .charge("s", &payment(Uuid::new_v4(), "card-silent", &url))
         .await;
@@ -183,14 +183,15 @@ async fn the_same_under_the_same_key_is_one_charge_and_its_end_is_told() {
 }
 
 #[tokio::test]
-async fn an_event_is_told_until_it_is_heard_and_sometimes_again() {
+async fn webhook_is_retried_until_accepted_and_duplicated() {
     let folder = tempfile::tempdir().unwrap();
     let (shop, url) = Shop::open(&[503, 409, 429, 202, 202]).await;
     let simulator = Simulator::start(folder.path(), 100).await;
     simulator
         .charge("k", &payment(Uuid::new_v4(), "card-twice", &url))
         .await;
-    // Three that were in vain, two that were heard; each of these once more, since duplicates are asked for.
+    // Three failed attempts and two accepted ones; each of the latter is repeated, because
+    // duplicates are configured.
     let calls = shop.called(7).await;
     let keys: Vec<&str> = calls.iter().map(|(_, key, _)| key.as_str()).collect();
     assert_eq!(
@@ -199,11 +200,11 @@ async fn an_event_is_told_until_it_is_heard_and_sometimes_again() {
         "all tries of one event have one key"
     );
     assert_eq!(keys[5..], [keys[6]; 2]);
-    assert_ne!(keys[0], keys[6], "what is told twice are two events");
+    assert_ne!(keys[0], keys[6], "a duplicated notice is two events");
 }
 
 #[tokio::test]
-async fn what_nobody_wants_to_hear_is_given_up() {
+async fn refused_webhook_is_dropped() {
     let folder = tempfile::tempdir().unwrap();
     let (shop, url) = Shop::open(&[404]).await;
     let simulator = Simulator::start(folder.path(), 0).await;
@@ -213,7 +214,7 @@ async fn what_nobody_wants_to_hear_is_given_up() {
     shop.called(1).await;
     let begun = Instant::now();
     while simulator.get("/totals").await["open"] != 0 {
-        assert!(begun.elapsed() < PATIENCE, "it is not given up");
+        assert!(begun.elapsed() < PATIENCE, "the webhook is not dropped");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     assert_eq!(shop.calls().len(), 1);
@@ -222,7 +223,7 @@ async fn what_nobody_wants_to_hear_is_given_up() {
 #[tokio::test]
 async fn keys_money_and_webhooks_survive_a_kill() {
     let folder = tempfile::tempdir().unwrap();
-    // Nobody listens there yet, so nothing can be told.
+    // No server listens there yet, so no webhook can be delivered.
     let free = TcpListener::bind("127.0.0.1:0").unwrap();
     let gone = format!("http://{}", free.local_addr().unwrap());
     drop(free);
@@ -268,7 +269,7 @@ async fn keys_money_and_webhooks_survive_a_kill() {
 }
 
 #[tokio::test]
-async fn no_more_is_given_back_than_was_taken() {
+async fn refunds_never_exceed_the_charge() {
     let folder = tempfile::tempdir().unwrap();
     let (shop, url) = Shop::open(&[]).await;
     let simulator = Simulator::start(folder.path(), 0).await;

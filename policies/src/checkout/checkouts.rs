@@ -1,13 +1,13 @@
-//! From a checkout's events to commands for its order and its payment.
+//! Sends commands to a checkout's order and payment, as its events require.
 
-use checkout_schemas::checkout::Event;
+use checkout_schemas::checkout::{self, Event};
 use checkout_schemas::{
-    CHECKOUT, CheckoutAbandoned, CheckoutBegun, CheckoutOrdered, CheckoutPaid, CheckoutRetried,
+    CheckoutAbandoned, CheckoutBegun, CheckoutOrdered, CheckoutPaid, CheckoutRetried,
     PaymentReleaseRequested, Step,
 };
-use factline::{Contract, Emit, Fact, Policy};
-use ordering_schemas::{CancelOrder, ConfirmOrder, Line, Money, ORDER, PlaceOrder, order};
-use payment_schemas::{AuthorizePayment, PAYMENT, VoidPayment, payment};
+use factline::{AggregateType as _, Contract, Emit, Fact, Policy};
+use ordering_schemas::{CancelOrder, ConfirmOrder, Line, PlaceOrder, order};
+use payment_schemas::{AuthorizePayment, VoidPayment, payment};
 use uuid::Uuid;
 
 /// The policy.
@@ -16,10 +16,9 @@ pub struct Checkouts;
 
 impl Policy for Checkouts {
     const NAME: &'static str = "checkout";
-    const SOURCE: &'static Contract = &CHECKOUT;
-    const TARGETS: &'static [&'static Contract] = &[&ORDER, &PAYMENT];
+    const TARGETS: &'static [&'static Contract] = &[order::Type::CONTRACT, payment::Type::CONTRACT];
 
-    type Event = Event;
+    type Source = checkout::Type;
 
     fn react(fact: &Fact<Event>) -> Vec<Emit> {
         let emit = match fact.event() {
@@ -35,7 +34,7 @@ impl Policy for Checkouts {
                 reason,
                 ..
             })) => Some(void(*checkout_id, *payment_id, reason)),
-            Some(Event::CheckoutRetried(retried)) => again(retried),
+            Some(Event::CheckoutRetried(retried)) => retry(retried),
             Some(
                 Event::CheckoutStuck(_) | Event::CheckoutCompleted(_) | Event::CheckoutFailed(_),
             )
@@ -49,10 +48,7 @@ fn place(begun: &CheckoutBegun) -> Emit {
     let lines = begun.lines.iter().map(|line| Line {
         product_id: line.product_id.clone(),
         name: line.name.clone(),
-        unit_price: Money {
-            amount: line.unit_price.amount,
-            currency: line.unit_price.currency.clone(),
-        },
+        unit_price: line.unit_price.clone(),
         quantity: line.quantity,
     });
     to_order(
@@ -71,10 +67,7 @@ fn authorize(ordered: &CheckoutOrdered) -> Emit {
         AuthorizePayment {
             payment_id: ordered.payment_id,
             reference: ordered.checkout_id.to_string(),
-            amount: payment_schemas::Money {
-                amount: ordered.total.amount,
-                currency: ordered.total.currency.clone(),
-            },
+            amount: ordered.total.clone(),
             method: ordered.method.clone(),
         },
     )
@@ -100,9 +93,10 @@ fn void(checkout_id: Uuid, payment_id: Uuid, reason: &str) -> Emit {
     )
 }
 
-fn again(retried: &CheckoutRetried) -> Option<Emit> {
+fn retry(retried: &CheckoutRetried) -> Option<Emit> {
     match retried.step {
-        // Written by a later version of the checkout, which needs a later version of this.
+        // The event is from a later version of the checkout, which needs a later version of this
+        // policy.
         Step::Unknown => None,
         Step::ConfirmOrder => Some(confirm(retried.order_id)),
         Step::CancelOrder => Some(cancel(retried.order_id, &retried.reason)),
@@ -115,9 +109,9 @@ fn again(retried: &CheckoutRetried) -> Option<Emit> {
 }
 
 fn to_order(order_id: Uuid, command: impl Into<order::Command>) -> Emit {
-    Emit::to::<order::Command>(&ORDER, order_id.to_string(), command)
+    Emit::to::<order::Type>(order_id.to_string(), command)
 }
 
 fn to_payment(payment_id: Uuid, command: impl Into<payment::Command>) -> Emit {
-    Emit::to::<payment::Command>(&PAYMENT, payment_id.to_string(), command)
+    Emit::to::<payment::Type>(payment_id.to_string(), command)
 }

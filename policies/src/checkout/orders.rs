@@ -1,19 +1,20 @@
-//! What becomes of a checkout's order, told to the checkout.
+//! Reports the results of a checkout's order to the checkout.
 //!
-//! That an order is confirmed or cancelled is told by the end of the command, and not by the event: the command also ends well
-//! when it was so before. A command that failed by the machinery's fault is told of only where the checkout would not ask again.
+//! The outcome of the command reports that an order is confirmed or cancelled, and not the event,
+//! because the command also completes if the order was so before. A command that failed for a
+//! technical reason is reported only where the checkout would not retry.
 
 use checkout_schemas::{
-    CHECKOUT, NoteOrderCancelled, NoteOrderConfirmed, NoteOrderNotCancelled, NoteOrderNotConfirmed,
-    NoteOrderPlaced, NoteOrderRefused,
+    NoteOrderCancelled, NoteOrderConfirmed, NoteOrderNotCancelled, NoteOrderNotConfirmed,
+    NoteOrderPlaced, NoteOrderRefused, checkout,
 };
 use factline::outcome::State;
-use factline::{Contract, Emit, Fact, Outcome, Policy};
-use ordering_schemas::ORDER;
-use ordering_schemas::order::Event;
+use factline::{AggregateType as _, Contract, Emit, Fact, Outcome, Policy};
+use ordering_schemas::order::{self, Event};
+use ordering_schemas::{CancelOrder, ConfirmOrder, PlaceOrder};
 use uuid::Uuid;
 
-use super::{checkout_of, tell};
+use super::{checkout_of, notify};
 
 /// The policy.
 #[derive(Debug)]
@@ -21,10 +22,9 @@ pub struct Orders;
 
 impl Policy for Orders {
     const NAME: &'static str = "checkout-orders";
-    const SOURCE: &'static Contract = &ORDER;
-    const TARGETS: &'static [&'static Contract] = &[&CHECKOUT];
+    const TARGETS: &'static [&'static Contract] = &[checkout::Type::CONTRACT];
 
-    type Event = Event;
+    type Source = order::Type;
 
     fn react(fact: &Fact<Event>) -> Vec<Emit> {
         let Some(checkout_id) = checkout_of(fact) else {
@@ -38,14 +38,11 @@ impl Policy for Orders {
 
 fn happened(checkout_id: Uuid, event: &Event) -> Option<Emit> {
     match event {
-        Event::OrderPlaced(placed) => Some(tell(
+        Event::OrderPlaced(placed) => Some(notify(
             checkout_id,
             NoteOrderPlaced {
                 checkout_id,
-                total: checkout_schemas::Money {
-                    amount: placed.total.amount,
-                    currency: placed.total.currency.clone(),
-                },
+                total: placed.total.clone(),
             },
         )),
         Event::PastOrderRecorded(_)
@@ -60,8 +57,8 @@ fn ended(checkout_id: Uuid, outcome: &Outcome) -> Option<Emit> {
     let code = code.unwrap_or_else(|| outcome.state.as_str().to_owned());
     let reason = outcome.reason.clone().unwrap_or_default();
     match (outcome.name.as_str(), outcome.state) {
-        ("ordering.PlaceOrder", State::Completed) => None,
-        ("ordering.PlaceOrder", _) => Some(tell(
+        (PlaceOrder::NAME, State::Completed) => None,
+        (PlaceOrder::NAME, _) => Some(notify(
             checkout_id,
             NoteOrderRefused {
                 checkout_id,
@@ -69,10 +66,10 @@ fn ended(checkout_id: Uuid, outcome: &Outcome) -> Option<Emit> {
                 reason,
             },
         )),
-        ("ordering.ConfirmOrder", State::Completed) => {
-            Some(tell(checkout_id, NoteOrderConfirmed { checkout_id }))
+        (ConfirmOrder::NAME, State::Completed) => {
+            Some(notify(checkout_id, NoteOrderConfirmed { checkout_id }))
         }
-        ("ordering.ConfirmOrder", State::Rejected) => Some(tell(
+        (ConfirmOrder::NAME, State::Rejected) => Some(notify(
             checkout_id,
             NoteOrderNotConfirmed {
                 checkout_id,
@@ -80,10 +77,10 @@ fn ended(checkout_id: Uuid, outcome: &Outcome) -> Option<Emit> {
                 reason,
             },
         )),
-        ("ordering.CancelOrder", State::Completed) => {
-            Some(tell(checkout_id, NoteOrderCancelled { checkout_id }))
+        (CancelOrder::NAME, State::Completed) => {
+            Some(notify(checkout_id, NoteOrderCancelled { checkout_id }))
         }
-        ("ordering.CancelOrder", State::Rejected) => Some(tell(
+        (CancelOrder::NAME, State::Rejected) => Some(notify(
             checkout_id,
             NoteOrderNotCancelled {
                 checkout_id,

@@ -1,19 +1,20 @@
-//! What becomes of a checkout's payment, told to the checkout.
+//! Reports the results of a checkout's payment to the checkout.
 //!
-//! The provider's answers come in from outside and so belong to no process; the payment says what it is for. Whoever asks for
-//! a payment may name a checkout there: only the one whose id derives from it is the checkout's.
+//! The provider's replies come from outside and so belong to no process. The payment's reference
+//! names its checkout. Any sender may name a checkout there, so a payment belongs to a checkout
+//! only if its id derives from the checkout's id.
 
 use checkout_schemas::{
-    CHECKOUT, NotePaymentCaptured, NotePaymentDeclined, NotePaymentRefused, NotePaymentReleased,
+    NotePaymentCaptured, NotePaymentDeclined, NotePaymentRefused, NotePaymentReleased, checkout,
     payment_id,
 };
 use factline::outcome::State;
-use factline::{Contract, Emit, Fact, Outcome, Policy};
-use payment_schemas::PAYMENT;
-use payment_schemas::payment::Event;
+use factline::{AggregateType as _, Contract, Emit, Fact, Outcome, Policy};
+use payment_schemas::payment::{self, Event};
+use payment_schemas::{AuthorizePayment, VoidPayment};
 use uuid::Uuid;
 
-use super::{checkout_of, tell};
+use super::{checkout_of, notify};
 
 /// The policy.
 #[derive(Debug)]
@@ -21,10 +22,9 @@ pub struct Payments;
 
 impl Policy for Payments {
     const NAME: &'static str = "checkout-payments";
-    const SOURCE: &'static Contract = &PAYMENT;
-    const TARGETS: &'static [&'static Contract] = &[&CHECKOUT];
+    const TARGETS: &'static [&'static Contract] = &[checkout::Type::CONTRACT];
 
-    type Event = Event;
+    type Source = payment::Type;
 
     fn react(fact: &Fact<Event>) -> Vec<Emit> {
         let event = fact.event().and_then(happened);
@@ -38,14 +38,17 @@ fn happened(event: &Event) -> Option<Emit> {
     match event {
         Event::PaymentCaptured(captured) if captured.kept => {
             let checkout_id = paid_for(captured.payment_id, &captured.reference)?;
-            Some(tell(checkout_id, NotePaymentCaptured { checkout_id }))
+            Some(notify(checkout_id, NotePaymentCaptured { checkout_id }))
         }
         Event::PaymentDeclined(declined) => {
             let checkout_id = paid_for(declined.payment_id, &declined.reference)?;
             let code = declined.code.clone();
-            Some(tell(checkout_id, NotePaymentDeclined { checkout_id, code }))
+            Some(notify(
+                checkout_id,
+                NotePaymentDeclined { checkout_id, code },
+            ))
         }
-        // Money that is not kept is the payment's affair.
+        // The payment itself handles money that is not kept.
         Event::PaymentCaptured(_)
         | Event::PaymentRequested(_)
         | Event::PaymentVoided(_)
@@ -57,8 +60,8 @@ fn happened(event: &Event) -> Option<Emit> {
 
 fn ended(checkout_id: Uuid, outcome: &Outcome) -> Option<Emit> {
     match (outcome.name.as_str(), outcome.state) {
-        ("payment.AuthorizePayment", State::Completed) => None,
-        ("payment.AuthorizePayment", state) => Some(tell(
+        (AuthorizePayment::NAME, State::Completed) => None,
+        (AuthorizePayment::NAME, state) => Some(notify(
             checkout_id,
             NotePaymentRefused {
                 checkout_id,
@@ -69,14 +72,14 @@ fn ended(checkout_id: Uuid, outcome: &Outcome) -> Option<Emit> {
                 reason: outcome.reason.clone().unwrap_or_default(),
             },
         )),
-        ("payment.VoidPayment", State::Completed) => {
-            Some(tell(checkout_id, NotePaymentReleased { checkout_id }))
+        (VoidPayment::NAME, State::Completed) => {
+            Some(notify(checkout_id, NotePaymentReleased { checkout_id }))
         }
         _ => None,
     }
 }
 
-/// The checkout that a payment is for.
+/// Returns the checkout that a payment is for.
 fn paid_for(payment: Uuid, reference: &str) -> Option<Uuid> {
     let checkout_id = reference.parse().ok()?;
     (payment_id(checkout_id) == payment).then_some(checkout_id)

@@ -1,28 +1,28 @@
-//! What each fact leads to.
+//! The commands that follow from each fact.
 
 use checkout_schemas::checkout::{self as of_checkout};
 use checkout_schemas::{
-    CHECKOUT, CheckoutPaid, NoteOrderCancelled, NoteOrderConfirmed, NoteOrderNotCancelled,
+    CheckoutPaid, NoteOrderCancelled, NoteOrderConfirmed, NoteOrderNotCancelled,
     NoteOrderNotConfirmed, NoteOrderRefused, NotePaymentCaptured, NotePaymentReleased, order_id,
     payment_id,
 };
 use factline::outcome::State;
 use factline::testing::{ended, happened, react};
-use factline::{Emit, Fact};
-use ordering_schemas::{ConfirmOrder, ORDER, order};
-use payment_schemas::{Money, PaymentCaptured, payment};
+use factline::{AggregateType as _, Emit, Fact};
+use ordering_schemas::{CancelOrder, ConfirmOrder, PlaceOrder, order};
+use payment_schemas::{Money, PaymentCaptured, VoidPayment, payment};
 use policies::checkout::{Checkouts, Orders, Payments};
 use uuid::Uuid;
 
 const ID: Uuid = Uuid::from_u128(1);
 
-fn told(note: impl Into<of_checkout::Command>) -> Vec<Emit> {
+fn notes(note: impl Into<of_checkout::Command>) -> Vec<Emit> {
     let id = ID.to_string();
-    vec![Emit::to::<of_checkout::Command>(&CHECKOUT, id, note)]
+    vec![Emit::to::<of_checkout::Type>(id, note)]
 }
 
 fn of_it<E>(fact: Fact<E>) -> Fact<E> {
-    fact.of_process("checkout.checkout", &ID.to_string())
+    fact.of_process(of_checkout::Type::NAME, &ID.to_string())
 }
 
 fn order_ended(command: &str, state: State, code: Option<&str>) -> Fact<order::Event> {
@@ -30,7 +30,7 @@ fn order_ended(command: &str, state: State, code: Option<&str>) -> Fact<order::E
 }
 
 #[test]
-fn what_a_checkout_asks_for_it_asks_as_a_process() {
+fn checkout_sends_commands_as_a_process() {
     let order_id = order_id(ID);
     let paid = CheckoutPaid {
         checkout_id: ID,
@@ -38,14 +38,13 @@ fn what_a_checkout_asks_for_it_asks_as_a_process() {
         payment_id: payment_id(ID),
         due: 0,
     };
-    let confirm =
-        Emit::to::<order::Command>(&ORDER, order_id.to_string(), ConfirmOrder { order_id });
+    let confirm = Emit::to::<order::Type>(order_id.to_string(), ConfirmOrder { order_id });
     let fact = happened(&ID.to_string(), paid);
     assert_eq!(react::<Checkouts>(&fact), [confirm.of_process()]);
 }
 
 #[test]
-fn ends_of_an_orders_commands_are_told() {
+fn outcomes_of_an_orders_commands_are_reported_to_its_checkout() {
     let checkout_id = ID;
     let (code, reason) = ("order_shipped".to_owned(), String::new());
     let (completed, rejected) = (State::Completed, State::Rejected);
@@ -53,46 +52,47 @@ fn ends_of_an_orders_commands_are_told() {
         |command: &str, state, code| react::<Orders>(&of_it(order_ended(command, state, code)));
     let shipped = Some("order_shipped");
 
-    let told_so = told(NoteOrderConfirmed { checkout_id });
-    assert_eq!(react("ordering.ConfirmOrder", completed, None), told_so);
-    let told_so = told(NoteOrderNotConfirmed {
+    let expected = notes(NoteOrderConfirmed { checkout_id });
+    assert_eq!(react(ConfirmOrder::NAME, completed, None), expected);
+    let expected = notes(NoteOrderNotConfirmed {
         checkout_id,
         code: code.clone(),
         reason: reason.clone(),
     });
-    assert_eq!(react("ordering.ConfirmOrder", rejected, shipped), told_so);
-    let told_so = told(NoteOrderCancelled { checkout_id });
-    assert_eq!(react("ordering.CancelOrder", completed, None), told_so);
-    let told_so = told(NoteOrderNotCancelled {
+    assert_eq!(react(ConfirmOrder::NAME, rejected, shipped), expected);
+    let expected = notes(NoteOrderCancelled { checkout_id });
+    assert_eq!(react(CancelOrder::NAME, completed, None), expected);
+    let expected = notes(NoteOrderNotCancelled {
         checkout_id,
         code,
         reason: reason.clone(),
     });
-    assert_eq!(react("ordering.CancelOrder", rejected, shipped), told_so);
+    assert_eq!(react(CancelOrder::NAME, rejected, shipped), expected);
     for state in [rejected, State::Failed, State::TimedOut, State::Cancelled] {
-        let told_so = told(NoteOrderRefused {
+        let expected = notes(NoteOrderRefused {
             checkout_id,
             code: state.as_str().to_owned(),
             reason: reason.clone(),
         });
-        assert_eq!(react("ordering.PlaceOrder", state, None), told_so);
+        assert_eq!(react(PlaceOrder::NAME, state, None), expected);
     }
-    // The event says more than that it is placed; what failed is asked again when its time is over.
-    assert_eq!(react("ordering.PlaceOrder", completed, None), []);
+    // The event contains more than the outcome of the placement. The checkout retries a failed
+    // command after its time limit.
+    assert_eq!(react(PlaceOrder::NAME, completed, None), []);
     for state in [State::Failed, State::TimedOut, State::Cancelled] {
-        assert_eq!(react("ordering.ConfirmOrder", state, None), []);
-        assert_eq!(react("ordering.CancelOrder", state, None), []);
+        assert_eq!(react(ConfirmOrder::NAME, state, None), []);
+        assert_eq!(react(CancelOrder::NAME, state, None), []);
     }
 }
 
 #[test]
-fn what_others_do_with_orders_is_not_told() {
-    let fact = || order_ended("ordering.ConfirmOrder", State::Completed, None);
+fn outcomes_of_foreign_commands_to_orders_are_not_reported() {
+    let fact = || order_ended(ConfirmOrder::NAME, State::Completed, None);
     assert_eq!(react::<Orders>(&fact()), []);
     let other = fact().of_process("shipping.parcel", &ID.to_string());
     assert_eq!(react::<Orders>(&other), []);
-    let strange = fact().of_process("checkout.checkout", "no id");
-    assert_eq!(react::<Orders>(&strange), []);
+    let invalid = fact().of_process("checkout.checkout", "no id");
+    assert_eq!(react::<Orders>(&invalid), []);
 }
 
 fn captured(payment_id: Uuid, reference: &str, kept: bool) -> Fact<payment::Event> {
@@ -109,14 +109,15 @@ fn captured(payment_id: Uuid, reference: &str, kept: bool) -> Fact<payment::Even
     happened(&payment_id.to_string(), event)
 }
 
-/// The provider's answers belong to no process: the payment says what it is for, and its id, whether that is true.
+/// The provider's replies belong to no process. The payment names its checkout, and its id proves
+/// it.
 #[test]
-fn a_capture_finds_its_checkout_without_a_process() {
+fn captured_payment_is_reported_to_its_checkout_without_a_process() {
     let reference = ID.to_string();
     let mine = payment_id(ID);
     let fact = captured(mine, &reference, true);
-    let told_so = told(NotePaymentCaptured { checkout_id: ID });
-    assert_eq!(react::<Payments>(&fact), told_so);
+    let expected = notes(NotePaymentCaptured { checkout_id: ID });
+    assert_eq!(react::<Payments>(&fact), expected);
     assert_eq!(react::<Payments>(&captured(mine, &reference, false)), []);
     let another = Uuid::from_u128(7);
     assert_eq!(react::<Payments>(&captured(another, &reference, true)), []);
@@ -124,11 +125,11 @@ fn a_capture_finds_its_checkout_without_a_process() {
 }
 
 #[test]
-fn a_payment_that_is_called_off_is_told_even_if_it_was_before() {
+fn voided_payment_is_reported_even_if_it_was_voided_before() {
     let subject = payment_id(ID).to_string();
-    let fact = ended(&subject, "payment.VoidPayment", State::Completed, None);
-    let told_so = told(NotePaymentReleased { checkout_id: ID });
-    assert_eq!(react::<Payments>(&of_it(fact)), told_so);
-    let fact = ended(&subject, "payment.VoidPayment", State::Failed, None);
+    let fact = ended(&subject, VoidPayment::NAME, State::Completed, None);
+    let expected = notes(NotePaymentReleased { checkout_id: ID });
+    assert_eq!(react::<Payments>(&of_it(fact)), expected);
+    let fact = ended(&subject, VoidPayment::NAME, State::Failed, None);
     assert_eq!(react::<Payments>(&of_it(fact)), []);
 }

@@ -1,6 +1,7 @@
-//! Checkouts: what each fact leads to, and what comes of it all together.
+//! Tests of checkouts: the commands that follow from each fact, and the result of all of them
+//! together.
 
-#![expect(clippy::unwrap_used, reason = "a test says what it finds by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod links;
 mod money;

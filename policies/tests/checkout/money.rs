@@ -1,4 +1,4 @@
-//! Money against orders, after whatever happens to a few checkouts.
+//! Compares the money with the orders after random steps of a few checkouts.
 
 use checkout::Checkout;
 use checkout_schemas::{BeginCheckout, Line, Money, order_id};
@@ -23,14 +23,15 @@ fn begin(number: u128, price: i64) -> BeginCheckout {
     BeginCheckout {
         checkout_id: Uuid::from_u128(number),
         customer_id: "ann".to_owned(),
-        // The order of nothing is refused.
+        // An order without lines is refused.
         lines: if price == 0 { vec![] } else { vec![line] },
         method: "card-ok".to_owned(),
         payment_seconds: 900,
     }
 }
 
-/// One thing happens: mostly a message arrives; some arrive twice, some fail, time passes, and people meddle.
+/// Takes one random step. Mostly a message arrives. Some messages arrive twice and some commands
+/// fail. Deadlines pass, and users interfere with orders.
 fn step(store: &mut Store, dice: &mut Dice) {
     let place = dice.roll(store.under_way.len().max(1));
     match dice.roll(12) {
@@ -46,7 +47,8 @@ fn step(store: &mut Store, dice: &mut Dice) {
         10 => {
             let ids: Vec<_> = store.checkouts.keys().cloned().collect();
             if let Some(id) = ids.get(dice.roll(ids.len().max(1))) {
-                // Mostly one deadline passes; sometimes nobody answers in all the time there is.
+                // Mostly one deadline passes. Sometimes all retries of a checkout stay without a
+                // reply.
                 let most = [1, 1, 1, 20][dice.roll(4)];
                 for _ in 0..=dice.roll(most) {
                     store.expire(id);
@@ -55,13 +57,13 @@ fn step(store: &mut Store, dice: &mut Dice) {
         }
         11 => {
             let order_id = order_id(Uuid::from_u128(1));
-            let meddling = if dice.roll(2) == 0 {
+            let interference = if dice.roll(2) == 0 {
                 let reason = "changed my mind".to_owned();
                 CancelOrder { order_id, reason }.into()
             } else {
                 ShipOrder { order_id }.into()
             };
-            store.ask(order_id.to_string(), Command::Order(meddling));
+            store.ask(order_id.to_string(), Command::Order(interference));
         }
         _ if place < store.under_way.len() => {
             let message = store.under_way.swap_remove(place);
@@ -71,7 +73,8 @@ fn step(store: &mut Store, dice: &mut Dice) {
     }
 }
 
-/// Until nothing is left: messages, then deadlines, then dead letters, which people send again.
+/// Delivers until nothing is left: first messages, then deadlines, then dead letters. An operator
+/// redrives the dead letters.
 fn settle(store: &mut Store, dice: &mut Dice) {
     for _ in 0..100_000 {
         if !store.under_way.is_empty() {
@@ -98,14 +101,14 @@ fn settle(store: &mut Store, dice: &mut Dice) {
                 .extend(again.into_iter().map(Message::Command));
         }
     }
-    panic!("it never comes to rest");
+    panic!("the store did not become idle within 100,000 steps");
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
-    fn money_kept_is_that_of_confirmed_orders_and_what_is_owed(
+    fn kept_money_equals_confirmed_orders_plus_owed_refunds(
         prices in prop::collection::vec(0..5_i64, 1..4),
         chance in prop::collection::vec(any::<u16>(), 0..400),
     ) {
@@ -135,7 +138,7 @@ proptest! {
                 Some(Order::Confirmed { .. } | Order::Shipped { confirmed: true, .. })
             );
             prop_assert_eq!(confirmed, completed);
-            // Nor does one wait for ever that nobody will pay.
+            // No order waits forever for a payment that will not come.
             prop_assert!(!matches!(order, Some(Order::Placed { .. })), "{}: {:?}", id, checkout);
             let stuck = ends[0].code == Some("checkout_stuck");
             prop_assert!(stuck || completed == (ends[0].state == State::Completed));
@@ -144,7 +147,7 @@ proptest! {
 }
 
 #[test]
-fn when_nothing_goes_wrong_all_is_paid() {
+fn checkout_without_faults_is_paid() {
     let (mut store, mut dice) = (Store::default(), Dice(vec![]));
     let command = begin(1, 250);
     store.ask(

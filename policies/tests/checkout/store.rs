@@ -1,6 +1,7 @@
-//! A store in memory: the rules of checkout, ordering and payment, the policies between them, a provider who keeps no word, and
-//! a log that delivers in any order, twice, or as a dead letter. It is stricter than the real one: it remembers no ids, so all
-//! that comes twice is decided twice.
+//! A store in memory. It has the rules of checkout, ordering and payment, and the policies between
+//! them. Its provider is unreliable. Its log delivers in any order, twice, or as a dead letter. It
+//! is stricter than the real log: it remembers no command ids, so a command that arrives twice is
+//! decided twice.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +10,10 @@ use factline::aggregate::Workflow;
 use factline::avro::Codec;
 use factline::outcome::State;
 use factline::testing::{ended, happened, react};
-use factline::{Aggregate, Conclusion, Emit, Fact, Messages, Policy, Rejection as _, Timestamp};
+use factline::{
+    Aggregate, AggregateType as _, CommandOf, Conclusion, Emit, EventOf, Fact, Messages, Policy,
+    Rejection as _, Timestamp,
+};
 use ordering_schemas::order as of_order;
 use payment::{Payment, Refund};
 use payment_schemas::payment as of_payment;
@@ -18,7 +22,7 @@ use payment_schemas::{
 };
 use policies::checkout::{Checkouts, Orders, Payments};
 
-/// Chance, as a list of numbers. When it is used up, the rest goes as it should.
+/// A source of chance, as a list of numbers. When it is used up, every further step succeeds.
 pub(crate) struct Dice(pub(crate) Vec<u16>);
 
 impl Dice {
@@ -35,7 +39,7 @@ pub(crate) enum Command {
     Payment(of_payment::Command),
 }
 
-/// Somebody has asked for something.
+/// A command that was sent.
 #[derive(Debug, Clone)]
 pub(crate) struct Asked {
     pub(crate) subject: String,
@@ -43,7 +47,7 @@ pub(crate) struct Asked {
     pub(crate) command: Command,
 }
 
-/// What is under way.
+/// A message that is not delivered yet.
 #[derive(Debug, Clone)]
 pub(crate) enum Message {
     Command(Asked),
@@ -59,10 +63,11 @@ pub(crate) struct Store {
     pub(crate) checkouts: BTreeMap<String, checkout::Checkout>,
     pub(crate) orders: BTreeMap<String, ordering::Order>,
     pub(crate) payments: BTreeMap<String, Payment>,
-    /// Operations that run, and how they ended.
+    /// Workflows that began, and their conclusions.
     pub(crate) begun: BTreeMap<String, usize>,
     pub(crate) ends: BTreeMap<String, Vec<Conclusion>>,
-    /// Minor units: what the provider has and what ordering says is paid.
+    /// Money in minor units: the amount that the provider keeps, and the amount of the confirmed
+    /// orders.
     pub(crate) kept: i64,
     pub(crate) confirmed: i64,
     now: Timestamp,
@@ -78,7 +83,7 @@ impl Store {
         }));
     }
 
-    /// Money that is to be given back and that the provider keeps.
+    /// Returns the money that should be refunded and that the provider keeps.
     pub(crate) fn owed(&self) -> i64 {
         let charges = self.payments.values().flat_map(|payment| match payment {
             Payment::Unrequested | Payment::Requested { .. } => &[][..],
@@ -102,7 +107,7 @@ impl Store {
         }
     }
 
-    /// The command cannot be handled: it fails, and is kept as a dead letter.
+    /// Fails a command as one that cannot be handled, and keeps it as a dead letter.
     pub(crate) fn fail(&mut self, asked: Asked) {
         let name = match &asked.command {
             Command::Checkout(command) => command.record(),
@@ -113,7 +118,7 @@ impl Store {
         self.dead_letters.push(asked);
     }
 
-    /// The deadline of a checkout comes due.
+    /// Lets the deadline of a checkout come due.
     pub(crate) fn expire(&mut self, id: &str) {
         let Some(due) = self.checkouts[id].deadline() else {
             return;
@@ -184,7 +189,7 @@ impl Store {
         }
     }
 
-    /// Ends of commands that no process has sent are no facts.
+    /// Adds the outcome of a command. An outcome is a fact only if a process sent the command.
     fn end(&mut self, asked: &Asked, name: &str, state: State, code: Option<&str>) {
         if asked.process.is_none() {
             return;
@@ -197,10 +202,10 @@ impl Store {
         });
     }
 
-    /// What a policy asks for, through the schemas as on the wire.
-    fn react<P: Policy>(&mut self, fact: &Fact<P::Event>) {
+    /// Sends the commands of a policy, encoded and decoded with the schemas as in Kafka.
+    fn react<P: Policy>(&mut self, fact: &Fact<EventOf<P::Source>>) {
         for (number, emit) in react::<P>(fact).iter().enumerate() {
-            let envelope = fact.emitted(P::NAME, P::SOURCE.aggregate, number, emit);
+            let envelope = fact.emitted(P::NAME, P::Source::NAME, number, emit);
             let asked = Asked {
                 subject: emit.id().to_owned(),
                 process: envelope.process_type.zip(envelope.process_id),
@@ -224,11 +229,11 @@ impl Store {
             }
             "ordering.order" => Command::Order(Messages::decode(record, codec, &datum).unwrap()),
             "payment.payment" => Command::Payment(Messages::decode(record, codec, &datum).unwrap()),
-            other => panic!("nobody handles {other}"),
+            other => panic!("no handler of {other}"),
         }
     }
 
-    /// A provider that says now this, now that.
+    /// Sends random replies of the provider.
     fn provider(&mut self, fact: &Fact<of_payment::Event>, dice: &mut Dice) {
         let subject = fact.subject().to_owned();
         match fact.event() {
@@ -296,9 +301,9 @@ struct Decided<E> {
 fn decide<A: Aggregate>(
     states: &mut BTreeMap<String, A>,
     subject: &str,
-    command: A::Command,
+    command: CommandOf<A::Type>,
     now: Timestamp,
-) -> Decided<A::Event> {
+) -> Decided<EventOf<A::Type>> {
     let state = states.entry(subject.to_owned()).or_default();
     match state.decide(command, now) {
         Ok(decision) => {
@@ -323,7 +328,7 @@ fn decide<A: Aggregate>(
     }
 }
 
-/// A fact of the command's process.
+/// Returns a fact with the command's process.
 fn of<E>(asked: &Asked, fact: Fact<E>) -> Fact<E> {
     match &asked.process {
         Some((aggregate, id)) => fact.of_process(aggregate, id),

@@ -1,9 +1,10 @@
-//! The view `price-history`: every price that a product has had, and since when.
+//! The view `price-history`: every price that a product has had, with the time from which it
+//! applied.
 
 mod table;
 
-use catalog_schemas::product::Event;
-use catalog_schemas::{Money, PRODUCT};
+use catalog_schemas::Money;
+use catalog_schemas::product::{self, Event};
 use chrono::{DateTime, Utc};
 use factline::{Projection, Recorded};
 use sqlx::migrate::Migrator;
@@ -13,33 +14,33 @@ use crate::views::Entry;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("src/catalog/price_history/migrations");
 
-/// Where its events come from, and what makes its tables.
-pub const VIEW: Entry = Entry::of::<PriceHistory>(&PRODUCT, "price_history_v1", &MIGRATIONS);
+/// The entry of the view, with the migrations of its tables.
+pub const VIEW: Entry = Entry::of::<PriceHistory>("price_history_v1", &MIGRATIONS);
 
 /// The view.
 #[derive(Debug)]
 pub struct PriceHistory;
 
-/// Which price: each is the work of one event.
+/// The key of a price. Each price is set by one event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key {
     /// The product.
     pub product_id: Uuid,
-    /// The product's version that brought the price.
+    /// The version of the product that set the price.
     pub version: i64,
 }
 
-/// What one unit costs from some instant on.
+/// The price of one unit from an instant on.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Price {
-    /// How much.
+    /// The price.
     pub price: Money,
-    /// From when on.
+    /// The instant from which it applies.
     pub since: DateTime<Utc>,
 }
 
 impl Projection for PriceHistory {
-    type Event = Event;
+    type Source = product::Type;
     type Key = Key;
     type Row = Price;
 
@@ -62,7 +63,7 @@ impl Projection for PriceHistory {
     }
 }
 
-/// The price that an event brings, and to which product.
+/// Returns the price that an event sets, and the product.
 fn price(event: &Event) -> Option<(Uuid, &Money)> {
     match event {
         Event::ProductCreated(created) => Some((created.product_id, &created.price)),

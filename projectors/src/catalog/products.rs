@@ -1,9 +1,10 @@
-//! The view `products`: every product as it stands now, by id, and by name within all or within one brand.
+//! The view `products`: the current state of every product, read by id, and by name within all
+//! products or one brand.
 
 mod table;
 
-use catalog_schemas::product::Event;
-use catalog_schemas::{Money, PRODUCT};
+use catalog_schemas::Money;
+use catalog_schemas::product::{self, Event};
 use chrono::{DateTime, Utc};
 use factline::{Projection, Recorded};
 use sqlx::migrate::Migrator;
@@ -13,8 +14,8 @@ use crate::views::Entry;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("src/catalog/products/migrations");
 
-/// Where its events come from, and what makes its tables.
-pub const VIEW: Entry = Entry::of::<Products>(&PRODUCT, "products_v1", &MIGRATIONS);
+/// The entry of the view, with the migrations of its tables.
+pub const VIEW: Entry = Entry::of::<Products>("products_v1", &MIGRATIONS);
 
 /// The view.
 #[derive(Debug)]
@@ -23,36 +24,36 @@ pub struct Products;
 /// One product.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Product {
-    /// What it is called.
+    /// Its name.
     pub name: String,
-    /// Whose brand it is.
+    /// Its brand.
     pub brand: String,
-    /// What one unit costs.
+    /// The price of one unit.
     pub price: Money,
-    /// Where it stands.
+    /// Its state.
     pub state: State,
     /// Time of its first event.
     pub created_at: DateTime<Utc>,
-    /// Time of its last.
+    /// Time of its last event.
     pub updated_at: DateTime<Utc>,
     /// The aggregate's version.
     pub version: i64,
 }
 
-/// A product's stage.
+/// A product's state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
     /// In the catalogue.
     Offered,
-    /// Out of it, for good.
+    /// Permanently removed from the catalogue.
     Discontinued,
 }
 
 impl State {
-    /// All of them.
+    /// All states.
     pub const ALL: [Self; 2] = [Self::Offered, Self::Discontinued];
 
-    /// As it stands in the table.
+    /// Returns the text of the state in the table.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Offered => "offered",
@@ -62,7 +63,7 @@ impl State {
 }
 
 impl Projection for Products {
-    type Event = Event;
+    type Source = product::Type;
     type Key = Uuid;
     type Row = Product;
 

@@ -1,9 +1,9 @@
-//! The view `checkouts`: every checkout as it stands now, by id.
+//! The view `checkouts`: the current state of every checkout, read by id.
 
 mod table;
 
-use checkout_schemas::checkout::Event;
-use checkout_schemas::{CHECKOUT, Cause, Money, Step};
+use checkout_schemas::checkout::{self, Event};
+use checkout_schemas::{Cause, Money, Step};
 use chrono::{DateTime, Utc};
 use factline::{Projection, Recorded};
 use sqlx::migrate::Migrator;
@@ -13,8 +13,8 @@ use crate::views::Entry;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("src/checkout/checkouts/migrations");
 
-/// Where its events come from, and what makes its tables.
-pub const VIEW: Entry = Entry::of::<Checkouts>(&CHECKOUT, "checkouts_v1", &MIGRATIONS);
+/// The entry of the view, with the migrations of its tables.
+pub const VIEW: Entry = Entry::of::<Checkouts>("checkouts_v1", &MIGRATIONS);
 
 /// The view.
 #[derive(Debug)]
@@ -23,29 +23,29 @@ pub struct Checkouts;
 /// One checkout.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Checkout {
-    /// Who buys.
+    /// The customer.
     pub customer_id: String,
-    /// Where it stands.
+    /// Its state.
     pub state: State,
     /// Its order.
     pub order_id: Uuid,
     /// Its payment.
     pub payment_id: Uuid,
-    /// What the order costs, once it is placed.
+    /// The total of the order, once it is placed.
     pub total: Option<Money>,
-    /// What it comes to grief by: a stable code.
+    /// Stable code of the failure reason.
     pub code: Option<String>,
-    /// The same for people.
+    /// Explanation of the failure reason for people.
     pub reason: Option<String>,
     /// Time of its first event.
     pub created_at: DateTime<Utc>,
-    /// Time of its last.
+    /// Time of its last event.
     pub updated_at: DateTime<Utc>,
     /// The aggregate's version.
     pub version: i64,
 }
 
-/// A checkout's stage.
+/// A checkout's state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
     /// The order is being placed.
@@ -56,18 +56,18 @@ pub enum State {
     Confirming,
     /// The order is being cancelled.
     Cancelling,
-    /// The payment is being called off.
+    /// The payment is being released.
     Releasing,
-    /// Nobody answers: people have to look.
+    /// All retries stayed without a reply. An operator has to intervene.
     Stuck,
     /// Paid and confirmed.
     Completed,
-    /// Nothing is bought.
+    /// The customer bought nothing.
     Failed,
 }
 
 impl State {
-    /// All of them.
+    /// All states.
     pub const ALL: [Self; 8] = [
         Self::Placing,
         Self::Paying,
@@ -79,7 +79,7 @@ impl State {
         Self::Failed,
     ];
 
-    /// As it stands in the table.
+    /// Returns the text of the state in the table.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Placing => "placing",
@@ -95,7 +95,7 @@ impl State {
 }
 
 impl Projection for Checkouts {
-    type Event = Event;
+    type Source = checkout::Type;
     type Key = Uuid;
     type Row = Checkout;
 
@@ -172,7 +172,8 @@ impl Checkout {
         self.reason = Some(reason.to_owned());
     }
 
-    /// Asked again, it stands where it stood, but for an order that has left: that is not cancelled but confirmed.
+    /// Sets the state of a retried step. A retry returns to the state of the step, except for an
+    /// order that has been shipped: it is confirmed and not cancelled.
     fn retried(&mut self, step: Step) {
         if self.state == State::Cancelling && step == Step::ConfirmOrder {
             self.state = State::Confirming;
@@ -180,7 +181,7 @@ impl Checkout {
     }
 }
 
-/// As the operation has it.
+/// Returns the code, which is the same as in the operation's outcome.
 fn code(cause: Cause) -> &'static str {
     match cause {
         Cause::Unknown => "checkout_failed",

@@ -1,27 +1,29 @@
-//! The view `customer-spending`: how much each customer has bought, in each currency. Cancelled orders do not count.
+//! The view `customer-spending`: the purchases of each customer in each currency. Cancelled orders
+//! do not count.
 //!
-//! A customer is not the key of an order's events, so one customer's orders are in several partitions. Each partition has
-//! its own row, `read.customer_spending` adds them up: see [`factline_postgres::RowId`].
+//! A customer is not the key of an order's events, so one customer's orders are in several
+//! partitions. Each partition has its own row, and `read.customer_spending` adds the rows up: see
+//! [`factline_postgres::RowId`].
 
 mod table;
 
 use factline::{Projection, Recorded};
-use ordering_schemas::order::Event;
-use ordering_schemas::{Money, ORDER};
+use ordering_schemas::Money;
+use ordering_schemas::order::{self, Event};
 use sqlx::migrate::Migrator;
 
 use crate::views::Entry;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("src/ordering/customer_spending/migrations");
 
-/// Where its events come from, and what makes its tables.
-pub const VIEW: Entry = Entry::of::<CustomerSpending>(&ORDER, "customer_spending_v1", &MIGRATIONS);
+/// The entry of the view, with the migrations of its tables.
+pub const VIEW: Entry = Entry::of::<CustomerSpending>("customer_spending_v1", &MIGRATIONS);
 
 /// The view.
 #[derive(Debug)]
 pub struct CustomerSpending;
 
-/// Whose money, and which.
+/// A customer and a currency.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Purse {
     /// The customer.
@@ -30,10 +32,11 @@ pub struct Purse {
     pub currency: String,
 }
 
-/// What was bought with it. Wider than the numbers of one order, so that no sum of orders runs over.
+/// The purchases. The numbers are wider than those of one order, so that no sum of orders
+/// overflows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Spending {
-    /// Orders that count.
+    /// Number of orders that count.
     pub orders: i64,
     /// Their units.
     pub units: i128,
@@ -42,7 +45,7 @@ pub struct Spending {
 }
 
 impl Projection for CustomerSpending {
-    type Event = Event;
+    type Source = order::Type;
     type Key = Purse;
     type Row = Spending;
 
@@ -67,7 +70,7 @@ impl Projection for CustomerSpending {
     }
 }
 
-/// What an event adds, or with -1 orders takes back.
+/// The change of an event. With -1 orders it subtracts.
 struct Change<'a> {
     customer_id: &'a str,
     orders: i64,

@@ -1,11 +1,11 @@
-//! The view `orders`: every order as it stands now, by id, by customer and by state.
+//! The view `orders`: the current state of every order, read by id, by customer and by state.
 
 mod table;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use factline::{Projection, Recorded};
-use ordering_schemas::order::Event;
-use ordering_schemas::{Line, Money, ORDER};
+use ordering_schemas::order::{self, Event};
+use ordering_schemas::{Line, Money};
 use sqlx::migrate::Migrator;
 use uuid::Uuid;
 
@@ -13,8 +13,8 @@ use crate::views::Entry;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("src/ordering/orders/migrations");
 
-/// Where its events come from, and what makes its tables.
-pub const VIEW: Entry = Entry::of::<Orders>(&ORDER, "orders_v1", &MIGRATIONS);
+/// The entry of the view, with the migrations of its tables.
+pub const VIEW: Entry = Entry::of::<Orders>("orders_v1", &MIGRATIONS);
 
 /// The view.
 #[derive(Debug)]
@@ -23,31 +23,33 @@ pub struct Orders;
 /// One order.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Order {
-    /// Whose it is.
+    /// The customer.
     pub customer_id: String,
-    /// Where it stands.
+    /// Its state.
     pub state: State,
-    /// What was bought; empty for an order taken elsewhere, which says only how much.
+    /// The lines. They are empty for an order taken elsewhere, which has only its totals.
     pub lines: Vec<Line>,
     /// Units bought.
     pub units: i64,
-    /// What they cost.
+    /// The total price.
     pub total: Money,
-    /// Where an order taken elsewhere stands there.
+    /// The location of an order taken elsewhere in the other system.
     pub source: Option<String>,
-    /// The day it was ordered: here in UTC, elsewhere as that system has it.
+    /// The day on which it was ordered, in UTC. For an order taken elsewhere it is the day of the
+    /// other system.
     pub ordered_on: NaiveDate,
-    /// When it was ordered; lists go by it. Of an order taken elsewhere only the day is known: then its first instant.
+    /// The time at which it was ordered, by which lists are sorted. For an order taken elsewhere
+    /// only the day is known, and this is its first instant.
     pub ordered_at: DateTime<Utc>,
     /// Time of the last event.
     pub updated_at: DateTime<Utc>,
-    /// Why it was cancelled.
+    /// The reason of its cancellation.
     pub cancel_reason: Option<String>,
     /// The aggregate's version.
     pub version: i64,
 }
 
-/// An order's stage.
+/// An order's state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
     /// Placed here, not yet paid or shipped.
@@ -56,14 +58,14 @@ pub enum State {
     Confirmed,
     /// Shipped.
     Shipped,
-    /// Called off.
+    /// Cancelled.
     Cancelled,
-    /// Taken over from elsewhere, long done.
+    /// Recorded from another system, where it was completed.
     Recorded,
 }
 
 impl State {
-    /// All of them.
+    /// All states.
     pub const ALL: [Self; 5] = [
         Self::Placed,
         Self::Confirmed,
@@ -72,7 +74,7 @@ impl State {
         Self::Recorded,
     ];
 
-    /// As it stands in the table.
+    /// Returns the text of the state in the table.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Placed => "placed",
@@ -85,7 +87,7 @@ impl State {
 }
 
 impl Projection for Orders {
-    type Event = Event;
+    type Source = order::Type;
     type Key = Uuid;
     type Row = Order;
 
@@ -130,7 +132,7 @@ impl Projection for Orders {
                 version,
             }),
             Event::OrderConfirmed(_) => row.map(|order| Order {
-                // One that was shipped before it was paid is past this.
+                // An order that was shipped before it was paid is already past this state.
                 state: match order.state {
                     State::Placed => State::Confirmed,
                     later => later,
@@ -156,8 +158,8 @@ impl Projection for Orders {
     }
 }
 
-/// The day so many days after 1970-01-01. A day beyond all calendars becomes the last, or first, that there is: a fact
-/// cannot be refused.
+/// Returns the day `days` days after 1970-01-01. A day outside the calendar becomes the last or
+/// first day of it, because a fact cannot be refused.
 fn day(days: i32) -> NaiveDate {
     NaiveDate::from_epoch_days(days).unwrap_or(if days < 0 {
         NaiveDate::MIN

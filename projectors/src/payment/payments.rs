@@ -1,11 +1,12 @@
-//! The view `payments`: every payment as it stands now, by id, with all charges that the provider has told of.
+//! The view `payments`: the current state of every payment, read by id, with all charges that the
+//! provider has reported.
 
 mod table;
 
 use chrono::{DateTime, Utc};
 use factline::{Projection, Recorded};
-use payment_schemas::payment::Event;
-use payment_schemas::{Money, PAYMENT};
+use payment_schemas::Money;
+use payment_schemas::payment::{self, Event};
 use serde::{Deserialize, Serialize};
 use sqlx::migrate::Migrator;
 use uuid::Uuid;
@@ -14,8 +15,8 @@ use crate::views::Entry;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("src/payment/payments/migrations");
 
-/// Where its events come from, and what makes its tables.
-pub const VIEW: Entry = Entry::of::<Payments>(&PAYMENT, "payments_v1", &MIGRATIONS);
+/// The entry of the view, with the migrations of its tables.
+pub const VIEW: Entry = Entry::of::<Payments>("payments_v1", &MIGRATIONS);
 
 /// The view.
 #[derive(Debug)]
@@ -24,23 +25,23 @@ pub struct Payments;
 /// One payment.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Payment {
-    /// What is paid for, in the words of whoever asked.
+    /// The reference of the sender that requested the payment, which names the purpose.
     pub reference: String,
-    /// Where it stands. Money that is not kept is told of by its charges.
+    /// Its state. Its charges show money that is not kept.
     pub state: State,
-    /// What was asked for; none if it was called off before.
+    /// The requested amount; none if the payment was voided before it was requested.
     pub amount: Option<Money>,
-    /// What is charged; none if it was called off before.
+    /// The payment method; none if the payment was voided before it was requested.
     pub method: Option<String>,
-    /// Why it was declined: the provider's code.
+    /// The provider's code of the reason why it was declined.
     pub code: Option<String>,
-    /// Why it was called off.
+    /// The reason why it was voided.
     pub reason: Option<String>,
-    /// What the provider took, in the order in which it was told.
+    /// The charges, in the order in which the provider reported them.
     pub charges: Vec<Charge>,
     /// Time of its first event.
     pub created_at: DateTime<Utc>,
-    /// Time of its last.
+    /// Time of its last event.
     pub updated_at: DateTime<Utc>,
     /// The aggregate's version.
     pub version: i64,
@@ -49,49 +50,49 @@ pub struct Payment {
 /// Money that the provider took.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Charge {
-    /// The provider's name for it.
+    /// The provider's reference of the charge.
     pub provider_reference: String,
-    /// How much.
+    /// The amount.
     pub amount: Money,
-    /// Where the money is.
+    /// The state of the money.
     pub state: Whereabouts,
-    /// Why the provider does not give it back: its code.
+    /// The provider's code of the reason why it does not refund the charge.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
-    /// The same for people.
+    /// Explanation of the code for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
 
-/// Where a charge's money is.
+/// The state of a charge's money.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Whereabouts {
-    /// Here, and wanted.
+    /// Received and kept.
     Kept,
-    /// Here; the provider is asked to give it back.
+    /// Received; a refund is requested from the provider.
     Refunding,
-    /// Here; the provider will not give it back, so it is owed.
+    /// Received; the provider refused the refund, so the money is owed.
     RefundRefused,
-    /// Given back.
+    /// Refunded.
     Refunded,
 }
 
-/// A payment's stage.
+/// A payment's state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
-    /// The provider is asked.
+    /// The payment was requested from the provider.
     Requested,
-    /// The money is there.
+    /// The money is received.
     Captured,
-    /// The provider takes no money.
+    /// The provider declined the payment.
     Declined,
-    /// Called off.
+    /// Voided.
     Voided,
 }
 
 impl State {
-    /// All of them.
+    /// All states.
     pub const ALL: [Self; 4] = [
         Self::Requested,
         Self::Captured,
@@ -99,7 +100,7 @@ impl State {
         Self::Voided,
     ];
 
-    /// As it stands in the table.
+    /// Returns the text of the state in the table.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Requested => "requested",
@@ -111,7 +112,7 @@ impl State {
 }
 
 impl Projection for Payments {
-    type Event = Event;
+    type Source = payment::Type;
     type Key = Uuid;
     type Row = Payment;
 
@@ -132,7 +133,7 @@ impl Projection for Payments {
         let mut payment = match (row, &event.event) {
             (Some(payment), _) => payment,
             (None, Event::PaymentRequested(event)) => new(&event.reference, time),
-            // It may be called off before it is asked for.
+            // A payment may be voided before it is requested.
             (None, Event::PaymentVoided(event)) => new(&event.reference, time),
             (None, _) => return None,
         };
@@ -167,7 +168,8 @@ impl Projection for Payments {
                 let charge = payment.charge(&event.provider_reference);
                 let before = charge
                     .map(|charge| std::mem::replace(&mut charge.state, Whereabouts::Refunding));
-                // A payment whose money goes back is called off; what was never kept says nothing of it.
+                // A payment whose kept money is refunded is voided. A charge that was never kept
+                // does not change the payment's state.
                 if before == Some(Whereabouts::Kept) {
                     payment.void(&event.reason);
                 }

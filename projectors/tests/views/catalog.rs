@@ -1,13 +1,13 @@
-//! Events of products as they may have happened.
+//! Possible events of products.
 
 use catalog_schemas::product::Event;
 use catalog_schemas::{Money, PriceChanged, ProductCreated, ProductDiscontinued, ProductRenamed};
 use factline::{Recorded, id};
 use uuid::Uuid;
 
-use crate::histories::{Happened, history};
+use crate::histories::{HistoryEvent, history};
 
-impl Happened for Event {
+impl HistoryEvent for Event {
     const AGGREGATE: &'static str = "catalog.product";
 
     fn subject(&self) -> Uuid {
@@ -20,7 +20,7 @@ impl Happened for Event {
     }
 }
 
-/// A product's id, for a number.
+/// Returns the id of the product with a number.
 pub(crate) fn product_id(number: u32) -> Uuid {
     id::aggregate("catalog.product", &number.to_string())
 }
@@ -65,7 +65,7 @@ pub(crate) fn discontinued(product: u32) -> Event {
     .into()
 }
 
-/// Thirty products of three brands, every kind of life.
+/// Returns the events of thirty products of three brands, with every kind of life.
 pub(crate) fn lives() -> Vec<Recorded<Event>> {
     let mut events = Vec::new();
     for number in 0..30 {

@@ -1,4 +1,4 @@
-//! What each event does to a checkout's row, in memory and in the table.
+//! The effect of each event on a checkout's row, in memory and in the table.
 
 use checkout_schemas::checkout::Event;
 use checkout_schemas::{
@@ -10,10 +10,10 @@ use factline::id;
 use projectors::checkout::checkouts::{Checkout, Checkouts, State};
 use uuid::Uuid;
 
-use crate::histories::{Happened, at, history, rows};
+use crate::histories::{HistoryEvent, at, history, rows};
 use crate::tables::holds_what_is_projected;
 
-impl Happened for Event {
+impl HistoryEvent for Event {
     const AGGREGATE: &'static str = "checkout.checkout";
 
     fn subject(&self) -> Uuid {
@@ -33,7 +33,7 @@ impl Happened for Event {
 
 const CAUSE: Cause = Cause::PaymentDeclined;
 
-/// A checkout, and every event that it can have.
+/// A checkout, with every event that it can have.
 struct Of {
     checkout: Uuid,
     order: Uuid,
@@ -131,7 +131,7 @@ impl Of {
         CheckoutStuck {
             checkout_id: self.checkout,
             step: Step::CancelOrder,
-            reason: "nobody says".to_owned(),
+            reason: "no reply".to_owned(),
         }
         .into()
     }
@@ -167,7 +167,7 @@ fn only(events: impl IntoIterator<Item = Event>) -> Checkout {
 }
 
 #[test]
-fn a_new_checkout_names_its_order_and_payment() {
+fn new_checkout_names_its_order_and_payment() {
     let of = Of::checkout(1);
     let expected = Checkout {
         customer_id: "ann".to_owned(),
@@ -185,9 +185,9 @@ fn a_new_checkout_names_its_order_and_payment() {
 }
 
 #[test]
-fn each_event_is_a_state() {
+fn event_of_each_kind_sets_its_state() {
     let of = Of::checkout(1);
-    let stands = |events: &[Event]| {
+    let state_after = |events: &[Event]| {
         let row = only(
             [of.begun(), of.ordered()]
                 .into_iter()
@@ -198,36 +198,42 @@ fn each_event_is_a_state() {
     };
     let code = |text: &str| Some(text.to_owned());
     let declined = || code("payment_declined");
-    assert_eq!(stands(&[]), (State::Paying, None));
-    assert_eq!(stands(&[of.paid()]), (State::Confirming, None));
+    assert_eq!(state_after(&[]), (State::Paying, None));
+    assert_eq!(state_after(&[of.paid()]), (State::Confirming, None));
     assert_eq!(
-        stands(&[of.paid(), of.completed()]),
+        state_after(&[of.paid(), of.completed()]),
         (State::Completed, None)
     );
-    assert_eq!(stands(&[of.abandoned()]), (State::Cancelling, declined()));
+    assert_eq!(
+        state_after(&[of.abandoned()]),
+        (State::Cancelling, declined())
+    );
     let again = of.retried(Step::CancelOrder);
     let cancelling = (State::Cancelling, declined());
-    assert_eq!(stands(&[of.abandoned(), again]), cancelling);
+    assert_eq!(state_after(&[of.abandoned(), again]), cancelling);
     let confirm = of.retried(Step::ConfirmOrder);
-    let confirming = stands(&[of.abandoned(), confirm]).0;
+    let confirming = state_after(&[of.abandoned(), confirm]).0;
     assert_eq!(confirming, State::Confirming);
-    assert_eq!(stands(&[of.releasing()]), (State::Releasing, declined()));
     assert_eq!(
-        stands(&[of.stuck()]),
+        state_after(&[of.releasing()]),
+        (State::Releasing, declined())
+    );
+    assert_eq!(
+        state_after(&[of.stuck()]),
         (State::Stuck, code("checkout_stuck"))
     );
     assert_eq!(
-        stands(&[of.stuck(), of.failed()]),
+        state_after(&[of.stuck(), of.failed()]),
         (State::Failed, declined())
     );
     assert_eq!(
-        stands(&[of.stuck(), of.completed()]),
+        state_after(&[of.stuck(), of.completed()]),
         (State::Completed, None)
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_table_holds_what_is_projected() {
+async fn checkouts_table_holds_the_projected_rows() {
     let mut events = Vec::new();
     for number in 0..30 {
         events.push(Of::checkout(number).begun());

@@ -1,4 +1,4 @@
-//! What each event does to a customer's spending, and that partitions add up.
+//! The effect of each event on a customer's spending, and the sum over partitions.
 
 use factline::Recorded;
 use ordering_schemas::order::Event;
@@ -6,7 +6,7 @@ use projectors::ordering::customer_spending::{CustomerSpending, Spending};
 
 use crate::histories::{cancelled, confirmed, history, money, placed, recorded, rows, shipped};
 
-/// What a reader sees: the rows of all partitions added up.
+/// Returns what a reader sees: the sum of the rows of all partitions.
 fn spending(
     history: &[Recorded<Event>],
     customer: &str,
@@ -22,7 +22,7 @@ fn spending(
 }
 
 #[test]
-fn orders_add_up_by_customer_and_currency() {
+fn spending_adds_up_by_customer_and_currency() {
     let history = history([
         placed(1, "ann", 250, "EUR"),
         recorded(2, "ann", 2, money(100, "EUR")),
@@ -36,7 +36,7 @@ fn orders_add_up_by_customer_and_currency() {
 }
 
 #[test]
-fn cancelled_orders_do_not_count() {
+fn spending_excludes_cancelled_orders() {
     let history = history([
         placed(1, "ann", 250, "EUR"),
         placed(2, "ann", 5, "EUR"),
@@ -46,7 +46,7 @@ fn cancelled_orders_do_not_count() {
 }
 
 #[test]
-fn a_customer_who_cancelled_everything_is_known_with_nothing() {
+fn customer_with_only_cancelled_orders_has_zero_spending() {
     let history = history([
         placed(1, "ann", 250, "EUR"),
         cancelled(1, "ann", 250, "EUR"),
@@ -55,7 +55,7 @@ fn a_customer_who_cancelled_everything_is_known_with_nothing() {
 }
 
 #[test]
-fn shipping_changes_nothing() {
+fn shipping_does_not_change_spending() {
     let before = history([placed(1, "ann", 250, "EUR")]);
     let after = history([
         placed(1, "ann", 250, "EUR"),
@@ -69,7 +69,7 @@ fn shipping_changes_nothing() {
 }
 
 #[test]
-fn sums_of_the_largest_orders_do_not_run_over() {
+fn sums_of_the_largest_orders_do_not_overflow() {
     let history =
         history((0..8).map(|number| recorded(number, "ann", i64::MAX, money(i64::MAX, "JPY"))));
     let most = i128::from(i64::MAX) * 8;

@@ -1,4 +1,5 @@
-//! The whole way: events in Kafka, all views followed as the process follows them, what readers see.
+//! End to end: events in Kafka, all views followed as the process follows them, and the rows that
+//! readers see.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -7,7 +8,7 @@ use factline_kafka::topics::provision::provision;
 use factline_kafka::{KafkaConfig, Record, Registry};
 use ordering_schemas::ORDER;
 use projectors::migrate;
-use projectors::views::{ALL, Surroundings};
+use projectors::views::{ALL, Dependencies};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use sqlx::PgPool;
@@ -17,13 +18,13 @@ use crate::histories::{history, money, recorded};
 use crate::tables::{database, records, servers};
 
 const CUSTOMERS: u32 = 50;
-/// What a view said of itself last.
+/// The last reported readiness of a view.
 type Health = Arc<Mutex<Option<Result<(), String>>>>;
 
 const SOON: Duration = Duration::from_mins(1);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn readers_see_what_the_events_say() {
+async fn views_show_the_followed_events() {
     let count = 5_000_u32;
     let (pool, servers) = (database().await, servers().await);
     migrate::run(&pool).await.unwrap();
@@ -54,7 +55,7 @@ async fn readers_see_what_the_events_say() {
     let healths: Vec<Health> = ALL.iter().map(|_| Health::default()).collect();
     for (view, health) in ALL.iter().zip(&healths) {
         let health = Arc::clone(health);
-        following.push(tokio::spawn(view.run(Surroundings {
+        following.push(tokio::spawn(view.run(Dependencies {
             kafka: kafka.clone(),
             registry: registry.clone(),
             pool: pool.clone(),
@@ -123,7 +124,7 @@ fn append(kafka: &KafkaConfig, records: Vec<Record>) {
     producer.flush(SOON).unwrap();
 }
 
-/// Waits until every view says that it is well, those too whose topics are empty.
+/// Waits until every view is ready, including those whose topics are empty.
 async fn until_ready(healths: &[Health]) {
     while healths
         .iter()
@@ -133,7 +134,7 @@ async fn until_ready(healths: &[Health]) {
     }
 }
 
-/// Waits until both views of orders have applied so many events, by their checkpoints.
+/// Waits until both views of orders have applied `count` events, by their checkpoints.
 async fn until_applied(pool: &PgPool, count: u32) {
     let applied = "select coalesce(min(applied), 0)::bigint from (
         select sum(sequence) from read.orders_checkpoint

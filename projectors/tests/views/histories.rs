@@ -1,9 +1,9 @@
-//! Events as they may have happened, and the rows that a projection makes of them.
+//! Possible events, and the rows that a projection makes of them.
 
 use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
-use factline::{Envelope, Messages, Projection, Recorded, Timestamp, id};
+use factline::{AggregateType, Envelope, EventOf, Messages, Projection, Recorded, Timestamp, id};
 use factline_kafka::topics::partition_of;
 use ordering_schemas::order::Event;
 use ordering_schemas::{
@@ -11,12 +11,12 @@ use ordering_schemas::{
 };
 use uuid::Uuid;
 
-/// An order's id, for a number.
+/// Returns the id of the order with a number.
 pub(crate) fn order_id(number: u32) -> Uuid {
     id::aggregate("ordering.order", &number.to_string())
 }
 
-/// An instant, for a number of seconds.
+/// Returns the instant `seconds` seconds after the first event.
 pub(crate) fn at(seconds: i64) -> Timestamp {
     "2026-03-01T12:00:00Z".parse::<Timestamp>().unwrap() + TimeDelta::seconds(seconds)
 }
@@ -28,7 +28,7 @@ pub(crate) fn money(amount: i64, currency: &str) -> Money {
     }
 }
 
-/// Two lines: three units of one product, one of another that is free.
+/// An order with two lines: three units of one product, and one unit of another that is free.
 pub(crate) fn placed(order: u32, customer: &str, price: i64, currency: &str) -> Event {
     let line = |product: &str, price: i64, quantity: i32| Line {
         product_id: product.to_owned(),
@@ -77,7 +77,7 @@ pub(crate) fn shipped(order: u32, customer: &str) -> Event {
     .into()
 }
 
-/// Takes back what [`placed`] placed.
+/// Cancels what [`placed`] placed.
 pub(crate) fn cancelled(order: u32, customer: &str, price: i64, currency: &str) -> Event {
     OrderCancelled {
         order_id: order_id(order),
@@ -89,16 +89,16 @@ pub(crate) fn cancelled(order: u32, customer: &str, price: i64, currency: &str) 
     .into()
 }
 
-/// What a history has to know of an aggregate's events.
-pub(crate) trait Happened: Messages {
+/// The properties of an aggregate's events that a history needs.
+pub(crate) trait HistoryEvent: Messages {
     /// `<context>.<aggregate>`.
     const AGGREGATE: &'static str;
 
-    /// Which aggregate it happened to.
+    /// Returns the id of the event's aggregate.
     fn subject(&self) -> Uuid;
 }
 
-impl Happened for Event {
+impl HistoryEvent for Event {
     const AGGREGATE: &'static str = "ordering.order";
 
     fn subject(&self) -> Uuid {
@@ -112,9 +112,9 @@ impl Happened for Event {
     }
 }
 
-/// The events in the order in which they were recorded, with envelopes as the command handler makes them; the time goes on
-/// by a second with each.
-pub(crate) fn history<E: Happened>(events: impl IntoIterator<Item = E>) -> Vec<Recorded<E>> {
+/// Returns the events in the order in which they were recorded, with envelopes as the command
+/// handler makes them. The time advances by one second with each event.
+pub(crate) fn history<E: HistoryEvent>(events: impl IntoIterator<Item = E>) -> Vec<Recorded<E>> {
     let mut versions: BTreeMap<Uuid, u64> = BTreeMap::new();
     let recorded = events.into_iter().enumerate().map(|(number, event)| {
         let subject = event.subject();
@@ -134,14 +134,14 @@ pub(crate) fn history<E: Happened>(events: impl IntoIterator<Item = E>) -> Vec<R
     recorded.collect()
 }
 
-/// The partition, of eight, that an event is in.
-pub(crate) fn partition(event: &impl Happened) -> i32 {
+/// Returns the partition, of eight, that an event is in.
+pub(crate) fn partition(event: &impl HistoryEvent) -> i32 {
     partition_of(event.subject().to_string().as_bytes(), 8)
 }
 
-/// The rows after a history, by source partition and key.
-pub(crate) fn rows<P: Projection<Event: Happened>>(
-    history: &[Recorded<P::Event>],
+/// Returns the rows after a history, by source partition and key.
+pub(crate) fn rows<P: Projection<Source: AggregateType<Event: HistoryEvent>>>(
+    history: &[Recorded<EventOf<P::Source>>],
 ) -> BTreeMap<(i32, P::Key), P::Row> {
     let mut rows = BTreeMap::new();
     for event in history {

@@ -1,6 +1,7 @@
-//! The views: what each event does to their rows, and that the tables hold just that.
+//! Tests of the views: the effect of each event on their rows, and that the tables hold exactly
+//! these rows.
 
-#![expect(clippy::unwrap_used, reason = "a test says what it finds by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod catalog;
 mod checkouts;

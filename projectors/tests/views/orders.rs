@@ -1,4 +1,4 @@
-//! What each event does to an order's row.
+//! The effect of each event on an order's row.
 
 use projectors::ordering::orders::{Order, Orders, State};
 
@@ -13,7 +13,7 @@ fn only(events: impl IntoIterator<Item = ordering_schemas::order::Event>) -> Ord
 }
 
 #[test]
-fn a_placed_order_is_there_with_its_lines() {
+fn placed_order_has_a_row_with_its_lines() {
     let order = only([placed(1, "ann", 250, "EUR")]);
     assert_eq!(order.customer_id, "ann");
     assert_eq!(order.state, State::Placed);
@@ -36,7 +36,7 @@ fn shipping_changes_the_state() {
 }
 
 #[test]
-fn confirming_is_a_state_before_shipping() {
+fn confirmed_is_a_state_before_shipped() {
     let confirm = || confirmed(1, "ann", 250, "EUR");
     let order = only([placed(1, "ann", 250, "EUR"), confirm()]);
     assert_eq!((order.state, order.version), (State::Confirmed, 2));
@@ -62,7 +62,7 @@ fn cancelling_keeps_the_reason() {
 }
 
 #[test]
-fn an_order_taken_elsewhere_has_its_own_day() {
+fn order_taken_elsewhere_keeps_its_day() {
     let order = only([recorded(1, "ann", 2, money(0, "USD"))]);
     assert_eq!(order.state, State::Recorded);
     assert_eq!(order.source.as_deref(), Some("old.csv:1"));
@@ -74,7 +74,7 @@ fn an_order_taken_elsewhere_has_its_own_day() {
 }
 
 #[test]
-fn a_day_beyond_the_calendar_stops_nothing() {
+fn day_outside_the_calendar_does_not_halt_the_view() {
     for day in [i32::MIN, i32::MAX] {
         let mut event = recorded(1, "ann", 1, money(1, "USD"));
         if let ordering_schemas::order::Event::PastOrderRecorded(recorded) = &mut event {
@@ -85,7 +85,7 @@ fn a_day_beyond_the_calendar_stops_nothing() {
 }
 
 #[test]
-fn each_order_has_its_own_row() {
+fn orders_have_separate_rows() {
     let rows = rows::<Orders>(&history([
         placed(1, "ann", 250, "EUR"),
         placed(2, "ann", 100, "EUR"),

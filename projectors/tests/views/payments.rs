@@ -1,4 +1,4 @@
-//! What each event does to a payment's row, in memory and in the table.
+//! The effect of each event on a payment's row, in memory and in the table.
 
 use factline::id;
 use payment_schemas::payment::Event;
@@ -9,10 +9,10 @@ use payment_schemas::{
 use projectors::payment::payments::{Charge, Payment, Payments, State, Whereabouts};
 use uuid::Uuid;
 
-use crate::histories::{Happened, at, history, rows};
+use crate::histories::{HistoryEvent, at, history, rows};
 use crate::tables::holds_what_is_projected;
 
-impl Happened for Event {
+impl HistoryEvent for Event {
     const AGGREGATE: &'static str = "payment.payment";
 
     fn subject(&self) -> Uuid {
@@ -108,7 +108,7 @@ fn refund_refused(number: u32, charge: &str) -> Event {
         provider_reference: charge.to_owned(),
         amount: money(),
         code: "account_closed".to_owned(),
-        reason: "the account is no more".to_owned(),
+        reason: "the account is closed".to_owned(),
     }
     .into()
 }
@@ -119,15 +119,15 @@ fn only(events: impl IntoIterator<Item = Event>) -> Payment {
     rows.pop_first().unwrap().1
 }
 
-/// Where a payment and the money of its charges are.
-fn stands(events: &[Event]) -> (State, Vec<Whereabouts>) {
+/// Returns the state of a payment and of the money of its charges.
+fn states(events: &[Event]) -> (State, Vec<Whereabouts>) {
     let payment = only(events.to_vec());
     let charges = payment.charges.iter().map(|charge| charge.state);
     (payment.state, charges.collect())
 }
 
 #[test]
-fn a_payment_says_what_was_asked_for_and_what_was_taken() {
+fn payment_shows_the_requested_amount_and_the_charges() {
     let expected = Payment {
         reference: REFERENCE.to_owned(),
         state: State::Captured,
@@ -150,7 +150,7 @@ fn a_payment_says_what_was_asked_for_and_what_was_taken() {
 }
 
 #[test]
-fn one_that_is_declined_or_called_off_says_why() {
+fn declined_or_voided_payment_shows_the_reason() {
     let refused = only([requested(1), declined(1)]);
     assert_eq!(refused.state, State::Declined);
     assert_eq!(refused.code.as_deref(), Some("no_funds"));
@@ -171,10 +171,10 @@ fn one_that_is_declined_or_called_off_says_why() {
 }
 
 #[test]
-fn each_charge_says_where_its_money_is() {
+fn charges_show_the_state_of_their_money() {
     use Whereabouts::{Kept, Refunded, Refunding};
     let kept = [requested(1), captured(1, "ch-1", true)];
-    let and = |more: &[Event]| stands(&[&kept[..], more].concat());
+    let and = |more: &[Event]| states(&[&kept[..], more].concat());
     assert_eq!(and(&[]), (State::Captured, vec![Kept]));
     let second = [captured(1, "ch-2", false), refund_requested(1, "ch-2")];
     assert_eq!(and(&second), (State::Captured, vec![Kept, Refunding]));
@@ -191,11 +191,11 @@ fn each_charge_says_where_its_money_is() {
         captured(1, "ch-1", false),
         refund_requested(1, "ch-1"),
     ];
-    assert_eq!(stands(&late), (State::Voided, vec![Refunding]));
+    assert_eq!(states(&late), (State::Voided, vec![Refunding]));
 }
 
 #[test]
-fn money_that_is_owed_says_why() {
+fn refused_refund_shows_the_reason() {
     let late = [
         voided(1),
         captured(1, "ch-1", false),
@@ -203,19 +203,19 @@ fn money_that_is_owed_says_why() {
     ];
     let refused = [&late[..], &[refund_refused(1, "ch-1")]].concat();
     assert_eq!(
-        stands(&refused),
+        states(&refused),
         (State::Voided, vec![Whereabouts::RefundRefused])
     );
     let charge = only(refused.clone()).charges.remove(0);
     assert_eq!(charge.code.as_deref(), Some("account_closed"));
-    assert_eq!(charge.reason.as_deref(), Some("the account is no more"));
+    assert_eq!(charge.reason.as_deref(), Some("the account is closed"));
     let back = only([&refused[..], &[refunded(1, "ch-1")]].concat());
     assert_eq!(back.charges[0].state, Whereabouts::Refunded);
     assert_eq!(back.charges[0].code, None);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_table_holds_what_is_projected() {
+async fn payments_table_holds_the_projected_rows() {
     let mut events = Vec::new();
     for number in 0..30 {
         if number % 5 == 4 {

@@ -1,4 +1,4 @@
-//! What each event does to a product's prices, in memory and in the table.
+//! The effect of each event on a product's prices, in memory and in the table.
 
 use projectors::catalog::price_history::{Key, Price, PriceHistory};
 
@@ -7,7 +7,7 @@ use crate::histories::{at, history, partition, rows};
 use crate::tables::holds_what_is_projected;
 
 #[test]
-fn every_price_is_kept_with_its_instant() {
+fn price_history_keeps_every_price_with_its_time() {
     let rows = rows::<PriceHistory>(&history([
         created(1, "Tea", "Acme", 250),
         created(2, "Cup", "Acme", 900),
@@ -32,12 +32,16 @@ fn every_price_is_kept_with_its_instant() {
             price: euro(amount),
             since: at(second),
         };
-        let place = partition(&discontinued(product));
-        assert_eq!(rows.get(&(place, key)), Some(&price), "{product} {version}");
+        let partition_id = partition(&discontinued(product));
+        assert_eq!(
+            rows.get(&(partition_id, key)),
+            Some(&price),
+            "{product} {version}"
+        );
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_table_holds_what_is_projected() {
+async fn price_history_table_holds_the_projected_rows() {
     holds_what_is_projected::<PriceHistory>("prices.events", &lives()).await;
 }

@@ -1,4 +1,4 @@
-//! What each event does to a product's row, in memory and in the table.
+//! The effect of each event on a product's row, in memory and in the table.
 
 use catalog_schemas::product::Event;
 use projectors::catalog::products::{Product, Products, State};
@@ -18,7 +18,7 @@ fn tea() -> Event {
 }
 
 #[test]
-fn a_new_product_is_offered_as_it_was_created() {
+fn new_product_is_offered_as_created() {
     let expected = Product {
         name: "Tea".to_owned(),
         brand: "Acme".to_owned(),
@@ -32,7 +32,7 @@ fn a_new_product_is_offered_as_it_was_created() {
 }
 
 #[test]
-fn each_change_changes_its_own_field() {
+fn event_of_each_kind_changes_its_own_field() {
     let before = only([tea()]);
     let renamed = only([tea(), renamed(1, "Green tea")]);
     let (updated_at, version) = (at(1), 2);
@@ -62,20 +62,20 @@ fn each_change_changes_its_own_field() {
 }
 
 #[test]
-fn each_product_has_its_own_row() {
+fn products_have_separate_rows() {
     let rows = rows::<Products>(&history([
         tea(),
         created(2, "Cup", "Acme", 900),
         repriced(1, 199),
     ]));
     let price = |number: u32| {
-        let place = partition(&discontinued(number));
-        rows[&(place, product_id(number))].price.clone()
+        let partition_id = partition(&discontinued(number));
+        rows[&(partition_id, product_id(number))].price.clone()
     };
     assert_eq!((price(1), price(2)), (euro(199), euro(900)));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_table_holds_what_is_projected() {
+async fn products_table_holds_the_projected_rows() {
     holds_what_is_projected::<Products>("products.events", &lives()).await;
 }

@@ -1,4 +1,4 @@
-//! Events of different orders may arrive in any order; the rows must come out the same.
+//! Events of different orders may arrive in any order, and the rows must be the same.
 
 use std::collections::VecDeque;
 
@@ -10,7 +10,8 @@ use proptest::prelude::*;
 
 use crate::histories::{cancelled, history, money, placed, recorded, rows, shipped};
 
-/// One order's events, of a few customers and currencies, so that rows are shared.
+/// Generates the events of one order. There are few customers and currencies, so that orders share
+/// rows.
 fn one_order(number: u32) -> impl Strategy<Value = Vec<Recorded<Event>>> {
     let customer = prop::sample::select(vec!["ann", "bob"]);
     let currency = prop::sample::select(vec!["EUR", "USD"]);
@@ -25,7 +26,7 @@ fn one_order(number: u32) -> impl Strategy<Value = Vec<Recorded<Event>>> {
     })
 }
 
-/// Some orders' events one order after the other, and the same interleaved.
+/// Generates the events of several orders, once one order after the other and once interleaved.
 fn two_arrivals() -> impl Strategy<Value = (Vec<Recorded<Event>>, Vec<Recorded<Event>>)> {
     let orders: Vec<_> = (0..12).map(one_order).collect();
     let interleaved = orders.prop_flat_map(|orders| {
@@ -48,7 +49,7 @@ fn two_arrivals() -> impl Strategy<Value = (Vec<Recorded<Event>>, Vec<Recorded<E
 
 proptest! {
     #[test]
-    fn any_interleaving_makes_the_same_rows((straight, mixed) in two_arrivals()) {
+    fn rows_are_the_same_for_any_interleaving((straight, mixed) in two_arrivals()) {
         prop_assert_eq!(rows::<Orders>(&straight), rows::<Orders>(&mixed));
         prop_assert_eq!(rows::<CustomerSpending>(&straight), rows::<CustomerSpending>(&mixed));
     }

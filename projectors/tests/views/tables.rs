@@ -1,11 +1,11 @@
-//! The tables hold what the pure projections say, however the events are cut into batches.
+//! The tables hold the rows of the pure projections, however the events are cut into batches.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use dev_servers::Servers;
-use factline::Recorded;
+use factline::{AggregateType, EventOf, Recorded};
 use factline_kafka::{Record, Registry, records::framing};
 use factline_postgres::{RowId, Sink as _, SinkError, View, ViewSink};
 use ordering_schemas::order::Event;
@@ -15,7 +15,7 @@ use projectors::ordering::orders::Orders;
 use sqlx::PgPool;
 
 use crate::histories::{
-    Happened, cancelled, confirmed, history, money, partition, placed, recorded, rows, shipped,
+    HistoryEvent, cancelled, confirmed, history, money, partition, placed, recorded, rows, shipped,
 };
 
 pub(crate) async fn servers() -> &'static Servers {
@@ -32,7 +32,7 @@ pub(crate) async fn database() -> PgPool {
         .unwrap()
 }
 
-/// Forty orders of three customers, every kind of life.
+/// Returns the events of forty orders of three customers, with every kind of life.
 fn lives() -> Vec<Recorded<Event>> {
     let mut events = Vec::new();
     for number in 0..40 {
@@ -54,8 +54,9 @@ fn lives() -> Vec<Recorded<Event>> {
     history(events)
 }
 
-/// The records of a topic of the test's own, so that tests do not register the same subjects at once.
-pub(crate) async fn records<E: Happened>(
+/// Returns the records of the test's own topic, so that tests do not register the same subjects at
+/// once.
+pub(crate) async fn records<E: HistoryEvent>(
     registry: &Registry,
     topic: &str,
     history: &[Recorded<E>],
@@ -80,7 +81,7 @@ pub(crate) async fn records<E: Happened>(
     records
 }
 
-/// Writes all records in batches of a size and reads the expected rows back.
+/// Writes all records in batches of `size` and reads the expected rows back.
 async fn written<V: View>(
     pool: &PgPool,
     registry: &Registry,
@@ -108,10 +109,13 @@ async fn written<V: View>(
         .collect()
 }
 
-/// Checks that the view's table, written in batches of several sizes, holds the rows that its projection makes.
-pub(crate) async fn holds_what_is_projected<V>(topic: &str, history: &[Recorded<V::Event>])
-where
-    V: View<Event: Happened, Key: Debug, Row: Debug>,
+/// Checks that the view's table, written in batches of several sizes, holds the rows of its
+/// projection.
+pub(crate) async fn holds_what_is_projected<V>(
+    topic: &str,
+    history: &[Recorded<EventOf<V::Source>>],
+) where
+    V: View<Source: AggregateType<Event: HistoryEvent>, Key: Debug, Row: Debug>,
 {
     let pool = database().await;
     migrate::run(&pool).await.unwrap();
@@ -131,7 +135,7 @@ async fn batches_of_any_size_write_the_same_rows() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn deleted_rows_are_gone_and_no_others() {
+async fn delete_removes_only_the_given_rows() {
     let pool = database().await;
     migrate::run(&pool).await.unwrap();
     let mut connection = pool.acquire().await.unwrap();
@@ -162,7 +166,7 @@ async fn deleted_rows_are_gone_and_no_others() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn undecodable_events_are_poison_at_their_place() {
+async fn undecodable_event_is_poison_at_its_offset() {
     let pool = database().await;
     migrate::run(&pool).await.unwrap();
     let registry = Registry::new(&servers().await.registry.url());
@@ -187,14 +191,14 @@ async fn undecodable_events_are_poison_at_their_place() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_registry_that_is_away_is_nobodys_fault() {
+async fn unavailable_registry_is_not_poison() {
     let pool = database().await;
     migrate::run(&pool).await.unwrap();
     let known = Registry::new(&servers().await.registry.url());
-    let records = records(&known, "away.events", &lives()).await;
-    let away = Registry::new("http://127.0.0.1:1");
+    let records = records(&known, "unavailable.events", &lives()).await;
+    let unavailable = Registry::new("http://127.0.0.1:1");
     let mut transaction = pool.begin().await.unwrap();
-    let written = ViewSink::<Orders>::new(away)
+    let written = ViewSink::<Orders>::new(unavailable)
         .write(&mut transaction, &records)
         .await;
     assert!(
@@ -204,7 +208,7 @@ async fn a_registry_that_is_away_is_nobodys_fault() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn migrating_at_once_and_again_changes_nothing() {
+async fn migrations_are_safe_concurrently_and_repeatedly() {
     let pool = database().await;
     let (one, other) = tokio::join!(migrate::run(&pool), migrate::run(&pool));
     one.unwrap();

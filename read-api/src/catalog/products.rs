@@ -1,4 +1,4 @@
-//! Products: one by its id, lists by brand and by how the name begins, and the prices that one has had.
+//! Products: one by its id, lists by brand and by the beginning of the name, and the prices of one.
 
 use axum::Router;
 use axum::extract::State;
@@ -7,7 +7,7 @@ use axum::response::Response;
 use axum::routing::get;
 use chrono::{DateTime, Utc};
 use factline_http::{Path, Problem, etag, page};
-use factline_postgres::Snapshots;
+use factline_postgres::ConsistentReads;
 use serde::Serialize;
 use sqlx::postgres::PgRow;
 use sqlx::{Postgres, QueryBuilder, Row as _};
@@ -58,7 +58,7 @@ struct Product {
     name_key: String,
 }
 
-/// What one unit cost from some instant on, until the next price or the end.
+/// The price of one unit from an instant on, until the next price if there is one.
 #[derive(Debug, Serialize)]
 #[expect(
     clippy::struct_field_names,
@@ -67,27 +67,30 @@ struct Product {
 struct Price {
     price: Money,
     since: DateTime<Utc>,
-    /// The product's version that brought it.
+    /// The version of the product that set the price.
     version: i64,
 }
 
-/// `GET /products?brand=&q=&limit=&after=`: by name; `q` is how the name begins, in capitals or not.
+/// `GET /products?brand=&q=&limit=&after=`: ordered by name; `q` is the beginning of the name,
+/// without regard to case.
 async fn list(
-    State(snapshots): State<Snapshots>,
+    State(snapshots): State<ConsistentReads>,
     parameters: Parameters,
     request: HeaderMap,
 ) -> Result<Response, Problem> {
     let [brand, q, limit, after] = parameters.read(["brand", "q", "limit", "after"])?;
     let limit = page::limit(limit.as_deref(), LIMIT, MOST)?;
     let after: Option<(String, Uuid)> = page::after(after.as_deref())?;
-    // Written out for each combination, so that each gets the plan of its own index.
+    // The conditions are written out for each combination, so that each gets a plan with its own
+    // index.
     let mut query = QueryBuilder::<Postgres>::new(ONE.select);
     query.push("where true");
     if let Some(brand) = brand {
         query.push(" and brand = ").push_bind(brand);
     }
     if let Some(q) = q.filter(|q| !q.is_empty()) {
-        // Made as the view makes its keys. No pattern, so nothing in it has to be escaped.
+        // The key is computed as in the view. It is not a pattern, so no character has to be
+        // escaped.
         query
             .push(" and name_key ^@ lower(")
             .push_bind(q)
@@ -110,7 +113,7 @@ async fn list(
 
 /// `GET /products/{id}/prices?limit=&after=`: newest first.
 async fn prices(
-    State(snapshots): State<Snapshots>,
+    State(snapshots): State<ConsistentReads>,
     Path(id): Path<String>,
     parameters: Parameters,
     request: HeaderMap,
@@ -131,7 +134,7 @@ async fn prices(
         price.version
     })
     .await?;
-    // Every product has had a price; after its oldest there is none.
+    // Every product has had a price. After its oldest price there are no more.
     if page.items.is_empty() && after.is_none() {
         return Err(ONE.unknown(&id));
     }

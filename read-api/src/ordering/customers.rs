@@ -1,4 +1,4 @@
-//! Customers: what one has spent, and who has spent most.
+//! Customers: the spending of one, and the customers with the highest spending.
 
 use axum::Router;
 use axum::extract::State;
@@ -6,7 +6,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::get;
 use factline_http::{Path, Problem, etag, page};
-use factline_postgres::Snapshots;
+use factline_postgres::ConsistentReads;
 use serde::Serialize;
 use sqlx::postgres::PgRow;
 use sqlx::{Postgres, QueryBuilder, Row as _};
@@ -30,7 +30,7 @@ const CHECKPOINTS: &str = "read.customer_spending_checkpoint";
 const SELECT: &str =
     "select customer_id, currency, orders, units::text, total::text from read.customer_spending ";
 
-/// What a customer has bought in one currency; cancelled orders do not count.
+/// The purchases of a customer in one currency. Cancelled orders do not count.
 #[derive(Debug, Serialize)]
 struct Spending {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -40,7 +40,7 @@ struct Spending {
     total: Money,
 }
 
-/// A customer's answer.
+/// A customer as clients see it.
 #[derive(Debug, Serialize)]
 struct Customer {
     customer_id: String,
@@ -49,7 +49,7 @@ struct Customer {
 
 /// `GET /customers/{id}/spending`
 async fn spending(
-    State(snapshots): State<Snapshots>,
+    State(snapshots): State<ConsistentReads>,
     Path(id): Path<String>,
     parameters: Parameters,
     request: HeaderMap,
@@ -84,7 +84,7 @@ async fn spending(
 
 /// `GET /customers?sort=-total&currency=USD&limit=&after=`
 async fn top(
-    State(snapshots): State<Snapshots>,
+    State(snapshots): State<ConsistentReads>,
     parameters: Parameters,
     request: HeaderMap,
 ) -> Result<Response, Problem> {
@@ -115,7 +115,8 @@ async fn top(
             .push_bind(customer)
             .push("))");
     }
-    // Qualified: a bare `total` would be the answer's text column, and 9 would come before 10.
+    // The column is qualified. A bare `total` would be the text column of the result, and 9 would
+    // sort before 10.
     query.push(" order by customer_spending.total desc, customer_id");
     let mut snapshot = snapshot(&snapshots, CHECKPOINTS, &request).await?;
     let page = listing::page(&mut snapshot, &mut query, limit, spent, |spending| {

@@ -7,7 +7,7 @@ use axum::response::Response;
 use axum::routing::get;
 use chrono::{DateTime, NaiveDate, Utc};
 use factline_http::{Problem, etag, page};
-use factline_postgres::Snapshots;
+use factline_postgres::ConsistentReads;
 use serde::{Deserialize, Serialize};
 use sqlx::postgres::PgRow;
 use sqlx::{Postgres, QueryBuilder, Row as _};
@@ -72,7 +72,7 @@ struct Line {
 
 /// `GET /orders?customer=&state=&limit=&after=`
 async fn list(
-    State(snapshots): State<Snapshots>,
+    State(snapshots): State<ConsistentReads>,
     parameters: Parameters,
     request: HeaderMap,
 ) -> Result<Response, Problem> {
@@ -87,7 +87,8 @@ async fn list(
     }
     let limit = page::limit(limit.as_deref(), LIMIT, MOST)?;
     let after: Option<(DateTime<Utc>, Uuid)> = page::after(after.as_deref())?;
-    // Written out for each combination, so that each gets the plan of its own index.
+    // The conditions are written out for each combination, so that each gets a plan with its own
+    // index.
     let mut query = QueryBuilder::<Postgres>::new(ONE.select);
     query.push("where true");
     if let Some(customer) = customer {

@@ -34,7 +34,7 @@ struct Payment {
     payment_id: Uuid,
     reference: String,
     state: String,
-    /// Null if it was called off before it was asked for, like the method.
+    /// Null, like the method, if the payment was voided before it was requested.
     amount: Option<Money>,
     method: Option<String>,
     code: Option<String>,
@@ -45,13 +45,13 @@ struct Payment {
     version: i64,
 }
 
-/// Money that the provider took, and where it is.
+/// Money that the provider took, and its state.
 #[derive(Debug, Serialize, Deserialize)]
 struct Charge {
     provider_reference: String,
     amount: Money,
     state: String,
-    /// Why it is not given back.
+    /// Code of the reason why it is not refunded.
     code: Option<String>,
     reason: Option<String>,
 }

@@ -17,7 +17,7 @@ values
      '00000000-0000-0000-0000-000000000022', null, null, null, null, '2026-03-01T12:00:00Z', '2026-03-01T12:00:00Z', 1)";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_checkout_by_its_id() {
+async fn checkout_is_read_by_its_id() {
     let stage = Stage::set().await;
     stage.sql(TWO).await;
     let path = "/checkouts/00000000-0000-0000-0000-000000000001";
@@ -52,7 +52,7 @@ async fn a_checkout_by_its_id() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_checkout_that_is_not_there() {
+async fn missing_checkout_is_404() {
     let stage = Stage::set().await;
     for id in ["00000000-0000-0000-0000-000000000009", "seven"] {
         let answer = stage.get(&format!("/checkouts/{id}")).await;

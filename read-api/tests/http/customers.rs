@@ -1,4 +1,4 @@
-//! What one customer has spent, and who has spent most.
+//! The spending of one customer, and the customers with the highest spending.
 
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
@@ -14,7 +14,7 @@ values
     ('rich', 'JPY', 0, 1, 1, 9223372036854775807), ('rich', 'JPY', 1, 1, 1, 9223372036854775807)";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_customers_spending_is_merged_from_all_partitions() {
+async fn spending_is_summed_over_all_partitions() {
     let stage = Stage::set().await;
     stage.sql(SPENDING).await;
     let ann = stage.get("/customers/ann/spending").await;
@@ -33,7 +33,7 @@ async fn a_customers_spending_is_merged_from_all_partitions() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sums_are_exact_however_large() {
+async fn large_sums_are_exact() {
     let stage = Stage::set().await;
     stage.sql(SPENDING).await;
     let url = "/customers/rich/spending";
@@ -42,7 +42,7 @@ async fn sums_are_exact_however_large() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_tag_covers_every_partial_row() {
+async fn tag_depends_on_every_partial_row() {
     let stage = Stage::set().await;
     stage.sql(SPENDING).await;
     let mut known = HeaderMap::new();
@@ -63,7 +63,7 @@ async fn the_tag_covers_every_partial_row() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn top_customers_by_total_and_then_by_name() {
+async fn top_customers_are_ordered_by_total_and_then_by_name() {
     let stage = Stage::set().await;
     stage.sql(SPENDING).await;
     let path = "/customers?sort=-total&currency=USD";

@@ -1,4 +1,4 @@
-//! Reads with a position: they wait, or say that they could not.
+//! Reads with a position: they wait, or report that they could not wait long enough.
 
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ const AT_FIVE: &str = "insert into factline.checkpoint
     (view, version, topic, partition, topic_identity, next_offset, sequence)
 select 'orders', 1, 'ordering.order.events', partition, '0a1b2c3d', 9, 5 from generate_series(0, 7) as partition";
 
-/// The host's next transaction: the sixth event is an order's first.
+/// The host's next transaction: the sixth event is the first of an order.
 const SIXTH: &str = "begin;
 insert into orders_v1.orders
     (order_id, customer_id, state, lines, units, total_amount, currency, ordered_on, ordered_at, updated_at, version)
@@ -37,7 +37,7 @@ fn position(topic: &str, identity: &str, sequence: u64) -> HeaderMap {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_read_waits_for_its_position() {
+async fn read_waits_for_its_position() {
     let stage = Stage::set().await;
     stage.sql(AT_FIVE).await;
     let read = stage.get_with(PATH, position("ordering.order.events", "0a1b2c3d", 6));
@@ -50,7 +50,7 @@ async fn a_read_waits_for_its_position() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_read_does_not_wait_for_what_is_there() {
+async fn read_does_not_wait_for_a_position_already_reached() {
     let stage = Stage::set().await;
     stage.sql(AT_FIVE).await;
     for headers in [
@@ -65,10 +65,10 @@ async fn a_read_does_not_wait_for_what_is_there() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_view_that_stays_behind_is_said_so() {
+async fn read_of_a_lagging_view_times_out_with_a_problem() {
     let stage = Stage::set().await;
     let ahead = position("ordering.order.events", "0a1b2c3d", 6);
-    // First without any checkpoint: a view that was never filled has passed nothing.
+    // At first there is no checkpoint: a view that was never filled has passed nothing.
     for _ in 0..2 {
         let answer = stage.get_with("/orders", ahead.clone()).await;
         assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
@@ -86,7 +86,7 @@ async fn a_view_that_stays_behind_is_said_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn positions_that_will_never_be_reached() {
+async fn unreachable_positions_are_refused() {
     let stage = Stage::set().await;
     stage.sql(AT_FIVE).await;
     let other = stage

@@ -1,6 +1,6 @@
-//! Questions over HTTP, answered from a real database.
+//! Requests over HTTP, with responses from a real database.
 
-#![expect(clippy::unwrap_used, reason = "a test says what it finds by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod checkouts;
 mod customers;

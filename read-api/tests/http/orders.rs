@@ -16,7 +16,7 @@ values
     ('00000000-0000-0000-0000-000000000002', 'bob', 'recorded', '[]',
      1, 2933, 'USD', 'old.csv:7', '1997-01-01', '1997-01-01T00:00:00Z', '2026-03-02T12:00:00Z', null, 1)"#;
 
-/// Thirty orders of three customers in two states, ten at the very same instant.
+/// Thirty orders of three customers in two states, ten of them at the same instant.
 const MANY: &str = "insert into orders_v1.orders
     (order_id, customer_id, state, lines, units, total_amount, currency, ordered_on, ordered_at, updated_at, version)
 select md5(n::text)::uuid, (array['ann', 'bob', 'eve'])[n % 3 + 1], (array['placed', 'shipped'])[n % 2 + 1], '[]', 1, n,
@@ -24,7 +24,7 @@ select md5(n::text)::uuid, (array['ann', 'bob', 'eve'])[n % 3 + 1], (array['plac
 from generate_series(1, 30) as n";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_order_by_its_id() {
+async fn order_is_read_by_its_id() {
     let stage = Stage::set().await;
     stage.sql(TWO).await;
     let placed = stage
@@ -62,7 +62,7 @@ async fn an_order_by_its_id() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_order_that_is_not_there() {
+async fn missing_order_is_404() {
     let stage = Stage::set().await;
     for id in ["00000000-0000-0000-0000-000000000009", "seven"] {
         let answer = stage.get(&format!("/orders/{id}")).await;
@@ -75,7 +75,7 @@ async fn an_order_that_is_not_there() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn lists_are_newest_first_and_pages_cover_them_once() {
+async fn order_lists_are_newest_first_and_pages_cover_them_once() {
     let stage = Stage::set().await;
     stage.sql(MANY).await;
     let cases = [
@@ -83,7 +83,7 @@ async fn lists_are_newest_first_and_pages_cover_them_once() {
         ("/orders?customer=ann", 10),
         ("/orders?state=shipped", 15),
         ("/orders?customer=bob&state=placed", 5),
-        ("/orders?customer=nobody", 0),
+        ("/orders?customer=unknown", 0),
     ];
     for (path, count) in cases {
         let whole = stage.pages(path, 500).await;
@@ -99,7 +99,7 @@ async fn lists_are_newest_first_and_pages_cover_them_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_answer_that_is_known_is_not_sent_again() {
+async fn unchanged_response_is_304() {
     let stage = Stage::set().await;
     stage.sql(TWO).await;
     for path in [

@@ -15,7 +15,7 @@ values
      '2026-03-01T12:00:00Z', '2026-03-01T12:00:00Z', 1)"#;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_payment_by_its_id() {
+async fn payment_is_read_by_its_id() {
     let stage = Stage::set().await;
     stage.sql(TWO).await;
     let path = "/payments/00000000-0000-0000-0000-000000000001";

@@ -16,7 +16,7 @@ values
     ('00000000-0000-0000-0000-000000000002', 'ölkanne 5_0', 'acme', 0, 'USD', 'discontinued',
      '2026-03-01T12:00:00Z', '2026-03-02T12:00:00Z', 2)";
 
-/// Sixty products of three brands; some have the very same name, some differ in case only.
+/// Sixty products of three brands. Some have the same name, and some names differ only in case.
 const MANY: &str = "insert into products_v1.products
     (product_id, name, brand, price_amount, currency, state, created_at, updated_at, version)
 select md5(n::text)::uuid, (array['Tea', 'TEA', 'teapot', 'Cup', 'cup board', 'Ärmel'])[n % 6 + 1],
@@ -28,7 +28,7 @@ select '00000000-0000-0000-0000-000000000001', n, 100 * n, 'EUR', timestamptz '2
 from unnest(array[1, 2, 4, 7, 8]) as n";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_product_by_its_id() {
+async fn product_is_read_by_its_id() {
     let stage = Stage::set().await;
     stage.sql(TWO).await;
     let product = stage.get(ONE).await;
@@ -52,7 +52,7 @@ async fn a_product_by_its_id() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_product_that_is_not_there() {
+async fn missing_product_is_404() {
     let stage = Stage::set().await;
     for id in ["00000000-0000-0000-0000-000000000009", "seven"] {
         for path in [format!("/products/{id}"), format!("/products/{id}/prices")] {
@@ -63,14 +63,14 @@ async fn a_product_that_is_not_there() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn names_are_found_by_how_they_begin_in_capitals_or_not() {
+async fn search_matches_the_beginning_of_names_in_any_case() {
     let stage = Stage::set().await;
     stage.sql(TWO).await;
     let cases = [
         ("%C3%96L", 2),
         ("%C3%B6lkanne%205", 2),
         ("kanne", 0),
-        // Nothing is a wildcard.
+        // No character is a wildcard.
         ("%25", 0),
         ("%C3%B6lkanne%205_", 1),
         ("_lkanne", 0),
@@ -86,7 +86,7 @@ async fn names_are_found_by_how_they_begin_in_capitals_or_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn lists_go_by_name_and_pages_cover_them_once() {
+async fn product_lists_are_ordered_by_name_and_pages_cover_them_once() {
     let stage = Stage::set().await;
     stage.sql(MANY).await;
     let cases = [
@@ -110,7 +110,7 @@ async fn lists_go_by_name_and_pages_cover_them_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn prices_are_newest_first() {
+async fn prices_are_listed_newest_first() {
     let stage = Stage::set().await;
     stage.sql(PRICES).await;
     let path = format!("{ONE}/prices?");
@@ -123,9 +123,9 @@ async fn prices_are_newest_first() {
     }
 }
 
-/// The plan of a search must go by the index: a catalogue is large, and everybody searches it.
+/// The plan of a search must use an index, because a catalogue is large and searches are frequent.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_search_by_prefix_goes_by_an_index() {
+async fn search_by_prefix_uses_an_index() {
     let stage = Stage::set().await;
     stage
         .sql(

@@ -1,4 +1,4 @@
-//! What is refused, and what is said while the database is away.
+//! Refused requests, and responses while the database is unavailable.
 
 use reqwest::header::HeaderMap;
 use reqwest::{Client, StatusCode};
@@ -7,7 +7,7 @@ use sqlx::PgPool;
 use crate::stage::{Stage, ask, serve};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bad_parameters_are_refused_by_name() {
+async fn invalid_parameters_are_refused_by_name() {
     let stage = Stage::set().await;
     let cases = [
         ("/orders?limit=0", "limit"),
@@ -50,7 +50,7 @@ async fn bad_parameters_are_refused_by_name() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_no_route_takes() {
+async fn unknown_routes_are_404() {
     let stage = Stage::set().await;
     assert_eq!(stage.get("/order").await.status, StatusCode::NOT_FOUND);
     assert_eq!(
@@ -60,14 +60,14 @@ async fn what_no_route_takes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_that_is_away_is_said_in_time() {
+async fn unavailable_database_is_503_within_the_timeout() {
     // Port 9 (discard) is closed wherever tests run.
     let options =
         sqlx::postgres::PgPoolOptions::new().acquire_timeout(std::time::Duration::from_millis(300));
-    let away: PgPool = options
-        .connect_lazy("postgres://nobody@127.0.0.1:9/none")
+    let unavailable: PgPool = options
+        .connect_lazy("postgres://reader@127.0.0.1:9/none")
         .unwrap();
-    let origin = serve(away).await;
+    let origin = serve(unavailable).await;
     let answer = ask(&Client::new(), &origin, "/orders", HeaderMap::new()).await;
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(answer.headers["retry-after"], "1");

@@ -1,9 +1,9 @@
-//! The service's role may select what is meant for it, and nothing else.
+//! The service's role may select only from the relations that are meant for it.
 
 use crate::stage::Stage;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_reader_cannot_write_nor_look_behind_the_stable_names() {
+async fn reader_cannot_write_or_read_behind_the_stable_names() {
     let stage = Stage::set().await;
     let forbidden = [
         "insert into read.orders (order_id) values (gen_random_uuid())",

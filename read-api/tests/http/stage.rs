@@ -1,10 +1,10 @@
-//! A database with the views' tables, and the service before it.
+//! A database with the views' tables, and the service in front of it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use dev_servers::Servers;
-use factline_postgres::Snapshots;
+use factline_postgres::ConsistentReads;
 use reqwest::header::HeaderMap;
 use reqwest::{Client, StatusCode};
 use serde_json::Value;
@@ -12,9 +12,9 @@ use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) struct Stage {
-    /// As the role that owns the views.
+    /// Connections as the role that owns the views.
     pub(crate) pool: PgPool,
-    /// As the role of the service.
+    /// Connections as the role of the service.
     pub(crate) reader: PgPool,
     origin: String,
     http: Client,
@@ -60,7 +60,7 @@ impl Stage {
         ask(&self.http, &self.origin, path, headers).await
     }
 
-    /// The items of all pages of a list, one after the other.
+    /// Returns the items of all pages of a list, in order.
     pub(crate) async fn pages(&self, path: &str, limit: usize) -> Vec<Value> {
         let (mut items, mut after) = (Vec::new(), String::new());
         loop {
@@ -78,9 +78,10 @@ impl Stage {
     }
 }
 
-/// The service on a free port; waits half a second for positions.
+/// Starts the service on a free port. It waits for positions for at most half a second.
 pub(crate) async fn serve(pool: PgPool) -> String {
-    let snapshots = Snapshots::new(pool, Duration::from_millis(500), CancellationToken::new());
+    let snapshots =
+        ConsistentReads::new(pool, Duration::from_millis(500), CancellationToken::new());
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let origin = format!("http://{}", listener.local_addr().unwrap());
     let router = read_api::router(snapshots);
@@ -108,7 +109,7 @@ pub(crate) async fn ask(http: &Client, origin: &str, path: &str, headers: Header
     }
 }
 
-/// One field of each item.
+/// Returns one field of each item.
 pub(crate) fn field(items: &[Value], name: &str) -> Vec<String> {
     let text = |item: &Value| item[name].as_str().unwrap().to_owned();
     items.iter().map(text).collect()

@@ -1,20 +1,15 @@
-//! The contract of the catalogue: what other contexts, services and tools may know of it.
+//! The contract of the catalogue: what other contexts, services and tools may know about it.
 //!
-//! The `.avsc` files beside `Cargo.toml` are the contract; [`records`] is made from them. `routes.json` says which
-//! HTTP request is which command. There are no rules here: those are the crate `catalog`'s.
+//! The `.avsc` files and `product.json` beside `Cargo.toml` are the contract, and [`records`] is
+//! generated from them. `product.json` has the number of partitions and maps HTTP requests to
+//! commands. The rules are in the crate `catalog`.
 
-#[expect(clippy::pedantic, reason = "made from the schemas")]
+#[expect(clippy::pedantic, reason = "generated from the schemas")]
 pub mod records;
 
-use factline::{Contract, Messages as _};
+use factline::{AggregateType as _, Contract};
 
 pub use records::*;
 
-/// The contract of `catalog.product`.
-pub const PRODUCT: Contract = Contract {
-    aggregate: "catalog.product",
-    partitions: 8,
-    commands: product::Command::RECORDS,
-    events: product::Event::RECORDS,
-    routes: include_str!("../routes.json"),
-};
+/// The contract of `catalog.product`, as data.
+pub const PRODUCT: Contract = *product::Type::CONTRACT;

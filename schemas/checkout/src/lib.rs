@@ -1,35 +1,32 @@
-//! The contract of checkout: what other contexts, services and tools may know of it.
+//! The contract of checkout: what other contexts, services and tools may know about it.
 //!
-//! The `.avsc` files beside `Cargo.toml` are the contract; [`records`] is made from them. `routes.json` says which
-//! HTTP request is which command. There are no rules here: those are the crate `checkout`'s.
+//! The `.avsc` files and `checkout.json` beside `Cargo.toml` are the contract, and [`records`] is
+//! generated from them. `checkout.json` has the number of partitions and maps HTTP requests to
+//! commands. The rules are in the crate `checkout`.
 
 #[expect(
     clippy::pedantic,
     missing_docs,
-    reason = "made from the schemas; an enum's symbols have no docs there"
+    reason = "generated from the schemas, in which the symbols of an enum have no docs"
 )]
 pub mod records;
 
-use factline::{Contract, Messages as _, id};
+use factline::{AggregateType as _, Contract, id};
 use uuid::Uuid;
 
 pub use records::*;
 
-/// The contract of `checkout.checkout`.
-pub const CHECKOUT: Contract = Contract {
-    aggregate: "checkout.checkout",
-    partitions: 8,
-    commands: checkout::Command::RECORDS,
-    events: checkout::Event::RECORDS,
-    routes: include_str!("../routes.json"),
-};
+/// The contract of `checkout.checkout`, as data.
+pub const CHECKOUT: Contract = *checkout::Type::CONTRACT;
 
-/// The order that a checkout places. Derived, so that whoever places it again meets it.
+/// Returns the id of the order that a checkout places. It derives from the checkout's id, so a
+/// second placement finds the first.
 pub fn order_id(checkout_id: Uuid) -> Uuid {
     id::aggregate("ordering.order", &checkout_id.to_string())
 }
 
-/// The payment that a checkout asks for. Derived: so a payment that is its can be told from one that only names it.
+/// Returns the id of the payment that a checkout requests. It derives from the checkout's id, so a
+/// payment of the checkout differs from one that only names it.
 pub fn payment_id(checkout_id: Uuid) -> Uuid {
     id::aggregate("payment.payment", &checkout_id.to_string())
 }

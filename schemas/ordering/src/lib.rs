@@ -1,20 +1,15 @@
-//! The contract of ordering: what other contexts, services and tools may know of it.
+//! The contract of ordering: what other contexts, services and tools may know about it.
 //!
-//! The `.avsc` files beside `Cargo.toml` are the contract; [`records`] is made from them. `routes.json` says which
-//! HTTP request is which command. There are no rules here: those are the crate `ordering`'s.
+//! The `.avsc` files and `order.json` beside `Cargo.toml` are the contract, and [`records`] is
+//! generated from them. `order.json` has the number of partitions and maps HTTP requests to
+//! commands. The rules are in the crate `ordering`.
 
-#[expect(clippy::pedantic, reason = "made from the schemas")]
+#[expect(clippy::pedantic, reason = "generated from the schemas")]
 pub mod records;
 
-use factline::{Contract, Messages as _};
+use factline::{AggregateType as _, Contract};
 
 pub use records::*;
 
-/// The contract of `ordering.order`.
-pub const ORDER: Contract = Contract {
-    aggregate: "ordering.order",
-    partitions: 8,
-    commands: order::Command::RECORDS,
-    events: order::Event::RECORDS,
-    routes: include_str!("../routes.json"),
-};
+/// The contract of `ordering.order`, as data.
+pub const ORDER: Contract = *order::Type::CONTRACT;

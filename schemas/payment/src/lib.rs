@@ -1,20 +1,15 @@
-//! The contract of payment: what other contexts, services and tools may know of it.
+//! The contract of payment: what other contexts, services and tools may know about it.
 //!
-//! The `.avsc` files beside `Cargo.toml` are the contract; [`records`] is made from them. `routes.json` says which
-//! HTTP request is which command. There are no rules here: those are the crate `payment`'s.
+//! The `.avsc` files and `payment.json` beside `Cargo.toml` are the contract, and [`records`] is
+//! generated from them. `payment.json` has the number of partitions and maps HTTP requests to
+//! commands. The rules are in the crate `payment`.
 
-#[expect(clippy::pedantic, reason = "made from the schemas")]
+#[expect(clippy::pedantic, reason = "generated from the schemas")]
 pub mod records;
 
-use factline::{Contract, Messages as _};
+use factline::{AggregateType as _, Contract};
 
 pub use records::*;
 
-/// The contract of `payment.payment`.
-pub const PAYMENT: Contract = Contract {
-    aggregate: "payment.payment",
-    partitions: 8,
-    commands: payment::Command::RECORDS,
-    events: payment::Event::RECORDS,
-    routes: include_str!("../routes.json"),
-};
+/// The contract of `payment.payment`, as data.
+pub const PAYMENT: Contract = *payment::Type::CONTRACT;

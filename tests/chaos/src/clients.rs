@@ -1,8 +1,9 @@
-//! Clients: many at once, at few things, each in an order of its own.
+//! Clients: many at once on few resources, each in its own order.
 //!
-//! What they ask for meets on purpose: the same orders and products, versions that are no longer, keys that were used, what must
-//! be refused. Each sends a command, tries again under its key while it has no answer, waits for the end (not for ever), and
-//! looks at what it wrote. One more kind of request is an arm of [`wish`].
+//! Their requests collide on purpose: the same orders and products, outdated versions, used keys,
+//! and requests that must be refused. Each client sends a command and retries it with its key while
+//! it has no response. It waits for the end with a timeout, and reads what it wrote. To add a kind
+//! of request, add an arm of [`wish`].
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,20 +16,21 @@ use rand::{RngExt as _, SeedableRng as _};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::book::Book;
+use crate::request_log::RequestLog;
 use checker::{Answer, Read, Request, Shown};
 
-/// How many there are.
+/// Number of clients.
 pub(super) const CLIENTS: u32 = 8;
-/// How many orders are fought over at a time.
+/// Number of orders that are contended at a time.
 const ORDERS: usize = 12;
-/// How many products.
+/// Number of products.
 const PRODUCTS: usize = 6;
-/// How many wishes are kept to be sent again: of the latest, the first try may still be under way.
+/// Number of wishes that are kept to be sent again. The first attempt of one of the latest may
+/// still be in progress.
 const LATEST: usize = 50;
-/// How often a command is tried that has a key.
+/// Maximum number of attempts of a command that has a key.
 const TRIES: u32 = 5;
-/// How long a client waits for an operation's end before it goes on to other things.
+/// Maximum time that a client waits for an operation's end before it continues.
 const PATIENCE: Duration = Duration::from_secs(12);
 
 const METHODS: [&str; 8] = [
@@ -42,19 +44,19 @@ const METHODS: [&str; 8] = [
     "card-slow:5000",
 ];
 
-/// What all clients share.
+/// State that all clients share.
 pub(super) struct World {
-    pub(super) book: Book,
-    /// Where to ask: any of them will do.
+    pub(super) requests: RequestLog,
+    /// URLs of the services; all are equivalent.
     urls: Vec<String>,
     stop: AtomicBool,
     orders: Mutex<Vec<Uuid>>,
     products: Vec<Uuid>,
-    /// Wishes under a key, to be sent again on purpose.
+    /// Wishes with a key, to be sent again on purpose.
     used: Mutex<Vec<Wish>>,
 }
 
-/// What a client wants.
+/// The request that a client wants to send.
 #[derive(Debug, Clone)]
 struct Wish {
     aggregate: &'static str,
@@ -71,7 +73,7 @@ impl World {
         let mut random = StdRng::seed_from_u64(seed);
         let mut some = |count| (0..count).map(|_| uuid(&mut random)).collect();
         Self {
-            book: Book::new(),
+            requests: RequestLog::new(),
             urls,
             stop: AtomicBool::new(false),
             orders: Mutex::new(some(ORDERS)),
@@ -80,7 +82,7 @@ impl World {
         }
     }
 
-    /// From now on nothing new is asked for.
+    /// Makes the clients send nothing new.
     pub(super) fn stop(&self) {
         self.stop.store(true, Ordering::Release);
     }
@@ -89,7 +91,8 @@ impl World {
         self.stop.load(Ordering::Acquire)
     }
 
-    /// One of the services, which may have been killed. It tries once: each try is a request of its own in the book.
+    /// Returns a client of one of the services, which may have been killed. It makes one attempt:
+    /// each attempt is a separate request in the request log.
     pub(super) fn any(&self, random: &mut StdRng) -> Result<Client, Error> {
         let url = self.urls.choose(random).map_or("", String::as_str);
         Client::new(url, Duration::ZERO)
@@ -108,7 +111,8 @@ impl World {
         used.choose(random).cloned()
     }
 
-    /// An order that others are at as well; now and then it gives way to a new one.
+    /// Returns an order that other clients use too. With some probability it is replaced by a new
+    /// one.
     fn order(&self, random: &mut StdRng) -> Uuid {
         let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
         let place = random.random_range(0..orders.len());
@@ -119,7 +123,7 @@ impl World {
     }
 }
 
-/// Asks until it is told to stop.
+/// Sends requests until it is stopped.
 pub(super) async fn client(world: Arc<World>, number: u32, seed: u64) -> Result<(), Error> {
     let mut random = StdRng::seed_from_u64(seed ^ (u64::from(number) << 32));
     let clients: Vec<Client> = world
@@ -136,14 +140,15 @@ pub(super) async fn client(world: Arc<World>, number: u32, seed: u64) -> Result<
         if let Some(accepted) = ask(&world, number, &clients, &wish, &mut random).await {
             follow(&world, number, &clients, &wish, &accepted, &mut random).await;
         }
-        // The load is to last as long as the faults do, and the machine is for the services.
+        // The load must last as long as the faults do, and the machine's CPU time is for the
+        // services.
         let pause = Duration::from_millis(random.random_range(20..250));
         tokio::time::sleep(pause).await;
     }
     Ok(())
 }
 
-/// What comes to a client's mind.
+/// Chooses the next request.
 fn wish(world: &World, random: &mut StdRng) -> Wish {
     let mut wish = match random.random_range(0..100) {
         0..45 => about_an_order(world.order(random), random),
@@ -162,7 +167,7 @@ fn wish(world: &World, random: &mut StdRng) -> Wish {
 
 fn about_an_order(id: Uuid, random: &mut StdRng) -> Wish {
     let (path, body) = match random.random_range(0..10) {
-        // Now and then as another order, under the same id.
+        // With some probability a different order under the same id.
         0..5 => {
             let quantity = if random.random_bool(0.9) { 1 } else { 2 };
             let body = json!({"order_id": id, "customer_id": customer(id), "lines": [line(700, quantity)]});
@@ -170,10 +175,10 @@ fn about_an_order(id: Uuid, random: &mut StdRng) -> Wish {
         }
         5..7 => (
             format!("/orders/{id}/cancel"),
-            json!({"reason": "another mind"}),
+            json!({"reason": "changed mind"}),
         ),
         7..9 => (format!("/orders/{id}/ship"), json!({})),
-        // Refused by the edge: there is no such field.
+        // The edge refuses this: there is no such field.
         _ => (format!("/orders/{id}/ship"), json!({"colour": "red"})),
     };
     Wish::post("ordering.order", id, path, body)
@@ -260,7 +265,7 @@ impl Wish {
     }
 }
 
-/// Sends a wish, and again under its key while nobody can say whether it was taken.
+/// Sends a wish. Retries it with its key while it is unknown whether it was accepted.
 async fn ask(
     world: &World,
     number: u32,
@@ -271,7 +276,7 @@ async fn ask(
     let tries = if wish.key.is_some() { TRIES } else { 1 };
     for _ in 0..tries {
         let client = clients.choose(random)?;
-        let start = world.book.now();
+        let start = world.requests.now();
         let answer = client.submit(wish.command()).await;
         let accepted = answer.as_ref().ok();
         let request = Request {
@@ -283,12 +288,12 @@ async fn ask(
             idempotency_key: wish.key.clone(),
             expected_version: wish.expected_version,
             start,
-            end: world.book.now(),
-            answer: told(&answer),
+            end: world.requests.now(),
+            answer: recorded_answer(&answer),
         };
         let known = request.answer != Answer::Unknown;
         let location = accepted.map(|accepted| accepted.location.as_str());
-        world.book.request(request, location);
+        world.requests.request(request, location);
         if known {
             return answer.ok();
         }
@@ -298,7 +303,7 @@ async fn ask(
     None
 }
 
-fn told(answer: &Result<Accepted, Error>) -> Answer {
+fn recorded_answer(answer: &Result<Accepted, Error>) -> Answer {
     match answer {
         Ok(accepted) => {
             operation(accepted).map_or(Answer::Unknown, |operation| Answer::Accepted { operation })
@@ -320,7 +325,7 @@ fn operation(accepted: &Accepted) -> Option<Uuid> {
     accepted.operation.rsplit('/').next()?.parse().ok()
 }
 
-/// Waits for the end of what was accepted, and then looks at it, as most clients do.
+/// Waits for the end of an accepted command and then reads the resource, as most clients do.
 async fn follow(
     world: &World,
     number: u32,
@@ -341,7 +346,7 @@ async fn follow(
         if let Ok(operation) = client.operation(&accepted.location).await
             && operation.has_ended()
         {
-            world.book.operation(number, id, &operation);
+            world.requests.operation(number, id, &operation);
             let position = operation.position.filter(|_| random.random_bool(0.7));
             if random.random_bool(0.5) {
                 look(world, number, client, wish, position).await;
@@ -353,7 +358,7 @@ async fn follow(
     }
 }
 
-/// Reads the row of what a wish was about.
+/// Reads the row of the wish's resource.
 async fn look(world: &World, number: u32, client: &Client, wish: &Wish, position: Option<String>) {
     let resources = match wish.aggregate {
         "ordering.order" => "orders",
@@ -361,20 +366,20 @@ async fn look(world: &World, number: u32, client: &Client, wish: &Wish, position
         _ => "checkouts",
     };
     let id = wish.id.to_string();
-    let start = world.book.now();
+    let start = world.requests.now();
     let path = format!("/{resources}/{id}");
     let answer = match client.read(&path, position.as_deref()).await {
         Ok(Some(row)) => Shown::Row(row),
         Ok(None) => Shown::Missing,
         Err(_) => Shown::Unknown,
     };
-    world.book.read(Read {
+    world.requests.read(Read {
         client: number,
         aggregate: wish.aggregate.to_owned(),
         id,
         position,
         start,
-        end: world.book.now(),
+        end: world.requests.now(),
         answer,
     });
 }

@@ -1,4 +1,5 @@
-//! Several processes of nearly every role, each at the broker through a proxy of its own, and who is looked after by whom.
+//! The processes of a run: several of nearly every role, each with its own proxy to the broker, and
+//! the supervisor that restarts them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,23 +14,24 @@ use crate::proxy::Proxy;
 use crate::roles::{ROLES, Role, SESSION};
 use harness::{Layout, System};
 
-/// How often it is looked whether a process has ended by itself.
+/// Interval at which the supervisor checks for processes that have ended by themselves.
 const ROUND: Duration = Duration::from_millis(500);
 
-/// The processes and what is between them and the broker.
+/// The processes and their proxies.
 pub(super) struct Cluster {
     pub(super) system: System,
     pub(super) proxies: BTreeMap<String, Proxy>,
-    /// How many processes have ended by themselves, and were started again.
+    /// Number of processes that ended by themselves and were restarted.
     pub(super) ended: AtomicUsize,
-    /// Held by the fault that has struck: an instance's name, or `kafka`, or `postgres`.
-    struck: BTreeMap<String, Mutex<()>>,
+    /// Locks of the targets of faults: an instance's name, or `kafka`, or `postgres`. A fault in
+    /// progress holds its lock.
+    targets: BTreeMap<String, Mutex<()>>,
 }
 
-/// The broker, among those that can be struck.
+/// Name of the broker as a target of faults.
 pub(super) const BROKER: &str = "kafka";
 
-/// The database, among those that can be struck.
+/// Name of the database as a target of faults.
 pub(super) const DATABASE: &str = "postgres";
 
 impl Cluster {
@@ -45,7 +47,7 @@ impl Cluster {
             brokers.insert(name.clone(), format!("127.0.0.1:{}", detour.outer));
             proxies.insert(name, Proxy::start(detour.outer, detour.inner).await?);
         }
-        // So that a take-over falls into a run many times, and not once or twice.
+        // Short timeouts, so that a run has many takeovers and not one or two.
         let quick = [
             (
                 "FACTLINE_SESSION_TIMEOUT_MS",
@@ -63,8 +65,8 @@ impl Cluster {
             environment: environment.into_iter().chain(quick).collect(),
         };
         let system = System::on(servers, "faults", layout).await?;
-        let everyone = ROLES.iter().flat_map(Role::names);
-        let struck = everyone
+        let instances = ROLES.iter().flat_map(Role::names);
+        let targets = instances
             .chain([BROKER, DATABASE].map(str::to_owned))
             .map(|name| (name, Mutex::default()))
             .collect();
@@ -72,38 +74,39 @@ impl Cluster {
             system,
             proxies,
             ended: AtomicUsize::new(0),
-            struck,
+            targets,
         })
     }
 
-    /// Waits until nobody else strikes the same, and keeps it so.
-    pub(super) async fn alone(&self, name: &str) -> Result<MutexGuard<'_, ()>> {
-        let lock = self.struck.get(name);
+    /// Waits until no other fault affects the same target, and locks it.
+    pub(super) async fn lock_target(&self, name: &str) -> Result<MutexGuard<'_, ()>> {
+        let lock = self.targets.get(name);
         Ok(lock
-            .with_context(|| format!("{name} cannot be struck"))?
+            .with_context(|| format!("{name} is not a target of faults"))?
             .lock()
             .await)
     }
 
-    /// Whether the broker or the database is being struck: nobody is ready without them.
-    pub(super) fn servers_are_struck(&self) -> bool {
-        let locks = [BROKER, DATABASE].map(|name| self.struck.get(name));
+    /// Returns true if a fault affects the broker or the database. No process is ready without
+    /// them.
+    pub(super) fn servers_have_faults(&self) -> bool {
+        let locks = [BROKER, DATABASE].map(|name| self.targets.get(name));
         locks
             .into_iter()
             .flatten()
             .any(|lock| lock.try_lock().is_err())
     }
 
-    /// Starts again what has ended by itself, as a supervisor does, for as long as it is polled.
+    /// Restarts processes that have ended by themselves, as a supervisor does, while it is polled.
     pub(super) async fn supervise(self: Arc<Self>) -> Result<()> {
         loop {
             for name in self.system.names() {
-                let free = self.struck.get(name).and_then(|lock| lock.try_lock().ok());
+                let free = self.targets.get(name).and_then(|lock| lock.try_lock().ok());
                 if free.is_none() {
                     continue;
                 }
                 if let Some(status) = self.system.end(name)? {
-                    println!("          {name} has ended by itself, {status}: started again");
+                    println!("          {name} ended by itself, {status}: restarted");
                     self.ended.fetch_add(1, Ordering::Relaxed);
                     self.system.spawn(name)?;
                 }

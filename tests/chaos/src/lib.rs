@@ -1,24 +1,26 @@
-//! The store on its own servers, several of every process, under clients and under faults, and a judge at the end.
+//! The store on its own servers, with several instances of every process, under clients and faults,
+//! and a checker at the end.
 //!
-//! - [`schedule`]: what breaks when, by a seed; `roles`: who is there to be struck
-//! - `cluster`: the processes, each at the broker through a [`proxy`]; `strike`: how a fault is brought about; `stranger`: a
-//!   transaction of somebody else
-//! - `clients`: what is asked for; `book`: every request and every answer
-//! - `settle`: waits until everything that was accepted has ended; [`mod@run`]: all of it together
+//! - [`schedule`]: the faults and their times, by a seed; `roles`: the processes that faults can
+//!   affect
+//! - `cluster`: the processes, each with its own [`proxy`] to the broker
+//! - `inject`: injects faults; `open_transaction`: a transaction of a foreign producer
+//! - `clients`: the requests; `request_log`: all requests and responses
+//! - `quiesce`: waits until every accepted operation has ended
+//! - [`mod@run`]: the whole run
 //!
-//! `./dev faults` runs it for as long as one likes; a short form is one of the tests. One more kind of fault begins in
-//! [`schedule`], one more kind of request in `clients`.
+//! `./dev faults` runs it for any number of minutes; a short form is one of the tests. To add a
+//! kind of fault, begin in [`schedule`]. To add a kind of request, begin in `clients`.
 
-mod book;
 mod clients;
 mod cluster;
+mod inject;
+mod open_transaction;
 pub mod proxy;
+mod quiesce;
+mod request_log;
 pub mod roles;
 mod run;
 pub mod schedule;
-mod settle;
-mod standing;
-mod stranger;
-mod strike;
 
 pub use run::{PATIENCE, Plan, Report, run};

@@ -1,4 +1,4 @@
-//! `./dev faults`: the store under clients and faults for as long as one likes, and what is wrong with it afterwards.
+//! `./dev faults`: runs the store under clients and faults, and checks the result.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -8,25 +8,26 @@ use chaos::schedule::{Kind, schedule};
 use chaos::{PATIENCE, Plan, run};
 use clap::Parser;
 
-/// Breaks a whole store on purpose while clients use it, and checks that everything was done exactly once
+/// Injects faults into a whole store while clients use it, and checks that every command was
+/// executed exactly once
 ///
-/// Several processes of every role run on a Kafka and a `PostgreSQL` of their own. Which faults come when is decided by the
-/// seed alone; a run that has found something ends with code 1 and says its seed.
+/// Several processes of every role run on their own Kafka and `PostgreSQL`. The seed alone decides
+/// which faults occur when. A run that finds a violation ends with code 1 and prints its seed.
 #[derive(Parser)]
 #[command(
     name = "./dev faults",
-    after_help = "Examples:\n  ./dev faults --minutes 10\n  ./dev faults --minutes 10 --seed 4711    the same faults at the same moments\n  ./dev faults --seed 4711 --schedule-only\n  ./dev faults --minutes 5 --only stranger,freeze\n  ./dev faults --minutes 5 --mutant keep-revoked    a rule is broken: it must be found"
+    after_help = "Examples:\n  ./dev faults --minutes 10\n  ./dev faults --minutes 10 --seed 4711    the same faults at the same moments\n  ./dev faults --seed 4711 --schedule-only\n  ./dev faults --minutes 5 --only open-transaction,freeze\n  ./dev faults --minutes 5 --mutant keep-revoked    breaks a rule: the checker must find it"
 )]
 struct Options {
-    /// How long faults and clients go on
+    /// Duration of faults and clients
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     minutes: u64,
 
-    /// Decides what happens when; by default another one each time
+    /// Seed of the faults and requests; random by default
     #[arg(long)]
     seed: Option<u64>,
 
-    /// Faults of these kinds only, the more often
+    /// Only faults of these kinds, each more often
     #[arg(long, value_name = "KINDS", value_enum, value_delimiter = ',')]
     only: Vec<Kind>,
 
@@ -34,15 +35,17 @@ struct Options {
     #[arg(long, value_name = "NAME")]
     mutant: Option<String>,
 
-    /// Lets every process stand still between two steps now and then: `FACTLINE_PAUSES`, such as flushed=0.01:500
+    /// Makes every process pause between two steps with some probability: `FACTLINE_PAUSES`, such
+    /// as flushed=0.01:500
     #[arg(long, value_name = "SPEC")]
     pauses: Option<String>,
 
-    /// How long it may take until all has ended, once nothing is broken any more; a mutant may never come there
+    /// Maximum time until all operations have ended, after the last fault is over; with a mutant
+    /// they may never end
     #[arg(long, value_name = "SECONDS", default_value_t = PATIENCE.as_secs())]
     patience: u64,
 
-    /// Prints what would happen, and starts nothing
+    /// Prints the schedule and starts nothing
     #[arg(long)]
     schedule_only: bool,
 }
@@ -92,7 +95,7 @@ async fn main() -> Result<ExitCode> {
     })
 }
 
-/// As it was asked for.
+/// Returns the options as they were given.
 fn only(kinds: &[Kind]) -> String {
     let names = kinds.iter().filter_map(clap::ValueEnum::to_possible_value);
     let names: Vec<String> = names.map(|name| name.get_name().to_owned()).collect();

@@ -1,7 +1,8 @@
-//! A network that can be bad: a TCP proxy between one process and the broker.
+//! An unreliable network: a TCP proxy between one process and the broker.
 //!
-//! What is cut is not closed. Bytes stay away, as they do on a broken line, and nobody is told; when the line is mended they
-//! arrive, as TCP sends them again. Connections that are made meanwhile are taken and hang. It knows nothing of Kafka.
+//! A cut does not close connections. Bytes stop arriving, as on a broken line, and neither side is
+//! notified. When the line is repaired they arrive, as TCP retransmits them. Connections opened
+//! meanwhile are accepted and hang. The proxy has no knowledge of Kafka.
 
 use std::io;
 use std::net::Ipv4Addr;
@@ -14,21 +15,21 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
-/// How many pieces may be under way in one direction: beyond them, the sender has to wait.
+/// Maximum number of pieces in flight in one direction. At the limit the sender has to wait.
 const UNDER_WAY: usize = 256;
 
-/// How the line is.
+/// State of the line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Line {
-    /// As it should be.
+    /// Forwards without delay.
     Good,
-    /// Everything arrives so much later.
+    /// Delays all bytes by this time.
     Slow(Duration),
-    /// Nothing arrives.
+    /// Forwards nothing.
     Cut,
 }
 
-/// A proxy. It ends with this value, and its connections with it.
+/// A proxy. It ends when this value is dropped, and its connections with it.
 #[derive(Debug)]
 pub struct Proxy {
     line: watch::Sender<Line>,
@@ -36,10 +37,11 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Takes connections at one port of the loopback address and forwards them to another.
+    /// Accepts connections at one port of the loopback address and forwards them to another.
     ///
     /// # Errors
-    /// When the port is taken.
+    ///
+    /// If the port is taken.
     pub async fn start(from: u16, to: u16) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, from)).await?;
         let (line, state) = watch::channel(Line::Good);
@@ -63,13 +65,13 @@ impl Proxy {
         })
     }
 
-    /// Makes the line good or bad, for all connections.
+    /// Sets the state of the line for all connections.
     pub fn set(&self, line: Line) {
         self.line.send_replace(line);
     }
 }
 
-/// One connection, until either side ends it.
+/// Forwards one connection until either side ends it.
 async fn forward(client: TcpStream, to: u16, mut line: watch::Receiver<Line>) {
     if passable(&mut line).await.is_none() {
         return;
@@ -77,7 +79,7 @@ async fn forward(client: TcpStream, to: u16, mut line: watch::Receiver<Line>) {
     let Ok(server) = TcpStream::connect((Ipv4Addr::LOCALHOST, to)).await else {
         return;
     };
-    // Small requests and their answers are most of what passes.
+    // Most of the traffic is small requests and responses.
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
@@ -87,7 +89,7 @@ async fn forward(client: TcpStream, to: u16, mut line: watch::Receiver<Line>) {
     }
 }
 
-/// One direction. What has been read keeps its order, and each piece its own delay.
+/// Forwards one direction. The bytes keep their order, and each piece has its own delay.
 async fn carry(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, line: watch::Receiver<Line>) {
     let (put, mut taken) = mpsc::channel::<(Instant, Vec<u8>)>(UNDER_WAY);
     let mut seen = line.clone();
@@ -112,13 +114,13 @@ async fn carry(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, line: watch::Rec
                 break;
             }
         }
-        // The end of a connection is as late as its bytes.
+        // The end of a connection is delayed like its bytes.
         let _ = passable(&mut line).await;
     };
     tokio::join!(read, write);
 }
 
-/// Waits until the line is not cut; none if there is no line any more.
+/// Waits until the line is not cut; returns none if the line no longer exists.
 async fn passable(line: &mut watch::Receiver<Line>) -> Option<()> {
     line.wait_for(|line| *line != Line::Cut).await.ok()?;
     Some(())
@@ -128,7 +130,7 @@ async fn passable(line: &mut watch::Receiver<Line>) -> Option<()> {
 mod tests {
     use super::*;
 
-    /// A server that sends back what it gets, a proxy to it, and a connection through it.
+    /// Starts a server that echoes, a proxy to it, and a connection through it.
     async fn echo() -> (Proxy, TcpStream) {
         let server = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let to = server.local_addr().unwrap().port();
@@ -158,7 +160,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_cut_arrives_when_the_line_is_mended() {
+    async fn cut_bytes_arrive_when_the_line_is_repaired() {
         let (proxy, mut client) = echo().await;
         client.write_all(b"hi").await.unwrap();
         assert!(answered(&mut client).await);
@@ -170,7 +172,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_slow_is_late_both_ways() {
+    async fn slow_line_delays_both_directions() {
         let (proxy, mut client) = echo().await;
         proxy.set(Line::Slow(Duration::from_millis(40)));
         let start = Instant::now();
@@ -180,7 +182,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_is_not_there_ends_the_connection() {
+    async fn missing_server_ends_the_connection() {
         let from = dev_servers::port::free().unwrap();
         let _proxy = Proxy::start(from, dev_servers::port::free().unwrap())
             .await

@@ -1,27 +1,27 @@
-//! Who is there to be struck: several of nearly every role.
+//! The processes that faults can affect: several of nearly every role.
 
 use std::time::Duration;
 
 use harness::instance;
 
-/// The longest session of a member of any group; whoever stands still for longer loses its partitions.
+/// The longest session timeout of any group. A member that stalls for longer loses its partitions.
 pub const SESSION: Duration = Duration::from_secs(6);
 
-/// The role in which most can go wrong.
+/// The role with the most failure modes.
 pub const HANDLERS: &str = "command-handlers";
 
-/// A service, and how many of it there are.
+/// A service and its number of instances.
 #[derive(Debug, Clone, Copy)]
 pub struct Role {
     /// The service.
     pub service: &'static str,
-    /// How many.
+    /// Number of instances.
     pub instances: usize,
-    /// Whether it talks to Kafka, and so through a proxy.
+    /// True if the service connects to Kafka, and so through a proxy.
     pub kafka: bool,
 }
 
-/// All services. Clients go to both gateways, of which each has a command API and a tracker of its own.
+/// All services. Clients use both gateways; each gateway has its own command API and tracker.
 pub const ROLES: &[Role] = &[
     role(HANDLERS, 3, true),
     role("policies", 2, true),
@@ -43,7 +43,7 @@ const fn role(service: &'static str, instances: usize, kafka: bool) -> Role {
 }
 
 impl Role {
-    /// The names of its instances.
+    /// Returns the names of the instances.
     pub fn names(&self) -> impl Iterator<Item = String> + use<> {
         let service = self.service;
         (1..=self.instances).map(move |number| instance(service, number))
@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_service_has_its_role() {
+    fn roles_cover_every_service() {
         let listed: Vec<(&str, bool)> = SERVICES
             .iter()
             .map(|service| (service.name, service.needs.contains(&Need::Kafka)))

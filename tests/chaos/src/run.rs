@@ -1,4 +1,4 @@
-//! A whole run: start, clients, faults, rest, judgement.
+//! A whole run: start, clients, faults, quiescence, check.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,44 +10,47 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use tokio::task::JoinSet;
 
-use crate::book::Counts;
 use crate::clients::{self, CLIENTS, World};
 use crate::cluster::Cluster;
+use crate::inject::inject;
+use crate::quiesce::quiesce;
+use crate::request_log::Counts;
 use crate::schedule::{Fault, Kind, Schedule};
-use crate::settle::settle;
-use crate::standing::standing;
-use crate::strike::strike;
-use checker::{History, check};
+use checker::check;
 use factline_handler::log_events;
+use harness::System;
 use harness::collect::collect;
+use harness::quiescence::{behind, until_followed};
 
-/// How long views and the tracker may be behind the log once nothing is added to it.
+/// Maximum time that views and the tracker may lag behind the log after the last record. Then the
+/// run is checked, once.
 const FOLLOWERS: Duration = Duration::from_secs(30);
 
-/// Long enough until rest for whoever keeps the rules, on however slow a machine.
+/// Default limit for the time until all operations have ended; long enough for a correct system on
+/// a slow machine.
 pub const PATIENCE: Duration = Duration::from_mins(4);
 
-/// What is to be done.
+/// The parameters of a run.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    /// What clients do.
+    /// Seed of the clients' requests.
     pub seed: u64,
-    /// What breaks.
+    /// The faults.
     pub schedule: Schedule,
-    /// How long clients go on, at least.
+    /// Minimum duration of the clients' requests.
     pub lasts: Duration,
-    /// How long it may take until rest, from when nothing is broken any more.
+    /// Maximum time until all operations have ended, after the last fault is over.
     pub patience: Duration,
     /// More environment for every process, such as `FACTLINE_MUTANT`.
     pub environment: Vec<(String, String)>,
 }
 
-/// What has happened.
+/// The result of a run.
 #[derive(Debug)]
 pub struct Report {
     seed: u64,
     took: Duration,
-    struck: BTreeMap<Kind, usize>,
+    injected: BTreeMap<Kind, usize>,
     ended_by_themselves: usize,
     rebalances: usize,
     /// Transactions that were aborted and retried.
@@ -57,21 +60,22 @@ pub struct Report {
     counts: Counts,
     commands: usize,
     events: usize,
-    /// Everything that is wrong; nothing, if it was exactly once.
+    /// All violations; empty if every command was executed exactly once.
     pub violations: Vec<String>,
-    /// Where the processes' logs were left, if something is wrong.
+    /// Location of the processes' logs, if there are violations.
     pub logs: Option<PathBuf>,
 }
 
-/// Does it. A run that finds something is not an error; one that cannot be made is.
+/// Executes a run. Violations are part of the report and not an error.
 ///
 /// # Errors
-/// When the system does not start, or a fault cannot be brought about.
+///
+/// If the system does not start, or a fault cannot be injected.
 pub async fn run(plan: &Plan) -> Result<Report> {
     let begun = Instant::now();
     let cluster = Arc::new(Cluster::start(plan.environment.clone()).await?);
     println!(
-        "seed {}: {} faults; all processes are up after {:.0?}",
+        "seed {}: {} faults; all processes are ready after {:.0?}",
         plan.seed,
         plan.schedule.len(),
         begun.elapsed()
@@ -83,31 +87,30 @@ pub async fn run(plan: &Plan) -> Result<Report> {
     for number in 0..CLIENTS {
         clients.spawn(clients::client(Arc::clone(&world), number, plan.seed));
     }
-    let mut violations = strike_all(plan, &cluster, &world).await?;
+    let mut violations = inject_all(plan, &cluster, &world).await?;
     world.stop();
     while let Some(ended) = clients.join_next().await {
-        ended?.context("a client cannot go on")?;
+        ended?.context("a client failed")?;
     }
-    println!(
-        "{:7.1} s  rest: nothing is broken any more",
-        seconds(&world)
-    );
-    if let Err(error) = settle(&cluster, &world, plan.patience).await {
+    println!("{:7.1} s  quiescing: no fault is active", seconds(&world));
+    if let Err(error) = quiesce(&cluster, &world, plan.patience).await {
         if plan.environment.is_empty() {
-            for line in standing(&cluster).await {
-                println!("          {line}");
-            }
+            report_unread(&cluster.system).await;
             cluster.system.keep_stacks();
         }
         violations.push(format!("{error:#}"));
     }
+    if let Err(error) = until_followed(&cluster.system, FOLLOWERS).await {
+        violations.push(format!("{error:#}"));
+    }
     supervisor.abort();
-    println!("{:7.1} s  judgement", seconds(&world));
-    let (history, found) = judge(&cluster, &world).await?;
-    violations.extend(found);
-    let mut struck: BTreeMap<Kind, usize> = BTreeMap::new();
+    println!("{:7.1} s  checking", seconds(&world));
+    let mut history = collect(&cluster.system).await?;
+    world.requests.copy_into(&mut history);
+    violations.extend(check(&history).iter().map(ToString::to_string));
+    let mut injected: BTreeMap<Kind, usize> = BTreeMap::new();
     for (_, fault) in &plan.schedule {
-        *struck.entry(fault.kind()).or_default() += 1;
+        *injected.entry(fault.kind()).or_default() += 1;
     }
     let logs = (!violations.is_empty())
         .then(|| cluster.system.leave_logs())
@@ -115,12 +118,12 @@ pub async fn run(plan: &Plan) -> Result<Report> {
     Ok(Report {
         seed: plan.seed,
         took: begun.elapsed(),
-        struck,
+        injected,
         ended_by_themselves: cluster.ended.load(Ordering::Relaxed),
         rebalances: cluster.system.logged(log_events::PARTITIONS_REVOKED),
         aborted: cluster.system.logged(log_events::BATCH_RETRIED),
         restarted: cluster.system.logged(log_events::WORKER_RESTARTED),
-        counts: world.book.counts(),
+        counts: world.requests.counts(),
         commands: history.logs.values().map(|log| log.commands.len()).sum(),
         events: history.logs.values().map(|log| log.events.len()).sum(),
         violations,
@@ -128,24 +131,17 @@ pub async fn run(plan: &Plan) -> Result<Report> {
     })
 }
 
-/// The whole history and everything that is wrong with it, once what follows the log has had time to come after it.
-async fn judge(cluster: &Cluster, world: &World) -> Result<(History, Vec<String>)> {
-    let begun = Instant::now();
-    loop {
-        let mut history = collect(&cluster.system).await?;
-        world.book.tell(&mut history);
-        let found = check(&history);
-        if found.is_empty() || begun.elapsed() > FOLLOWERS {
-            let found = found.iter().map(ToString::to_string).collect();
-            return Ok((history, found));
-        }
-        tokio::time::sleep(Duration::from_secs(1)).await;
+/// Prints the groups and followers that have unread records.
+async fn report_unread(system: &System) {
+    match behind(system).await {
+        Ok(behind) => behind.iter().for_each(|line| println!("          {line}")),
+        Err(error) => println!("          cannot report unread records: {error:#}"),
     }
 }
 
-/// Brings about all faults at their moments; they may overlap. Returns when everything is mended, with what could not be
-/// brought about.
-async fn strike_all(plan: &Plan, cluster: &Arc<Cluster>, world: &World) -> Result<Vec<String>> {
+/// Injects all faults at their times; they may overlap. Returns when the last one is over, with the
+/// faults that could not be injected.
+async fn inject_all(plan: &Plan, cluster: &Arc<Cluster>, world: &World) -> Result<Vec<String>> {
     let begun = tokio::time::Instant::now();
     let mut faults: JoinSet<(Fault, Result<()>)> = JoinSet::new();
     for (at, fault) in &plan.schedule {
@@ -153,7 +149,7 @@ async fn strike_all(plan: &Plan, cluster: &Arc<Cluster>, world: &World) -> Resul
         println!("{:7.1} s  {fault}", seconds(world));
         let (cluster, fault) = (Arc::clone(cluster), fault.clone());
         faults.spawn(async move {
-            let done = strike(&cluster, &fault).await;
+            let done = inject(&cluster, &fault).await;
             (fault, done)
         });
     }
@@ -170,7 +166,7 @@ async fn strike_all(plan: &Plan, cluster: &Arc<Cluster>, world: &World) -> Resul
 }
 
 fn seconds(world: &World) -> f64 {
-    world.book.now().as_secs_f64()
+    world.requests.now().as_secs_f64()
 }
 
 impl fmt::Display for Report {
@@ -178,7 +174,7 @@ impl fmt::Display for Report {
         let Self {
             seed,
             took,
-            struck,
+            injected,
             ended_by_themselves,
             counts,
             commands,
@@ -187,10 +183,10 @@ impl fmt::Display for Report {
             ..
         } = self;
         writeln!(formatter, "seed         {seed}, {took:.0?}")?;
-        writeln!(formatter, "faults       {}", listed(struck.iter()))?;
+        writeln!(formatter, "faults       {}", listed(injected.iter()))?;
         writeln!(
             formatter,
-            "             {ended_by_themselves} processes have ended by themselves; {} rebalances, {} transactions aborted and \
+            "             {ended_by_themselves} processes ended by themselves; {} rebalances, {} transactions aborted and \
              retried, {} workers restarted",
             self.rebalances, self.aborted, self.restarted
         )?;
@@ -203,7 +199,7 @@ impl fmt::Display for Report {
         )?;
         writeln!(
             formatter,
-            "lost         {} of the accepted have not ended",
+            "lost         {} accepted operations have not ended",
             counts.open
         )?;
         for violation in violations {

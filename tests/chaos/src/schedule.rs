@@ -1,7 +1,8 @@
-//! What breaks when: a pure function of a seed, so that a run that has found something can be had again.
+//! The schedule of faults: a pure function of a seed, so that a run with violations can be
+//! repeated.
 //!
-//! It knows the roles and nothing of processes; how a fault is brought about is in `strike`. One more kind is a variant of
-//! [`Kind`] and of [`Fault`], and the arms that the compiler then asks for.
+//! It knows the roles but not the processes; `inject` injects the faults. To add a kind, add a
+//! variant of [`Kind`] and of [`Fault`], and the arms that the compiler reports.
 
 use std::fmt;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use rand::{RngExt as _, SeedableRng as _};
 
 use crate::roles::{self, ROLES, Role};
 
-/// What can happen.
+/// The kind of a fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
 pub enum Kind {
     /// SIGKILL.
@@ -24,24 +25,24 @@ pub enum Kind {
     RollingRestart,
     /// N, 1, N.
     Scale,
-    /// The broker by SIGKILL.
+    /// SIGKILL of the broker.
     KillBroker,
-    /// The broker by SIGSTOP.
+    /// SIGSTOP of the broker.
     FreezeBroker,
-    /// Nothing passes between a process and the broker.
+    /// No bytes pass between a process and the broker.
     Cut,
-    /// All that passes between a process and the broker is late.
+    /// All bytes between a process and the broker are delayed.
     Delay,
-    /// A transaction of a stranger stays open while partitions are taken over.
-    Stranger,
+    /// A transaction of a foreign producer stays open while partitions are taken over.
+    OpenTransaction,
     /// PostgreSQL crashes.
     KillDatabase,
-    /// The broker's disk is full in the middle of a write.
+    /// The broker's disk becomes full in the middle of a write.
     FullDisk,
 }
 
 impl Kind {
-    /// All of them.
+    /// All kinds.
     pub const ALL: [Self; 11] = [
         Self::Kill,
         Self::Freeze,
@@ -52,11 +53,11 @@ impl Kind {
         Self::FullDisk,
         Self::Cut,
         Self::Delay,
-        Self::Stranger,
+        Self::OpenTransaction,
         Self::KillDatabase,
     ];
 
-    /// Those that can be brought about here: a disk can be filled on Linux only.
+    /// Returns the kinds that this platform supports: filling a disk needs Linux.
     pub fn possible() -> Vec<Self> {
         let mut kinds = Self::ALL.to_vec();
         kinds.retain(|kind| *kind != Self::FullDisk || cfg!(target_os = "linux"));
@@ -64,7 +65,7 @@ impl Kind {
     }
 }
 
-/// One of an aggregate type's topics that a stranger writes to.
+/// A topic of an aggregate type to which the foreign producer writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stream {
     /// `X.commands`
@@ -73,88 +74,89 @@ pub enum Stream {
     Events,
 }
 
-/// Something that happens, to whom and for how long.
+/// A fault, with its target and duration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
     /// [`Kind::Kill`]
     Kill {
-        /// Who.
+        /// Target.
         instance: String,
-        /// Until it is started again.
+        /// Time until the restart.
         away: Duration,
     },
     /// [`Kind::Freeze`]
     Freeze {
-        /// Who.
+        /// Target.
         instance: String,
-        /// Until it goes on.
+        /// Time until it continues.
         lasts: Duration,
     },
     /// [`Kind::RollingRestart`]
     RollingRestart {
-        /// Which role.
+        /// Target role.
         service: &'static str,
     },
     /// [`Kind::Scale`]
     Scale {
-        /// Which role.
+        /// Target role.
         service: &'static str,
-        /// How long there is one.
+        /// Time with a single instance.
         lasts: Duration,
     },
     /// [`Kind::KillBroker`]
     KillBroker {
-        /// Until it is started again.
+        /// Time until the restart.
         away: Duration,
     },
     /// [`Kind::FreezeBroker`]
     FreezeBroker {
-        /// Until it goes on.
+        /// Time until it continues.
         lasts: Duration,
     },
     /// [`Kind::Cut`]
     Cut {
-        /// Whose line.
+        /// Target whose connection is cut.
         instance: String,
-        /// Until it is mended.
+        /// Time until the connection is restored.
         lasts: Duration,
     },
     /// [`Kind::Delay`]
     Delay {
-        /// Whose line.
+        /// Target whose connection is slow.
         instance: String,
-        /// In each direction.
+        /// Delay in each direction.
         by: Duration,
-        /// Until it is mended.
+        /// Time until the connection is restored.
         lasts: Duration,
     },
-    /// [`Kind::Stranger`]
-    Stranger {
-        /// Whose topics.
+    /// [`Kind::OpenTransaction`]
+    OpenTransaction {
+        /// Aggregate type of the topic.
         aggregate: &'static str,
-        /// Which of them.
+        /// The topic.
         stream: Stream,
-        /// Until it is aborted.
+        /// Time until the abort.
         lasts: Duration,
         /// A handler that is killed meanwhile.
         victim: String,
     },
     /// [`Kind::KillDatabase`]
     KillDatabase {
-        /// Until it is started again.
+        /// Time until the restart.
         away: Duration,
     },
     /// [`Kind::FullDisk`]
     FullDisk {
-        /// Until there is room, and the broker is started again.
+        /// Time until the disk has room and the broker restarts.
         away: Duration,
     },
 }
 
-/// From the beginning of the load to the fault.
+/// Faults by their time since the start of the load.
 pub type Schedule = Vec<(Duration, Fault)>;
 
-/// A whole run. Kinds come in rounds, each in an order of its own, and faults may overlap.
+/// Returns the faults of a whole run. Kinds come in rounds, each in its own order, and faults may
+/// overlap.
 pub fn schedule(seed: u64, minutes: u64, kinds: &[Kind]) -> Schedule {
     let mut random = StdRng::seed_from_u64(seed);
     let end = Duration::from_secs(minutes * 60);
@@ -173,7 +175,7 @@ pub fn schedule(seed: u64, minutes: u64, kinds: &[Kind]) -> Schedule {
     schedule
 }
 
-/// One fault of each kind, always in this order, for a run within `lasts`.
+/// Returns one fault of each kind, always in this order, for a run within `lasts`.
 pub fn each_once(seed: u64, lasts: Duration) -> Schedule {
     let mut random = StdRng::seed_from_u64(seed);
     let kinds = Kind::possible();
@@ -187,7 +189,7 @@ pub fn each_once(seed: u64, lasts: Duration) -> Schedule {
 
 fn fault(kind: Kind, random: &mut StdRng) -> Fault {
     let away = |random: &mut StdRng| milliseconds(random, 0..6_000);
-    // Beyond every session; see `roles::SESSION`.
+    // Longer than every session; see `roles::SESSION`.
     let beyond = |random: &mut StdRng| roles::SESSION + milliseconds(random, 1_000..8_000);
     match kind {
         Kind::Kill => Fault::Kill {
@@ -218,7 +220,7 @@ fn fault(kind: Kind, random: &mut StdRng) -> Fault {
             by: milliseconds(random, 20..800),
             lasts: milliseconds(random, 4_000..15_000),
         },
-        Kind::Stranger => Fault::Stranger {
+        Kind::OpenTransaction => Fault::OpenTransaction {
             aggregate: contracts::ALL
                 .choose(random)
                 .map_or("", |contract| contract.aggregate),
@@ -233,7 +235,8 @@ fn fault(kind: Kind, random: &mut StdRng) -> Fault {
     }
 }
 
-/// An instance of one of these roles. Every other time it is a handler, since most of what can go wrong goes wrong there.
+/// Returns an instance of one of these roles. Half of the time it is a handler, because handlers
+/// have the most failure modes.
 fn instance(random: &mut StdRng, among: impl Fn(&Role) -> bool) -> String {
     let handlers = random.random_bool(0.5);
     let fits = |role: &&Role| among(role) && (!handlers || role.service == roles::HANDLERS);
@@ -241,7 +244,7 @@ fn instance(random: &mut StdRng, among: impl Fn(&Role) -> bool) -> String {
     names.choose(random).cloned().unwrap_or_default()
 }
 
-/// A role with more than one instance.
+/// Returns a role with more than one instance.
 fn several(random: &mut StdRng) -> &'static str {
     let roles: Vec<&str> = ROLES
         .iter()
@@ -256,7 +259,7 @@ fn milliseconds(random: &mut StdRng, range: std::ops::Range<u64>) -> Duration {
 }
 
 impl Fault {
-    /// What kind of fault it is.
+    /// Returns the kind of the fault.
     pub const fn kind(&self) -> Kind {
         match self {
             Self::Kill { .. } => Kind::Kill,
@@ -267,7 +270,7 @@ impl Fault {
             Self::FreezeBroker { .. } => Kind::FreezeBroker,
             Self::Cut { .. } => Kind::Cut,
             Self::Delay { .. } => Kind::Delay,
-            Self::Stranger { .. } => Kind::Stranger,
+            Self::OpenTransaction { .. } => Kind::OpenTransaction,
             Self::KillDatabase { .. } => Kind::KillDatabase,
             Self::FullDisk { .. } => Kind::FullDisk,
         }
@@ -278,19 +281,16 @@ impl fmt::Display for Fault {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Kill { instance, away } => {
-                write!(formatter, "kill {instance}, away for {away:.1?}")
+                write!(formatter, "kill {instance}, down for {away:.1?}")
             }
             Self::Freeze { instance, lasts } => {
                 write!(formatter, "freeze {instance} for {lasts:.1?}")
             }
             Self::RollingRestart { service } => write!(formatter, "rolling restart of {service}"),
             Self::Scale { service, lasts } => {
-                write!(
-                    formatter,
-                    "one of {service} for {lasts:.1?}, then all again"
-                )
+                write!(formatter, "scale {service} to one instance for {lasts:.1?}")
             }
-            Self::KillBroker { away } => write!(formatter, "kill the broker, away for {away:.1?}"),
+            Self::KillBroker { away } => write!(formatter, "kill the broker, down for {away:.1?}"),
             Self::FreezeBroker { lasts } => write!(formatter, "freeze the broker for {lasts:.1?}"),
             Self::Cut { instance, lasts } => {
                 write!(formatter, "cut {instance} off the broker for {lasts:.1?}")
@@ -303,23 +303,20 @@ impl fmt::Display for Fault {
                 formatter,
                 "delay {instance} and the broker by {by:.1?} for {lasts:.1?}"
             ),
-            Self::Stranger {
+            Self::OpenTransaction {
                 aggregate,
                 stream,
                 lasts,
                 victim,
             } => write!(
                 formatter,
-                "a stranger's transaction on {aggregate}'s {stream:?} for {lasts:.1?}, in which {victim} is killed"
+                "foreign transaction open on {aggregate}'s {stream:?} for {lasts:.1?}; {victim} is killed meanwhile"
             ),
             Self::KillDatabase { away } => {
-                write!(formatter, "kill the database, away for {away:.1?}")
+                write!(formatter, "kill the database, down for {away:.1?}")
             }
             Self::FullDisk { away } => {
-                write!(
-                    formatter,
-                    "fill the broker's disk, room again after {away:.1?}"
-                )
+                write!(formatter, "fill the broker's disk for {away:.1?}")
             }
         }
     }
@@ -332,14 +329,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_same_seed_is_the_same_schedule_and_another_is_not() {
+    fn schedule_depends_on_the_seed_only() {
         let kinds = Kind::possible();
         assert_eq!(schedule(7, 10, &kinds), schedule(7, 10, &kinds));
         assert_ne!(schedule(7, 10, &kinds), schedule(8, 10, &kinds));
     }
 
     #[test]
-    fn every_kind_comes_within_two_minutes_whatever_the_seed() {
+    fn schedule_has_every_kind_within_two_minutes() {
         for seed in 0..100 {
             let schedule = schedule(seed, 2, &Kind::possible());
             let kinds: BTreeSet<Kind> = schedule.iter().map(|(_, fault)| fault.kind()).collect();
@@ -354,8 +351,8 @@ mod tests {
     }
 
     #[test]
-    fn no_other_kind_comes_than_those_asked_for() {
-        let only = [Kind::Stranger, Kind::Freeze];
+    fn schedule_has_only_the_given_kinds() {
+        let only = [Kind::OpenTransaction, Kind::Freeze];
         let schedule = schedule(7, 5, &only);
         assert!(schedule.len() > 30);
         assert!(
@@ -366,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn each_once_is_each_once() {
+    fn each_once_has_each_kind_once() {
         let lasts = Duration::from_secs(90);
         let kinds: Vec<Kind> = each_once(3, lasts)
             .iter()
@@ -376,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_is_struck_is_there() {
+    fn schedule_targets_existing_instances() {
         let names: BTreeSet<String> = ROLES.iter().flat_map(Role::names).collect();
         for (_, fault) in schedule(1, 60, &Kind::possible()) {
             match fault {
@@ -384,7 +381,7 @@ mod tests {
                 | Fault::Freeze { instance, .. }
                 | Fault::Cut { instance, .. }
                 | Fault::Delay { instance, .. }
-                | Fault::Stranger {
+                | Fault::OpenTransaction {
                     victim: instance, ..
                 } => assert!(names.contains(&instance), "{instance}"),
                 Fault::RollingRestart { service } | Fault::Scale { service, .. } => {

@@ -1,9 +1,11 @@
-//! The sequential specification: every decision made again, in the log's order, by the contexts' own rules.
+//! The sequential specification: replays every decision in the order of the log, by the contexts'
+//! own rules.
 //!
-//! A partition's outcomes tell in which order its commands and deadlines were decided. So they can be decided again, each on the
-//! fold of the events before it, at its recorded time: the same events and the same end must come out. What the kit itself
-//! refuses (a key used again, a version that is another, a command that cannot be read) is in [`expected`], what it keeps
-//! beside an aggregate's state in [`kept`]. It shares no line with the handler but the rules.
+//! A partition's outcomes give the order in which its commands and deadlines were decided. Each is
+//! decided again on the fold of the events before it, at its recorded time. The result must be the
+//! same events and the same outcome. [`expected`] holds the refusals of the kit itself (a reused
+//! key, a version conflict, an unreadable command). [`kept`] holds the data that the kit keeps
+//! beside an aggregate's state. Apart from the rules, it shares no code with the handler.
 
 mod expected;
 mod kept;
@@ -11,7 +13,7 @@ mod replay;
 
 use std::collections::HashMap;
 
-use factline::{Aggregate, Contract, Outcome};
+use factline::{Aggregate, AggregateType as _, Contract, EventOf, Outcome};
 use uuid::Uuid;
 
 use super::history::{History, Logged, Records};
@@ -19,25 +21,26 @@ use super::typed;
 use super::violation::Violation;
 use replay::Replay;
 
-/// An event of the log, and what it says.
-type Event<'h, A> = (&'h Logged<serde_json::Value>, <A as Aggregate>::Event);
+/// An event of the log, with its decoded message.
+type Event<'h, A> = (
+    &'h Logged<serde_json::Value>,
+    EventOf<<A as Aggregate>::Type>,
+);
 
-/// An aggregate's records with what is looked up in them.
+/// An aggregate's records, indexed.
 struct Found<'h, A: Aggregate> {
     contract: &'static Contract,
     prefix: &'h str,
     log: &'h Records,
-    /// Of each operation its commands; the first is the one that counts.
+    /// The commands of each operation; the first one counts.
     commands: HashMap<Uuid, Vec<&'h Logged<serde_json::Value>>>,
-    /// Of each operation its events that can be read.
+    /// The readable events of each operation.
     events: HashMap<Uuid, Vec<Event<'h, A>>>,
 }
 
-/// Decides everything of one aggregate type again.
-pub(super) fn again<A: Aggregate>(
-    history: &History,
-    contract: &'static Contract,
-) -> Vec<Violation> {
+/// Replays all decisions of one aggregate type.
+pub(super) fn replay_all<A: Aggregate>(history: &History) -> Vec<Violation> {
+    let contract = A::Type::CONTRACT;
     let Some(log) = history.log(contract.aggregate) else {
         return Vec::new();
     };

@@ -1,4 +1,4 @@
-//! Every command ends once, and everybody is told the same.
+//! Every command ends once, and all clients see the same end.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::history::{Answer, History, Logged, Records, Request, Status};
 use super::violation::{At, Violation};
 
-/// What clients were told of their requests against the log.
+/// Compares the responses to requests with the log.
 pub(super) fn requests(history: &History) -> Vec<Violation> {
     let mut found = Vec::new();
     let mut commands: HashMap<(&str, Uuid), Vec<&Logged<Value>>> = HashMap::new();
@@ -25,7 +25,8 @@ pub(super) fn requests(history: &History) -> Vec<Violation> {
         let Answer::Accepted { operation } = request.answer else {
             continue;
         };
-        // One that was sent twice stands there twice, and each try may have had conditions of its own.
+        // A command that was sent twice is in the log twice, and each attempt may have had its own
+        // conditions.
         let of = (request.aggregate.as_str(), operation);
         let Some((command, more)) = commands.get(&of).and_then(|all| all.split_first()) else {
             found.push(Violation::Lost(At {
@@ -61,7 +62,7 @@ pub(super) fn requests(history: &History) -> Vec<Violation> {
     found
 }
 
-/// Whether a command is what a client has asked for.
+/// Returns true if a command matches the client's request.
 fn is_asked(request: &Request, command: &Logged<Value>) -> bool {
     let Some(envelope) = &command.envelope else {
         return false;
@@ -72,7 +73,8 @@ fn is_asked(request: &Request, command: &Logged<Value>) -> bool {
         && envelope.idempotency_scope.is_some() == request.idempotency_key.is_some()
 }
 
-/// Each command has one terminal outcome, each outcome one command, but for a deadline's.
+/// Checks that each command has one terminal outcome, and that each outcome except a deadline's has
+/// one command.
 pub(super) fn outcomes(aggregate: &str, log: &Records) -> Vec<Violation> {
     let mut found = Vec::new();
     let asked: BTreeSet<Uuid> = log
@@ -89,7 +91,7 @@ pub(super) fn outcomes(aggregate: &str, log: &Records) -> Vec<Violation> {
         };
         let operation = outcome.operation_id;
         if outcome.kind != OutcomeKind::Deadline && !asked.contains(&operation) {
-            found.push(Violation::Unasked(at.clone()));
+            found.push(Violation::Unrequested(at.clone()));
         }
         if outcome.state.is_terminal() {
             if !ended.insert(operation) {
@@ -99,9 +101,9 @@ pub(super) fn outcomes(aggregate: &str, log: &Records) -> Vec<Violation> {
             found.push(Violation::RunsTwice(at));
         }
     }
-    let mut told = BTreeSet::new();
+    let mut reported = BTreeSet::new();
     for command in &log.commands {
-        if !ended.contains(&command.operation) && told.insert(command.operation) {
+        if !ended.contains(&command.operation) && reported.insert(command.operation) {
             found.push(Violation::Unended(At::record(
                 aggregate, "commands", command,
             )));
@@ -110,7 +112,8 @@ pub(super) fn outcomes(aggregate: &str, log: &Records) -> Vec<Violation> {
     found
 }
 
-/// The end of each operation, as the log has it: its first terminal outcome, with the aggregate's type.
+/// Returns the end of each operation by the log: its first terminal outcome, with the aggregate's
+/// type.
 pub(super) fn ends(history: &History) -> BTreeMap<Uuid, (&str, &Logged<Outcome>)> {
     let mut ends = BTreeMap::new();
     for (aggregate, log) in &history.logs {
@@ -124,36 +127,38 @@ pub(super) fn ends(history: &History) -> BTreeMap<Uuid, (&str, &Logged<Outcome>)
     ends
 }
 
-/// The tracker says what the log says, of every operation and of no other.
+/// Checks that the tracker and the log agree on every operation, and that the tracker has no
+/// others.
 pub(super) fn tracker(history: &History) -> Vec<Violation> {
     let mut found = Vec::new();
     let ends = ends(history);
     for (operation, (aggregate, record)) in &ends {
         let logged = record.value.as_ref().map(Status::of);
-        let told = history.tracker.get(operation);
-        if told != logged.as_ref() {
+        let status = history.tracker.get(operation);
+        if status != logged.as_ref() {
             found.push(Violation::Tracker {
                 at: At::record(aggregate, "outcomes", record),
-                told: text(told),
+                tracked: text(status),
                 logged: text(logged.as_ref()),
             });
         }
     }
-    for (operation, told) in &history.tracker {
+    for (operation, status) in &history.tracker {
         if ends.contains_key(operation) {
             continue;
         }
-        // One that the log has not ended is told of by `outcomes`, if the tracker does not claim that it has.
+        // An operation without an end in the log is reported by `outcomes`, unless the tracker
+        // reports an end.
         let aggregate = history.logs.iter().find_map(|(aggregate, log)| {
             let mut commands = log.commands.iter();
             commands
                 .any(|one| one.operation == *operation)
                 .then_some(aggregate)
         });
-        if aggregate.is_none() || told.state.is_terminal() {
+        if aggregate.is_none() || status.state.is_terminal() {
             found.push(Violation::Tracker {
                 at: At::operation(aggregate.map_or("unknown", String::as_str), *operation),
-                told: text(Some(told)),
+                tracked: text(Some(status)),
                 logged: "nothing".to_owned(),
             });
         }
@@ -161,7 +166,7 @@ pub(super) fn tracker(history: &History) -> Vec<Violation> {
     found
 }
 
-/// An end that a client has read is the end.
+/// Checks that every end that a client has read matches the log.
 pub(super) fn observations(history: &History) -> Vec<Violation> {
     let ends = ends(history);
     let terminal = history

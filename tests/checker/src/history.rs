@@ -1,9 +1,12 @@
-//! What is known of a run: what clients did and were told, and what stands where afterwards.
+//! The history of a run: the requests and responses of the clients, and the records and rows
+//! afterwards.
 //!
-//! Whoever drives the run fills [`History::requests`], [`History::observations`] and [`History::reads`] while it lasts; the rest is
-//! read once everything is at rest (`harness::collect`). It is data and nothing else: a test can write one by hand.
+//! The driver of the run fills [`History::requests`], [`History::observations`] and
+//! [`History::reads`] while it lasts. The rest is read once the system is quiescent
+//! (`harness::collect`). The history is plain data: a test can write one by hand.
 //!
-//! To hold one more thing: a field here, its check in a module beside this one, its corruption in the tests.
+//! To hold more data, add a field here, its check in a module beside this one, and its corruption
+//! in the tests.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,7 +16,7 @@ use factline::{Envelope, Timestamp};
 use serde_json::Value;
 use uuid::Uuid;
 
-/// A moment of the run, counted from its beginning by one monotonic clock for all clients.
+/// A time of the run, counted from its start by one monotonic clock for all clients.
 pub type Moment = Duration;
 
 /// A run.
@@ -21,80 +24,81 @@ pub type Moment = Duration;
 pub struct History {
     /// Prefix of the topics.
     pub prefix: String,
-    /// Every request that a client has sent, whatever became of it. A try again is a request of its own.
+    /// Every request that a client has sent, whatever its result. A retry is a separate request.
     pub requests: Vec<Request>,
-    /// What clients read of operations during the run: at least the first terminal answer to each client that waits.
+    /// The clients' reads of operations during the run: at least the first terminal response to
+    /// each client that waits.
     pub observations: Vec<Observation>,
-    /// What clients read of views during the run.
+    /// The clients' reads of views during the run.
     pub reads: Vec<Read>,
     /// Everything committed, by aggregate type such as `ordering.order`.
     pub logs: BTreeMap<String, Records>,
-    /// What the tracker says of each operation at the end.
+    /// The tracker's status of each operation at the end.
     pub tracker: BTreeMap<Uuid, Status>,
     /// The rows of the views at the end, by the view's name such as `orders`.
     pub views: BTreeMap<String, Rows>,
-    /// What the payment provider has moved, by currency; none if it has not been asked.
+    /// The money that the payment provider has moved, by currency; none if it was not collected.
     pub provider: Option<BTreeMap<String, Moved>>,
 }
 
-/// A command as a client has sent it.
+/// A command as a client sent it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Request {
-    /// Which client.
+    /// Number of the client.
     pub client: u32,
-    /// Type of the aggregate that it is addressed to.
+    /// Type of the target aggregate.
     pub aggregate: String,
-    /// The aggregate's id, if the client named it or was told it.
+    /// The aggregate's id, if the client named it or received it.
     pub id: Option<String>,
     /// Method and path as they were sent, such as `POST /orders/17/cancel`.
     pub route: String,
     /// The body.
     pub body: Value,
-    /// `Idempotency-Key`, if it had one.
+    /// `Idempotency-Key`, if there was one.
     pub idempotency_key: Option<String>,
-    /// `Factline-Expected-Version`, if it had one.
+    /// `Factline-Expected-Version`, if there was one.
     pub expected_version: Option<u64>,
-    /// Before the first byte was sent.
+    /// Time before the first byte was sent.
     pub start: Moment,
-    /// After the answer was read, or the request given up.
+    /// Time after the response was read, or the request was abandoned.
     pub end: Moment,
-    /// What came back.
+    /// The response.
     pub answer: Answer,
 }
 
-/// What a client was told about its request.
+/// The response to a request.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Answer {
-    /// 202: from now on the operation must come to its end.
+    /// 202: the operation must now reach its end.
     Accepted {
         /// The operation.
         operation: Uuid,
     },
-    /// Any other answer that is no fault of the service, such as 400: there is no command.
+    /// Any other response that is no fault of the service, such as 400: there is no command.
     Refused {
         /// The HTTP status.
         status: u16,
-        /// The problem's type or code, if it said one.
+        /// The problem's type or code, if there was one.
         code: Option<String>,
     },
-    /// No answer, a broken one, or a 5xx: the command may be there or not.
+    /// No response, a broken one, or a 5xx: the command may or may not be in the log.
     Unknown,
 }
 
-/// What somebody read of an operation, once.
+/// One client's read of an operation.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Observation {
-    /// Which client.
+    /// Number of the client.
     pub client: u32,
     /// The operation.
     pub operation: Uuid,
-    /// After the answer was read.
+    /// Time after the response was read.
     pub at: Moment,
-    /// The answer.
+    /// The response.
     pub status: Status,
 }
 
-/// Where an operation stands, as the tracker tells it.
+/// The status of an operation, as the tracker shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Status {
     /// The state.
@@ -103,14 +107,14 @@ pub struct Status {
     pub code: Option<String>,
     /// The aggregate's version.
     pub version: Option<i64>,
-    /// What a read has to wait for.
+    /// The position that a read has to wait for.
     pub position: Option<String>,
 }
 
 /// A read of one row.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Read {
-    /// Which client.
+    /// Number of the client.
     pub client: u32,
     /// Type of the aggregate whose row it is.
     pub aggregate: String,
@@ -118,33 +122,34 @@ pub struct Read {
     pub id: String,
     /// `Factline-Position`, if one was sent.
     pub position: Option<String>,
-    /// Before the first byte was sent.
+    /// Time before the first byte was sent.
     pub start: Moment,
-    /// After the answer was read.
+    /// Time after the response was read.
     pub end: Moment,
-    /// What came back.
+    /// The response.
     pub answer: Shown,
 }
 
-/// The answer to a read.
+/// The response to a read.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Shown {
     /// The row, as the read API shows it.
     Row(Value),
     /// 404.
     Missing,
-    /// No answer, or one that says that it cannot tell.
+    /// No response, or one that reports that the position is not reached.
     Unknown,
 }
 
-/// The committed records of one aggregate type's topics, each in the order of its partitions' offsets.
+/// The committed records of one aggregate type's topics, each in the order of its partitions'
+/// offsets.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Records {
-    /// Intentions, decoded.
+    /// Commands, decoded.
     pub commands: Vec<Logged<Value>>,
-    /// Facts, decoded.
+    /// Events, decoded.
     pub events: Vec<Logged<Value>>,
-    /// What became of each command.
+    /// The outcomes of the commands.
     pub outcomes: Vec<Logged<Outcome>>,
     /// Commands that could not be handled.
     pub dead_letters: Vec<Letter>,
@@ -159,7 +164,7 @@ pub struct Logged<T> {
     pub offset: i64,
     /// The record's timestamp: of a command the broker's append time.
     pub timestamp: Timestamp,
-    /// The key, if it is text.
+    /// The key, if it is valid UTF-8.
     pub key: Option<String>,
     /// The operation that it belongs to, even where the envelope cannot be read.
     pub operation: Uuid,
@@ -178,33 +183,33 @@ pub struct Letter {
     pub offset: i64,
     /// The operation that failed.
     pub operation: Uuid,
-    /// Where the command stands: `topic/partition@offset`.
+    /// Position of the command: `topic/partition@offset`.
     pub position: String,
-    /// Why it failed.
+    /// Reason of the failure.
     pub code: String,
 }
 
-/// Rows by their key's text; each as PostgreSQL's `to_jsonb` has it.
+/// Rows by the text of their key; each is the result of PostgreSQL's `to_jsonb`.
 pub type Rows = BTreeMap<String, Value>;
 
 /// Money in minor units.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Moved {
-    /// Taken.
+    /// Money captured.
     pub captured: i64,
-    /// Given back.
+    /// Money refunded.
     pub refunded: i64,
 }
 
 impl History {
-    /// The records of an aggregate type; none if nothing of it was collected.
+    /// Returns the records of an aggregate type; none if they were not collected.
     pub fn log(&self, aggregate: &str) -> Option<&Records> {
         self.logs.get(aggregate)
     }
 }
 
 impl<T> Logged<T> {
-    /// The aggregate's id as the envelope has it.
+    /// Returns the aggregate's id from the envelope.
     pub fn subject(&self) -> &str {
         self.envelope
             .as_ref()
@@ -213,7 +218,7 @@ impl<T> Logged<T> {
 }
 
 impl Status {
-    /// What an outcome makes of its operation.
+    /// Returns the status of an operation that has this outcome.
     pub fn of(outcome: &Outcome) -> Self {
         Self {
             state: outcome.state,

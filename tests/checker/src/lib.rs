@@ -1,16 +1,17 @@
-//! The judge of a run: from its [`History`] to everything about it that exactly-once forbids.
+//! The checker of a run: derives from its [`History`] every violation of exactly-once.
 //!
-//! Pure and synchronous. It believes nobody: not the tracker, not the views, and of the handlers only what they committed,
-//! which it decides again by the contexts' own rules. It is told a run that has come to rest: commands that are still under
-//! way are violations.
+//! It is pure and synchronous. It trusts neither the tracker nor the views. Of the handlers it
+//! trusts only the committed records, whose decisions it replays by the contexts' own rules. Its
+//! input is a quiescent run: commands without an end are violations.
 //!
-//! - [`history`]: what is known; [`violation`]: what can be wrong with it
-//! - `ends`: each command ends once, and everybody is told the same
+//! - [`history`]: the input; [`violation`]: the possible violations
+//! - `ends`: each command ends once, and all clients see the same end
 //! - `numbers`: versions and sequences; `real_time`, `decisions`: linearizability
-//! - `views`, `reads`, `money`: what is read, and what it comes to
+//! - `views`, `reads`, `money`: rows, reads of rows, and sums of money
 //!
-//! One more aggregate type is a line in [`check`]. What it cannot see: a command that clients know nothing of and that the log
-//! has lost altogether, and times by the handlers' own clocks.
+//! To add an aggregate type, add a line in [`check`]. The checker cannot detect a command that no
+//! client knows of and that the log has lost completely, nor wrong times by the handlers' own
+//! clocks.
 
 mod decisions;
 mod ends;
@@ -29,7 +30,7 @@ pub use history::{
 };
 pub use violation::{At, Violation};
 
-/// Everything that is wrong with a run; nothing, if it was exactly once.
+/// Returns all violations of a run; none if every command was executed exactly once.
 pub fn check(history: &History) -> Vec<Violation> {
     let mut found = ends::requests(history);
     for (aggregate, log) in &history.logs {
@@ -38,22 +39,10 @@ pub fn check(history: &History) -> Vec<Violation> {
         found.extend(numbers::letters(aggregate, log));
     }
     found.extend(real_time::order(history));
-    found.extend(decisions::again::<catalog::Product>(
-        history,
-        &catalog::PRODUCT,
-    ));
-    found.extend(decisions::again::<checkout::Checkout>(
-        history,
-        &checkout::CHECKOUT,
-    ));
-    found.extend(decisions::again::<ordering::Order>(
-        history,
-        &ordering::ORDER,
-    ));
-    found.extend(decisions::again::<payment::Payment>(
-        history,
-        &payment::PAYMENT,
-    ));
+    found.extend(decisions::replay_all::<catalog::Product>(history));
+    found.extend(decisions::replay_all::<checkout::Checkout>(history));
+    found.extend(decisions::replay_all::<ordering::Order>(history));
+    found.extend(decisions::replay_all::<payment::Payment>(history));
     found.extend(views::rows(history));
     found.extend(ends::tracker(history));
     found.extend(ends::observations(history));

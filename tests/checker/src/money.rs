@@ -1,5 +1,5 @@
-//! The money is where the orders are: what the provider keeps is what the confirmed orders cost, and a checkout that is completed
-//! has a confirmed order.
+//! The money matches the orders: the provider keeps the total of the confirmed orders, and every
+//! completed checkout has a confirmed order.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,8 @@ use serde_json::Value;
 use super::history::{History, Logged};
 use super::violation::Violation;
 
-/// By currency. It holds once nothing is under way: between a capture and the order's confirmation it cannot.
+/// Compares the sums by currency. They match only in a quiescent system: between a capture and the
+/// order's confirmation they differ.
 pub(super) fn kept(history: &History) -> Vec<Violation> {
     let Some(provider) = &history.provider else {
         return Vec::new();

@@ -1,4 +1,5 @@
-//! Versions and partition sequences without hole or repetition, and every event the work of one operation.
+//! Versions and partition sequences have no gap or duplicate, and every event belongs to one
+//! operation.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -9,7 +10,7 @@ use uuid::Uuid;
 use super::history::Records;
 use super::violation::{At, Violation};
 
-/// The events of one aggregate type.
+/// Checks the events of one aggregate type.
 pub(super) fn events(aggregate: &str, log: &Records) -> Vec<Violation> {
     let mut found = Vec::new();
     let decided: HashSet<Uuid> = log
@@ -21,7 +22,7 @@ pub(super) fn events(aggregate: &str, log: &Records) -> Vec<Violation> {
         .collect();
     let mut sequences: HashMap<i32, u64> = HashMap::new();
     let mut versions: HashMap<&str, u64> = HashMap::new();
-    // Of each partition the operation whose events stand last, and all that have had theirs.
+    // For each partition the operation of the last event, and all operations before it.
     let mut last: HashMap<i32, Uuid> = HashMap::new();
     let mut over: HashSet<Uuid> = HashSet::new();
     for record in &log.events {
@@ -54,7 +55,7 @@ pub(super) fn events(aggregate: &str, log: &Records) -> Vec<Violation> {
         }
         let named = envelope.sequence.unwrap_or_default();
         if envelope.id != id::event(aggregate, &envelope.subject, named) {
-            let what = "its id is not that of its aggregate and version";
+            let what = "its id does not match its aggregate and version";
             found.push(Violation::Foreign {
                 at: at.clone(),
                 what,
@@ -68,7 +69,7 @@ pub(super) fn events(aggregate: &str, log: &Records) -> Vec<Violation> {
             });
         }
         if !decided.contains(&record.operation) {
-            let what = "no outcome says that its operation had events";
+            let what = "no completed or running outcome for the operation of the event";
             found.push(Violation::Foreign {
                 at: at.clone(),
                 what,
@@ -86,14 +87,16 @@ pub(super) fn events(aggregate: &str, log: &Records) -> Vec<Violation> {
     found
 }
 
-/// The number that comes next; whatever stands there, one after it comes then: a hole is told once.
+/// Returns the expected number, and continues from the number found, so that a gap is reported
+/// once.
 fn next(last: &mut u64, found: Option<u64>) -> u64 {
     let expected = *last + 1;
     *last = found.unwrap_or(expected);
     expected
 }
 
-/// A command that failed by its own fault is kept once, and no other.
+/// Checks that each command that failed by its own fault has one dead letter, and no other command
+/// has one.
 pub(super) fn letters(aggregate: &str, log: &Records) -> Vec<Violation> {
     let mut found = Vec::new();
     let mut kept: BTreeSet<Uuid> = BTreeSet::new();
@@ -118,14 +121,14 @@ pub(super) fn letters(aggregate: &str, log: &Records) -> Vec<Violation> {
             ..At::operation(aggregate, letter.operation)
         };
         if !failed.contains(&letter.operation) {
-            let what = "a dead letter of a command that did not fail";
+            let what = "dead letter of a command that did not fail";
             found.push(Violation::Letter {
                 at: at.clone(),
                 what,
             });
         }
         if !kept.insert(letter.operation) {
-            let what = "a second dead letter";
+            let what = "second dead letter";
             found.push(Violation::Letter { at, what });
         }
     }
@@ -137,11 +140,11 @@ pub(super) fn letters(aggregate: &str, log: &Records) -> Vec<Violation> {
         .map(|outcome| outcome.operation_id)
         .collect();
     for operation in failed {
-        // A workflow whose deadline failed fails without a letter: its command did not.
+        // A workflow whose deadline failed has no dead letter, because its command did not fail.
         if commands.contains(&operation) && !kept.contains(&operation) && !ran.contains(&operation)
         {
             let at = At::operation(aggregate, operation);
-            let what = "it failed, and there is no dead letter";
+            let what = "failed without a dead letter";
             found.push(Violation::Letter { at, what });
         }
     }

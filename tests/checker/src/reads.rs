@@ -1,4 +1,4 @@
-//! Reads show what their position says, and nothing that never was.
+//! Reads show at least the state of their position, and only states that existed.
 
 use std::collections::HashMap;
 
@@ -10,7 +10,7 @@ use super::history::{History, Logged, Read, Shown};
 use super::views;
 use super::violation::{At, Violation};
 
-/// Every read that was answered.
+/// Checks every read that was answered.
 pub(super) fn shown(history: &History) -> Vec<Violation> {
     let mut events: HashMap<(&str, &str), Vec<&Logged<Value>>> = HashMap::new();
     for (aggregate, log) in &history.logs {
@@ -45,34 +45,34 @@ fn wrong(history: &History, read: &Read, events: &[&Logged<Value>]) -> Option<St
     });
     let row = match &read.answer {
         Shown::Missing if least > 0 => {
-            return Some(format!("it is missing, and has version {least}"));
+            return Some(format!(
+                "the row is missing, expected at least version {least}"
+            ));
         }
         Shown::Missing | Shown::Unknown => return None,
         Shown::Row(row) => row,
     };
     let version = row["version"].as_u64().unwrap_or_default();
     if version < least {
-        return Some(format!(
-            "it shows version {version}, and has version {least}"
-        ));
+        return Some(format!("read version {version}, expected at least {least}"));
     }
     let first = usize::try_from(version)
         .ok()
         .and_then(|version| events.get(..version));
     let Some(first) = first.filter(|first| !first.is_empty()) else {
-        return Some(format!("it shows version {version}, which is not there"));
+        return Some(format!("read version {version}, which does not exist"));
     };
     let was = views::row_at(&read.aggregate, first, &read.id)?;
     let differs = was
         .get("state")
         .filter(|state| row.get("state") != Some(state))?;
     Some(format!(
-        "at version {version} it shows state {}, which was {differs}",
+        "at version {version} read state {}, which was {differs}",
         row["state"]
     ))
 }
 
-/// The version that a reader of this position must see.
+/// Returns the version that a reader of this position must see at least.
 fn least(position: &str, topic: &str, events: &[&Logged<Value>]) -> u64 {
     let Ok(position) = position.parse::<Position>() else {
         return 0;

@@ -1,9 +1,12 @@
-//! Linearizability in real time: the log's order is one that clients can have seen.
+//! Real-time linearizability: the log's order agrees with the clients' observations.
 //!
-//! All decisions of a partition stand in one order, that of its outcomes. Whoever has read the end of an operation, and only
-//! then asks for another one of the same partition, must find it behind. The same of commands: what was accepted before another
-//! was asked for stands before it. Two of one partition are compared whosever they are, which is more than one aggregate's
-//! clients can see; and in one pass over both in the order of time, so it takes no longer for many.
+//! All decisions of a partition have one order, that of its outcomes. Suppose a client has read the
+//! end of an operation, and a request for another operation of the same partition was sent only
+//! afterwards. Then the second must come later in that order. The same holds for commands: a
+//! command that was accepted before another was sent must come before it. Two operations of one
+//! partition are compared whichever clients sent them, which covers more than the clients of one
+//! aggregate can observe. One pass over both in the order of time suffices, so the check stays fast
+//! for many operations.
 
 use std::collections::HashMap;
 
@@ -13,7 +16,8 @@ use uuid::Uuid;
 use super::history::{Answer, History, Logged, Moment, Records, Request};
 use super::violation::{At, Violation};
 
-/// What clients know: when each operation was first asked for, accepted, and read as ended.
+/// The clients' knowledge: the times at which each operation was first requested, accepted, and
+/// read as ended.
 #[derive(Default)]
 struct Known {
     asked: HashMap<Uuid, Moment>,
@@ -21,17 +25,17 @@ struct Known {
     ended: HashMap<Uuid, Moment>,
 }
 
-/// One operation of a partition: its two places in an order, and its two moments.
+/// One operation of a partition: its first and last place in an order, with their times.
 struct Span {
     operation: Uuid,
-    /// Where it stands first, and when it was first asked for.
+    /// First place, and the time of the first request.
     first: (i64, Option<Moment>),
-    /// Where it stands last, and when that was first known.
+    /// Last place, and the time at which it was first known.
     last: (i64, Option<Moment>),
     at: At,
 }
 
-/// Checks every partition of every aggregate type.
+/// Checks the order in every partition of every aggregate type.
 pub(super) fn order(history: &History) -> Vec<Violation> {
     let known = known(history);
     let mut found = Vec::new();
@@ -62,7 +66,7 @@ fn known(history: &History) -> Known {
             earliest(&mut known.accepted, operation, request.end);
         }
     }
-    // A request whose answer was lost may be the same operation, and have been asked for earlier.
+    // A request whose response was lost may be the same operation, sent earlier.
     let keyed: HashMap<_, Uuid> = history
         .requests
         .iter()
@@ -85,7 +89,7 @@ fn known(history: &History) -> Known {
     known
 }
 
-/// What makes two requests one operation.
+/// Returns the key that two requests for the same operation share.
 fn same(request: &Request) -> Option<(&str, &str, String)> {
     let key = request.idempotency_key.as_deref()?;
     Some((&request.route, key, request.body.to_string()))
@@ -148,7 +152,7 @@ fn appended(aggregate: &str, log: &Records, known: &Known) -> Vec<(i32, Span)> {
     spans.into_values().collect()
 }
 
-/// Those that stand before one that was known before they were asked for.
+/// Returns operations that come before one that was known before they were requested.
 fn inverted(mut spans: Vec<Span>, what: &'static str) -> Vec<Violation> {
     let mut ends: Vec<(Moment, i64, Uuid)> = spans
         .iter()
@@ -158,7 +162,7 @@ fn inverted(mut spans: Vec<Span>, what: &'static str) -> Vec<Violation> {
     spans.retain(|span| span.first.1.is_some());
     spans.sort_by_key(|span| span.first.1);
     let mut ends = ends.into_iter().peekable();
-    // Of all that were known by then, the one that stands last.
+    // The last in the order among all that were known by then.
     let mut latest: Option<(i64, Uuid, Moment)> = None;
     let mut found = Vec::new();
     for span in spans {

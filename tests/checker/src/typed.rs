@@ -1,4 +1,4 @@
-//! From a value as JSON to the message that the contexts' rules know.
+//! Converts a JSON value to a message of the contexts.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -9,7 +9,7 @@ use factline::avro::Codec;
 use factline::{Messages, RecordSchema};
 use serde_json::Value;
 
-/// The message of a record; none if the value is none of its set.
+/// Returns the message of a record; none if the value is not a message of the set.
 pub(super) fn message<M: Messages>(record: &str, value: &Value) -> Option<M> {
     let schema = M::RECORDS.iter().find(|schema| schema.name == record)?;
     let codec = codec(schema)?;
@@ -20,7 +20,7 @@ pub(super) fn message<M: Messages>(record: &str, value: &Value) -> Option<M> {
     M::decode(record, codec, &bytes).ok()
 }
 
-/// Parsed once in a process: what a codec is made of is never given back.
+/// Returns the codec, parsed once per process, because a codec is never freed.
 fn codec(schema: &RecordSchema) -> Option<&'static Codec> {
     static KNOWN: OnceLock<Mutex<HashMap<&'static str, &'static Codec>>> = OnceLock::new();
     let known = KNOWN.get_or_init(Mutex::default);
@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_comes_back_from_its_json() {
+    fn message_roundtrips_through_json() {
         let total = Money {
             amount: 1 << 40,
             currency: "USD".to_owned(),
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_none_is_none() {
+    fn unknown_message_is_none() {
         assert_eq!(message::<Event>("ordering.OrderLost", &Value::Null), None);
         assert_eq!(
             message::<Event>("ordering.OrderShipped", &Value::Null),

@@ -1,6 +1,6 @@
-//! The views are the fold of the events: every row, and no other.
+//! The views are the fold of the events: exactly these rows.
 //!
-//! One more view is a line in [`VIEWS`], and what of its rows is compared.
+//! To add a view, add a line in [`VIEWS`] with the columns to compare.
 
 use std::collections::BTreeMap;
 
@@ -17,13 +17,13 @@ use super::history::{History, Logged, Rows};
 use super::typed;
 use super::violation::Violation;
 
-/// A view: where its rows stand, and what they must be.
+/// A view: its table, and the function that computes its rows.
 pub struct Kind {
     /// Its name.
     pub name: &'static str,
     /// Its table.
     pub table: &'static str,
-    /// SQL of the text that tells its rows apart.
+    /// SQL of the text that identifies a row.
     pub key: &'static str,
     /// The aggregate type whose events it folds.
     pub aggregate: &'static str,
@@ -39,10 +39,10 @@ pub const VIEWS: &[Kind] = &[
         aggregate: "ordering.order",
         fold: |events| {
             fold::<Orders>(events, |id, _, row| {
-                let told = json!({"state": row.state.as_str(), "customer_id": row.customer_id, "units": row.units,
+                let compared = json!({"state": row.state.as_str(), "customer_id": row.customer_id, "units": row.units,
                     "total_amount": row.total.amount, "currency": row.total.currency, "version": row.version,
                     "cancel_reason": row.cancel_reason, "source": row.source, "lines": row.lines});
-                (id.to_string(), told)
+                (id.to_string(), compared)
             })
         },
     },
@@ -55,8 +55,8 @@ pub const VIEWS: &[Kind] = &[
             fold::<CustomerSpending>(events, |purse, partition, row| {
                 let key = format!("{} {} {partition}", purse.customer_id, purse.currency);
                 let wide = |number: i128| i64::try_from(number).unwrap_or(i64::MAX);
-                let told = json!({"orders": row.orders, "units": wide(row.units), "total": wide(row.total)});
-                (key, told)
+                let compared = json!({"orders": row.orders, "units": wide(row.units), "total": wide(row.total)});
+                (key, compared)
             })
         },
     },
@@ -67,9 +67,9 @@ pub const VIEWS: &[Kind] = &[
         aggregate: "catalog.product",
         fold: |events| {
             fold::<Products>(events, |id, _, row| {
-                let told = json!({"state": row.state.as_str(), "name": row.name, "brand": row.brand,
+                let compared = json!({"state": row.state.as_str(), "name": row.name, "brand": row.brand,
                     "price_amount": row.price.amount, "currency": row.price.currency, "version": row.version});
-                (id.to_string(), told)
+                (id.to_string(), compared)
             })
         },
     },
@@ -80,8 +80,8 @@ pub const VIEWS: &[Kind] = &[
         aggregate: "catalog.product",
         fold: |events| {
             fold::<PriceHistory>(events, |key, _, row| {
-                let told = json!({"amount": row.price.amount, "currency": row.price.currency});
-                (format!("{} {}", key.product_id, key.version), told)
+                let compared = json!({"amount": row.price.amount, "currency": row.price.currency});
+                (format!("{} {}", key.product_id, key.version), compared)
             })
         },
     },
@@ -92,10 +92,10 @@ pub const VIEWS: &[Kind] = &[
         aggregate: "checkout.checkout",
         fold: |events| {
             fold::<Checkouts>(events, |id, _, row| {
-                let told = json!({"state": row.state.as_str(), "customer_id": row.customer_id,
+                let compared = json!({"state": row.state.as_str(), "customer_id": row.customer_id,
                     "order_id": row.order_id, "payment_id": row.payment_id, "code": row.code, "reason": row.reason,
                     "total_amount": row.total.as_ref().map(|total| total.amount), "version": row.version});
-                (id.to_string(), told)
+                (id.to_string(), compared)
             })
         },
     },
@@ -106,22 +106,22 @@ pub const VIEWS: &[Kind] = &[
         aggregate: "payment.payment",
         fold: |events| {
             fold::<Payments>(events, |id, _, row| {
-                let told = json!({"state": row.state.as_str(), "version": row.version, "charges": row.charges,
+                let compared = json!({"state": row.state.as_str(), "version": row.version, "charges": row.charges,
                     "amount": row.amount.as_ref().map(|amount| amount.amount)});
-                (id.to_string(), told)
+                (id.to_string(), compared)
             })
         },
     },
 ];
 
 impl Kind {
-    /// The rows after these events of its aggregate type.
+    /// Returns the rows after these events of its aggregate type.
     pub fn rows(&self, events: &[&Logged<Value>]) -> Rows {
         (self.fold)(events)
     }
 }
 
-/// Every view that was collected.
+/// Checks every view that was collected.
 pub(super) fn rows(history: &History) -> Vec<Violation> {
     let mut found = Vec::new();
     for kind in VIEWS {
@@ -138,30 +138,30 @@ pub(super) fn rows(history: &History) -> Vec<Violation> {
         };
         for (key, row) in &expected {
             match shown.get(key) {
-                None => wrong(key, "it is missing".to_owned()),
+                None => wrong(key, "missing".to_owned()),
                 Some(shown) => {
                     let row = row.as_object().into_iter().flatten();
                     for (field, value) in
                         row.filter(|(field, value)| shown.get(field) != Some(value))
                     {
                         let is = shown.get(field).unwrap_or(&Value::Null);
-                        wrong(key, format!("{field} is {is} and should be {value}"));
+                        wrong(key, format!("{field} is {is}, expected {value}"));
                     }
                 }
             }
         }
         for key in shown.keys().filter(|key| !expected.contains_key(*key)) {
-            wrong(key, "no event made it".to_owned());
+            wrong(key, "unexpected: no event creates it".to_owned());
         }
     }
     found
 }
 
-/// The text of a row's key, and its fields as they are compared.
-type Told<P> = fn(&<P as Projection>::Key, i32, &<P as Projection>::Row) -> (String, Value);
+/// Function from a key and row to the text of the key and the compared columns.
+type Compared<P> = fn(&<P as Projection>::Key, i32, &<P as Projection>::Row) -> (String, Value);
 
-/// Partitions are told apart, as the views' hosts do.
-fn fold<P: Projection>(events: &[&Logged<Value>], told: Told<P>) -> Rows {
+/// Folds the events with each partition in its own rows, as the views' hosts do.
+fn fold<P: Projection>(events: &[&Logged<Value>], compared: Compared<P>) -> Rows {
     let mut rows: BTreeMap<(P::Key, i32), P::Row> = BTreeMap::new();
     for record in events {
         let (Some(envelope), Some(value)) = (&record.envelope, &record.value) else {
@@ -184,11 +184,12 @@ fn fold<P: Projection>(events: &[&Logged<Value>], told: Told<P>) -> Rows {
     }
     let rows = rows
         .iter()
-        .map(|((key, partition), row)| told(key, *partition, row));
+        .map(|((key, partition), row)| compared(key, *partition, row));
     rows.collect()
 }
 
-/// The row of an aggregate after its first so many events, if one view shows its aggregates by their ids.
+/// Returns the row of an aggregate after its first `count` events, if a view has one row per
+/// aggregate.
 pub(super) fn row_at(
     aggregate: &str,
     events: &[&Logged<Value>],

@@ -1,4 +1,4 @@
-//! What exactly-once forbids, one variant for each kind. Where it was found is in every one: [`At`].
+//! The violations of exactly-once, one variant for each kind, each with its location: [`At`].
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::history::{Logged, Moment};
 
-/// Where: as much as is known.
+/// A location, as far as it is known.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct At {
     /// The aggregate's type.
@@ -21,7 +21,7 @@ pub struct At {
 }
 
 impl At {
-    /// A record of one of an aggregate's topics.
+    /// Creates the location of a record in one of an aggregate's topics.
     pub(super) fn record<T>(aggregate: &str, kind: &str, record: &Logged<T>) -> Self {
         Self {
             aggregate: aggregate.to_owned(),
@@ -31,7 +31,7 @@ impl At {
         }
     }
 
-    /// An operation of which nothing stands in the log.
+    /// Creates the location of an operation that has no record in the log.
     pub(super) fn operation(aggregate: &str, operation: Uuid) -> Self {
         Self {
             aggregate: aggregate.to_owned(),
@@ -40,7 +40,7 @@ impl At {
         }
     }
 
-    /// An aggregate.
+    /// Creates the location of an aggregate.
     pub(super) fn subject(aggregate: &str, subject: &str) -> Self {
         Self {
             aggregate: aggregate.to_owned(),
@@ -66,17 +66,17 @@ impl fmt::Display for At {
     }
 }
 
-/// Something that must not be.
+/// A violation of exactly-once.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum Violation {
-    /// A client was told 202, and there is no command.
+    /// A client received 202, and there is no command.
     #[error("{0}: accepted, and there is no command")]
     Lost(At),
-    /// A client was told 202 for something other than it asked for.
-    #[error("{0}: accepted, and the command is another")]
+    /// A client received 202 for a different command than it sent.
+    #[error("{0}: accepted, and the command is a different one")]
     Other(At),
-    /// Requests with one key and one body are several operations.
-    #[error("{aggregate}: key {key:?} made operations {first} and {second}")]
+    /// Requests with one key and one body became several operations.
+    #[error("{aggregate}: key {key:?} became operations {first} and {second}")]
     Keyed {
         /// The aggregate's type.
         aggregate: String,
@@ -88,161 +88,164 @@ pub enum Violation {
         second: Uuid,
     },
     /// A command without a terminal outcome.
-    #[error("{0}: it has not ended")]
+    #[error("{0}: no terminal outcome")]
     Unended(At),
     /// A second terminal outcome.
-    #[error("{0}: it ends a second time")]
+    #[error("{0}: second terminal outcome")]
     EndedTwice(At),
-    /// An outcome that says for a second time that it runs, or after its end.
-    #[error("{0}: it runs a second time, or after its end")]
+    /// A second `running` outcome, or one after the end.
+    #[error("{0}: second running outcome, or one after the end")]
     RunsTwice(At),
-    /// An outcome that nobody asked for.
+    /// An outcome without a command.
     #[error("{0}: an outcome without a command")]
-    Unasked(At),
-    /// A record that only the machinery writes, and that cannot be read.
-    #[error("{0}: it cannot be read")]
+    Unrequested(At),
+    /// A record of the handler that cannot be decoded.
+    #[error("{0}: record cannot be decoded")]
     Unreadable(At),
-    /// A version with a hole or a repetition.
-    #[error("{at}: version {found:?} where {expected} comes next")]
+    /// A version with a gap or a duplicate.
+    #[error("{at}: expected version {expected}, found {found:?}")]
     Version {
-        /// Where.
+        /// Location.
         at: At,
-        /// The next.
+        /// The expected version.
         expected: u64,
-        /// What stands there.
+        /// The version found.
         found: Option<u64>,
     },
-    /// A partition sequence with a hole or a repetition.
-    #[error("{at}: partition sequence {found:?} where {expected} comes next")]
+    /// A partition sequence with a gap or a duplicate.
+    #[error("{at}: expected partition sequence {expected}, found {found:?}")]
     Sequence {
-        /// Where.
+        /// Location.
         at: At,
-        /// The next.
+        /// The expected sequence.
         expected: u64,
-        /// What stands there.
+        /// The sequence found.
         found: Option<u64>,
     },
-    /// An event whose operation no command or deadline began, or that is not of its aggregate and version.
+    /// An event whose operation has no command or deadline, or that does not match its aggregate
+    /// and version.
     #[error("{at}: {what}")]
     Foreign {
-        /// Where.
+        /// Location.
         at: At,
-        /// What is wrong.
+        /// The mismatch.
         what: &'static str,
     },
-    /// Other events stand between those of one operation.
-    #[error("{0}: other events stand between those of its operation")]
+    /// Events of other operations are between those of one operation.
+    #[error("{0}: events of other operations are between those of its operation")]
     Scattered(At),
     /// A command that failed without a dead letter, or a dead letter without a failed command.
     #[error("{at}: {what}")]
     Letter {
-        /// Where.
+        /// Location.
         at: At,
-        /// What is wrong.
+        /// The mismatch.
         what: &'static str,
     },
-    /// One operation had been seen to end before a request of the other began, and it comes behind it.
+    /// An operation had been read as ended before the other was requested, and comes after it in
+    /// the log.
     #[error(
-        "{at}: {what} before operation {earlier}, which was known at {known:?}, before its request at {asked:?}"
+        "{at}: {what} before operation {earlier}, which was known at {known:?}, before this request at {asked:?}"
     )]
     RealTime {
-        /// Where.
+        /// Location.
         at: At,
         /// `decided` or `appended`.
         what: &'static str,
-        /// What must come first.
+        /// The operation that must come first.
         earlier: Uuid,
-        /// When a client knew it.
+        /// Time at which a client knew it.
         known: Moment,
-        /// When the other was asked for.
+        /// Time of the request for the other operation.
         asked: Moment,
     },
-    /// Commands of one partition were decided in another order than they stand in, or a command not where it stands first.
+    /// Commands of one partition were decided out of order, or a command was not decided at its
+    /// first record.
     #[error("{at}: {what}")]
     Order {
-        /// Where.
+        /// Location.
         at: At,
-        /// What is wrong.
+        /// The mismatch.
         what: String,
     },
-    /// A command's time that is not its partition's.
-    #[error("{at}: decided at {time}, which cannot be: {why}")]
+    /// A decision at a time that is impossible in its partition.
+    #[error("{at}: impossible decision time {time}: {why}")]
     Time {
-        /// Where.
+        /// Location.
         at: At,
-        /// When it says that it was decided.
+        /// Recorded decision time.
         time: Timestamp,
-        /// Why not.
+        /// Reason.
         why: &'static str,
     },
-    /// The rules, asked again, say otherwise.
+    /// The rules give a different result when the decision is replayed.
     #[error("{at}: recorded {recorded}, the rules say {decided}")]
     Decision {
-        /// Where.
+        /// Location.
         at: At,
-        /// What stands in the log.
+        /// The result in the log.
         recorded: String,
-        /// What the rules make of it.
+        /// The result of the rules.
         decided: String,
     },
-    /// A deadline that was due and passed over.
-    #[error("{at}: its deadline of {due} was passed over")]
+    /// A deadline that was due and not decided.
+    #[error("{at}: the deadline due at {due} was skipped")]
     Overdue {
-        /// Where.
+        /// Location.
         at: At,
-        /// When it was due.
+        /// Due time.
         due: Timestamp,
     },
-    /// A row that is not the fold of the events.
+    /// A row that differs from the fold of the events.
     #[error("view {view}, row {key}: {what}")]
     Row {
         /// The view.
         view: String,
         /// The row's key.
         key: String,
-        /// What is wrong.
+        /// The difference.
         what: String,
     },
-    /// The tracker says something else than the log.
-    #[error("{at}: the tracker says {told}, the log {logged}")]
+    /// The tracker and the log disagree.
+    #[error("{at}: tracker has {tracked}, log has {logged}")]
     Tracker {
-        /// Where.
+        /// Location.
         at: At,
-        /// What it says.
-        told: String,
-        /// What is so.
+        /// The tracker's status.
+        tracked: String,
+        /// The log's status.
         logged: String,
     },
-    /// A client read an end that was none.
-    #[error("{at}: read as {seen} at {moment:?}, and at last it is {logged}")]
+    /// A client read an end that differs from the final one.
+    #[error("{at}: read as {seen} at {moment:?}, final status {logged}")]
     Changed {
-        /// Where.
+        /// Location.
         at: At,
-        /// When.
+        /// Time of the read.
         moment: Moment,
-        /// What was read.
+        /// The status that was read.
         seen: String,
-        /// What is so.
+        /// The log's status.
         logged: String,
     },
-    /// The provider does not keep what the confirmed orders cost.
+    /// The provider's balance differs from the total of the confirmed orders.
     #[error("the provider keeps {kept} {currency}, the confirmed orders cost {confirmed}")]
     Money {
-        /// Of which currency.
+        /// Currency.
         currency: String,
         /// Captured and not refunded.
         kept: i64,
-        /// What the events say.
+        /// Total of the confirmed orders.
         confirmed: i64,
     },
-    /// A read that does not show what its position says, or that shows what never was.
+    /// A read that shows less than its position requires, or a state that never existed.
     #[error("{at}: read at {moment:?}: {what}")]
     Read {
-        /// Where.
+        /// Location.
         at: At,
-        /// When.
+        /// Time of the read.
         moment: Moment,
-        /// What is wrong.
+        /// The mismatch.
         what: String,
     },
 }

@@ -1,1 +1,1 @@
-//! Tests of the whole store, in `tests/`: every process as it is shipped, on servers of its own.
+//! Tests of the whole store, in `tests/`: every process as it is shipped, on dedicated servers.

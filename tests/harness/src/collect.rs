@@ -1,5 +1,5 @@
-//! What stands where once a run has come to rest, read past all services but the tracker: the rest of a
-//! [`checker::History`].
+//! Collects the records and rows of a quiescent run directly, without the services except the
+//! tracker: the rest of a [`checker::History`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -7,54 +7,85 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 use factline::Contract;
 use factline::outcome::State;
-use factline_kafka::{Record, Registry, records::decode};
+use factline_kafka::records::decode;
+use factline_kafka::tools::topic_reader;
+use factline_kafka::{Record, Registry};
+use factline_postgres::is_transient;
+use reqwest::StatusCode;
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, PgPool, Row as _};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use crate::log::Log;
+use crate::quiescence::until_quiescent;
 use crate::system::{PATIENCE, System};
 use checker::{History, Letter, Logged, Moved, Records, Rows, Status, check, views};
 
-/// How many operations are asked for at once.
+/// Maximum number of concurrent requests for operations.
 const AT_ONCE: usize = 16;
 
-/// Collects again and again until nothing is wrong, and fails with all that is when patience is at its end: what follows the
-/// log takes its time, and what is under way comes to its end. `known` has what clients did and saw.
+/// Waits until the run is quiescent, collects its history and checks it once: a row that was wrong
+/// for a moment has no time to be corrected. `known` holds the clients' requests and observations.
+///
+/// # Errors
+/// If the run does not become quiescent, its history cannot be collected, or it has violations.
 pub async fn judge(system: &System, known: &History) -> Result<History> {
+    until_quiescent(system, PATIENCE).await?;
+    let history = History {
+        requests: known.requests.clone(),
+        observations: known.observations.clone(),
+        reads: known.reads.clone(),
+        ..collect(system).await?
+    };
+    let found = check(&history);
+    let texts: Vec<String> = found.iter().take(20).map(ToString::to_string).collect();
+    ensure!(
+        found.is_empty(),
+        "{} violations, among them\n{}",
+        found.len(),
+        texts.join("\n")
+    );
+    Ok(history)
+}
+
+/// Collects all records and rows. The clients' requests and observations are not part of it.
+///
+/// # Errors
+/// If a server or service stays unavailable. Every other failure is an error at once.
+pub async fn collect(system: &System) -> Result<History> {
     let begun = Instant::now();
     loop {
-        // A service that cannot answer yet is waited for like everything else.
-        let wrong = match collect(system).await {
-            Ok(collected) => {
-                let history = History {
-                    requests: known.requests.clone(),
-                    observations: known.observations.clone(),
-                    reads: known.reads.clone(),
-                    ..collected
-                };
-                let found = check(&history);
-                if found.is_empty() {
-                    return Ok(history);
-                }
-                let texts: Vec<String> = found.iter().take(20).map(ToString::to_string).collect();
-                format!(
-                    "{} violations, among them\n{}",
-                    found.len(),
-                    texts.join("\n")
-                )
+        match collect_once(system).await {
+            Err(error) if is_unavailable(&error) && begun.elapsed() < PATIENCE => {
+                println!("          collecting again: {error:#}");
             }
-            Err(error) => format!("{error:#}"),
-        };
-        ensure!(begun.elapsed() < PATIENCE, wrong);
+            collected => return collected,
+        }
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
 }
 
-/// Everything that stands somewhere. What clients did and saw is not in it.
-pub async fn collect(system: &System) -> Result<History> {
-    let provider = provider(system).await?;
+/// Returns whether a server or service could not answer.
+fn is_unavailable(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        let http = cause.downcast_ref().is_some_and(|error: &reqwest::Error| {
+            let unanswered = error.is_connect() || error.is_request() || error.is_body();
+            unanswered || error.status() == Some(StatusCode::SERVICE_UNAVAILABLE)
+        });
+        let registry = cause
+            .downcast_ref()
+            .is_some_and(decode::Error::is_transient);
+        let database = cause.downcast_ref().is_some_and(is_transient);
+        let kafka = matches!(
+            cause.downcast_ref(),
+            Some(topic_reader::Error::Kafka { .. } | topic_reader::Error::Silent { .. })
+        );
+        http || registry || database || kafka
+    })
+}
+
+async fn collect_once(system: &System) -> Result<History> {
     let mut logs = BTreeMap::new();
     for contract in contracts::ALL {
         let records = records(system, contract).await?;
@@ -64,14 +95,14 @@ pub async fn collect(system: &System) -> Result<History> {
         prefix: system.prefix.clone(),
         tracker: tracker(system, &logs).await?,
         views: rows(system).await?,
-        provider: Some(provider),
+        provider: Some(provider(system).await?),
         logs,
         ..History::default()
     })
 }
 
-/// Everything committed on the topics of an aggregate type.
-pub async fn records(system: &System, contract: &'static Contract) -> Result<Records> {
+/// Collects the committed records of all topics of an aggregate type.
+pub async fn records(system: &System, contract: &Contract) -> Result<Records> {
     let log = Log::of(system, contract);
     let registry = Registry::new(&log.kafka.registry_url);
     let mut records = Records::default();
@@ -98,7 +129,7 @@ async fn message(registry: &Registry, record: &Record) -> Result<Logged<Value>> 
     let value = match decode::json(registry, record).await {
         Err(error) if error.is_transient() => return Err(error.into()),
         Err(_) => None,
-        // Of another record than its envelope says, it is none that anybody takes.
+        // No aggregate accepts a record whose type differs from the one in its envelope.
         Ok((name, value)) => {
             let envelope = record.envelope().ok();
             envelope
@@ -137,7 +168,8 @@ fn letter(record: &Record) -> Result<Letter> {
     })
 }
 
-/// What the tracker says of every operation of the logs. One that it has never heard of is left out.
+/// Collects the tracker's status of every operation of the logs. An operation that the tracker does
+/// not know is omitted.
 async fn tracker(
     system: &System,
     logs: &BTreeMap<String, Records>,
@@ -154,7 +186,7 @@ async fn tracker(
         .into_iter();
     let (http, url) = (reqwest::Client::new(), system.address("operations-tracker"));
     let mut asking = JoinSet::new();
-    let mut told = BTreeMap::new();
+    let mut statuses = BTreeMap::new();
     loop {
         while asking.len() < AT_ONCE
             && let Some(operation) = operations.next()
@@ -165,32 +197,28 @@ async fn tracker(
             );
         }
         let Some(answer) = asking.join_next().await else {
-            return Ok(told);
+            return Ok(statuses);
         };
         let (operation, status) = answer??;
-        told.extend(status.map(|status| (operation, status)));
+        statuses.extend(status.map(|status| (operation, status)));
     }
 }
 
-/// The tracker's answer at this address; none, if it is a 404.
+/// Returns the tracker's status at this address; none if the response is a 404.
 pub async fn status(http: &reqwest::Client, url: &str) -> Result<Option<Status>> {
     let response = http.get(url).send().await?;
-    if response.status() == reqwest::StatusCode::NOT_FOUND {
+    if response.status() == StatusCode::NOT_FOUND {
         return Ok(None);
     }
-    ensure!(
-        response.status().is_success(),
-        "{url}: {}",
-        response.status()
-    );
-    Ok(Some(told(&response.json().await?)?))
+    let answered = response.error_for_status()?;
+    Ok(Some(status_of(&answered.json().await?)?))
 }
 
-/// The status in the body of an answer about an operation.
-pub fn told(body: &Value) -> Result<Status> {
+/// Returns the status in the body of a response about an operation.
+pub fn status_of(body: &Value) -> Result<Status> {
     let text = |field: &str| body[field].as_str().map(str::to_owned);
     let state: State = serde_json::from_value(body["state"].clone())
-        .with_context(|| format!("no state is known here in {body}"))?;
+        .with_context(|| format!("unknown state in {body}"))?;
     Ok(Status {
         state,
         code: text("code"),
@@ -199,12 +227,9 @@ pub fn told(body: &Value) -> Result<Status> {
     })
 }
 
-/// The rows of all views.
+/// Collects the rows of all views.
 async fn rows(system: &System) -> Result<BTreeMap<String, Rows>> {
-    // The database is called as the topics' prefix.
-    let database = system.prefix.trim_end_matches('.');
-    let url = system.servers.postgres.url(database, "factline_projector");
-    let pool = PgPool::connect(&url).await?;
+    let pool = PgPool::connect(&system.database_url("factline_projector")).await?;
     let mut rows = BTreeMap::new();
     for kind in views::VIEWS {
         let query = format!(
@@ -222,21 +247,11 @@ async fn rows(system: &System) -> Result<BTreeMap<String, Rows>> {
     Ok(rows)
 }
 
-/// What the provider has moved, once nothing is under way there.
+/// Collects the money that the provider has moved.
 async fn provider(system: &System) -> Result<BTreeMap<String, Moved>> {
     let url = format!("{}/totals", system.address("payment-simulator"));
-    let begun = Instant::now();
-    let totals = loop {
-        let totals: Value = reqwest::get(&url).await?.json().await?;
-        if totals["open"] == 0 {
-            break totals;
-        }
-        ensure!(
-            begun.elapsed() < PATIENCE,
-            "the provider does not come to rest: {totals}"
-        );
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    };
+    let response = reqwest::get(&url).await?.error_for_status()?;
+    let totals: Value = response.json().await?;
     let mut moved: BTreeMap<String, Moved> = BTreeMap::new();
     for (currency, amount) in totals["captured"].as_object().into_iter().flatten() {
         moved.entry(currency.clone()).or_default().captured = amount.as_i64().unwrap_or_default();

@@ -1,13 +1,16 @@
-//! The harness of the tests of the whole: servers of their own, and every service as the process that is shipped.
+//! The harness of the system tests: dedicated servers, and every service as the binary that is
+//! shipped.
 //!
-//! A [`System`] is made of the same table as `./dev up` ([`dev_servers::services`]), on free ports and in a temporary folder.
-//! Its processes can be killed and started again one by one. What the processes wrote is read back by [`Log`], beside
-//! them and past them, from Kafka itself.
+//! A [`System`] is built from the same table as `./dev up` ([`dev_servers::services`]), on free
+//! ports and in a temporary folder. Its processes can be killed and restarted one by one. [`Log`]
+//! reads the records of the processes directly from Kafka. [`quiescence`] waits until nothing is in
+//! progress, and [`collect`] collects everything that a run left, to be judged once.
 //!
 //! The services must have been built: `./dev test` does that first.
 
 pub mod collect;
 mod log;
+pub mod quiescence;
 mod system;
 
 pub use log::{History, Log};

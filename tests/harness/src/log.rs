@@ -1,29 +1,26 @@
-//! What stands in Kafka, read past all services: the judge of what they say.
+//! The records in Kafka, read without any service, to check the services against.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::time::Duration;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use factline::outcome::{Outcome, OutcomeKind, State};
 use factline::{Contract, Envelope};
-use factline_kafka::{KafkaConfig, Record, Registry, Topics, records::framing};
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::error::KafkaError;
-use rdkafka::{Offset, TopicPartitionList};
+use factline_kafka::records::{decode, framing};
+use factline_kafka::tools::topic_reader::{Range, Reader};
+use factline_kafka::{KafkaConfig, Record, Registry, Topics};
 use uuid::Uuid;
 
 use crate::system::System;
 
 /// The topics of one aggregate type.
 pub struct Log {
-    /// How to reach Kafka and the registry.
+    /// Connection to Kafka and the registry.
     pub kafka: KafkaConfig,
     /// The names.
     pub topics: Topics,
-    contract: &'static Contract,
 }
 
-/// A log that was found in order.
+/// A log that passed the checks.
 #[derive(Debug)]
 pub struct History {
     /// Commands appended, by operation.
@@ -35,19 +32,17 @@ pub struct History {
 }
 
 impl Log {
-    /// The log of an aggregate in a system.
-    pub fn of(system: &System, contract: &'static Contract) -> Self {
+    /// Returns the log of an aggregate in a system.
+    pub fn of(system: &System, contract: &Contract) -> Self {
         let kafka = system.kafka();
         let topics = kafka.topics(contract);
-        Self {
-            kafka,
-            topics,
-            contract,
-        }
+        Self { kafka, topics }
     }
 
-    /// Reads everything and checks what must be true of every log: each command has just one end, and has run before it
-    /// once at most; no outcome is without a command but those of deadlines; and versions and partition sequences have no hole and no repetition.
+    /// Reads everything and checks the invariants of every log. Each command has exactly one
+    /// terminal outcome, and at most one `running` outcome before it. No outcome except a
+    /// deadline's is without a command. Versions and partition sequences have no gap and no
+    /// duplicate.
     pub async fn check(&self) -> Result<History> {
         let commands: Vec<Uuid> = self
             .read(self.topics.commands())
@@ -74,13 +69,13 @@ impl Log {
             if outcome.state == State::Running {
                 ensure!(
                     running.insert(operation) && !outcomes.contains_key(&operation),
-                    "operation {operation} runs twice, or after its end"
+                    "operation {operation} has a second running outcome, or one after its end"
                 );
                 continue;
             }
             ensure!(
                 outcome.state.is_terminal(),
-                "operation {operation} has an outcome that ends nothing"
+                "operation {operation} has a non-terminal outcome"
             );
             if let Some(first) = outcomes.insert(operation, outcome) {
                 bail!("operation {operation} has two outcomes, first {first:?}");
@@ -102,13 +97,13 @@ impl Log {
             *sequence += 1;
             ensure!(
                 envelope.partition_sequence == Some(*sequence),
-                "partition sequence at {place} is not {sequence}"
+                "partition sequence at {place}: expected {sequence}"
             );
             let version = versions.entry(envelope.subject.clone()).or_default();
             *version += 1;
             ensure!(
                 envelope.sequence == Some(*version),
-                "version at {place} is not {version}"
+                "version at {place}: expected {version}"
             );
             events.push(envelope);
         }
@@ -119,41 +114,31 @@ impl Log {
         })
     }
 
-    /// Everything committed on a topic, in order within each partition.
-    pub async fn read(&self, topic: &str) -> Result<Vec<Record>> {
-        let (kafka, topic, partitions) = (
-            self.kafka.clone(),
-            topic.to_owned(),
-            self.contract.partitions,
-        );
-        tokio::task::spawn_blocking(move || read(&kafka, &topic, partitions)).await?
-    }
-}
-
-fn read(kafka: &KafkaConfig, topic: &str, partitions: i32) -> Result<Vec<Record>> {
-    let consumer: BaseConsumer = kafka
-        .client_config()
-        .set("group.id", "judge")
-        .set("isolation.level", "read_committed")
-        .set("enable.partition.eof", "true")
-        .set("enable.auto.commit", "false")
-        .create()?;
-    let mut from = TopicPartitionList::new();
-    for partition in 0..partitions {
-        from.add_partition_offset(topic, partition, Offset::Offset(0))?;
-    }
-    consumer.assign(&from)?;
-    let mut open: HashSet<i32> = (0..partitions).collect();
-    let mut records = Vec::new();
-    while !open.is_empty() {
-        match consumer.poll(Duration::from_millis(100)) {
-            Some(Ok(message)) => records.push(Record::from(&message)),
-            Some(Err(KafkaError::PartitionEOF(partition))) => {
-                open.remove(&partition);
+    /// Returns the commands without a terminal outcome. An outcome that cannot be decoded counts as
+    /// terminal: the judge reports it.
+    pub async fn open(&self) -> Result<Vec<Uuid>> {
+        let commands = self.read(self.topics.commands()).await?;
+        let mut open: BTreeSet<Uuid> = commands.iter().map(Record::operation).collect();
+        let registry = Registry::new(&self.kafka.registry_url);
+        for record in self.read(self.topics.outcomes()).await? {
+            match decode::outcome(&registry, &record).await {
+                Ok((_, outcome)) if outcome.state.is_terminal() => {
+                    open.remove(&outcome.operation_id);
+                }
+                Ok(_) => {}
+                Err(error) if error.is_transient() => return Err(error.into()),
+                Err(_) => {
+                    open.remove(&record.operation());
+                }
             }
-            Some(Err(error)) => return Err(error.into()),
-            None => {}
         }
+        Ok(open.into_iter().collect())
     }
-    Ok(records)
+
+    /// Reads everything committed on a topic, in order within each partition.
+    pub async fn read(&self, topic: &str) -> Result<Vec<Record>> {
+        let (kafka, topic) = (self.kafka.clone(), topic.to_owned());
+        let read = move || Reader::open(&kafka, &topic, &Range::default())?.all();
+        Ok(tokio::task::spawn_blocking(read).await??)
+    }
 }

@@ -1,7 +1,8 @@
-//! Every service as a process, on servers that may be shared or its own.
+//! Every service as a process, on shared or dedicated servers.
 //!
-//! Of each service there is one instance, called as the service is; a [`Layout`] may ask for more, which are called
-//! `projectors-2` and so on. How one of them is brought down in other ways than by a kill is in `breaking`.
+//! Each service has one instance, with the name of the service. A [`Layout`] may ask for more,
+//! which have names such as `projectors-2`. `breaking` has the ways to stop an instance other than
+//! a kill.
 
 mod breaking;
 
@@ -16,10 +17,10 @@ use dev_servers::services::{Need, SERVICES, Service};
 use dev_servers::{Servers, port};
 use factline_kafka::KafkaConfig;
 
-/// How long anything may take before a test gives up on it.
+/// Timeout of every wait of a test.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
 
-/// All services, each a process. They end with this value.
+/// All services, each as a process. They end when this value is dropped.
 pub struct System {
     /// The servers below.
     pub servers: &'static Servers,
@@ -33,19 +34,19 @@ pub struct System {
     running: Mutex<BTreeMap<String, Child>>,
 }
 
-/// How a system is not as usual.
+/// Deviations of a system from the default.
 #[derive(Debug, Clone, Default)]
 pub struct Layout {
-    /// How many instances there are of a service; of the others, one.
+    /// Number of instances of a service; the default is one.
     pub instances: BTreeMap<&'static str, usize>,
-    /// Where an instance finds Kafka, if not at the broker's own address.
+    /// The broker address of an instance, if it is not the broker's own address.
     pub brokers: BTreeMap<String, String>,
-    /// What every process finds in its environment besides.
+    /// Additional environment of every process.
     pub environment: Vec<(String, String)>,
 }
 
 impl Layout {
-    /// The names of a service's instances.
+    /// Returns the names of a service's instances.
     pub fn instances(&self, service: &str) -> Vec<String> {
         let count = self.instances.get(service).copied().unwrap_or(1);
         (1..=count)
@@ -54,14 +55,14 @@ impl Layout {
     }
 }
 
-/// A process, whether it runs or not.
+/// A process, running or not.
 struct Instance {
     service: &'static Service,
     number: usize,
     port: u16,
 }
 
-/// The first is called as its service is.
+/// Returns an instance's name. The first has the name of its service.
 pub fn instance(service: &str, number: usize) -> String {
     match number {
         1 => service.to_owned(),
@@ -70,20 +71,21 @@ pub fn instance(service: &str, number: usize) -> String {
 }
 
 impl System {
-    /// Starts everything on the test process's shared servers and waits until it is ready. `name` tells the topics
-    /// and the database of this test from those of others.
+    /// Starts everything on the test process's shared servers and waits until it is ready. `name`
+    /// distinguishes the topics and the database of this test from those of other tests.
     pub async fn start(name: &str) -> Result<Self> {
         let servers = tokio::task::spawn_blocking(Servers::shared).await?;
         Self::on(servers, name, Layout::default()).await
     }
 
-    /// Like [`System::start`], on servers of its own: for a test that kills them. They end with the test process.
+    /// Starts like [`System::start`], on dedicated servers: for a test that kills them. They end
+    /// with the test process.
     pub async fn start_alone(name: &str) -> Result<Self> {
         let servers = tokio::task::spawn_blocking(Servers::throwaway).await??;
         Self::on(Box::leak(Box::new(servers)), name, Layout::default()).await
     }
 
-    /// Like [`System::start`], on these servers and in this layout.
+    /// Starts like [`System::start`], on these servers and in this layout.
     pub async fn on(servers: &'static Servers, name: &str, layout: Layout) -> Result<Self> {
         let unique = format!("{name}{}", &uuid::Uuid::new_v4().simple().to_string()[..8]);
         let system = Self {
@@ -120,12 +122,12 @@ impl System {
         Ok(system)
     }
 
-    /// The store's address for clients.
+    /// Returns the store's address for clients.
     pub fn url(&self) -> String {
         self.address("gateway")
     }
 
-    /// How a client of its topics finds Kafka.
+    /// Returns the Kafka connection for clients of its topics.
     pub fn kafka(&self) -> KafkaConfig {
         KafkaConfig {
             brokers: self.servers.kafka.brokers(),
@@ -135,23 +137,23 @@ impl System {
         }
     }
 
-    /// Its database, for one of the roles.
+    /// Returns the URL of its database for one of the roles.
     pub fn database_url(&self, role: &str) -> String {
         self.servers.postgres.url(&self.database, role)
     }
 
-    /// The names of all instances.
+    /// Returns the names of all instances.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.instances.keys().map(String::as_str)
     }
 
-    /// An instance's own address.
+    /// Returns an instance's own address.
     pub fn address(&self, name: &str) -> String {
         let port = self.instances.get(name).map_or(0, |found| found.port);
         format!("http://127.0.0.1:{port}")
     }
 
-    /// Waits until every instance says that it is ready.
+    /// Waits until every instance reports that it is ready.
     pub async fn ready(&self) -> Result<()> {
         for name in self.names() {
             self.service_ready(name).await?;
@@ -159,12 +161,13 @@ impl System {
         Ok(())
     }
 
-    /// Waits until one instance says that it is ready.
+    /// Waits until one instance reports that it is ready.
     pub async fn service_ready(&self, service: &str) -> Result<()> {
         self.ready_before(service, || true).await
     }
 
-    /// The same, where the time in which something that it needs is away on purpose does not count.
+    /// Waits until one instance is ready. Time in which `counts` is false, because a dependency is
+    /// unavailable on purpose, does not count.
     pub async fn ready_before(&self, service: &str, counts: impl Fn() -> bool) -> Result<()> {
         let url = format!("{}/health/ready", self.address(service));
         let (mut waited, mut last) = (Duration::ZERO, Instant::now());
@@ -202,7 +205,7 @@ impl System {
         Ok(())
     }
 
-    /// Ends an instance with SIGKILL, in the middle of whatever it does.
+    /// Kills an instance with SIGKILL, whatever it is doing.
     pub fn kill(&self, name: &str) -> Result<()> {
         let mut child = self
             .running()
@@ -213,23 +216,24 @@ impl System {
         Ok(())
     }
 
-    /// The end of what an instance has logged.
+    /// Returns the last lines of an instance's log.
     pub fn log(&self, name: &str) -> String {
         let text = std::fs::read_to_string(self.logs.path().join(name)).unwrap_or_default();
         let lines: Vec<&str> = text.lines().collect();
         lines[lines.len().saturating_sub(40)..].join("\n")
     }
 
-    /// How many lines of all instances' logs have these words.
-    pub fn logged(&self, words: &str) -> usize {
+    /// Counts the lines with this value of the field `event` in all instances' logs.
+    pub fn logged(&self, event: &str) -> usize {
+        let field = format!("event={event:?}");
         let texts = self
             .names()
             .filter_map(|name| std::fs::read_to_string(self.logs.path().join(name)).ok());
-        let counts = texts.map(|text| text.lines().filter(|line| line.contains(words)).count());
+        let counts = texts.map(|text| text.lines().filter(|line| line.contains(&field)).count());
         counts.sum()
     }
 
-    /// Copies the instances' logs to where they outlive this value, and says where.
+    /// Copies the instances' logs to a folder that outlives this value, and returns it.
     pub fn leave_logs(&self) -> Result<PathBuf> {
         let place = tempfile::Builder::new().prefix(&self.database).tempdir()?;
         let place = place.keep();
@@ -251,9 +255,12 @@ impl System {
         } = self
             .instances
             .get(name)
-            .with_context(|| format!("no instance is called {name}"))?;
+            .with_context(|| format!("unknown instance {name}"))?;
         let mut command = Command::new(self.programs.join(service.name));
         command
+            // The seed of a random test is not the seed of the provider.
+            .env_remove("FACTLINE_SEED")
+            .env_remove("FACTLINE_LOG_FORMAT")
             .env("FACTLINE_LISTEN", format!("127.0.0.1:{port}"))
             .env("FACTLINE_TOPIC_PREFIX", &self.prefix)
             .env("RUST_LOG", "info")
@@ -286,7 +293,8 @@ impl System {
         Ok(command)
     }
 
-    /// The second of one service talks to the second of the other, if there is one.
+    /// Returns the name of the instance to connect to: the second instance of one service uses the
+    /// second instance of the other, if there is one.
     fn partner(&self, service: &str, number: usize) -> String {
         let same = instance(service, number);
         if self.instances.contains_key(&same) {
@@ -328,7 +336,8 @@ fn instances(layout: &Layout) -> Result<BTreeMap<String, Instance>> {
     Ok(instances)
 }
 
-/// Where cargo puts the services: beside the program that runs, or beside the folder of the test that does.
+/// Returns the folder of the services' binaries: beside the running program, or beside the folder
+/// of the running test.
 fn programs() -> Result<PathBuf> {
     let program = std::env::current_exe()?;
     let folder = program.parent().context("the program has no folder")?;
@@ -347,7 +356,7 @@ fn programs() -> Result<PathBuf> {
     Ok(folder.to_owned())
 }
 
-/// Waits for a condition, and fails with `what` when it does not come true.
+/// Waits for a condition, and fails with `what` when it does not become true.
 pub async fn eventually(
     what: &str,
     mut condition: impl AsyncFnMut() -> Result<bool>,
@@ -355,7 +364,7 @@ pub async fn eventually(
     let start = Instant::now();
     while !condition().await? {
         if start.elapsed() > PATIENCE {
-            bail!("gave up waiting: {what}");
+            bail!("timed out waiting: {what}");
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }

@@ -1,35 +1,37 @@
-//! A view's rows and its checkpoint: they move together, and only from where the writer thinks they are.
+//! A view's rows and its checkpoint: they move together, and only if the checkpoint is where the
+//! writer expects it.
 //!
-//! What is modelled is `crates/factline-postgres/src/follow.rs`: two followers of one partition, both of which may think that it is
-//! theirs (the group's word is no fence), each batch in one transaction of the database. One row that every event concerns.
+//! The model covers `crates/factline-postgres/src/follow.rs`. Two followers read one partition, and
+//! both may assume that it is assigned to them, because group membership is not a fence. Each batch
+//! is one transaction of the database. Every event changes the one row.
 
 use std::fmt::{Display, Formatter, Result};
 
 use crate::explore::{Model, Next};
 
-/// How many events there are.
+/// Number of events.
 const EVENTS: u8 = 3;
 
 /// Two followers and a row.
 #[derive(Debug, Clone, Copy)]
 pub struct Checkpoint {
-    /// Whether a follower whose checkpoint another has moved is turned back.
+    /// True if a follower is refused when another one has moved its checkpoint.
     pub compares: bool,
 }
 
-/// What the database holds, and what the followers think.
+/// The contents of the database, and the followers' views of it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct State {
     /// The events that the row is the fold of.
     row: Vec<u8>,
     checkpoint: u8,
-    /// Where each follower goes on, if it has begun.
+    /// The next offset of each follower, if it has started.
     followers: [Option<u8>; 2],
 }
 
-/// What can happen.
+/// A step of the model.
 #[derive(Debug, Clone, Copy)]
-#[expect(missing_docs, reason = "each is told in words below")]
+#[expect(missing_docs, reason = "the `Display` impl describes each")]
 pub enum Action {
     Begin(usize, u8),
     Write(usize, u8, u8),
@@ -53,13 +55,13 @@ impl Display for Action {
             Self::LoseAnswer(who, from, end) => {
                 write!(
                     to,
-                    "{} writes the events {from}..{end}, and hears no answer",
+                    "{} writes the events {from}..{end}, and receives no response",
                     name(who)
                 )
             }
             Self::TurnBack(who) => write!(
                 to,
-                "{} finds the checkpoint moved, writes nothing",
+                "{} finds the checkpoint moved and writes nothing",
                 name(who)
             ),
             Self::Crash(who) => write!(to, "{} is killed", name(who)),

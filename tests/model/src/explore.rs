@@ -1,60 +1,61 @@
-//! All states of a model, breadth first.
+//! Breadth-first exploration of all states of a model.
 //!
-//! Two things are asked of a model. Is there a state that must not be? Then the way there is the shortest one. And is
-//! there a state from which the end cannot be reached any more, if from there on nothing else goes wrong? That is what is
-//! asked for instead of "in the end all is done", which faults without end could always prevent.
+//! The exploration answers two questions. First, is there a wrong state? If so, the path to it is
+//! the shortest one. Second, is there a state from which the end can no longer be reached, although
+//! no further fault occurs? This replaces the property "in the end everything is done", which an
+//! endless sequence of faults could always violate.
 //!
-//! Published checkers were looked at and not taken: what those for Rust have for liveness overlooks cycles, of which a
-//! protocol that tries again is full; and this is a page.
+//! Published checkers were considered and not used. The liveness checks of those for Rust miss
+//! cycles, and a protocol with retries is full of cycles. This implementation is one page.
 
 use std::collections::HashMap;
 use std::fmt::Display;
 use std::hash::Hash;
 use std::rc::Rc;
 
-/// What is explored.
+/// A model to explore.
 pub trait Model {
-    /// Everything that is, at one moment.
+    /// The complete state at one moment.
     type State: Clone + Eq + Hash;
-    /// Why a state becomes another, for people.
+    /// The step from one state to another, with a human-readable description.
     type Action: Display;
 
-    /// How it begins.
+    /// Returns the initial state.
     fn initial(&self) -> Self::State;
 
-    /// Whatever can come next.
+    /// Adds all possible next steps.
     fn next(&self, state: &Self::State, next: &mut Next<'_, Self::State, Self::Action>);
 
-    /// What is wrong with a state.
+    /// Returns what is wrong with a state.
     fn wrong(&self, state: &Self::State) -> Option<String>;
 
-    /// Whether everything that was to be done is done.
+    /// Returns true if all work is done.
     fn is_done(&self, state: &Self::State) -> bool;
 
-    /// The one that stands for all states that differ from this one in names only.
+    /// Returns the representative of all states that differ from this one in names only.
     fn representative(&self, state: Self::State) -> Self::State {
         state
     }
 }
 
-/// Takes what can come next of a state.
+/// Collects the possible next steps of a state.
 pub struct Next<'s, S, A> {
     from: &'s S,
     found: Vec<(A, bool, S)>,
 }
 
 impl<S: Clone, A> Next<'_, S, A> {
-    /// Something that comes sooner or later of itself.
+    /// Adds a step that is taken sooner or later.
     pub fn step(&mut self, action: A, change: impl FnOnce(&mut S)) {
         self.add(action, false, change);
     }
 
-    /// Something that may come at any time, and need not.
+    /// Adds a fault, which may occur at any time and need not occur.
     pub fn fault(&mut self, action: A, change: impl FnOnce(&mut S)) {
         self.add(action, true, change);
     }
 
-    /// The one or the other.
+    /// Adds a step or a fault.
     pub fn add(&mut self, action: A, is_fault: bool, change: impl FnOnce(&mut S)) {
         let mut to = self.from.clone();
         change(&mut to);
@@ -62,23 +63,23 @@ impl<S: Clone, A> Next<'_, S, A> {
     }
 }
 
-/// What an exploration came to.
+/// The result of an exploration.
 #[derive(Debug)]
 pub struct Explored {
-    /// How many states were seen: all there are, if nothing was found.
+    /// Number of states seen: all there are, if no violation was found.
     pub states: usize,
-    /// Steps to the farthest of them.
+    /// Steps to the farthest state.
     pub depth: usize,
-    /// What is wrong.
+    /// The violation.
     pub found: Option<Counterexample>,
 }
 
-/// A way to what must not be.
+/// A path to a violation.
 #[derive(Debug)]
 pub struct Counterexample {
-    /// What must not be.
+    /// The violation.
     pub what: String,
-    /// The shortest way there.
+    /// The shortest path to it.
     pub steps: Vec<String>,
 }
 
@@ -91,16 +92,16 @@ impl Display for Counterexample {
     }
 }
 
-/// A model of so many states is no longer small; its exploration is broken off.
+/// Maximum number of states. The exploration of a larger model is aborted.
 const MOST: usize = 8_000_000;
 
-/// The states as they are found. Each has a number.
+/// The states seen so far, each with a number.
 struct Seen<S> {
     numbers: HashMap<Rc<S>, u32>,
     states: Vec<Rc<S>>,
-    /// From which state each was found first.
+    /// The state from which each state was first reached.
     parents: Vec<u32>,
-    /// Steps that are no faults: where to, where from.
+    /// Steps that are not faults, as target and source.
     steps: Vec<(u32, u32)>,
 }
 
@@ -117,7 +118,7 @@ impl<S: Eq + Hash> Seen<S> {
         number
     }
 
-    /// The way to a state, from the first.
+    /// Returns the path to a state from the initial one.
     fn path(&self, mut number: u32) -> Vec<u32> {
         let mut path = vec![number];
         while number != 0 {
@@ -128,7 +129,7 @@ impl<S: Eq + Hash> Seen<S> {
         path
     }
 
-    /// The first state from which no step leads on to any of these.
+    /// Returns the first state from which no step leads to any of these.
     fn stranded(&mut self, mut reached: Vec<u32>) -> Option<u32> {
         self.steps.sort_unstable();
         let mut leads_on = vec![false; self.states.len()];
@@ -148,11 +149,11 @@ impl<S: Eq + Hash> Seen<S> {
     }
 }
 
-/// Explores a model until something is found or everything was seen.
+/// Explores a model until a violation is found or all states have been seen.
 ///
 /// # Panics
 ///
-/// When the model has too many states.
+/// If the model has too many states.
 pub fn explore<M: Model>(model: &M) -> Explored {
     let mut seen = Seen {
         numbers: HashMap::new(),
@@ -179,7 +180,7 @@ pub fn explore<M: Model>(model: &M) -> Explored {
         at += 1;
     }
     let stranded = seen.stranded(done);
-    let what = "from here on the end is never reached, though nothing more goes wrong";
+    let what = "the end cannot be reached from here, even without further faults";
     report(model, &seen, stranded.map(|at| (at, what.to_owned())))
 }
 
@@ -199,23 +200,24 @@ fn report<M: Model>(model: &M, seen: &Seen<M::State>, found: Option<(u32, String
         depth: seen.path(last).len() - 1,
         found: found.map(|(at, what)| Counterexample {
             what,
-            steps: told(model, seen, &seen.path(at)),
+            steps: describe_steps(model, seen, &seen.path(at)),
         }),
     }
 }
 
-/// The steps of a way. Representatives change names from one state to the next, so the way is gone again without them.
-fn told<M: Model>(model: &M, seen: &Seen<M::State>, path: &[u32]) -> Vec<String> {
+/// Returns the steps of a path. Representatives change names from one state to the next, so the
+/// path is replayed without them.
+fn describe_steps<M: Model>(model: &M, seen: &Seen<M::State>, path: &[u32]) -> Vec<String> {
     let mut state = model.initial();
-    let mut told = Vec::new();
+    let mut steps = Vec::new();
     for number in &path[1..] {
         let want = &seen.states[*number as usize];
         let step = successors(model, &state)
             .into_iter()
             .find(|(_, _, to)| model.representative(to.clone()) == **want);
-        let (action, is_fault, to) = step.expect("the way was gone before");
-        told.push(format!("{}{action}", if is_fault { "! " } else { "  " }));
+        let (action, is_fault, to) = step.expect("the path was explored before");
+        steps.push(format!("{}{action}", if is_fault { "! " } else { "  " }));
         state = to;
     }
-    told
+    steps
 }

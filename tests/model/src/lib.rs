@@ -1,17 +1,19 @@
-//! Models of the protocols that everything rests on, explored state by state.
+//! Models of the core protocols, explored state by state.
 //!
-//! A test of the real thing meets the interleavings that happen to come. A model is small enough that all of them are
-//! seen: what holds here holds by the protocol, whatever the timing, as far as the model is true to the code. And each
-//! rule can be left out: if nothing is found then, either the model is too coarse or the rule is not needed.
+//! A test of the real system covers the interleavings that happen to occur. A model is small enough
+//! to explore all of them. A property that holds here holds by the protocol, for any timing,
+//! provided that the model matches the code. Each rule can also be left out. If no violation is
+//! found then, either the model is too coarse or the rule is unnecessary.
 //!
-//! - `explore`: all states of a model, breadth first
-//! - `takeover`: the command handler: transactions, rebalances, restores
+//! - `explore`: breadth-first exploration of all states of a model
+//! - `takeover`: the command handler: transactions, rebalances, recovery
 //! - `checkpoint`: a view's rows and its checkpoint
 //! - `tracker`: an operation's row
 //!
-//! What was found, and what is not covered, is in `docs/correctness.md`. `cargo run -p model -- NAME` tells what comes of a rule
-//! that is left out. One more rule is a variant of `Rule`, its name, an `if keeps` in the model, and a row of that document;
-//! one more model is a module, and its arm in `left_out`.
+//! `docs/correctness.md` lists the findings and the limits. `cargo run -p model -- NAME` prints the
+//! violation that follows from leaving out a rule. To add a rule, add a variant of `Rule`, its
+//! name, an `if keeps` in the model, and a row of that document. To add a model, add a module and
+//! its arm in `left_out`.
 
 pub mod checkpoint;
 pub mod explore;
@@ -28,13 +30,13 @@ use tracker::Tracker;
 
 /// Two commands, one after the other.
 const TWO: (&[Id], bool) = (&[0, 1], false);
-/// A command that comes twice.
+/// A command that is appended twice.
 const TWICE: (&[Id], bool) = (&[0, 0], false);
 /// A command that sets a deadline.
 const DEADLINE: (&[Id], bool) = (&[0], true);
 
-/// Leaves out what has these names, of one model, and looks for what goes wrong that others can see. None if there is no
-/// such rule.
+/// Leaves out the rules with these names, all of one model, and searches for a violation that other
+/// processes can observe. Returns none if there is no such rule.
 pub fn left_out(names: &[&str]) -> Option<Explored> {
     if names == [Mutant::BlindCheckpoint.name()] {
         return Some(explore(&Checkpoint { compares: false }));

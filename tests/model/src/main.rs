@@ -1,11 +1,11 @@
-//! Explores the take-over, or tells what comes of a rule that is left out.
+//! Explores the takeover model, or prints the violation that follows from leaving out a rule.
 
 use clap::Parser;
 use model::explore::{Explored, explore};
 use model::takeover::Takeover;
 use model::takeover::rule::Rule;
 
-/// Explores the models of the protocols: every state, whatever goes wrong
+/// Explores the models of the protocols: every state, under every fault
 #[derive(Debug, Parser)]
 #[command(after_help = "\
 Examples:
@@ -13,22 +13,23 @@ Examples:
   cargo run -p model -- no-flush end-before-offset
   cargo run -p model -- --commands 0,1,0 --batch 2 --deadline    (5.6 million states, some minutes)")]
 struct Options {
-    /// Rules that are left out: names of mutants, and of what only the model leaves out
+    /// Rules to leave out: names of mutants, and of rules that only the model can leave out
     left_out: Vec<String>,
 
-    /// The partition's commands, if all rules are kept; a number that is there twice is a command that was sent twice
+    /// The partition's commands, if all rules are kept; a number that occurs twice is a command
+    /// that was sent twice
     #[arg(long, value_delimiter = ',', default_value = "0,1,0")]
     commands: Vec<u8>,
 
-    /// Commands of a transaction at most
+    /// Maximum number of commands in a transaction
     #[arg(long, default_value_t = 1)]
     batch: usize,
 
-    /// The first command sets a deadline
+    /// Let the first command set a deadline
     #[arg(long)]
     deadline: bool,
 
-    /// Three workers instead of two
+    /// Use three workers instead of two
     #[arg(long)]
     three: bool,
 }
@@ -47,12 +48,9 @@ fn main() -> anyhow::Result<()> {
             )
         })?
     };
-    println!(
-        "{} states, the farthest {} steps away",
-        explored.states, explored.depth
-    );
+    println!("{} states, depth {}", explored.states, explored.depth);
     match explored.found {
-        None => println!("nothing is wrong"),
+        None => println!("no violation"),
         Some(found) => println!("{found}"),
     }
     Ok(())

@@ -1,12 +1,13 @@
-//! The take-over of a partition, and the transactions of whoever has it or thinks so.
+//! The takeover of a partition, and the transactions of the worker that owns it or assumes so.
 //!
-//! What is modelled is `crates/factline-kafka/src/handler` (`worker.rs`, `ownership.rs`, `takeover.rs`, `restore.rs`) and as much
-//! of Kafka as it leans on: a log with open, committed and aborted records, markers that come late and in any order, the group's
-//! generations, offsets that are pending, transactions that time out, epochs. One partition, `W` workers, a few commands.
-//! Faults are without number: whatever can happen once can happen again, at any moment.
+//! The model covers `crates/factline-handler/src` (the worker, rebalances, takeover and recovery)
+//! and the parts of Kafka that it relies on. These are a log with open, committed and aborted
+//! records, markers that arrive late and in any order, the group's generations, pending offsets,
+//! transaction timeouts, and epochs. There are one partition, `W` workers and a few commands. The
+//! number of faults is unlimited: every fault can occur again, at any moment.
 //!
-//! A process that stands still is one that takes no step while others do; one whose commit's answer is lost is killed
-//! after the commit. Neither needs an action of its own.
+//! A stalled process is one that takes no step while others do. A process that loses the response
+//! to its commit is one that is killed after the commit. Neither needs its own action.
 
 pub mod action;
 mod group;
@@ -23,18 +24,19 @@ use state::{Id, State};
 
 type Steps<'s, const W: usize> = Next<'s, State<W>, Action>;
 
-/// What there is to do, and which rules are left out.
+/// The work to do, and the rules that are left out.
 #[derive(Debug, Clone)]
 pub struct Takeover<const W: usize> {
     /// The partition's commands, in order.
     pub commands: Vec<Id>,
-    /// Whether the first command sets a deadline.
+    /// True if the first command sets a deadline.
     pub deadline: bool,
-    /// Commands of a transaction at most.
+    /// Maximum number of commands in a transaction.
     pub batch: usize,
-    /// The rules that nobody keeps.
+    /// The rules that are left out.
     pub without: Vec<Rule>,
-    /// Whether a worker's belief is judged, too, or only what others can see: outcomes, versions, commands without an end.
+    /// True if the workers' in-memory state is checked too. Otherwise only observable results are
+    /// checked: outcomes, versions, commands without an end.
     pub inside: bool,
 }
 
@@ -68,14 +70,14 @@ impl<const W: usize> Model for Takeover<W> {
         properties::is_done(self, state)
     }
 
-    /// Workers are alike: which one is called A makes no difference.
+    /// Workers are identical, so their names make no difference.
     fn representative(&self, state: State<W>) -> State<W> {
         let slots = |order: [usize; W]| order.map(|place| &state.slots[place]);
         let orders: Vec<[usize; W]> = orders().collect();
         let Some(least) = orders.iter().map(|order| slots(*order)).min() else {
             return state;
         };
-        // Several only if workers are in the same state.
+        // There is more than one only if workers are in the same state.
         let least: Vec<_> = orders
             .iter()
             .filter(|order| slots(**order) == least)
@@ -90,7 +92,7 @@ impl<const W: usize> Model for Takeover<W> {
     }
 }
 
-/// All orders of W workers.
+/// Returns all orders of W workers.
 fn orders<const W: usize>() -> impl Iterator<Item = [usize; W]> {
     let count = W.pow(u32::try_from(W).unwrap_or(u32::MAX));
     (0..count).filter_map(|number| {

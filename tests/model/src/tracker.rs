@@ -1,7 +1,8 @@
-//! An operation's row: a terminal state absorbs whatever comes after it.
+//! An operation's row: a terminal state absorbs every later record.
 //!
-//! What is modelled is `operations-tracker/src/upsert.sql`: records of two topics come in any interleaving, each topic in its order,
-//! and any of them again. A handler writes one terminal outcome; should it ever have written two, the first one counts.
+//! The model covers `operations-tracker/src/upsert.sql`. Records of two topics arrive in any
+//! interleaving, each topic in its order, and any of them more than once. A handler writes one
+//! terminal outcome. If it ever wrote two, the first one counts.
 
 use std::fmt::{Display, Formatter, Result};
 
@@ -10,11 +11,11 @@ use crate::explore::{Model, Next};
 /// One operation and what is written about it.
 #[derive(Debug, Clone, Copy)]
 pub struct Tracker {
-    /// Whether of two terminal outcomes the one at the lower offset wins.
+    /// True if of two terminal outcomes the one at the lower offset wins.
     pub absorbs: bool,
 }
 
-/// What is said of the operation.
+/// A record about the operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Said {
     state: &'static str,
@@ -40,18 +41,18 @@ const TOPICS: [&[Said]; 2] = [
     ],
 ];
 
-/// The row, and how far its writers have come.
+/// The row, and the progress of its writers.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct State {
     row: Option<Said>,
     read: [usize; 2],
-    /// How the operation was first seen to have ended.
+    /// The first terminal record of the operation.
     ended: Option<Said>,
 }
 
-/// What can happen.
+/// A step of the model.
 #[derive(Debug, Clone, Copy)]
-#[expect(missing_docs, reason = "each is told in words below")]
+#[expect(missing_docs, reason = "the `Display` impl describes each")]
 pub enum Action {
     Write(&'static str),
     ReadAgain(usize),
@@ -60,7 +61,7 @@ pub enum Action {
 impl Display for Action {
     fn fmt(&self, to: &mut Formatter<'_>) -> Result {
         match self {
-            Self::Write(state) => write!(to, "the record that says {state} is written"),
+            Self::Write(state) => write!(to, "the record with state {state} is written"),
             Self::ReadAgain(topic) => {
                 write!(to, "{} are read again", ["commands", "outcomes"][*topic])
             }
@@ -110,7 +111,7 @@ impl Model for Tracker {
     fn wrong(&self, state: &State) -> Option<String> {
         let (row, ended) = (state.row?, state.ended?);
         let (now, before) = (row.state, ended.state);
-        (row != ended).then(|| format!("the operation had {before}, and now it has {now}"))
+        (row != ended).then(|| format!("the operation was {before} and is now {now}"))
     }
 
     fn is_done(&self, state: &State) -> bool {

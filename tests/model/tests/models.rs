@@ -1,5 +1,5 @@
-//! What the models say, held against `docs/correctness.md`. Sizes are told past the test's captured output, so that they
-//! stand in every run's log.
+//! Checks the results of the models against `docs/correctness.md`. The numbers of states bypass the
+//! test's captured output, so that they appear in every run's log.
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
@@ -25,7 +25,7 @@ fn tell(what: &str, start: Instant, explored: &Explored) {
     );
 }
 
-fn nothing_is_wrong(what: &str, model: &impl Model) {
+fn assert_no_violation(what: &str, model: &impl Model) {
     let start = Instant::now();
     let explored = explore(model);
     tell(what, start, &explored);
@@ -45,27 +45,28 @@ fn takeover<const W: usize>(commands: &[Id], deadline: bool, batch: usize) -> Ta
 }
 
 #[test]
-fn three_commands_of_which_one_came_twice() {
-    nothing_is_wrong("three commands", &takeover::<2>(&[0, 1, 0], false, 1));
+fn takeover_with_a_duplicate_command_has_no_violation() {
+    assert_no_violation("three commands", &takeover::<2>(&[0, 1, 0], false, 1));
 }
 
 #[test]
-fn two_commands_in_transactions_of_one_or_two() {
-    nothing_is_wrong("batches", &takeover::<2>(&[0, 1], false, 2));
+fn takeover_with_batches_has_no_violation() {
+    assert_no_violation("batches", &takeover::<2>(&[0, 1], false, 2));
 }
 
 #[test]
-fn a_command_with_a_deadline() {
-    nothing_is_wrong("a deadline", &takeover::<2>(&[0], true, 1));
+fn takeover_with_a_deadline_has_no_violation() {
+    assert_no_violation("a deadline", &takeover::<2>(&[0], true, 1));
 }
 
 #[test]
-fn checkpoint_and_operation() {
-    nothing_is_wrong("a checkpoint", &Checkpoint { compares: true });
-    nothing_is_wrong("an operation", &Tracker { absorbs: true });
+fn checkpoint_and_tracker_have_no_violation() {
+    assert_no_violation("a checkpoint", &Checkpoint { compares: true });
+    assert_no_violation("an operation", &Tracker { absorbs: true });
 }
 
-/// The rows of the document's tables of rules: what is left out, and what it says of it.
+/// Returns the rows of the document's tables of rules: the rules left out, and the documented
+/// result.
 fn rows(document: &str) -> Vec<(Vec<&str>, &str)> {
     let rules = document
         .split("\n## ")
@@ -79,7 +80,7 @@ fn rows(document: &str) -> Vec<(Vec<&str>, &str)> {
     rows.collect()
 }
 
-/// As a cell of the document has it.
+/// Returns the result as a cell of the document.
 fn cell(explored: &Explored) -> String {
     match &explored.found {
         None => "nothing".to_owned(),
@@ -87,9 +88,9 @@ fn cell(explored: &Explored) -> String {
     }
 }
 
-/// What a rule that is left out leads to is what the document says; and no rule is without its row.
+/// The result of leaving out a rule matches the document, and every rule has a row.
 #[test]
-fn what_is_left_out_is_found_as_the_document_says() {
+fn left_out_rules_match_the_document() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/correctness.md");
     let document = std::fs::read_to_string(path).expect("the document is there");
     let rows = rows(&document);
@@ -113,7 +114,7 @@ fn what_is_left_out_is_found_as_the_document_says() {
         tell(&what, start, &explored);
         if cell(&explored) != said {
             differ.push(format!(
-                "{what}: {}, and the document says {said}",
+                "{what}: {}, the document says {said}",
                 cell(&explored)
             ));
         }

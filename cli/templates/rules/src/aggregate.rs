@@ -1,8 +1,8 @@
-//! A {aggregate}, from its creation on.
+//! The rules of a {aggregate}, from its creation on.
 
 use factline::{Aggregate, Decision, Timestamp};
 use serde::{Deserialize, Serialize};
-use {context}_schemas::{aggregate}::{Command, Event};
+use {context}_schemas::{aggregate}::{self, Command, Event};
 use {context}_schemas::{Aggregate}Created;
 
 use crate::Rejection;
@@ -10,13 +10,13 @@ use crate::Rejection;
 #[cfg(test)]
 mod tests;
 
-/// A {aggregate}'s stage of life. Contents are kept only as far as a later command is compared with them.
+/// A {aggregate}'s stage of life. It keeps only values that a later command is compared with.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum {Aggregate} {
-    /// Nobody has created a {aggregate} under this id.
+    /// No {aggregate} was created under this id.
     #[default]
     Uncreated,
-    /// It is there.
+    /// The {aggregate} was created.
     Created {
         /// Compared when it is created again.
         name: String,
@@ -24,10 +24,7 @@ pub enum {Aggregate} {
 }
 
 impl Aggregate for {Aggregate} {
-    const TYPE: &'static str = "{context}.{aggregate}";
-
-    type Command = Command;
-    type Event = Event;
+    type Type = {aggregate}::Type;
     type Rejection = Rejection;
 
     fn decide(&self, command: Command, _now: Timestamp) -> Result<Decision<Event>, Rejection> {
@@ -49,7 +46,7 @@ impl Aggregate for {Aggregate} {
             (Self::Uncreated, Event::{Aggregate}Created(event)) => Self::Created {
                 name: event.name.clone(),
             },
-            // No rule makes such a pair. A fact may look odd, but it never stops a replay.
+            // No rule produces this pair. An unexpected fact never halts a replay.
             (created @ Self::Created { .. }, Event::{Aggregate}Created(_)) => created,
         }
     }

@@ -5,4 +5,3 @@ mod rejection;
 
 pub use {aggregate}::{Aggregate};
 pub use rejection::Rejection;
-pub use {context}_schemas::{AGGREGATE};

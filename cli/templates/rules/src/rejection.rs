@@ -1,10 +1,11 @@
-//! Why {context} refuses.
+//! The rejections of {context}.
 
-/// A refusal. Texts that a client chose are not repeated, since outcomes are kept and shown.
+/// A rejection. It does not repeat texts that a client chose, because outcomes are stored and
+/// shown.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
-    /// The id is taken by one that was created otherwise.
-    #[error("there is another {aggregate} with this id")]
+    /// A {aggregate} with other content was created under this id.
+    #[error("another {aggregate} exists with this id")]
     {Aggregate}Exists,
 }
 

@@ -1,20 +1,15 @@
-//! The contract of {context}: what other contexts, services and tools may know of it.
+//! The contract of {context}: what other contexts, services and tools may know about it.
 //!
-//! The `.avsc` files beside `Cargo.toml` are the contract; [`records`] is made from them. `routes.json` says which
-//! HTTP request is which command. There are no rules here: those are the crate `{context}`'s.
+//! The `.avsc` files and `{aggregate}.json` beside `Cargo.toml` are the contract. [`records`] is
+//! generated from them. `{aggregate}.json` has the number of partitions and maps HTTP requests to
+//! commands. The rules are in the crate `{context}`.
 
-#[expect(clippy::pedantic, reason = "made from the schemas")]
+#[expect(clippy::pedantic, reason = "generated from the schemas")]
 pub mod records;
 
-use factline::{Contract, Messages as _};
+use factline::{AggregateType as _, Contract};
 
 pub use records::*;
 
-/// The contract of `{context}.{aggregate}`.
-pub const {AGGREGATE}: Contract = Contract {
-    aggregate: "{context}.{aggregate}",
-    partitions: 8,
-    commands: {aggregate}::Command::RECORDS,
-    events: {aggregate}::Event::RECORDS,
-    routes: include_str!("../routes.json"),
-};
+/// The contract of `{context}.{aggregate}`, as data.
+pub const {AGGREGATE}: Contract = *{aggregate}::Type::CONTRACT;

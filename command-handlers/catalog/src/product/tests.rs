@@ -1,4 +1,4 @@
-//! The rules, one by one, and what must hold of all of them together.
+//! Tests of each rule, and of the properties of all rules together.
 
 use catalog_schemas::{ChangePrice, DiscontinueProduct, RenameProduct};
 use factline::testing::{Given, given};
@@ -93,12 +93,12 @@ fn discontinued() -> Given<Product> {
 }
 
 #[test]
-fn a_product_is_created_as_asked() {
+fn product_is_created() {
     uncreated().when(create()).then([was_created()]);
 }
 
 #[test]
-fn a_price_of_zero_is_legal() {
+fn price_of_zero_is_accepted() {
     offered().when(reprice(usd(0))).then([was_repriced(usd(0))]);
     let free = CreateProduct {
         price: usd(0),
@@ -109,7 +109,7 @@ fn a_price_of_zero_is_legal() {
 }
 
 #[test]
-fn what_is_no_product_is_refused() {
+fn invalid_product_is_refused() {
     let refused = |command: CreateProduct, rejection: Rejection| {
         uncreated().when(command).then_rejected(&rejection);
     };
@@ -157,13 +157,13 @@ fn negative(amount: i64) -> Rejection {
 }
 
 #[test]
-fn the_longest_name_is_counted_in_characters() {
+fn name_length_is_counted_in_characters() {
     let name = "ü".repeat(LONGEST);
     offered().when(rename(&name)).then([was_renamed(&name)]);
 }
 
 #[test]
-fn a_currency_is_three_capital_letters() {
+fn currency_must_be_three_capital_letters() {
     for currency in ["", "usd", "US", "USDX", "U5D", "ÜS", "US "] {
         let price = Money {
             amount: 1,
@@ -180,14 +180,15 @@ fn a_currency_is_three_capital_letters() {
 }
 
 #[test]
-fn creating_again_as_before_changes_nothing() {
+fn create_with_same_contents_changes_nothing() {
     offered().when(create()).then_nothing();
-    // Late, after changes: it was created so, and that is all that was asked.
+    // A late retry, after changes: the product was created with these values, and the command asks
+    // for no more.
     changed().when(create()).then_nothing();
 }
 
 #[test]
-fn creating_another_under_the_same_id_is_refused() {
+fn create_with_other_contents_is_refused() {
     let differences: [fn(&mut CreateProduct); 3] = [
         |product| product.name.push('x'),
         |product| product.brand.push('x'),
@@ -210,7 +211,7 @@ fn creating_another_under_the_same_id_is_refused() {
 }
 
 #[test]
-fn a_product_is_renamed() {
+fn rename_changes_the_name() {
     let name = "Sketches of Spain";
     offered().when(rename(name)).then([was_renamed(name)]);
     changed().when(rename(name)).then_nothing();
@@ -229,7 +230,7 @@ fn a_product_is_renamed() {
 }
 
 #[test]
-fn a_price_changes() {
+fn reprice_changes_the_price() {
     offered()
         .when(reprice(usd(900)))
         .then([was_repriced(usd(900))]);
@@ -247,7 +248,7 @@ fn a_price_changes() {
 }
 
 #[test]
-fn a_discontinued_product_stays_so() {
+fn discontinued_product_accepts_no_changes() {
     offered().when(discontinue()).then([was_discontinued()]);
     discontinued().when(discontinue()).then_nothing();
     let refused = |command: Command| {
@@ -263,7 +264,7 @@ fn a_discontinued_product_stays_so() {
 }
 
 #[test]
-fn what_was_never_created_cannot_change() {
+fn uncreated_product_accepts_no_changes() {
     let refused = |command: Command| {
         uncreated()
             .when(command)
@@ -275,7 +276,7 @@ fn what_was_never_created_cannot_change() {
 }
 
 #[test]
-fn an_event_out_of_place_keeps_the_state() {
+fn unexpected_event_keeps_the_state() {
     let early = [was_renamed("x"), was_repriced(usd(1)), was_discontinued()];
     assert_eq!(given::<Product>(early).state(), Product::Uncreated);
     let late = [

@@ -1,6 +1,7 @@
-//! What a checkout makes of the others' answers, and of their silence.
+//! A checkout's reactions to the participants' answers and to missing answers.
 //!
-//! Of each answer: which stage waits for it. To all others it comes late, twice or against what is known, and changes nothing.
+//! Each function lists the stages that wait for its answer. In every other stage the answer is
+//! late, repeated or contradictory, and changes nothing.
 
 use checkout_schemas::checkout::Event;
 use checkout_schemas::{Cause, CheckoutOrdered, CheckoutPaid, Money, Step};
@@ -8,7 +9,7 @@ use factline::{Decision, Timestamp};
 
 use super::Checkout;
 use super::next::{abandoned, again, completed, failed, release, retried};
-use crate::failure::Trouble;
+use crate::failure::FailureReason;
 use crate::retry::{ATTEMPTS, pause};
 
 impl Checkout {
@@ -21,8 +22,8 @@ impl Checkout {
                 method: process.method.clone(),
                 total,
             }),
-            // Placed when nobody waited for it any more, such as by a dead letter that was sent again. What was to cancel it
-            // may have come before it.
+            // Placed when no stage waits for it any more, such as after a dead letter was sent
+            // again. The command that was to cancel it may have come before it.
             Self::Cancelling {
                 process,
                 total: None,
@@ -48,7 +49,7 @@ impl Checkout {
     pub(super) fn order_refused(&self, code: &str, reason: &str) -> Decision<Event> {
         let trouble = || {
             let what = "the order was refused";
-            Trouble::refused(Cause::OrderRefused, what, code, reason)
+            FailureReason::refused(Cause::OrderRefused, what, code, reason)
         };
         match self {
             Self::Placing { process, patience } => failed(process, &trouble(), *patience),
@@ -70,7 +71,7 @@ impl Checkout {
                 payment_id: process.payment_id,
                 due: pause(now, 1),
             }),
-            // Captured too late: once it is called off, the payment gives the money back by itself.
+            // Captured too late: once the payment is voided, it refunds the money by itself.
             Self::Unbegun
             | Self::Placing { .. }
             | Self::Confirming { .. }
@@ -90,9 +91,11 @@ impl Checkout {
         now: Timestamp,
     ) -> Decision<Event> {
         match self {
-            Self::Paying { process, .. } => {
-                abandoned(process, &Trouble::refused(cause, what, code, reason), now)
-            }
+            Self::Paying { process, .. } => abandoned(
+                process,
+                &FailureReason::refused(cause, what, code, reason),
+                now,
+            ),
             Self::Unbegun
             | Self::Placing { .. }
             | Self::Confirming { .. }
@@ -110,7 +113,8 @@ impl Checkout {
                 total,
                 patience,
             } => completed(process, total, *patience),
-            // Confirmed after all, before it could be cancelled: the money was kept until that is known.
+            // Confirmed after all, before it could be cancelled: the money was kept until this was
+            // known.
             Self::Cancelling {
                 process,
                 total: Some(total),
@@ -139,7 +143,7 @@ impl Checkout {
         match self {
             Self::Confirming { process, .. } => {
                 let what = "the order could not be confirmed";
-                let trouble = Trouble::refused(Cause::OrderCancelled, what, code, reason);
+                let trouble = FailureReason::refused(Cause::OrderCancelled, what, code, reason);
                 Decision::event(release(process, &trouble, now))
             }
             Self::Unbegun
@@ -177,7 +181,7 @@ impl Checkout {
         }
     }
 
-    /// An order that will not be cancelled is confirmed, shipped or not there.
+    /// Handles an order that will not be cancelled: it is confirmed, shipped or does not exist.
     pub(super) fn order_not_cancelled(&self, code: &str, now: Timestamp) -> Decision<Event> {
         match self {
             Self::Cancelling { trouble, .. }
@@ -185,13 +189,15 @@ impl Checkout {
             {
                 self.order_confirmed()
             }
-            // It has left, and its money is there: it is confirmed as soon as anybody answers.
+            // The order has been shipped and its money is captured: it is confirmed as soon as
+            // ordering answers.
             Self::Cancelling {
                 process, trouble, ..
             } if trouble.cause == Cause::ConfirmationUnanswered && code == "order_shipped" => {
                 Decision::event(retried(process, Step::ConfirmOrder, ATTEMPTS + 1, "", now))
             }
-            // Said before it was placed, and heard after: its recall is still to be answered.
+            // The answer was given before the order was placed, and arrived after: the recall is
+            // still unanswered.
             Self::Cancelling { recalled: true, .. } if code == "order_not_found" => {
                 Decision::nothing()
             }
@@ -232,16 +238,25 @@ impl Checkout {
             Self::Unbegun | Self::Completed { .. } | Self::Failed { .. } => Decision::nothing(),
             Self::Placing { .. } => {
                 let reason = "the order was not placed in time";
-                abandoned(process, &Trouble::new(Cause::OrderTimedOut, reason), now)
+                abandoned(
+                    process,
+                    &FailureReason::new(Cause::OrderTimedOut, reason),
+                    now,
+                )
             }
             Self::Paying { .. } => {
                 let reason = "the payment was not made in time";
-                abandoned(process, &Trouble::new(Cause::PaymentTimedOut, reason), now)
+                abandoned(
+                    process,
+                    &FailureReason::new(Cause::PaymentTimedOut, reason),
+                    now,
+                )
             }
-            // The order itself says whether it was confirmed: of confirming and cancelling, it takes one.
+            // The order itself knows whether it was confirmed: of confirming and cancelling, it
+            // accepts one.
             Self::Confirming { .. } if attempt == ATTEMPTS => {
                 let reason = "the order was not confirmed in time";
-                let trouble = Trouble::new(Cause::ConfirmationUnanswered, reason);
+                let trouble = FailureReason::new(Cause::ConfirmationUnanswered, reason);
                 abandoned(process, &trouble, now)
             }
             Self::Confirming { .. } => again(process, *patience, Step::ConfirmOrder, "", now),

@@ -1,14 +1,15 @@
-//! What an event makes of a checkout.
+//! The effects of events on a checkout.
 
 use checkout_schemas::checkout::Event;
 use checkout_schemas::{CheckoutBegun, CheckoutRetried, Step};
 
 use super::{Checkout, Process};
-use crate::failure::Trouble;
-use crate::retry::Patience;
+use crate::failure::FailureReason;
+use crate::retry::RetrySchedule;
 
 impl Checkout {
-    /// The stage after an event. A pair that no rule makes keeps the stage: a fact may look odd, but it never stops a replay.
+    /// Returns the stage after an event. A pair that no rule produces keeps the stage: an
+    /// unexpected event never stops a replay.
     pub(super) fn after(self, event: &Event) -> Self {
         match event {
             Event::CheckoutBegun(event) => match self {
@@ -31,30 +32,30 @@ impl Checkout {
                 } => Self::Confirming {
                     process,
                     total,
-                    patience: Patience::until(event.due, patience.concluded),
+                    patience: RetrySchedule::until(event.due, patience.concluded),
                 },
                 checkout => checkout,
             },
             Event::CheckoutAbandoned(event) => {
-                let trouble = Trouble {
+                let trouble = FailureReason {
                     cause: event.cause,
                     reason: event.reason.clone(),
                 };
                 self.abandoned(trouble, event.due)
             }
             Event::PaymentReleaseRequested(event) => {
-                let trouble = Trouble {
+                let trouble = FailureReason {
                     cause: event.cause,
                     reason: event.reason.clone(),
                 };
                 self.releasing(trouble, event.due)
             }
             Event::CheckoutRetried(event) => self.retried(event),
-            Event::CheckoutStuck(_) => self.waiting(|_| Patience::lost()),
+            Event::CheckoutStuck(_) => self.waiting(|_| RetrySchedule::exhausted()),
             Event::CheckoutCompleted(_) => self.ended(|process| Self::Completed { process }),
             Event::CheckoutFailed(event) => self.ended(|process| Self::Failed {
                 process,
-                trouble: Trouble {
+                trouble: FailureReason {
                     cause: event.cause,
                     reason: event.reason.clone(),
                 },
@@ -74,11 +75,11 @@ impl Checkout {
                 order_id: event.order_id,
                 payment_id: event.payment_id,
             },
-            patience: Patience::until(event.payment_due, false),
+            patience: RetrySchedule::until(event.payment_due, false),
         }
     }
 
-    fn abandoned(self, trouble: Trouble, due: i64) -> Self {
+    fn abandoned(self, trouble: FailureReason, due: i64) -> Self {
         let (process, total, patience) = match self {
             Self::Placing { process, patience } => (process, None, patience),
             Self::Paying {
@@ -98,11 +99,11 @@ impl Checkout {
             total,
             trouble,
             recalled: false,
-            patience: Patience::until(due, patience.concluded),
+            patience: RetrySchedule::until(due, patience.concluded),
         }
     }
 
-    fn releasing(self, trouble: Trouble, due: i64) -> Self {
+    fn releasing(self, trouble: FailureReason, due: i64) -> Self {
         match self {
             Self::Confirming {
                 process, patience, ..
@@ -112,7 +113,7 @@ impl Checkout {
             } => Self::Releasing {
                 process,
                 trouble,
-                patience: Patience::until(due, patience.concluded),
+                patience: RetrySchedule::until(due, patience.concluded),
             },
             checkout => checkout,
         }
@@ -120,7 +121,7 @@ impl Checkout {
 
     fn retried(self, event: &CheckoutRetried) -> Self {
         match (self, event.step) {
-            // An order that has left is not cancelled but confirmed.
+            // A shipped order is not cancelled but confirmed.
             (
                 Self::Cancelling {
                     process,
@@ -134,7 +135,7 @@ impl Checkout {
                 total,
                 patience: patience.again(event.due, event.attempt),
             },
-            // For the first time again: an order that was placed meanwhile.
+            // The first attempt again: the order was placed meanwhile.
             (
                 Self::Cancelling {
                     process,
@@ -165,8 +166,8 @@ impl Checkout {
         }
     }
 
-    /// The same stage with another patience.
-    fn waiting(mut self, change: impl FnOnce(Patience) -> Patience) -> Self {
+    /// Returns the same stage with another retry schedule.
+    fn waiting(mut self, change: impl FnOnce(RetrySchedule) -> RetrySchedule) -> Self {
         if let Self::Confirming { patience, .. }
         | Self::Cancelling { patience, .. }
         | Self::Releasing { patience, .. } = &mut self
@@ -176,7 +177,7 @@ impl Checkout {
         self
     }
 
-    /// The stage at the end of an open process.
+    /// Returns the stage at the end of an open process.
     fn ended(self, stage: impl FnOnce(Process) -> Self) -> Self {
         match self.open().map(|(process, _)| process.clone()) {
             Some(process) => stage(process),

@@ -1,4 +1,4 @@
-//! The steps that a checkout takes, as events, and how its operation ends by them.
+//! The steps of a checkout, as events, and the end of its operation.
 
 use checkout_schemas::checkout::Event;
 use checkout_schemas::{
@@ -8,11 +8,15 @@ use checkout_schemas::{
 use factline::{Conclusion, Decision, Timestamp};
 
 use super::Process;
-use crate::failure::{self, Trouble, conclusion};
-use crate::retry::{ATTEMPTS, Patience, pause};
+use crate::failure::{self, FailureReason, conclusion};
+use crate::retry::{ATTEMPTS, RetrySchedule, pause};
 
-/// Ends the operation, unless that was ended when patience was lost.
-fn ending(event: impl Into<Event>, patience: Patience, conclusion: Conclusion) -> Decision<Event> {
+/// Ends the operation, unless it ended when the retries were exhausted.
+fn ending(
+    event: impl Into<Event>,
+    patience: RetrySchedule,
+    conclusion: Conclusion,
+) -> Decision<Event> {
     let decision = Decision::event(event);
     if patience.concluded {
         decision
@@ -21,7 +25,11 @@ fn ending(event: impl Into<Event>, patience: Patience, conclusion: Conclusion) -
     }
 }
 
-pub(super) fn completed(process: &Process, total: &Money, patience: Patience) -> Decision<Event> {
+pub(super) fn completed(
+    process: &Process,
+    total: &Money,
+    patience: RetrySchedule,
+) -> Decision<Event> {
     let event = CheckoutCompleted {
         checkout_id: process.checkout_id,
         customer_id: process.customer_id.clone(),
@@ -32,7 +40,11 @@ pub(super) fn completed(process: &Process, total: &Money, patience: Patience) ->
     ending(event, patience, Conclusion::completed())
 }
 
-pub(super) fn failed(process: &Process, trouble: &Trouble, patience: Patience) -> Decision<Event> {
+pub(super) fn failed(
+    process: &Process,
+    trouble: &FailureReason,
+    patience: RetrySchedule,
+) -> Decision<Event> {
     let event = CheckoutFailed {
         checkout_id: process.checkout_id,
         customer_id: process.customer_id.clone(),
@@ -44,7 +56,11 @@ pub(super) fn failed(process: &Process, trouble: &Trouble, patience: Patience) -
     ending(event, patience, conclusion(trouble))
 }
 
-pub(super) fn abandoned(process: &Process, trouble: &Trouble, now: Timestamp) -> Decision<Event> {
+pub(super) fn abandoned(
+    process: &Process,
+    trouble: &FailureReason,
+    now: Timestamp,
+) -> Decision<Event> {
     Decision::event(CheckoutAbandoned {
         checkout_id: process.checkout_id,
         order_id: process.order_id,
@@ -56,7 +72,7 @@ pub(super) fn abandoned(process: &Process, trouble: &Trouble, now: Timestamp) ->
 
 pub(super) fn release(
     process: &Process,
-    trouble: &Trouble,
+    trouble: &FailureReason,
     now: Timestamp,
 ) -> PaymentReleaseRequested {
     PaymentReleaseRequested {
@@ -86,10 +102,10 @@ pub(super) fn retried(
     }
 }
 
-/// Asks once more, or, after the last time, for people.
+/// Returns the event of a retry, or of the end of the retries, after which operators have to act.
 pub(super) fn again(
     process: &Process,
-    patience: Patience,
+    patience: RetrySchedule,
     step: Step,
     reason: &str,
     now: Timestamp,

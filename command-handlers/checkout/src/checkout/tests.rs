@@ -1,4 +1,4 @@
-//! The process, step by step, and what must hold of all of it together.
+//! Tests of each step of the process, and of the properties of all steps together.
 
 use checkout_schemas::{
     CheckoutAbandoned, CheckoutBegun, CheckoutCompleted, CheckoutFailed, CheckoutOrdered,
@@ -18,7 +18,7 @@ mod silence;
 
 const ID: Uuid = Uuid::from_u128(1);
 
-/// A second after 1970, for a number.
+/// Returns the time this many seconds after 1970.
 fn at(second: i64) -> Timestamp {
     Timestamp::from_timestamp(second, 0).unwrap()
 }
@@ -250,7 +250,7 @@ fn released_next() -> Given<Checkout> {
 }
 
 #[test]
-fn a_checkout_runs_until_it_is_paid_and_confirmed() {
+fn checkout_runs_until_paid_and_confirmed() {
     given::<Checkout>([])
         .when(begin())
         .then([begun()])
@@ -273,7 +273,7 @@ fn a_checkout_runs_until_it_is_paid_and_confirmed() {
 }
 
 #[test]
-fn an_order_that_is_refused_ends_it() {
+fn refused_order_ends_the_checkout() {
     let reason = "the order was refused: no_lines: an order needs at least one line";
     placing()
         .when(order_refused())
@@ -282,7 +282,7 @@ fn an_order_that_is_refused_ends_it() {
 }
 
 #[test]
-fn a_declined_payment_cancels_the_order_and_then_releases_the_payment() {
+fn declined_payment_cancels_order_and_releases_payment() {
     let cause = Cause::PaymentDeclined;
     paying()
         .at(at(10))
@@ -301,7 +301,7 @@ fn a_declined_payment_cancels_the_order_and_then_releases_the_payment() {
 }
 
 #[test]
-fn a_payment_that_cannot_be_asked_for_is_called_off_all_the_same() {
+fn refused_payment_is_voided() {
     let reason = "the payment was refused: failed";
     paying().at(at(10)).when(payment_refused()).then([abandoned(
         Cause::PaymentRefused,
@@ -311,7 +311,7 @@ fn a_payment_that_cannot_be_asked_for_is_called_off_all_the_same() {
 }
 
 #[test]
-fn an_order_that_cannot_be_cancelled_but_is_not_confirmed_stops_nothing() {
+fn uncancellable_order_does_not_block_the_release() {
     for code in ["order_shipped", "order_not_found", "order_confirmed"] {
         cancelling()
             .at(at(20))
@@ -321,7 +321,7 @@ fn an_order_that_cannot_be_cancelled_but_is_not_confirmed_stops_nothing() {
 }
 
 #[test]
-fn money_for_an_order_that_somebody_cancelled_is_given_back() {
+fn payment_of_a_cancelled_order_is_refunded() {
     let reason = "the order could not be confirmed: order_cancelled: the order has been cancelled";
     let cause = Cause::OrderCancelled;
     confirming()
@@ -335,7 +335,7 @@ fn money_for_an_order_that_somebody_cancelled_is_given_back() {
 }
 
 #[test]
-fn begun_again_with_the_same_content_it_is_already_so() {
+fn begin_with_same_contents_changes_nothing() {
     let differences: [fn(&mut BeginCheckout); 4] = [
         |command| command.customer_id.push('x'),
         |command| command.lines.clear(),
@@ -365,7 +365,7 @@ fn begun_again_with_the_same_content_it_is_already_so() {
 }
 
 #[test]
-fn what_is_no_checkout_is_refused() {
+fn invalid_checkout_is_refused() {
     let refused = |change: fn(&mut BeginCheckout), rejection: Rejection| {
         let mut command = begin();
         change(&mut command);
@@ -413,7 +413,7 @@ fn what_is_no_checkout_is_refused() {
 }
 
 #[test]
-fn reasons_of_others_are_cut_to_one_short_line() {
+fn participant_reasons_are_cut_to_one_short_line() {
     let refusal = NoteOrderRefused {
         reason: format!("a\nb\0{}", "x".repeat(2000)),
         ..order_refused()
@@ -432,7 +432,7 @@ fn reasons_of_others_are_cut_to_one_short_line() {
 }
 
 #[test]
-fn an_order_that_is_placed_after_the_end_is_recalled_once() {
+fn order_placed_after_the_end_is_recalled_once() {
     let over = [begun(), failed(Cause::OrderTimedOut, "late")];
     let recalled = retried(Step::CancelOrder, 1, "late", 130);
     given::<Checkout>(over.clone())
@@ -444,9 +444,9 @@ fn an_order_that_is_placed_after_the_end_is_recalled_once() {
         .then_nothing();
 }
 
-/// Every answer that a stage does not wait for: late, twice, or against what is known.
+/// Every answer that a stage does not wait for: late, repeated or contradictory.
 #[test]
-fn what_nobody_waits_for_changes_nothing() {
+fn unexpected_answer_changes_nothing() {
     let answers: [(&str, Command); 10] = [
         ("placed", order_placed().into()),
         ("order refused", order_refused().into()),

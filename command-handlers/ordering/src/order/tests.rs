@@ -1,4 +1,4 @@
-//! The rules, one by one, and what must hold of all of them together.
+//! Tests of each rule, and of the properties of all rules together.
 
 use factline::testing::{Given, given};
 use ordering_schemas::{PlaceOrder, RecordPastOrder};
@@ -140,7 +140,7 @@ fn cancelled() -> Given<Order> {
 }
 
 #[test]
-fn placing_adds_up_the_lines() {
+fn place_adds_up_the_lines() {
     let lines = [line(usd(1_500), 2), line(usd(0), 1), line(usd(333), 3)];
     unplaced()
         .when(place(lines.clone()))
@@ -154,7 +154,7 @@ fn placing_adds_up_the_lines() {
 }
 
 #[test]
-fn a_total_of_zero_is_legal() {
+fn total_of_zero_is_accepted() {
     let free = RecordPastOrder {
         total: usd(0),
         ..record()
@@ -166,7 +166,7 @@ fn a_total_of_zero_is_legal() {
 }
 
 #[test]
-fn what_is_no_order_is_refused() {
+fn invalid_order_is_refused() {
     let refused = |command: PlaceOrder, rejection: Rejection| {
         unplaced().when(command).then_rejected(&rejection);
     };
@@ -175,7 +175,7 @@ fn what_is_no_order_is_refused() {
         amount: 1,
         currency: "EUR".into(),
     };
-    let nobody = PlaceOrder {
+    let anonymous = PlaceOrder {
         customer_id: " ".into(),
         ..two_discs()
     };
@@ -189,7 +189,7 @@ fn what_is_no_order_is_refused() {
     };
 
     refused(place([]), Rejection::NoLines);
-    refused(nobody, blank("customer_id"));
+    refused(anonymous, blank("customer_id"));
     refused(place([nameless]), blank(&field("name")));
     refused(place([unknown]), blank(&field("product_id")));
     for quantity in [0, -1, i32::MIN] {
@@ -219,7 +219,7 @@ fn blank(field: &str) -> Rejection {
 }
 
 #[test]
-fn a_currency_is_three_capital_letters() {
+fn currency_must_be_three_capital_letters() {
     for currency in ["", "usd", "US", "USDX", "U5D", "ÜS", "US "] {
         let price = Money {
             amount: 1,
@@ -243,7 +243,7 @@ fn a_currency_is_three_capital_letters() {
 }
 
 #[test]
-fn a_total_beyond_the_range_is_refused() {
+fn total_out_of_range_is_refused() {
     let product = [line(usd(i64::MAX), 2)];
     let sum = [line(usd(i64::MAX), 1), line(usd(1), 1)];
     unplaced()
@@ -254,9 +254,10 @@ fn a_total_beyond_the_range_is_refused() {
         .then_rejected(&Rejection::TotalTooLarge);
 }
 
-/// A fact that a view cannot keep would stop it: PostgreSQL stores no NUL, and indexes no text of any length.
+/// An event that a view cannot store would halt it: PostgreSQL stores no NUL, and limits the length
+/// of indexed text.
 #[test]
-fn texts_that_no_view_could_keep_are_refused() {
+fn texts_that_views_cannot_store_are_refused() {
     let customer = |customer_id: String| PlaceOrder {
         customer_id,
         ..two_discs()
@@ -307,12 +308,12 @@ fn texts_that_no_view_could_keep_are_refused() {
 }
 
 #[test]
-fn recording_keeps_what_was_paid() {
+fn record_keeps_the_paid_total() {
     unplaced().when(record()).then([was_recorded()]);
 }
 
 #[test]
-fn what_is_no_past_order_is_refused() {
+fn invalid_past_order_is_refused() {
     let refused = |command: RecordPastOrder, rejection: Rejection| {
         unplaced().when(command).then_rejected(&rejection);
     };
@@ -349,7 +350,7 @@ fn what_is_no_past_order_is_refused() {
 }
 
 #[test]
-fn the_same_order_again_changes_nothing() {
+fn place_with_same_contents_changes_nothing() {
     placed().when(two_discs()).then_nothing();
     confirmed().when(two_discs()).then_nothing();
     shipped().when(two_discs()).then_nothing();
@@ -357,7 +358,7 @@ fn the_same_order_again_changes_nothing() {
 }
 
 #[test]
-fn another_order_under_the_same_id_is_refused() {
+fn place_with_other_contents_is_refused() {
     let other_lines = place([line(usd(1_500), 3)]);
     let other_customer = PlaceOrder {
         customer_id: "00005".into(),
@@ -380,7 +381,7 @@ fn another_order_under_the_same_id_is_refused() {
 }
 
 #[test]
-fn recording_again_with_any_difference_is_refused() {
+fn record_with_other_contents_is_refused() {
     let differences: [fn(&mut RecordPastOrder); 5] = [
         |order| order.customer_id.push('x'),
         |order| order.source.push('x'),
@@ -398,7 +399,7 @@ fn recording_again_with_any_difference_is_refused() {
 }
 
 #[test]
-fn cancelling_takes_back_what_was_bought() {
+fn cancel_takes_back_the_sums() {
     placed().when(cancel()).then([was_cancelled(2, usd(3_000))]);
     recorded()
         .when(cancel())
@@ -418,7 +419,7 @@ fn cancelling_takes_back_what_was_bought() {
 }
 
 #[test]
-fn an_order_is_confirmed_once_while_it_stands() {
+fn order_is_confirmed_once() {
     placed().when(confirm()).then([was_confirmed()]);
     shipped().when(confirm()).then([was_confirmed()]);
     confirmed().when(confirm()).then_nothing();
@@ -435,7 +436,7 @@ fn an_order_is_confirmed_once_while_it_stands() {
 }
 
 #[test]
-fn confirmed_before_or_after_it_is_shipped_an_order_is_the_same() {
+fn order_of_confirmation_and_shipment_does_not_matter() {
     assert_eq!(
         given::<Order>([was_placed(), was_shipped(), was_confirmed()]).state(),
         confirmed_and_shipped().state()
@@ -443,7 +444,7 @@ fn confirmed_before_or_after_it_is_shipped_an_order_is_the_same() {
 }
 
 #[test]
-fn only_an_order_that_was_taken_here_is_shipped() {
+fn only_a_placed_order_is_shipped() {
     placed().when(ship()).then([was_shipped()]);
     confirmed().when(ship()).then([was_shipped()]);
     confirmed_and_shipped().when(ship()).then_nothing();
@@ -460,7 +461,7 @@ fn only_an_order_that_was_taken_here_is_shipped() {
 }
 
 #[test]
-fn a_cancelled_order_stays_cancelled() {
+fn cancelled_order_accepts_no_changes() {
     cancelled()
         .when(two_discs())
         .then_rejected(&Rejection::OrderCancelled);
@@ -470,7 +471,7 @@ fn a_cancelled_order_stays_cancelled() {
 }
 
 #[test]
-fn an_event_out_of_place_keeps_the_state() {
+fn unexpected_event_keeps_the_state() {
     assert_eq!(given::<Order>([was_shipped()]).state(), Order::Unplaced);
     assert_eq!(
         given::<Order>([was_placed(), was_recorded()]).state(),

@@ -1,4 +1,4 @@
-//! The rules, cell by cell of the table in the README, and what must hold of all of them together.
+//! Tests of each cell of the README's table, and of the properties of all rules together.
 
 use factline::testing::{Given, given};
 use payment_schemas::RecordPaymentDeclined;
@@ -53,7 +53,7 @@ fn refuse_refund(charge: &str) -> RecordPaymentRefundRefused {
         payment_id: ID,
         provider_reference: charge.into(),
         code: "account_closed".into(),
-        reason: "the account is no more".into(),
+        reason: "the account is closed".into(),
     }
 }
 
@@ -125,7 +125,7 @@ fn refund_was_refused(charge: &str, amount: i64) -> Event {
         provider_reference: charge.into(),
         amount: euro(amount),
         code: "account_closed".into(),
-        reason: "the account is no more".into(),
+        reason: "the account is closed".into(),
     }
     .into()
 }
@@ -151,7 +151,7 @@ fn voided() -> Given<Payment> {
 }
 
 #[test]
-fn a_payment_is_asked_for_once() {
+fn payment_is_requested_once() {
     unrequested().when(authorize()).then([was_requested()]);
     let differences: [fn(&mut AuthorizePayment); 3] = [
         |command| command.reference.push('x'),
@@ -174,7 +174,7 @@ fn a_payment_is_asked_for_once() {
 }
 
 #[test]
-fn the_first_charge_of_the_amount_asked_for_is_kept() {
+fn first_charge_of_the_requested_amount_is_kept() {
     requested()
         .when(capture("ch-1", 750))
         .then([was_captured("ch-1", 750, true)]);
@@ -185,7 +185,7 @@ fn the_first_charge_of_the_amount_asked_for_is_kept() {
 }
 
 #[test]
-fn every_other_charge_is_given_back() {
+fn every_other_charge_is_refunded() {
     for payment in [captured, declined, voided] {
         let unwanted = [
             was_captured("ch-2", 750, false),
@@ -199,7 +199,7 @@ fn every_other_charge_is_given_back() {
 }
 
 #[test]
-fn a_charge_of_another_amount_declines_the_payment() {
+fn charge_of_another_amount_declines_the_payment() {
     for amount in [749, 751, 0] {
         requested().when(capture("ch-1", amount)).then([
             was_declined(MISMATCH),
@@ -222,7 +222,7 @@ fn a_charge_of_another_amount_declines_the_payment() {
 }
 
 #[test]
-fn a_decline_counts_before_the_money_is_there() {
+fn decline_counts_only_before_the_capture() {
     requested().when(decline()).then([was_declined("no_funds")]);
     declined().when(decline()).then_nothing();
     voided().when(decline()).then_nothing();
@@ -235,7 +235,7 @@ fn a_decline_counts_before_the_money_is_there() {
 }
 
 #[test]
-fn voiding_gives_back_what_was_taken() {
+fn void_refunds_the_charges() {
     unrequested().when(void()).then([was_voided()]);
     requested().when(void()).then([was_voided()]);
     captured()
@@ -249,7 +249,7 @@ fn voiding_gives_back_what_was_taken() {
 }
 
 #[test]
-fn a_refund_is_recorded_once_and_only_if_it_was_asked_for() {
+fn refund_is_recorded_once_and_only_if_requested() {
     let refunding = || {
         given::<Payment>([
             was_requested(),
@@ -284,7 +284,7 @@ fn a_refund_is_recorded_once_and_only_if_it_was_asked_for() {
 }
 
 #[test]
-fn a_refund_that_is_refused_is_owed_until_it_is_made() {
+fn refused_refund_is_owed_until_it_is_made() {
     let and = |more: &[Event]| {
         let refunding = [
             was_requested(),
@@ -302,7 +302,7 @@ fn a_refund_that_is_refused_is_owed_until_it_is_made() {
     refused()
         .when(refund("ch-1"))
         .then([was_refunded("ch-1", 750)]);
-    // Said late, of money that is back.
+    // A late report about money that is already refunded.
     and(&[was_refunded("ch-1", 750)])
         .when(refuse_refund("ch-1"))
         .then_nothing();
@@ -327,7 +327,7 @@ fn a_refund_that_is_refused_is_owed_until_it_is_made() {
 }
 
 #[test]
-fn a_second_charge_is_given_back_and_the_first_kept() {
+fn second_charge_is_refunded_and_the_first_kept() {
     let events = [
         was_requested(),
         was_captured("ch-1", 750, true),
@@ -343,7 +343,7 @@ fn a_second_charge_is_given_back_and_the_first_kept() {
 }
 
 #[test]
-fn texts_and_amounts_that_cannot_be_are_refused() {
+fn invalid_texts_and_amounts_are_refused() {
     let charge = |text: &str| capture(text, 750);
     let field = "provider_reference";
     for blank in ["", " "] {
@@ -371,7 +371,7 @@ fn texts_and_amounts_that_cannot_be_are_refused() {
 }
 
 #[test]
-fn an_event_out_of_place_keeps_the_state() {
+fn unexpected_event_keeps_the_state() {
     for event in [
         was_captured("ch-1", 750, true),
         was_declined("no_funds"),

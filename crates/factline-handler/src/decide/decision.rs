@@ -1,316 +1,145 @@
-//! From a command, whoever asked for it, to events, outcomes and a changed aggregate in the overlay.
+//! Decides one command by the aggregate's rules: from the command to events, outcomes and the
+//! aggregate's next state.
 //!
-//! A command from the log and a deadline that is due are decided here alike; what differs comes before. Nothing here
-//! talks to a broker.
-
-use std::sync::Arc;
+//! Commands from the log and due deadlines are decided here in the same way; they differ only
+//! before. Nothing here changes the overlay.
 
 use factline::aggregate::Workflow;
 use factline::outcome::{OutcomeKind, State};
-use factline::{
-    Aggregate, Conclusion, Envelope, Messages as _, Outcome, Position, Rejection as _, Timestamp,
-    avro,
-};
+use factline::{Aggregate, CommandOf, EventOf, Messages as _, Outcome, Rejection as _};
 
-use crate::decide::record_factory::{Asked, Outgoing, Wire, outcome_of};
-use crate::state::aggregate::{Open, Stored, position};
+use crate::decide::facts::{Decided, Enveloped, Events, Facts};
+use crate::decide::origin::{CommandContext, Origin};
+use crate::decide::workflow::{self, Ending, InvalidWorkflow, Transition, visible_position};
+use crate::state::aggregate::AggregateState;
 use crate::state::partition::Overlay;
 
-/// Records above this are failed here; what the broker refuses below it is found when it refuses.
-const LARGEST: usize = 2_000_000;
-
-/// Points in a position that grows along a workflow. Beyond it, what was touched first is left out: a reader may then
-/// wait for less than the whole workflow.
-const MOST_POINTS: usize = 64;
-
-/// Why what the domain decided cannot be written.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Impossible {
-    #[error("result cannot be written: {}", factline::error_chain(.0))]
-    Unwritable(#[from] avro::Error),
-    #[error("a record that the command leads to is too large")]
-    TooLarge,
-    #[error("a workflow begins without an event")]
-    BeginsInSilence,
-    #[error("a workflow begins while operation {0} of this process is open")]
-    BeginsTwice(uuid::Uuid),
-    #[error("a workflow ends without an event")]
-    EndsInSilence,
-    #[error("a workflow is open, and its process has no deadline to end it")]
-    Unbounded,
-}
-
-/// What was decided: the records, and how the command's own operation ended.
-#[derive(Debug)]
-pub(crate) struct Decided {
-    pub(crate) state: State,
-    pub(crate) outgoing: Vec<Outgoing>,
-}
-
-/// Decides a command and changes the overlay, unless the result cannot be written.
+/// Decides a command by the aggregate's rules.
 pub(crate) fn decide<A: Aggregate>(
-    wire: &Wire,
-    overlay: &mut Overlay<'_, A>,
-    asked: &Asked<'_>,
-    command: A::Command,
-    now: Timestamp,
-) -> Result<Decided, Impossible> {
-    let before = overlay.load(&asked.envelope.subject);
+    origin: &Origin,
+    overlay: &Overlay<'_, A>,
+    mut context: CommandContext,
+    command: CommandOf<A::Type>,
+) -> Result<Decided<A>, InvalidWorkflow> {
+    let before = overlay.load(&context.envelope.subject);
     let (open, version_before) = (before.open.clone(), before.version);
-    let (own, of_workflow);
-    let asked = if let Some(open) = &open {
-        own = belonging(open, asked.envelope);
-        of_workflow = Asked {
-            place: asked.place.clone(),
-            envelope: &own,
-            ..*asked
-        };
-        &of_workflow
-    } else {
-        asked
-    };
-    let subject = &asked.envelope.subject;
+    if let Some(open) = &open {
+        workflow::join(open, &mut context.envelope);
+    }
     let set = before.wake.as_ref().map(|wake| wake.set);
-    let decision = match before.state.decide(command, now) {
+    let decision = match before.state.decide(command, context.now) {
         Ok(decision) => decision,
         Err(rejection) => {
-            let refusal = (rejection.code().to_owned(), rejection.to_string());
-            return refused(wire, overlay, (asked, before), refusal, now);
+            let ending = Ending::new(State::Rejected, rejection.code(), rejection.to_string());
+            return end_without_event(origin, context, before, ending);
         }
     };
     let workflow = decision.workflow().cloned();
     let events = decision.into_events();
-    let did = (events.as_slice(), workflow.as_ref());
-    let (mut after, mut outgoing) = happened(wire, overlay, asked, before, did, now)?;
+    let subject = &context.envelope.subject;
+    let transition = Transition::check(workflow.as_ref(), open.as_deref(), events.len(), subject)?;
+    let next_sequence = overlay.sequence() + 1;
+    let (mut after, events) =
+        apply_events(origin, &context, before, events, &transition, next_sequence);
     let (state, conclusion) = match &workflow {
         Some(Workflow::Begins) => (State::Running, None),
         Some(Workflow::Ends(conclusion)) => (State::Completed, Some(conclusion)),
         None => (State::Completed, None),
     };
-    if asked.kind == OutcomeKind::Deadline
+    if context.kind == OutcomeKind::Deadline
         && let Some(set) = set
     {
         after.spend(set);
     }
     if after.open.is_some() && after.due().is_none() {
-        return Err(Impossible::Unbounded);
+        return Err(InvalidWorkflow::Unbounded);
     }
     let outcome = Outcome {
-        version: version(&after),
-        position: seen(wire, asked, &after, after.open.as_deref()),
-        ..outcome_of(asked, state, now)
+        version: after.known_version(),
+        position: visible_position(origin, context.partition, &after, after.open.as_deref()),
+        ..context.outcome(state)
     };
-    outgoing.push(wire.outcome(asked, &outcome, now)?);
-    if let (Some(conclusion), Some(open)) = (conclusion, &open) {
-        outgoing.push(concluded(wire, asked, open, &after, conclusion, now)?);
-    }
-    if !outgoing.iter().all(fits) {
-        return Err(Impossible::TooLarge);
-    }
-    if after.version > version_before || asked.kind == OutcomeKind::Deadline {
-        overlay.store(subject, after);
-    }
-    Ok(Decided { state, outgoing })
+    let concluded = conclusion
+        .zip(open.as_deref())
+        .map(|(conclusion, open)| workflow::concluded(origin, &context, open, &after, conclusion));
+    let is_changed = after.version > version_before || context.kind == OutcomeKind::Deadline;
+    let next = is_changed.then(|| (context.envelope.subject.as_str().into(), after));
+    let (partition, kind) = (context.partition, context.kind);
+    Ok(Decided {
+        facts: Facts {
+            events,
+            concluded,
+            ..Facts::of_outcome(partition, kind, origin.outcome(context, outcome))
+        },
+        next,
+        scope: None,
+    })
 }
 
-/// The domain, or a rule of the kit about the command itself, refuses.
-pub(crate) fn refused<A: Aggregate>(
-    wire: &Wire,
-    overlay: &mut Overlay<'_, A>,
-    of: (&Asked<'_>, Stored<A>),
-    (code, reason): (String, String),
-    now: Timestamp,
-) -> Result<Decided, Impossible> {
-    ended(wire, overlay, of, (State::Rejected, code, reason), now)
-}
-
-/// The command comes to its end without an event; the aggregate is as it was loaded.
-pub(crate) fn ended<A: Aggregate>(
-    wire: &Wire,
-    overlay: &mut Overlay<'_, A>,
-    (asked, mut stored): (&Asked<'_>, Stored<A>),
-    (state, code, reason): (State, String, String),
-    now: Timestamp,
-) -> Result<Decided, Impossible> {
-    let subject = &asked.envelope.subject;
+/// Ends a command without an event, by the domain or by one of the kit's own checks. The aggregate
+/// is as it was loaded.
+pub(crate) fn end_without_event<A: Aggregate>(
+    origin: &Origin,
+    context: CommandContext,
+    mut stored: AggregateState<A>,
+    ending: Ending,
+) -> Result<Decided<A>, InvalidWorkflow> {
     let outcome = Outcome {
-        code: Some(code),
-        reason: Some(reason),
-        version: version(&stored),
-        position: seen(wire, asked, &stored, None),
-        ..outcome_of(asked, state, now)
+        code: ending.code,
+        reason: ending.reason,
+        version: stored.known_version(),
+        position: visible_position(origin, context.partition, &stored, None),
+        ..context.outcome(ending.state)
     };
-    let outgoing = vec![wire.outcome(asked, &outcome, now)?];
-    if !outgoing.iter().all(fits) {
-        return Err(Impossible::TooLarge);
-    }
-    if asked.kind == OutcomeKind::Deadline
+    let mut next = None;
+    if context.kind == OutcomeKind::Deadline
         && let Some(set) = stored.wake.as_ref().map(|wake| wake.set)
     {
         stored.spend(set);
         if stored.open.is_some() {
-            return Err(Impossible::Unbounded);
+            return Err(InvalidWorkflow::Unbounded);
         }
-        overlay.store(subject, stored);
+        next = Some((context.envelope.subject.as_str().into(), stored));
     }
-    Ok(Decided { state, outgoing })
+    let (partition, kind) = (context.partition, context.kind);
+    let outcome = origin.outcome(context, outcome);
+    Ok(Decided {
+        facts: Facts::of_outcome(partition, kind, outcome),
+        next,
+        scope: None,
+    })
 }
 
-/// The aggregate after the decision's events, and their records.
-fn happened<A: Aggregate>(
-    wire: &Wire,
-    overlay: &Overlay<'_, A>,
-    asked: &Asked<'_>,
-    before: Stored<A>,
-    (events, workflow): (&[A::Event], Option<&Workflow>),
-    now: Timestamp,
-) -> Result<(Stored<A>, Vec<Outgoing>), Impossible> {
-    let (begins, ends) = match (workflow, &before.open) {
-        (None, _) => (false, None),
-        (Some(Workflow::Begins), None) if !events.is_empty() => (true, None),
-        (Some(Workflow::Begins), None) => return Err(Impossible::BeginsInSilence),
-        (Some(Workflow::Begins), Some(open)) => {
-            return Err(Impossible::BeginsTwice(open.envelope.operation));
-        }
-        (Some(Workflow::Ends(_)), Some(_)) if events.is_empty() => {
-            return Err(Impossible::EndsInSilence);
-        }
-        (Some(Workflow::Ends(_)), Some(open)) => (false, Some(open.envelope.operation)),
-        // A deadline that could not be decided has ended it already, which the aggregate does not know.
-        (Some(Workflow::Ends(_)), None) => {
-            tracing::warn!(
-                subject = asked.envelope.subject,
-                "a workflow ends that is not open"
-            );
-            (false, None)
-        }
-    };
-    let carried = carried(before.open.as_deref(), asked.envelope);
-    let version_before = before.version;
+/// Returns the aggregate after the decision's events, and the events with their envelopes.
+/// `next_sequence` is the partition sequence of the first of them.
+fn apply_events<A: Aggregate>(
+    origin: &Origin,
+    context: &CommandContext,
+    before: AggregateState<A>,
+    events: Vec<EventOf<A::Type>>,
+    transition: &Transition,
+    next_sequence: u64,
+) -> (AggregateState<A>, Events<A>) {
+    let carried = workflow::carried_position(before.open.as_deref(), &context.envelope);
+    let (next_version, count) = (before.version + 1, events.len());
     let mut after = before;
-    let mut outgoing = Vec::with_capacity(events.len() + 2);
-    for (index, event) in events.iter().enumerate() {
-        let number = index as u64 + 1;
-        let (version, sequence) = (version_before + number, overlay.sequence() + number);
-        let mut envelope = wire.event_envelope(asked, event.record(), version, sequence, now);
+    let mut enveloped = Vec::with_capacity(count);
+    for (index, event) in events.into_iter().enumerate() {
+        let number = index as u64;
+        let (version, sequence) = (next_version + number, next_sequence + number);
+        let mut envelope = origin.event_envelope(context, event.record(), version, sequence);
         envelope.position.clone_from(&carried);
-        if begins && index == 0 {
-            envelope.opens = Some(asked.envelope.record.clone());
+        if transition.begins && index == 0 {
+            envelope.opens = Some(context.envelope.record.clone());
         }
-        if index + 1 == events.len() {
-            envelope.concludes = ends;
+        if index + 1 == count {
+            envelope.concludes = transition.ends;
         }
-        outgoing.push(wire.event(asked, &envelope, event, now)?);
-        after = after.take(event, &envelope);
+        after = after.take(&event, &envelope);
+        enveloped.push(Enveloped {
+            envelope,
+            value: event,
+        });
     }
-    Ok((after, outgoing))
-}
-
-/// What a process does while its workflow is open belongs to that, whoever has asked for it: a stranger who answers the
-/// process, a webhook say, begins nothing of his own.
-fn belonging(open: &Open, envelope: &Envelope) -> Envelope {
-    let begun = &open.envelope;
-    Envelope {
-        root_operation: Some(begun.root_operation.unwrap_or(begun.operation)),
-        correlation: begun.correlation,
-        ..envelope.clone()
-    }
-}
-
-/// The position that goes on to what follows.
-fn carried(open: Option<&Open>, envelope: &Envelope) -> Option<String> {
-    let Some(open) = open else {
-        return envelope.position.clone();
-    };
-    let whole = come_to(open, envelope);
-    (!whole.points().is_empty()).then(|| whole.to_string())
-}
-
-/// What a workflow has come to with what this command brings.
-fn come_to(open: &Open, envelope: &Envelope) -> Position {
-    let mut whole = open.position.clone();
-    if let Some(brought) = position(envelope) {
-        whole.merge(&brought);
-    }
-    whole.keep_last(MOST_POINTS);
-    whole
-}
-
-/// The position that shows the aggregate as it is now, and of a workflow all that was done for it.
-fn seen<A>(
-    wire: &Wire,
-    asked: &Asked<'_>,
-    stored: &Stored<A>,
-    open: Option<&Open>,
-) -> Option<String> {
-    let mut whole = open.map_or_else(Position::default, |open| open.position.clone());
-    if stored.sequence > 0 {
-        whole.merge(&wire.position(asked.partition, stored.sequence));
-    }
-    (!whole.points().is_empty()).then(|| whole.to_string())
-}
-
-fn version<A>(stored: &Stored<A>) -> Option<i64> {
-    (stored.version > 0).then_some(stored.version.cast_signed())
-}
-
-/// The outcome of the workflow's operation, which an earlier command began.
-fn concluded<A>(
-    wire: &Wire,
-    asked: &Asked<'_>,
-    open: &Arc<Open>,
-    after: &Stored<A>,
-    conclusion: &Conclusion,
-    now: Timestamp,
-) -> Result<Outgoing, avro::Error> {
-    let whole = Open {
-        envelope: open.envelope.clone(),
-        position: come_to(open, asked.envelope),
-    };
-    end_of_workflow(
-        wire,
-        asked,
-        &whole,
-        after,
-        (
-            conclusion.state,
-            conclusion.code.map(str::to_owned),
-            conclusion.reason.clone(),
-        ),
-        now,
-    )
-}
-
-/// The terminal outcome of a workflow's operation.
-pub(crate) fn end_of_workflow<A>(
-    wire: &Wire,
-    asked: &Asked<'_>,
-    open: &Open,
-    stored: &Stored<A>,
-    (state, code, reason): (State, Option<String>, Option<String>),
-    now: Timestamp,
-) -> Result<Outgoing, avro::Error> {
-    let begun = Envelope {
-        id: open.envelope.causation,
-        record: open.envelope.opens.clone().unwrap_or_default(),
-        ..open.envelope.clone()
-    };
-    let opener = Asked {
-        partition: asked.partition,
-        place: asked.place.clone(),
-        envelope: &begun,
-        kind: OutcomeKind::Command,
-    };
-    let outcome = Outcome {
-        code,
-        reason,
-        version: version(stored),
-        position: seen(wire, asked, stored, Some(open)),
-        ..outcome_of(&opener, state, now)
-    };
-    wire.outcome(&opener, &outcome, now)
-}
-
-pub(crate) fn fits(record: &Outgoing) -> bool {
-    record.key.len() + record.headers.size() + record.value.len() <= LARGEST
+    (after, enveloped)
 }

@@ -1,7 +1,9 @@
-//! Reading a topic's partitions to an end that was captured, beside the group: what a restore stands on.
+//! Reads a topic's partitions to a captured end offset, outside of the group. The recovery is based
+//! on it.
 //!
-//! Ends are high watermarks: the last stable offset would do if nobody's transaction were open, and with one open it hides
-//! records that are already committed behind it. What is read is committed.
+//! End offsets are high watermarks. The last stable offset would not do: an open transaction, of
+//! any producer, hides the records that are already committed after its beginning. Only committed
+//! records are read.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -17,45 +19,46 @@ use factline_kafka::client::config::KafkaConfig;
 use factline_kafka::records::decode;
 use factline_kafka::topics::watermarks::{ends, ends_of};
 
-/// Why a restore was broken off; trying again can help.
+/// Reason why a recovery failed; a retry can help.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    /// Kafka is away, or says no.
+    /// Kafka is unavailable, or refuses a request.
     #[error("cannot {what}")]
     Kafka {
-        /// What was to be done.
+        /// The request.
         what: &'static str,
-        /// Kafka's answer.
+        /// Kafka's error.
         #[source]
         source: KafkaError,
     },
-    /// The registry is away.
+    /// The registry is unavailable.
     #[error("cannot read a schema")]
     Registry(#[source] decode::Error),
-    /// Nothing has come for long: an open transaction that does not end, a log that lost its end, brokers away.
-    #[error("{what}, and nothing has come for {} s", PATIENCE.as_secs())]
+    /// No progress: an open transaction does not end, the log lost its end, or the brokers are
+    /// unavailable.
+    #[error("{what}, and there was no progress for {} s", NO_PROGRESS.as_secs())]
     Slow {
-        /// What is waited for.
+        /// The state of the reading.
         what: String,
     },
-    /// The handler is being stopped.
-    #[error("the handler is being stopped")]
+    /// The handler is stopping.
+    #[error("the handler is stopping")]
     Stopped,
 }
 
-/// Of each partition, where to begin and where to end.
+/// For each partition, the first offset to read and the captured end offset.
 pub(crate) type Ends = HashMap<i32, (i64, i64)>;
 
-/// How long a restore goes on without any progress.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Maximum time for which a recovery continues without progress.
+const NO_PROGRESS: Duration = Duration::from_secs(30);
 
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Watches over a wait.
+/// Watch over the progress of a recovery.
 struct Watch<'s> {
     stop: &'s CancellationToken,
     progress: Instant,
-    told: Instant,
+    logged: Instant,
 }
 
 impl<'s> Watch<'s> {
@@ -63,7 +66,7 @@ impl<'s> Watch<'s> {
         Self {
             stop,
             progress: Instant::now(),
-            told: Instant::now(),
+            logged: Instant::now(),
         }
     }
 
@@ -71,46 +74,48 @@ impl<'s> Watch<'s> {
         self.progress = Instant::now();
     }
 
-    /// Ends the wait when it is in vain, and says every two seconds that it goes on.
+    /// Ends the wait after a stop or without progress, and logs every two seconds that it
+    /// continues.
     fn check(&mut self, what: impl FnOnce() -> String) -> Result<(), Error> {
         if self.stop.is_cancelled() {
             return Err(Error::Stopped);
         }
-        if self.progress.elapsed() > PATIENCE {
+        if self.progress.elapsed() > NO_PROGRESS {
             return Err(Error::Slow { what: what() });
         }
-        if self.told.elapsed() > Duration::from_secs(2) {
-            self.told = Instant::now();
-            tracing::info!("restore goes on: {}", what());
+        if self.logged.elapsed() > Duration::from_secs(2) {
+            self.logged = Instant::now();
+            tracing::info!("recovery continues: {}", what());
         }
         Ok(())
     }
 }
 
-/// A consumer's context that does not log the end of a partition, which is what a restore waits for.
-pub(crate) struct ToTheEnd;
+/// A consumer's context that does not log the end of a partition, which a recovery waits for.
+pub(crate) struct ReaderContext;
 
-impl ClientContext for ToTheEnd {
+impl ClientContext for ReaderContext {
     fn error(&self, error: KafkaError, reason: &str) {
         if error.rdkafka_error_code() != Some(RDKafkaErrorCode::PartitionEOF) {
-            tracing::warn!(%error, reason, "kafka consumer of a restore");
+            tracing::warn!(%error, reason, "kafka consumer of a recovery reports an error");
         }
     }
 }
 
-impl ConsumerContext for ToTheEnd {}
+impl ConsumerContext for ReaderContext {}
 
-/// The group of those that neither join one nor ask for its offsets.
-pub(crate) fn nobody(kafka: &KafkaConfig) -> String {
+/// Returns the group name of consumers that neither join a group nor read its offsets.
+pub(crate) fn unused_group(kafka: &KafkaConfig) -> String {
     format!("{}restore", kafka.topic_prefix)
 }
 
-/// A consumer that joins no group; librdkafka wants the name of one before it lets a consumer poll or ask for offsets.
+/// Creates a consumer that joins no group. librdkafka requires a group name before it lets a
+/// consumer poll or read offsets.
 pub(crate) fn reader(
     kafka: &KafkaConfig,
     group: &str,
     isolation: &str,
-) -> Result<BaseConsumer<ToTheEnd>, Error> {
+) -> Result<BaseConsumer<ReaderContext>, Error> {
     kafka
         .client_config()
         .set("group.id", group)
@@ -119,26 +124,27 @@ pub(crate) fn reader(
         .set("enable.partition.eof", "true")
         .set("auto.offset.reset", "error")
         .set("fetch.queue.backoff.ms", "5")
-        // The end of a partition is told with an empty answer, which the broker holds back for so long.
+        // The broker reports the end of a partition with an empty answer, which it holds back for
+        // this time.
         .set("fetch.wait.max.ms", "10")
-        .create_with_context(ToTheEnd)
+        .create_with_context(ReaderContext)
         .map_err(|source| Error::Kafka {
-            what: "make a consumer",
+            what: "create a consumer",
             source,
         })
 }
 
-/// A reader to whom ends are high watermarks.
-pub(crate) fn uncommitted(kafka: &KafkaConfig) -> Result<BaseConsumer<ToTheEnd>, Error> {
+/// Creates a consumer for which end offsets are high watermarks.
+pub(crate) fn uncommitted(kafka: &KafkaConfig) -> Result<BaseConsumer<ReaderContext>, Error> {
     let isolation = if mutated(Mutant::RestoreToStable) {
         "read_committed"
     } else {
         "read_uncommitted"
     };
-    reader(kafka, &nobody(kafka), isolation)
+    reader(kafka, &unused_group(kafka), isolation)
 }
 
-/// Why ends are not known.
+/// Returns the error of unknown end offsets.
 fn unknown(source: KafkaError) -> Error {
     Error::Kafka {
         what: "read the ends of the log",
@@ -146,9 +152,9 @@ fn unknown(source: KafkaError) -> Error {
     }
 }
 
-/// The end of a partition, to a reader that was made before.
+/// Returns the end offset of a partition, read by an existing consumer.
 pub(crate) fn end(
-    reader: &BaseConsumer<ToTheEnd>,
+    reader: &BaseConsumer<ReaderContext>,
     topic: &str,
     partition: i32,
     timeout: Duration,
@@ -157,7 +163,7 @@ pub(crate) fn end(
     Ok(end)
 }
 
-/// First offset and high watermark of each partition that holds anything.
+/// Returns the first offset and the high watermark of each partition that has any records.
 pub(crate) fn log_ends(
     kafka: &KafkaConfig,
     topic: &str,
@@ -168,7 +174,7 @@ pub(crate) fn log_ends(
     Ok(known.into_iter().collect())
 }
 
-/// Reads each partition from its first offset until its captured end is passed.
+/// Reads each partition from its first offset until its captured end offset is passed.
 pub(crate) fn read_to(
     kafka: &KafkaConfig,
     topic: &str,
@@ -188,7 +194,7 @@ pub(crate) fn read_to(
         what: "read the log",
         source,
     };
-    let consumer = reader(kafka, &nobody(kafka), "read_committed")?;
+    let consumer = reader(kafka, &unused_group(kafka), "read_committed")?;
     let mut watch = Watch::new(stop);
     wait_until_stable(&consumer, topic, ends, &mut watch)?;
     let mut from = TopicPartitionList::new();
@@ -197,8 +203,9 @@ pub(crate) fn read_to(
             .map_err(failed)?;
     }
     consumer.assign(&from).map_err(failed)?;
-    // The end of a partition may be a transaction's marker, which no message shows; but the log was stable beyond
-    // the captured end before the first fetch, so librdkafka's word that a partition is at its end is enough.
+    // The last record of a partition may be a transaction's marker, which is never returned as a
+    // message. But the log was stable up to the captured end before the first fetch. So
+    // librdkafka's end-of-partition event is sufficient.
     let mut seen = 0_u64;
     while !open.is_empty() {
         match consumer.poll(Duration::from_millis(100)) {
@@ -211,8 +218,8 @@ pub(crate) fn read_to(
                 open.retain(|known| *known != partition);
                 watch.progressed();
             }
-            Some(Err(error)) if is_passing(&error) => {
-                tracing::warn!(topic, %error, "restore waits for kafka");
+            Some(Err(error)) if is_transient(&error) => {
+                tracing::warn!(topic, %error, "recovery waits for kafka");
             }
             Some(Err(error)) => return Err(failed(error)),
             None => {}
@@ -227,10 +234,11 @@ pub(crate) fn read_to(
     Ok(())
 }
 
-/// Waits until everything below the captured ends is committed or aborted: an open transaction of a dead owner
-/// ends by its time-out, some ten seconds, and one of a living zombie by its commit being refused.
+/// Waits until everything below the captured ends is committed or aborted. The open transaction of
+/// a dead owner ends by its timeout, after some ten seconds. That of a living zombie ends because
+/// its commit is refused.
 fn wait_until_stable(
-    consumer: &BaseConsumer<ToTheEnd>,
+    consumer: &BaseConsumer<ReaderContext>,
     topic: &str,
     ends: &Ends,
     watch: &mut Watch<'_>,
@@ -238,7 +246,7 @@ fn wait_until_stable(
     let mut pause = Duration::from_millis(5);
     for (partition, (_, end)) in ends {
         loop {
-            // On a read committed consumer the high end is the last stable offset.
+            // For a consumer that reads committed records, the high end is the last stable offset.
             let stable = self::end(consumer, topic, *partition, TIMEOUT)?;
             if stable >= *end {
                 watch.progressed();
@@ -254,8 +262,8 @@ fn wait_until_stable(
     Ok(())
 }
 
-/// Whether a consumer's error is news of a broker that librdkafka goes on to look for.
-pub(crate) fn is_passing(error: &KafkaError) -> bool {
+/// Returns whether a consumer's error is transient: librdkafka continues to look for the broker.
+pub(crate) fn is_transient(error: &KafkaError) -> bool {
     use RDKafkaErrorCode as Code;
     matches!(
         error.rdkafka_error_code(),

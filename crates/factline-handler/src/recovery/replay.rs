@@ -1,9 +1,10 @@
-//! Taking over partitions: their committed state, read from the log before the first command is handled.
+//! Replay of partitions: reads their committed state from the log before the first command is
+//! handled.
 //!
-//! The order is what makes it safe. The group's *stable* committed offset comes first (the caller's part): it is
-//! answered only when no transaction that holds an offset for the partition is open. Only then are the ends
-//! captured, see `log`. Then the log is read to those ends: the snapshots, the events behind them, and the outcomes of
-//! the time for which operations are remembered.
+//! The order makes it safe. The caller reads the group's *stable* committed offset first: Kafka
+//! answers only when no transaction that holds an offset for the partition is open. Only then are
+//! the end offsets captured, see `log_reader`. Then the log is read to those ends: the snapshots,
+//! the events after them, and the outcomes of the dedupe window.
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,7 +12,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Instant;
 
 use chrono::TimeDelta;
-use factline::{Aggregate, Timestamp};
+use factline::{Aggregate, EventOf, Timestamp};
 use factline_failpoints::{Mutant, mutated};
 use rdkafka::consumer::Consumer as _;
 use rdkafka::message::{BorrowedMessage, Headers, Message as _};
@@ -20,8 +21,8 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::decide::command;
-use crate::decide::record_factory::Wire;
-use crate::recovery::log_reader::{self, Ends, Error, log_ends, nobody, read_to};
+use crate::decide::record_factory::RecordFactory;
+use crate::recovery::log_reader::{self, Ends, Error, log_ends, read_to, unused_group};
 use crate::snapshot::load::load;
 use crate::state::partition::{Bounds, Corrupt, Partition, Remembered};
 use factline::error_chain;
@@ -29,7 +30,7 @@ use factline_kafka::client::config::KafkaConfig;
 use factline_kafka::records::decode;
 use factline_kafka::records::record::Record;
 
-/// A record that stops its partition until somebody mends it.
+/// A record that halts its partition until an operator intervenes.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Poison {
     #[error("event at {place} cannot be read")]
@@ -43,10 +44,10 @@ pub(crate) enum Poison {
     Panic { place: String },
 }
 
-/// What was restored of each partition.
+/// The recovered state of each partition, or the record that halts it.
 pub(crate) type Restored<A> = HashMap<i32, Result<Partition<A>, Poison>>;
 
-/// How far a restore has come, in offsets, for those who wait for it.
+/// Progress of a recovery, in offsets.
 #[derive(Debug, Default)]
 pub(crate) struct Progress {
     done: AtomicI64,
@@ -59,36 +60,37 @@ impl Progress {
         self.total.fetch_add(more, Ordering::Relaxed);
     }
 
-    /// Between 0 and 100.
+    /// Returns the progress, between 0 and 100.
     pub(crate) fn percent(&self) -> i64 {
         let total = self.total.load(Ordering::Relaxed).max(1);
         (self.done.load(Ordering::Relaxed) * 100 / total).min(100)
     }
 }
 
-/// Where a restore reads, and what it stands on.
+/// The sources and settings of a recovery.
 pub(crate) struct Source<'k> {
     pub(crate) kafka: &'k KafkaConfig,
-    pub(crate) wire: &'k Wire,
+    pub(crate) factory: &'k RecordFactory,
     pub(crate) runtime: &'k tokio::runtime::Handle,
     pub(crate) progress: &'k Progress,
     pub(crate) stop: &'k CancellationToken,
 }
 
-/// Reads the partitions' state: their snapshots, the events behind these, and the outcomes of the dedupe window.
+/// Reads the partitions' state: their snapshots, the events after these, and the outcomes of the
+/// dedupe window.
 pub(crate) fn restore<A: Aggregate>(
     source: &Source<'_>,
     partitions: &[i32],
     bounds: Bounds,
 ) -> Result<Restored<A>, Error> {
-    let Source { kafka, wire, .. } = *source;
+    let Source { kafka, factory, .. } = *source;
     let start = Instant::now();
-    let (events, outcomes) = (wire.topics.events(), wire.topics.outcomes());
+    let (events, outcomes) = (factory.topics.events(), factory.topics.outcomes());
     let event_ends = log_ends(kafka, events, partitions)?;
     let outcome_ends = log_ends(kafka, outcomes, partitions)?;
-    let snapshot_ends = log_ends(kafka, wire.topics.snapshots(), partitions)?;
+    let snapshot_ends = log_ends(kafka, factory.topics.snapshots(), partitions)?;
 
-    let mut loaded = load::<A>(kafka, wire, &snapshot_ends, &event_ends, source.stop)?;
+    let mut loaded = load::<A>(kafka, factory, &snapshot_ends, &event_ends, source.stop)?;
     let mut tails = event_ends.clone();
     for (partition, loaded) in &loaded {
         if let Some((first, _)) = tails.get_mut(partition) {
@@ -96,14 +98,14 @@ pub(crate) fn restore<A: Aggregate>(
         }
     }
     let states = partitions.iter().map(|partition| {
-        let state = Partition::new(wire, bounds, loaded.remove(partition));
+        let state = Partition::new(factory, bounds, loaded.remove(partition));
         (*partition, Ok(state))
     });
     let mut restored: Restored<A> = states.collect();
     let loaded: usize = restored.values().flatten().map(Partition::len).sum();
     let mut count = replay_all(source, &tails, &mut restored)?;
 
-    // What does not fit to its snapshots may fit to its own beginning.
+    // A log that does not continue its snapshots may be readable from its first event.
     let mut again = Ends::new();
     for (partition, state) in &mut restored {
         let ends = event_ends.get(partition).copied().unwrap_or_default();
@@ -115,9 +117,9 @@ pub(crate) fn restore<A: Aggregate>(
                 topic = events,
                 partition,
                 reason,
-                "the log does not continue the snapshots; the partition is replayed from its first event"
+                "log does not continue the snapshots; replaying partition from its first event"
             );
-            *state = Ok(Partition::new(wire, bounds, None));
+            *state = Ok(Partition::new(factory, bounds, None));
             again.insert(*partition, ends);
         }
     }
@@ -147,33 +149,40 @@ pub(crate) fn restore<A: Aggregate>(
     Ok(restored)
 }
 
-/// Reads events into the partitions that they belong to. Answers how many.
+/// Reads events into their partitions. Returns the number of events.
 fn replay_all<A: Aggregate>(
     source: &Source<'_>,
     ends: &Ends,
     restored: &mut Restored<A>,
 ) -> Result<u64, Error> {
-    let Source { kafka, wire, .. } = *source;
+    let Source { kafka, factory, .. } = *source;
     source.progress.expect(ends);
     let mut count = 0_u64;
-    read_to(kafka, wire.topics.events(), ends, source.stop, |message| {
-        let record = Record::from(message);
-        count += 1;
-        source.progress.done.fetch_add(1, Ordering::Relaxed);
-        if let Some(slot) = restored.get_mut(&record.partition)
-            && let Ok(partition) = slot
-            && let Err(poison) = replay(wire, source.runtime, partition, &record)?
-        {
-            *slot = Err(poison);
-        }
-        Ok(())
-    })?;
+    read_to(
+        kafka,
+        factory.topics.events(),
+        ends,
+        source.stop,
+        |message| {
+            let record = Record::from(message);
+            count += 1;
+            source.progress.done.fetch_add(1, Ordering::Relaxed);
+            if let Some(slot) = restored.get_mut(&record.partition)
+                && let Ok(partition) = slot
+                && let Err(poison) = replay(factory, source.runtime, partition, &record)?
+            {
+                *slot = Err(poison);
+            }
+            Ok(())
+        },
+    )?;
     Ok(count)
 }
 
-/// Takes in an outcome. There may be millions of them, so of their headers only those are read that are needed.
+/// Takes in an outcome. There may be millions of outcomes, so only the needed headers are read.
 fn remember<A: Aggregate>(partition: &mut Partition<A>, message: &BorrowedMessage<'_>) {
-    // The crate panics on a header whose name is not UTF-8, which a stranger may have written.
+    // The crate panics on a header whose name is not UTF-8, which another producer may have
+    // written.
     let read = catch_unwind(AssertUnwindSafe(|| {
         let (mut id, mut operation, mut subject, mut scope) = (None, None, None, None);
         for header in message.headers().into_iter().flat_map(Headers::iter) {
@@ -203,8 +212,8 @@ fn remember<A: Aggregate>(partition: &mut Partition<A>, message: &BorrowedMessag
     });
 }
 
-/// Moves the start of each partition's outcomes to the dedupe window: a window before its last event, which is no
-/// later than its last outcome.
+/// Moves the start of each partition's outcomes to the beginning of the dedupe window: one window
+/// before its last event, which is no later than its last outcome.
 fn within_window<A: Aggregate>(
     kafka: &KafkaConfig,
     topic: &str,
@@ -213,7 +222,7 @@ fn within_window<A: Aggregate>(
     window: TimeDelta,
 ) -> Result<Ends, Error> {
     let failed = |source| Error::Kafka {
-        what: "find where the dedupe window begins",
+        what: "find the beginning of the dedupe window",
         source,
     };
     let mut times = TopicPartitionList::new();
@@ -228,7 +237,7 @@ fn within_window<A: Aggregate>(
     if times.count() == 0 {
         return Ok(ends);
     }
-    let found = log_reader::reader(kafka, &nobody(kafka), "read_uncommitted")?
+    let found = log_reader::reader(kafka, &unused_group(kafka), "read_uncommitted")?
         .offsets_for_times(times, log_reader::TIMEOUT)
         .map_err(failed)?;
     for place in found.elements() {
@@ -243,14 +252,17 @@ fn within_window<A: Aggregate>(
 }
 
 fn replay<A: Aggregate>(
-    wire: &Wire,
+    factory: &RecordFactory,
     runtime: &tokio::runtime::Handle,
     partition: &mut Partition<A>,
     record: &Record,
 ) -> Result<Result<(), Poison>, Error> {
     let place = record.place();
     let replayed = catch_unwind(AssertUnwindSafe(|| {
-        let read = runtime.block_on(decode::message::<A::Event>(&wire.registry, record));
+        let read = runtime.block_on(decode::message::<EventOf<A::Type>>(
+            &factory.registry,
+            record,
+        ));
         read.map(|(envelope, event)| partition.replay(record.offset, &envelope, &event))
     }));
     match replayed {

@@ -1,4 +1,4 @@
-//! What the snapshots of a partition come to.
+//! The cover of a partition: a description of its snapshots.
 
 use factline::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -7,36 +7,39 @@ use uuid::Uuid;
 /// Key of a partition's cover.
 pub(crate) const KEY: &[u8] = b"cover";
 
-/// Where the log goes on behind what is covered.
+/// The position in the log after the covered events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Tail {
-    /// Offset of the events topic: every event that is not covered lies here or behind it.
+    /// Offset of the events topic: every event that is not covered has this offset or a higher one.
     pub(crate) offset: i64,
-    /// Partition sequence of the last event that is covered.
+    /// Partition sequence of the last covered event.
     pub(crate) sequence: u64,
-    /// The latest command time then.
+    /// The latest command time at that event.
     pub(crate) time: Timestamp,
 }
 
-/// Written anew with every transaction that writes a snapshot.
+/// Description of a partition's snapshots. Each transaction that writes a snapshot writes a new
+/// cover.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Cover {
-    /// The records that belong to it carry the same. A new one begins when the old ones are not believed.
+    /// Id of a series of records, which each of them carries. A new series begins when the old
+    /// records are discarded.
     pub(crate) lineage: Uuid,
     /// [`factline::Aggregate::STATE_VERSION`].
     pub(crate) state_version: u32,
-    /// Identity of the events topic: another of the same name has other offsets.
+    /// Identity of the events topic: another topic of the same name has other offsets.
     pub(crate) events: String,
-    /// What is not covered. An aggregate may be newer in its snapshot than this: its own sequence says how new.
+    /// The position of the first event that is not covered. An aggregate's snapshot may be newer:
+    /// its own sequence says how new.
     pub(crate) tail: Tail,
-    /// How many aggregates have a record.
+    /// Number of aggregates that have a record.
     pub(crate) count: u64,
-    /// Sum of the checksums of their newest records, as far as it fits.
+    /// Wrapping sum of the checksums of their newest records.
     pub(crate) checksum: u64,
 }
 
 impl Cover {
-    /// Of a partition that has no snapshots.
+    /// Returns the cover of a partition without snapshots.
     pub(crate) fn of_nothing(state_version: u32, events: &str) -> Self {
         Self {
             lineage: Uuid::new_v4(),
@@ -52,7 +55,7 @@ impl Cover {
         }
     }
 
-    /// A record takes the place of another; 0 is none.
+    /// Replaces the checksum of a record by another; 0 stands for no record.
     pub(crate) fn replace(&mut self, before: u64, after: u64) {
         self.count += u64::from(before == 0);
         self.checksum = self.checksum.wrapping_sub(before).wrapping_add(after);

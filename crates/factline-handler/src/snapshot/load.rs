@@ -1,4 +1,4 @@
-//! Reads the snapshots of partitions back, and believes those of a partition only if nothing is wrong with any.
+//! Reads the snapshots of partitions back, and discards those of a partition if any is invalid.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,85 +8,85 @@ use tokio_util::sync::CancellationToken;
 
 use super::cover::{self, Cover};
 use super::record::{self, Unusable};
-use crate::decide::record_factory::Wire;
+use crate::decide::record_factory::RecordFactory;
 use crate::recovery::log_reader::{Ends, Error, read_to};
-use crate::state::aggregate::Stored;
+use crate::state::aggregate::AggregateState;
 use factline_kafka::client::config::KafkaConfig;
 use factline_kafka::records::record::Record;
 
-/// Why the snapshots of a partition are not believed.
+/// Reason why the snapshots of a partition are discarded.
 #[derive(Debug, thiserror::Error)]
-enum Void {
-    #[error("their cover cannot be read")]
+enum Invalid {
+    #[error("cannot read the cover record")]
     Cover(#[from] serde_json::Error),
-    #[error("they are of version {found} of the state, and this is version {known}")]
+    #[error("expected version {known} of the state, found {found}")]
     Version { found: u32, known: u32 },
-    #[error("they are of another topic of events")]
+    #[error("the cover record names another topic of events")]
     Topic,
-    #[error("they go on at offset {offset} of the events, which has {low} to {high}")]
+    #[error("the cover record continues at event offset {offset}, outside of {low} to {high}")]
     Tail { offset: i64, low: i64, high: i64 },
-    #[error("there should be {count} of them, and {found} are there")]
+    #[error("expected {count} snapshots, found {found}")]
     Count { count: u64, found: u64 },
-    #[error("they are not those that their cover was written for")]
+    #[error("snapshot checksum does not match the cover record")]
     Checksum,
-    #[error("that of {subject} is of no use")]
+    #[error("snapshot of {subject} is unusable")]
     Unusable { subject: String, source: Unusable },
 }
 
-/// What a partition begins with.
+/// The state of a partition after loading its snapshots.
 #[derive(Debug)]
 pub(crate) struct Loaded<A> {
     pub(crate) cover: Cover,
-    pub(crate) aggregates: HashMap<Arc<str>, Stored<A>>,
+    pub(crate) aggregates: HashMap<Arc<str>, AggregateState<A>>,
 }
 
 /// The newest records of one partition, as they were read.
 #[derive(Debug, Default)]
-struct Kept {
+struct NewestRecords {
     cover: Option<Vec<u8>>,
     records: HashMap<Vec<u8>, Record>,
 }
 
-/// The states of those partitions that have snapshots to be believed. `snapshots` and `events` are the first offsets and the
-/// ends of the two topics.
+/// Returns the states of those partitions that have valid snapshots. `snapshots` and `events` are
+/// the first offsets and the end offsets of the two topics.
 pub(crate) fn load<A: Aggregate>(
     kafka: &KafkaConfig,
-    wire: &Wire,
+    factory: &RecordFactory,
     snapshots: &Ends,
     events: &Ends,
     stop: &CancellationToken,
 ) -> Result<HashMap<i32, Loaded<A>>, Error> {
-    let topic = wire.topics.snapshots();
-    let mut partitions: HashMap<i32, Kept> = HashMap::new();
+    let topic = factory.topics.snapshots();
+    let mut partitions: HashMap<i32, NewestRecords> = HashMap::new();
     read_to(kafka, topic, snapshots, stop, |message| {
         let record = Record::from(message);
         partitions.entry(record.partition).or_default().take(record);
         Ok(())
     })?;
     let mut loaded = HashMap::new();
-    for (partition, kept) in partitions {
+    for (partition, newest) in partitions {
         let ends = events.get(&partition).copied().unwrap_or((0, 0));
-        match kept.believe(wire, ends) {
+        match newest.validate(factory, ends) {
             Ok(Some(state)) => {
                 loaded.insert(partition, state);
             }
             Ok(None) => {}
-            Err(void) => {
-                let reason = factline::error_chain(&void);
+            Err(invalid) => {
+                let reason = factline::error_chain(&invalid);
                 tracing::warn!(
                     topic,
                     partition,
                     reason,
-                    "snapshots are discarded; the partition is replayed from its first event, and written anew"
+                    "discarding snapshots; replaying partition from its first event"
                 );
-                metrics::counter!("factline_snapshots_discarded_total", "aggregate" => wire.contract.aggregate).increment(1);
+                metrics::counter!("factline_snapshots_discarded_total", "aggregate" => factory.contract.aggregate).increment(1);
             }
         }
     }
     Ok(loaded)
 }
 
-impl Kept {
+impl NewestRecords {
     fn take(&mut self, record: Record) {
         let Some(key) = record.key.clone() else {
             return;
@@ -100,12 +100,13 @@ impl Kept {
         }
     }
 
-    /// None if there is no cover: then nothing was ever written, or all of it is gone.
-    fn believe<A: Aggregate>(
+    /// Returns `None` if there is no cover: then no snapshot was ever written, or all of them are
+    /// deleted.
+    fn validate<A: Aggregate>(
         self,
-        wire: &Wire,
+        factory: &RecordFactory,
         (low, high): (i64, i64),
-    ) -> Result<Option<Loaded<A>>, Void> {
+    ) -> Result<Option<Loaded<A>>, Invalid> {
         let Some(cover) = self.cover else {
             return Ok(None);
         };
@@ -113,13 +114,13 @@ impl Kept {
         let offset = cover.tail.offset;
         if cover.state_version != A::STATE_VERSION {
             let (found, known) = (cover.state_version, A::STATE_VERSION);
-            return Err(Void::Version { found, known });
+            return Err(Invalid::Version { found, known });
         }
-        if cover.events != wire.identity() {
-            return Err(Void::Topic);
+        if cover.events != factory.identity() {
+            return Err(Invalid::Topic);
         }
         if !(low..=high).contains(&offset) {
-            return Err(Void::Tail { offset, low, high });
+            return Err(Invalid::Tail { offset, low, high });
         }
         let lineage = cover.lineage.to_string();
         let mut aggregates = HashMap::with_capacity(self.records.len());
@@ -131,21 +132,21 @@ impl Kept {
             if !belongs(&record, &lineage) {
                 continue;
             }
-            let kept = record::checksum(&key, value);
-            checksum = checksum.wrapping_add(kept);
-            let mut stored = record::decode::<A>(value).map_err(|source| Void::Unusable {
+            let record_checksum = record::checksum(&key, value);
+            checksum = checksum.wrapping_add(record_checksum);
+            let mut stored = record::decode::<A>(value).map_err(|source| Invalid::Unusable {
                 subject: subject.to_owned(),
                 source,
             })?;
-            stored.kept = kept;
+            stored.snapshot_checksum = record_checksum;
             aggregates.insert(Arc::from(subject), stored);
         }
         let (count, found) = (cover.count, aggregates.len() as u64);
         if count != found {
-            return Err(Void::Count { count, found });
+            return Err(Invalid::Count { count, found });
         }
         if checksum != cover.checksum {
-            return Err(Void::Checksum);
+            return Err(Invalid::Checksum);
         }
         Ok(Some(Loaded { cover, aggregates }))
     }

@@ -1,8 +1,10 @@
-//! One aggregate, written down.
+//! The snapshot record of one aggregate.
 //!
-//! The value is JSON: an operator can read it, and a type that has changed shows. A record is believed only if today's type
-//! reads it and writes the same again, so a field that was added, dropped or renamed since cannot slip through with a default. What no form
-//! can show is that `evolve` has come to another state with the same form: for that there is [`Aggregate::STATE_VERSION`].
+//! The value is JSON: an operator can read it, and a changed type is visible. A record is valid
+//! only if the present type reads it and writes the same JSON again. So a field that was added,
+//! dropped or renamed since cannot get a default value unnoticed. The form does not show that
+//! `evolve` now yields another state of the same form: for that there is
+//! [`Aggregate::STATE_VERSION`].
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,31 +14,32 @@ use factline::{Aggregate, Envelope, Timestamp};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::decide::record_factory::{Outgoing, Wire};
-use crate::state::aggregate::{Open, Stored, Wake};
+use crate::decide::encode::Outgoing;
+use crate::decide::record_factory::RecordFactory;
+use crate::state::aggregate::{AggregateState, Open, Wake};
 
-/// Begins the key of an aggregate's record; its id follows.
+/// Prefix of the key of an aggregate's record; the aggregate's id follows.
 const AGGREGATE: &str = "aggregate/";
 
-/// The header that says to which row of covers a record belongs.
+/// The header with the lineage of the cover to which a record belongs.
 pub(crate) const LINEAGE: &str = "factline_lineage";
 
-/// Why a record is not believed, or cannot be written.
+/// Reason why a record is unusable, or cannot be written.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Unusable {
-    #[error("the state is no JSON that reads back")]
+    #[error("cannot read or write the state as JSON")]
     Json(#[from] serde_json::Error),
-    #[error("the state reads back as another: its type has changed")]
+    #[error("state differs after decoding: its type has changed")]
     Changed,
-    #[error("serializing it panicked")]
+    #[error("serializing or deserializing the state panicked")]
     Panic,
-    #[error("an envelope in it cannot be read")]
+    #[error("cannot read an envelope in the snapshot")]
     Envelope(#[from] factline::envelope::InvalidEnvelope),
-    #[error("a {0} in it cannot be read")]
+    #[error("cannot read the {0} in the snapshot")]
     Field(&'static str),
 }
 
-/// Names are for whoever reads the topic.
+/// The JSON of a snapshot. Its field names are for operators who read the topic.
 #[derive(Serialize)]
 struct Written<'s, A> {
     version: u64,
@@ -73,17 +76,17 @@ struct WakeText {
     spent: bool,
 }
 
-/// The bytes of an aggregate.
-pub(crate) fn encode<A: Aggregate>(stored: &Stored<A>) -> Result<Vec<u8>, Unusable> {
+/// Encodes an aggregate.
+pub(crate) fn encode<A: Aggregate>(stored: &AggregateState<A>) -> Result<Vec<u8>, Unusable> {
     catch_unwind(AssertUnwindSafe(|| to_bytes(stored))).unwrap_or(Err(Unusable::Panic))
 }
 
-/// An aggregate from its bytes, if today's type writes the same.
-pub(crate) fn decode<A: Aggregate>(bytes: &[u8]) -> Result<Stored<A>, Unusable> {
+/// Decodes an aggregate, if the present type encodes it to the same JSON.
+pub(crate) fn decode<A: Aggregate>(bytes: &[u8]) -> Result<AggregateState<A>, Unusable> {
     catch_unwind(AssertUnwindSafe(|| from_bytes(bytes))).unwrap_or(Err(Unusable::Panic))
 }
 
-fn to_bytes<A: Aggregate>(stored: &Stored<A>) -> Result<Vec<u8>, Unusable> {
+fn to_bytes<A: Aggregate>(stored: &AggregateState<A>) -> Result<Vec<u8>, Unusable> {
     let written = Written {
         version: stored.version,
         sequence: stored.sequence,
@@ -102,7 +105,7 @@ fn to_bytes<A: Aggregate>(stored: &Stored<A>) -> Result<Vec<u8>, Unusable> {
     Ok(serde_json::to_vec(&written)?)
 }
 
-fn from_bytes<A: Aggregate>(bytes: &[u8]) -> Result<Stored<A>, Unusable> {
+fn from_bytes<A: Aggregate>(bytes: &[u8]) -> Result<AggregateState<A>, Unusable> {
     let read: Read<A> = serde_json::from_slice(bytes)?;
     let open = read.open.map(|open| {
         Ok::<_, Unusable>(Arc::new(Open {
@@ -121,17 +124,17 @@ fn from_bytes<A: Aggregate>(bytes: &[u8]) -> Result<Stored<A>, Unusable> {
             spent: wake.spent,
         }))
     });
-    let stored = Stored {
+    let stored = AggregateState {
         state: read.state,
         version: read.version,
         sequence: read.sequence,
         open: open.transpose()?,
         wake: wake.transpose()?,
-        kept: 0,
-        weight: 0,
+        snapshot_checksum: 0,
+        size: 0,
     };
     let again = to_bytes(&stored)?;
-    // Only a state that holds hash maps may come out in another order.
+    // Only a state that contains hash maps may be encoded in another order.
     if again == bytes
         || serde_json::from_slice::<serde_json::Value>(&again)?
             == serde_json::from_slice::<serde_json::Value>(bytes)?
@@ -160,21 +163,21 @@ pub(crate) fn key(subject: &str) -> Vec<u8> {
     format!("{AGGREGATE}{subject}").into_bytes()
 }
 
-/// The aggregate's id, if it is the key of one.
+/// Returns the aggregate's id, if the key is that of an aggregate.
 pub(crate) fn subject(key: &[u8]) -> Option<&str> {
     std::str::from_utf8(key).ok()?.strip_prefix(AGGREGATE)
 }
 
-/// A record of the snapshots topic.
+/// Builds a record of the snapshots topic.
 pub(crate) fn outgoing(
-    wire: &Wire,
+    factory: &RecordFactory,
     partition: i32,
     lineage: Uuid,
     key: Vec<u8>,
     value: Vec<u8>,
 ) -> Outgoing {
     Outgoing {
-        topic: wire.topics.snapshots().to_owned(),
+        topic: factory.topics.snapshots().into(),
         partition,
         key,
         headers: [(LINEAGE, lineage.to_string())].into_iter().collect(),
@@ -183,8 +186,8 @@ pub(crate) fn outgoing(
     }
 }
 
-/// What a record adds to the checksum of its cover: FNV-1a, since it must come out the same in every build. Never 0, which
-/// stands for no record.
+/// Returns the contribution of a record to the checksum of its cover: FNV-1a, because the result
+/// must be the same in every build. Never 0, which stands for no record.
 pub(crate) fn checksum(key: &[u8], value: &[u8]) -> u64 {
     let bytes = key.iter().chain(value);
     let sum = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |sum, byte| {
@@ -197,11 +200,11 @@ pub(crate) fn checksum(key: &[u8], value: &[u8]) -> u64 {
 mod tests {
     use std::collections::HashMap;
 
-    use factline::{Decision, Messages, RecordSchema, avro};
+    use factline::{AggregateType, Decision, Messages, RecordSchema, avro};
 
     use super::*;
 
-    /// Nothing happens here but states.
+    /// Events and commands of the test aggregates, which have only states.
     #[derive(Debug, Clone, PartialEq)]
     enum Nothing {}
 
@@ -222,6 +225,15 @@ mod tests {
         }
     }
 
+    struct ThingType;
+
+    impl AggregateType for ThingType {
+        const NAME: &'static str = "test.thing";
+        const PARTITIONS: i32 = 1;
+        type Command = Nothing;
+        type Event = Nothing;
+    }
+
     #[derive(Debug, PartialEq, thiserror::Error)]
     #[error("no")]
     struct No;
@@ -238,9 +250,7 @@ mod tests {
             struct $name { $($(#[$attribute])? $field: $type),* }
 
             impl Aggregate for $name {
-                const TYPE: &'static str = "test.thing";
-                type Command = Nothing;
-                type Event = Nothing;
+                type Type = ThingType;
                 type Rejection = No;
 
                 fn decide(&self, command: Nothing, _: Timestamp) -> Result<Decision<Nothing>, No> {
@@ -275,7 +285,7 @@ mod tests {
     });
     aggregate!(Scattered { parts: HashMap<String, u32> });
 
-    fn stored<A: Aggregate>(state: A) -> Stored<A> {
+    fn stored<A: Aggregate>(state: A) -> AggregateState<A> {
         let cause = Envelope {
             sequence: Some(3),
             position: Some("x".to_owned()),
@@ -287,7 +297,7 @@ mod tests {
                 Timestamp::UNIX_EPOCH,
             )
         };
-        Stored {
+        AggregateState {
             state,
             version: 3,
             sequence: 12,
@@ -301,8 +311,8 @@ mod tests {
                 cause,
                 spent: true,
             })),
-            kept: 0,
-            weight: 0,
+            snapshot_checksum: 0,
+            size: 0,
         }
     }
 
@@ -312,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_reads_back_whole() {
+    fn encoded_aggregate_decodes_unchanged() {
         let read = decode::<Thing>(&thing()).expect("it reads back");
         let again = encode(&read).expect("it is written");
         assert_eq!(
@@ -328,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn a_state_of_another_form_is_not_believed() {
+    fn state_of_another_form_is_unusable() {
         assert!(matches!(decode::<Wider>(&thing()), Err(Unusable::Changed)));
         assert!(matches!(
             decode::<Narrower>(&thing()),
@@ -346,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn the_order_of_a_hash_map_is_no_change() {
+    fn hash_map_order_is_no_change() {
         let parts = (0..50).map(|number| (number.to_string(), number)).collect();
         let bytes = encode(&stored(Scattered { parts })).expect("it is written");
         assert!(decode::<Scattered>(&bytes).is_ok());

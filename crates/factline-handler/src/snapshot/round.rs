@@ -1,7 +1,8 @@
-//! Which aggregates are written when.
+//! Selects the aggregates to write with each batch.
 //!
-//! A round begins when so many events have come since the last one began. It takes the aggregates that have changed since they
-//! were written last, a few with each batch, as they are then. When it is through, everything up to its beginning is covered.
+//! A round begins when `every` events have been decided since the last one began. It takes the
+//! aggregates that have changed since they were last written, a few with each batch, in their
+//! present state. At the end of the round, every event up to its beginning is covered.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -10,38 +11,41 @@ use factline::Aggregate;
 
 use super::cover::{self, Cover, Tail};
 use super::record;
-use crate::decide::record_factory::{Outgoing, Wire};
-use crate::state::aggregate::Stored;
+use crate::decide::encode::Outgoing;
+use crate::decide::record_factory::RecordFactory;
+use crate::state::aggregate::AggregateState;
 use factline::error_chain;
 
-/// Snapshots in one batch: so many for each of its commands, and never fewer than `LEAST`, so that a round ends.
-const FOR_EACH_COMMAND: usize = 2;
-const LEAST: usize = 16;
+/// Number of snapshots in one batch: this many for each of its commands, and never fewer than
+/// `MIN_SNAPSHOTS`, so that a round ends.
+const PER_COMMAND: usize = 2;
+const MIN_SNAPSHOTS: usize = 16;
 
-/// Bytes of snapshots in one batch.
-const MOST_BYTES: usize = 4 << 20;
+/// Maximum bytes of snapshots in one batch.
+const MAX_BYTES: usize = 4 << 20;
 
-/// A state beyond this has no snapshot, and neither has its partition; the topic takes 2 MiB.
-const LARGEST: usize = 2_000_000;
+/// Maximum size of a snapshot. A partition with a larger state has no snapshots; the topic accepts
+/// 2 MiB.
+const MAX_STATE_BYTES: usize = 2_000_000;
 
-/// What is written of a partition, and what is yet to be.
+/// The written snapshots of a partition, and those still to be written.
 #[derive(Debug)]
 pub(crate) struct Snapshots {
     cover: Cover,
     /// Aggregates that have changed since they were written.
     changed: HashSet<Arc<str>>,
     round: Option<Round>,
-    /// Events between the beginnings of two rounds; 0 is never.
+    /// Events between the beginnings of two rounds; 0 means never.
     every: u64,
 }
 
 #[derive(Debug)]
 struct Round {
     begin: Tail,
-    left: Vec<Arc<str>>,
+    remaining: Vec<Arc<str>>,
 }
 
-/// What a batch writes down, to be taken in once it is committed.
+/// The snapshots of a batch, to be adopted after its commit.
 #[derive(Debug)]
 pub(crate) struct Writing {
     pub(crate) outgoing: Vec<Outgoing>,
@@ -59,31 +63,32 @@ impl Snapshots {
         }
     }
 
-    /// An aggregate has changed.
+    /// Records that an aggregate has changed.
     pub(crate) fn change(&mut self, subject: &Arc<str>) {
         if self.every > 0 {
             self.changed.insert(Arc::clone(subject));
         }
     }
 
-    /// Whether a round should begin, now that events have come to this sequence.
+    /// Returns whether a round should begin, at this sequence of the last event.
     pub(crate) fn is_due(&self, sequence: u64) -> bool {
         let since = sequence.saturating_sub(self.cover.tail.sequence);
         self.every > 0 && self.round.is_none() && since >= self.every
     }
 
-    /// Begins a round: what is committed now will be covered by it.
+    /// Begins a round, which will cover everything that is committed now.
     pub(crate) fn begin(&mut self, begin: Tail) {
-        let left = self.changed.drain().collect();
-        self.round = Some(Round { begin, left });
+        let remaining = self.changed.drain().collect();
+        self.round = Some(Round { begin, remaining });
     }
 
-    /// The next few of the round, as they are, for a batch of so many commands; or why they cannot be written.
+    /// Returns the next snapshots of the round for a batch of `commands` commands, or the reason
+    /// why they cannot be written.
     pub(crate) fn next<A: Aggregate>(
         &self,
-        wire: &Wire,
+        factory: &RecordFactory,
         partition: i32,
-        aggregates: &HashMap<Arc<str>, Stored<A>>,
+        aggregates: &HashMap<Arc<str>, AggregateState<A>>,
         commands: usize,
     ) -> Option<Result<Writing, String>> {
         let round = self.round.as_ref()?;
@@ -93,79 +98,75 @@ impl Snapshots {
             cover: self.cover.clone(),
         };
         let lineage = self.cover.lineage;
-        let (most, mut bytes) = ((commands * FOR_EACH_COMMAND).max(LEAST), 0);
-        for subject in round.left.iter().rev().take(most) {
+        let (limit, mut bytes) = ((commands * PER_COMMAND).max(MIN_SNAPSHOTS), 0);
+        for subject in round.remaining.iter().rev().take(limit) {
             let Some(stored) = aggregates.get(subject) else {
-                return Some(Err(format!("{subject} is not known")));
+                return Some(Err(format!("{subject} is unknown")));
             };
             let value = match encoded(stored) {
                 Ok(value) => value,
-                Err(reason) => return Some(Err(format!("the state of {subject}: {reason}"))),
+                Err(reason) => return Some(Err(format!("state of {subject}: {reason}"))),
             };
             let key = record::key(subject);
             bytes += key.len() + value.len();
             let checksum = record::checksum(&key, &value);
-            writing.cover.replace(stored.kept, checksum);
+            writing.cover.replace(stored.snapshot_checksum, checksum);
             writing.written.push((Arc::clone(subject), checksum));
-            let outgoing = record::outgoing(wire, partition, lineage, key, value);
+            let outgoing = record::outgoing(factory, partition, lineage, key, value);
             writing.outgoing.push(outgoing);
-            if bytes > MOST_BYTES {
+            if bytes > MAX_BYTES {
                 break;
             }
         }
-        if writing.written.len() == round.left.len() {
+        if writing.written.len() == round.remaining.len() {
             writing.cover.tail = round.begin;
         }
         let cover = match serde_json::to_vec(&writing.cover) {
             Ok(cover) => cover,
             Err(error) => return Some(Err(error.to_string())),
         };
-        let outgoing = record::outgoing(wire, partition, lineage, cover::KEY.to_vec(), cover);
+        let outgoing = record::outgoing(factory, partition, lineage, cover::KEY.to_vec(), cover);
         writing.outgoing.push(outgoing);
         Some(Ok(writing))
     }
 
-    /// What was written is committed.
+    /// Adopts snapshots after their commit.
     pub(crate) fn written<A>(
         &mut self,
         writing: Writing,
-        aggregates: &mut HashMap<Arc<str>, Stored<A>>,
+        aggregates: &mut HashMap<Arc<str>, AggregateState<A>>,
     ) {
         let Some(round) = &mut self.round else {
             return;
         };
         round
-            .left
-            .truncate(round.left.len() - writing.written.len());
-        if round.left.is_empty() {
+            .remaining
+            .truncate(round.remaining.len() - writing.written.len());
+        if round.remaining.is_empty() {
             self.round = None;
         }
         for (subject, checksum) in writing.written {
             self.changed.remove(&subject);
             if let Some(stored) = aggregates.get_mut(&subject) {
-                stored.kept = checksum;
+                stored.snapshot_checksum = checksum;
             }
         }
         self.cover = writing.cover;
     }
 
-    /// No more of them: a state cannot be written.
-    pub(crate) fn give_up(&mut self, topic: &str, reason: &str) {
-        tracing::error!(
-            topic,
-            reason,
-            "no more snapshots are written of a partition"
-        );
+    /// Disables snapshots of the partition, because a state cannot be written.
+    pub(crate) fn disable(&mut self, topic: &str, reason: &str) {
+        tracing::error!(topic, reason, "disabling snapshots of a partition");
         self.every = 0;
         self.round = None;
         self.changed = HashSet::new();
     }
 }
 
-fn encoded<A: Aggregate>(stored: &Stored<A>) -> Result<Vec<u8>, String> {
+fn encoded<A: Aggregate>(stored: &AggregateState<A>) -> Result<Vec<u8>, String> {
     let value = record::encode(stored).map_err(|error| error_chain(&error))?;
-    if value.len() > LARGEST {
-        return Err(format!("it has {} bytes", value.len()));
+    if value.len() > MAX_STATE_BYTES {
+        return Err(format!("{} bytes are too large", value.len()));
     }
     Ok(value)
 }

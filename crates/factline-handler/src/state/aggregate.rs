@@ -1,39 +1,40 @@
-//! One aggregate as a worker holds it: its state, and what the kit keeps beside it.
+//! One aggregate as a worker holds it: its state, and the data that the kit holds beside it.
 //!
-//! Everything here is a fold of the aggregate's events and their envelopes, by the one function [`Stored::take`], so
-//! that a worker that decided and one that replays hold the same.
+//! Everything here is a fold of the aggregate's events and their envelopes, by the one function
+//! [`AggregateState::take`]. So a worker that decided the events and one that replays them hold the
+//! same state.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use factline::{Aggregate, Envelope, Position, Timestamp, id};
+use factline::{Aggregate, AggregateType, Envelope, EventOf, Position, Timestamp, id};
 use uuid::Uuid;
 
-/// An aggregate and what is kept beside its state.
+/// An aggregate's state and the data beside it.
 #[derive(Debug, Clone)]
-pub(crate) struct Stored<A> {
+pub(crate) struct AggregateState<A> {
     pub(crate) state: A,
     /// Number of its events.
     pub(crate) version: u64,
-    /// Partition sequence of its last event: what a reader must have seen to see this state.
+    /// Partition sequence of its last event: a reader that has reached it sees this state.
     pub(crate) sequence: u64,
-    /// The workflow that it is the process of, while that is open.
+    /// The open workflow of which this aggregate is the process.
     pub(crate) open: Option<Arc<Open>>,
-    /// When it wants to be woken.
+    /// The deadline of the aggregate.
     pub(crate) wake: Option<Arc<Wake>>,
     /// Checksum of its newest snapshot; 0 if it has none.
-    pub(crate) kept: u64,
-    /// What it takes in memory, about, see [`Stored::weigh`].
-    pub(crate) weight: u32,
+    pub(crate) snapshot_checksum: u64,
+    /// Approximate size in memory, see [`AggregateState::measure`].
+    pub(crate) size: u32,
 }
 
 /// Bytes of an entry in the map of a partition, without key and value.
 const ENTRY: usize = 64;
 
-/// Bytes of an envelope that is kept beside a state, about.
+/// Approximate bytes of an envelope that is held beside a state.
 const BESIDE: usize = 800;
 
-/// Counts what is written to it.
+/// Writer that counts bytes.
 struct Length(usize);
 
 impl std::io::Write for Length {
@@ -50,9 +51,9 @@ impl std::io::Write for Length {
 /// A workflow's operation that has not ended.
 #[derive(Debug)]
 pub(crate) struct Open {
-    /// Of the event that began it, which has the context of the command that did.
+    /// Envelope of the event that began it, with the context of the command.
     pub(crate) envelope: Envelope,
-    /// What everything done for the workflow so far takes to be seen.
+    /// The position at which everything done for the workflow so far is visible.
     pub(crate) position: Position,
 }
 
@@ -62,28 +63,28 @@ pub(crate) struct Wake {
     pub(crate) due: Timestamp,
     /// The aggregate's version that set it.
     pub(crate) set: u64,
-    /// Envelope of the event that set it: what follows from a deadline has its context.
+    /// Envelope of the event that set it: records that follow from a deadline have its context.
     pub(crate) cause: Envelope,
-    /// It was decided, and nothing came of it.
+    /// `true` if the deadline was decided and set no new deadline.
     pub(crate) spent: bool,
 }
 
-impl<A: Aggregate> Stored<A> {
-    /// Before its first event.
-    pub(crate) fn unborn() -> Self {
+impl<A: Aggregate> AggregateState<A> {
+    /// Returns the state of an aggregate before its first event.
+    pub(crate) fn initial() -> Self {
         Self {
             state: A::default(),
             version: 0,
             sequence: 0,
             open: None,
             wake: None,
-            kept: 0,
-            weight: 0,
+            snapshot_checksum: 0,
+            size: 0,
         }
     }
 
-    /// Takes in its next event, whose numbers the envelope has.
-    pub(crate) fn take(mut self, event: &A::Event, envelope: &Envelope) -> Self {
+    /// Evolves the state with the next event; the envelope has its version and sequence.
+    pub(crate) fn take(mut self, event: &EventOf<A::Type>, envelope: &Envelope) -> Self {
         self.state = self.state.evolve(event);
         self.version += 1;
         self.sequence = envelope.partition_sequence.unwrap_or(self.sequence);
@@ -116,20 +117,26 @@ impl<A: Aggregate> Stored<A> {
         self
     }
 
-    /// Finds out what it takes in memory: its own size and, for what that points to, the length of its JSON. Not exact, and
-    /// rather too much than too little.
-    pub(crate) fn weigh(&mut self, subject: &str) {
+    /// Measures the approximate size in memory: the fixed size and, for the data that it points to,
+    /// the length of its JSON. The result is rather too high than too low.
+    pub(crate) fn measure(&mut self, subject: &str) {
         let mut length = Length(0);
-        // What cannot be written is as large as it is; a serializer that panics is the domain's, and its state's size unknown.
+        // If serializing fails, the length counts that was written so far. A serializer that panics
+        // is a fault of the domain, and the size of its state is unknown.
         let _ = catch_unwind(AssertUnwindSafe(|| {
             serde_json::to_writer(&mut length, &self.state)
         }));
         let beside = usize::from(self.open.is_some()) + usize::from(self.wake.is_some());
         let all = size_of::<Self>() + ENTRY + subject.len() + length.0 + beside * BESIDE;
-        self.weight = u32::try_from(all).unwrap_or(u32::MAX);
+        self.size = u32::try_from(all).unwrap_or(u32::MAX);
     }
 
-    /// When it is to be woken, unless that was in vain.
+    /// Returns the version as an outcome names it; an aggregate without events has none.
+    pub(crate) fn known_version(&self) -> Option<i64> {
+        (self.version > 0).then_some(self.version.cast_signed())
+    }
+
+    /// Returns the time of the deadline, unless it is spent.
     pub(crate) fn due(&self) -> Option<Timestamp> {
         self.wake
             .as_ref()
@@ -137,7 +144,7 @@ impl<A: Aggregate> Stored<A> {
             .map(|wake| wake.due)
     }
 
-    /// The deadline that has just been decided sets no other of itself.
+    /// Marks the deadline that has just been decided as spent, if it is still the present one.
     pub(crate) fn spend(&mut self, set: u64) {
         if let Some(wake) = &self.wake
             && wake.set == set
@@ -151,14 +158,19 @@ impl<A: Aggregate> Stored<A> {
         }
     }
 
-    /// The operation of its deadline.
+    /// Returns the operation id of the deadline.
     pub(crate) fn deadline(&self, subject: &str) -> Option<Uuid> {
         let wake = self.wake.as_ref()?;
-        Some(id::deadline(A::TYPE, subject, wake.set))
+        Some(id::deadline(
+            <A::Type as AggregateType>::NAME,
+            subject,
+            wake.set,
+        ))
     }
 }
 
-/// The position that an envelope carries. One that cannot be read is none: it only bounds what a reader waits for.
+/// Returns the position in an envelope. An unreadable one counts as none: it only bounds a reader's
+/// wait.
 pub(crate) fn position(envelope: &Envelope) -> Option<Position> {
     envelope.position.as_deref()?.parse().ok()
 }

@@ -1,7 +1,8 @@
-//! What was decided within a window of time, so that nothing is decided twice.
+//! The ids of commands that were decided within a time window, so that no command is decided twice.
 //!
-//! The window runs in the partition's own time: the append times of its commands. So a backlog, however old, evicts
-//! nothing before its time. What the window forgets is refused by its age, see `too_old`.
+//! The window uses the partition's own time: the append times of its commands. So an old backlog
+//! evicts no id too early. A command that is older than the window is refused by its age, see
+//! `too_old`.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -9,11 +10,11 @@ use chrono::TimeDelta;
 use factline::Timestamp;
 use uuid::Uuid;
 
-/// Keys with a value each, for as long as the window is.
+/// A map whose entries expire after the length of the window.
 #[derive(Debug)]
 pub(crate) struct Window<V> {
     length: TimeDelta,
-    /// With each key the microsecond at which it came.
+    /// Each key with its time in microseconds.
     known: HashMap<Uuid, (i64, V)>,
     by_time: VecDeque<(i64, Uuid)>,
 }
@@ -39,13 +40,14 @@ impl<V> Window<V> {
         self.known.len()
     }
 
-    /// How many of its keys are still to be known at a time.
+    /// Returns the number of keys that have not expired at a time.
     pub(crate) fn len_at(&self, time: Timestamp) -> usize {
         let past = self
             .by_time
             .iter()
             .take_while(|(oldest, _)| self.is_past(*oldest, time.timestamp_micros()));
-        // Some of these may have come again later, which makes the answer too low by as many: never too high.
+        // Some of these may have been added again later, which makes the result too low, never too
+        // high.
         self.known.len().saturating_sub(past.count())
     }
 
@@ -54,7 +56,7 @@ impl<V> Window<V> {
         now.saturating_sub(time) > length
     }
 
-    /// Takes a key in, and forgets those that are older by more than the window.
+    /// Adds a key, and removes those that have expired.
     pub(crate) fn add(&mut self, key: Uuid, value: V, time: Timestamp) {
         let now = time.timestamp_micros();
         self.known.insert(key, (now, value));
@@ -64,7 +66,7 @@ impl<V> Window<V> {
                 break;
             }
             self.by_time.pop_front();
-            // A later entry of the same key has moved it on.
+            // A later entry of the same key has renewed it.
             if self
                 .known
                 .get(&key)
@@ -85,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_known_for_the_window_and_no_longer() {
+    fn key_expires_after_the_window() {
         let mut window = Window::new(TimeDelta::seconds(10));
         let (first, second) = (Uuid::from_u128(1), Uuid::from_u128(2));
         window.add(first, "a", at(0));

@@ -1,48 +1,50 @@
-//! What a worker knows of one partition, and the overlay in which a transaction changes it.
+//! The state of one partition, and the overlay in which a transaction changes it.
 //!
-//! The committed state is only ever what Kafka has committed. A batch is decided against an [`Overlay`]; when its
-//! transaction is committed the overlay is adopted, and when it is not the overlay is dropped.
+//! The committed state is only ever what Kafka has committed. A batch is decided against an
+//! [`Overlay`]. When its transaction is committed, the overlay is adopted; otherwise the overlay is
+//! dropped.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use factline::{Aggregate, Envelope, Timestamp, id};
+use factline::{Aggregate, Envelope, EventOf, Timestamp, id};
 use factline_failpoints::{Mutant, mutated};
 use uuid::Uuid;
 
-use crate::decide::record_factory::Wire;
+use crate::decide::record_factory::RecordFactory;
 use crate::snapshot::cover::{Cover, Tail};
 use crate::snapshot::load::Loaded;
 use crate::snapshot::round::{Snapshots, Writing};
-use crate::state::aggregate::Stored;
+use crate::state::aggregate::AggregateState;
 use crate::state::dedupe::Window;
 
-/// What a partition may hold, and how often it is written down.
+/// Limits of a partition, and the interval of its snapshots.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Bounds {
-    /// How long an operation is remembered.
+    /// Time for which an operation is remembered.
     pub(crate) window: TimeDelta,
-    /// Operations at most. At this number the partition stops: forgetting one might double it.
+    /// Maximum number of operations. At the limit the partition halts, because forgetting an
+    /// operation could decide it twice.
     pub(crate) operations: usize,
-    /// Bytes of aggregates at most, about. There it stops, too.
+    /// Approximate maximum size of the aggregates in bytes. At the limit the partition halts, too.
     pub(crate) bytes: u64,
-    /// Events between two rounds of snapshots; 0 is none at all.
+    /// Events between two rounds of snapshots; 0 means no snapshots.
     pub(crate) snapshots_every: u64,
 }
 
 /// The committed state of one partition.
 #[derive(Debug)]
 pub(crate) struct Partition<A> {
-    aggregates: HashMap<Arc<str>, Stored<A>>,
-    /// What they take, about.
+    aggregates: HashMap<Arc<str>, AggregateState<A>>,
+    /// Approximate size of the aggregates.
     bytes: u64,
     snapshots: Snapshots,
-    /// The aggregates that want to be woken, by when.
+    /// The aggregates with a deadline, by the time of the deadline.
     deadlines: BTreeSet<(Timestamp, Arc<str>)>,
     /// Partition sequence of the last event.
     sequence: u64,
-    /// Offset of the events topic behind the last event that the restore has read.
+    /// Offset of the events topic after the last event that the recovery has read.
     events_end: i64,
     /// The latest command time: times never run backwards within a partition.
     time: Timestamp,
@@ -50,19 +52,20 @@ pub(crate) struct Partition<A> {
     next: i64,
     operations: Window<()>,
     bounds: Bounds,
-    /// Which operation came under an idempotency scope.
+    /// The operation of each idempotency scope.
     scopes: Window<Uuid>,
 }
 
-/// A history that cannot be: two writers, or a hole. Nobody may decide on such a state.
+/// An inconsistent history: it has two writers, or a gap. No worker may decide commands on such a
+/// state.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Corrupt {
     /// The partition's sequence has a hole or a repetition.
     #[error("event sequence {found} follows {last} in its partition")]
     Sequence {
-        /// The last before.
+        /// The last sequence before.
         last: u64,
-        /// What came.
+        /// The sequence found.
         found: u64,
     },
     /// The aggregate's version has a hole or a repetition.
@@ -70,9 +73,9 @@ pub(crate) enum Corrupt {
     Version {
         /// The aggregate's id.
         subject: String,
-        /// The last before.
+        /// The last version before.
         last: u64,
-        /// What came.
+        /// The version found.
         found: u64,
     },
     /// A number that every event carries is missing.
@@ -83,7 +86,7 @@ pub(crate) enum Corrupt {
     },
 }
 
-/// An operation that was decided, as its outcome's record tells.
+/// An operation that was decided, from its outcome's record.
 #[derive(Debug)]
 pub(crate) struct Remembered<'r> {
     pub(crate) operation: Uuid,
@@ -94,10 +97,10 @@ pub(crate) struct Remembered<'r> {
 }
 
 impl<A: Aggregate> Partition<A> {
-    /// Before its first event, or as its snapshots have it.
-    pub(crate) fn new(wire: &Wire, bounds: Bounds, loaded: Option<Loaded<A>>) -> Self {
+    /// Creates a partition before its first event, or from its snapshots.
+    pub(crate) fn new(factory: &RecordFactory, bounds: Bounds, loaded: Option<Loaded<A>>) -> Self {
         let Loaded { cover, aggregates } = loaded.unwrap_or_else(|| Loaded {
-            cover: Cover::of_nothing(A::STATE_VERSION, wire.identity()),
+            cover: Cover::of_nothing(A::STATE_VERSION, factory.identity()),
             aggregates: HashMap::new(),
         });
         Self {
@@ -115,12 +118,12 @@ impl<A: Aggregate> Partition<A> {
         }
     }
 
-    /// Takes in an event of the log, checking that it is the next one.
+    /// Replays an event of the log, after checking that it is the next one.
     pub(crate) fn replay(
         &mut self,
         offset: i64,
         envelope: &Envelope,
-        event: &A::Event,
+        event: &EventOf<A::Type>,
     ) -> Result<(), Corrupt> {
         let sequence = envelope.partition_sequence.ok_or(Corrupt::Unnumbered {
             name: "ce_partitionsequence",
@@ -137,9 +140,9 @@ impl<A: Aggregate> Partition<A> {
         self.events_end = offset + 1;
         let known = self.aggregates.remove_entry(envelope.subject.as_str());
         let (subject, stored) =
-            known.unwrap_or_else(|| (envelope.subject.as_str().into(), Stored::unborn()));
+            known.unwrap_or_else(|| (envelope.subject.as_str().into(), AggregateState::initial()));
         if sequence <= stored.sequence {
-            // Its snapshot is newer than what is covered.
+            // Its snapshot is newer than the cover.
             self.aggregates.insert(subject, stored);
             self.sequence = sequence;
             self.time = self.time.max(envelope.time);
@@ -186,7 +189,7 @@ impl<A: Aggregate> Partition<A> {
         }
     }
 
-    /// Everything was read: commands are handled from this offset on.
+    /// Ends the recovery: commands are handled from this offset on.
     pub(crate) fn ready(&mut self, next: i64) {
         self.next = next;
         for (subject, stored) in &mut self.aggregates {
@@ -202,20 +205,20 @@ impl<A: Aggregate> Partition<A> {
             if let Some(due) = stored.due() {
                 self.deadlines.insert((due, Arc::clone(subject)));
             }
-            stored.weigh(subject);
-            self.bytes += u64::from(stored.weight);
+            stored.measure(subject);
+            self.bytes += u64::from(stored.size);
         }
     }
 
     pub(crate) fn adopt(&mut self, changes: Changes<A>) {
         for (subject, mut stored) in changes.aggregates {
             let known = self.aggregates.get(&subject);
-            stored.kept = known.map_or(0, |known| known.kept);
-            stored.weigh(&subject);
-            self.bytes += u64::from(stored.weight);
-            self.bytes -= known.map_or(0, |known| u64::from(known.weight));
+            stored.snapshot_checksum = known.map_or(0, |known| known.snapshot_checksum);
+            stored.measure(&subject);
+            self.bytes += u64::from(stored.size);
+            self.bytes -= known.map_or(0, |known| u64::from(known.size));
             self.snapshots.change(&subject);
-            let before = known.and_then(Stored::due);
+            let before = known.and_then(AggregateState::due);
             let after = stored.due();
             if before != after {
                 if let Some(before) = before {
@@ -238,13 +241,13 @@ impl<A: Aggregate> Partition<A> {
         }
     }
 
-    /// Whether its changed aggregates should be written down now.
+    /// Returns whether a round of snapshots is due.
     pub(crate) fn is_snapshot_due(&self) -> bool {
         self.snapshots.is_due(self.sequence)
     }
 
-    /// Begins to write them down, while no transaction is open. Every event that was written since the restore lies before
-    /// `written`.
+    /// Begins a round of snapshots, while no transaction is open. Every event that was written
+    /// since the recovery has an offset below `written`.
     pub(crate) fn begin_snapshots(&mut self, written: i64) {
         self.snapshots.begin(Tail {
             offset: written.max(self.events_end),
@@ -253,51 +256,51 @@ impl<A: Aggregate> Partition<A> {
         });
     }
 
-    /// The next few that are to be written with a batch of so many commands; or why they cannot be.
+    /// Returns the next snapshots to write with a batch of `commands` commands, or the error.
     pub(crate) fn next_snapshots(
         &self,
-        wire: &Wire,
+        factory: &RecordFactory,
         partition: i32,
         commands: usize,
     ) -> Option<Result<Writing, String>> {
         self.snapshots
-            .next(wire, partition, &self.aggregates, commands)
+            .next(factory, partition, &self.aggregates, commands)
     }
 
-    /// They were written, and that is committed. To be called before the batch's own changes are adopted.
+    /// Adopts committed snapshots. Must be called before the batch's own changes are adopted.
     pub(crate) fn adopt_snapshots(&mut self, topic: &str, written: Result<Writing, String>) {
         match written {
             Ok(written) => self.snapshots.written(written, &mut self.aggregates),
-            Err(reason) => self.snapshots.give_up(topic, &reason),
+            Err(reason) => self.snapshots.disable(topic, &reason),
         }
     }
 
-    /// What its aggregates take, about, if that is more than they may.
-    pub(crate) fn too_heavy(&self) -> Option<u64> {
+    /// Returns the approximate size of its aggregates, if it exceeds the limit.
+    pub(crate) fn over_memory_limit(&self) -> Option<u64> {
         (self.bytes >= self.bounds.bytes).then_some(self.bytes)
     }
 
-    /// What its aggregates take in memory, about.
+    /// Returns the approximate size of its aggregates in memory.
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// The latest command time.
+    /// Returns the latest command time.
     pub(crate) fn time(&self) -> Timestamp {
         self.time
     }
 
-    /// Offset of the next command to be handled.
+    /// Returns the offset of the next command to be handled.
     pub(crate) fn next(&self) -> i64 {
         self.next
     }
 
-    /// When the first aggregate wants to be woken.
+    /// Returns the time of the first deadline.
     pub(crate) fn due(&self) -> Option<Timestamp> {
         self.deadlines.first().map(|(due, _)| *due)
     }
 
-    /// How many deadlines are due at a time.
+    /// Returns the number of deadlines that are due at a time.
     pub(crate) fn overdue(&self, now: Timestamp) -> usize {
         self.deadlines
             .iter()
@@ -305,30 +308,30 @@ impl<A: Aggregate> Partition<A> {
             .count()
     }
 
-    /// Operations that are remembered.
+    /// Returns the number of operations that are remembered.
     pub(crate) fn remembered(&self) -> usize {
         self.operations.len()
     }
 
-    /// Aggregates with at least one event.
+    /// Returns the number of aggregates with at least one event.
     pub(crate) fn len(&self) -> usize {
         self.aggregates.len()
     }
 }
 
-/// What a batch changes in one partition, beside the committed state.
+/// The changes of a batch in one partition, on top of the committed state.
 #[derive(Debug)]
 pub(crate) struct Overlay<'p, A> {
     base: &'p Partition<A>,
     changes: Changes<A>,
-    /// Deadlines of the changed aggregates; of the others the base has them.
+    /// Deadlines of the changed aggregates; the base has those of the others.
     deadlines: BTreeSet<(Timestamp, Arc<str>)>,
 }
 
 /// The changes alone, to be adopted after the commit.
 #[derive(Debug)]
 pub(crate) struct Changes<A> {
-    aggregates: HashMap<Arc<str>, Stored<A>>,
+    aggregates: HashMap<Arc<str>, AggregateState<A>>,
     sequence: u64,
     time: Timestamp,
     next: i64,
@@ -353,23 +356,23 @@ impl<'p, A: Aggregate> Overlay<'p, A> {
         }
     }
 
-    /// The time of a command appended at this instant.
+    /// Advances to the append time of a command, and returns the command's time.
     pub(crate) fn advance(&mut self, appended: Timestamp) -> Timestamp {
         self.changes.time = self.changes.time.max(appended);
         self.changes.time
     }
 
-    /// The command at this offset is handled.
+    /// Records that the command at this offset is handled.
     pub(crate) fn handled(&mut self, offset: i64) {
         self.changes.next = offset + 1;
     }
 
-    /// The latest command time so far.
+    /// Returns the latest command time so far.
     pub(crate) fn time(&self) -> Timestamp {
         self.changes.time
     }
 
-    /// Offset of the next command to be handled.
+    /// Returns the offset of the next command to be handled.
     pub(crate) fn next(&self) -> i64 {
         self.changes.next
     }
@@ -378,7 +381,8 @@ impl<'p, A: Aggregate> Overlay<'p, A> {
         self.base.operations.length()
     }
 
-    /// How many operations are remembered, if one more that was appended then would be one too many.
+    /// Returns the number of remembered operations, if one more, appended at this time, would
+    /// exceed the limit.
     pub(crate) fn is_full(&self, appended: Timestamp) -> Option<usize> {
         let now = self.changes.time.max(appended);
         let known = self.changes.operations.len() + self.base.operations.len();
@@ -397,30 +401,36 @@ impl<'p, A: Aggregate> Overlay<'p, A> {
         self.changes.operations.insert(operation, self.changes.time);
     }
 
-    /// The operation that came under an idempotency scope.
-    pub(crate) fn under(&self, scope: Uuid) -> Option<Uuid> {
+    /// Returns the operation of an idempotency scope.
+    pub(crate) fn operation_of_scope(&self, scope: Uuid) -> Option<Uuid> {
         let known = self.changes.scopes.get(&scope);
         known.or_else(|| self.base.scopes.get(&scope)).copied()
     }
 
-    /// The first operation under a scope is the one that counts.
-    pub(crate) fn scoped(&mut self, scope: Uuid, operation: Uuid) {
-        if self.under(scope).is_none() {
+    /// Records the operation of a scope; the first operation of a scope counts.
+    pub(crate) fn add_scope(&mut self, scope: Uuid, operation: Uuid) {
+        if self.operation_of_scope(scope).is_none() {
             self.changes.scopes.insert(scope, operation);
         }
     }
 
-    /// The aggregate as this batch has left it so far.
-    pub(crate) fn load(&self, id: &str) -> Stored<A> {
-        let known = self
-            .changes
-            .aggregates
-            .get(id)
-            .or_else(|| self.base.aggregates.get(id));
-        known.cloned().unwrap_or_else(Stored::unborn)
+    /// Returns the aggregate with the changes of this batch so far.
+    pub(crate) fn load(&self, id: &str) -> AggregateState<A> {
+        let known = self.known(id).cloned();
+        known.unwrap_or_else(AggregateState::initial)
     }
 
-    /// The aggregate that is to be woken first, if that is at this time or before it.
+    /// Returns the version of the aggregate with the changes of this batch so far.
+    pub(crate) fn version(&self, id: &str) -> u64 {
+        self.known(id).map_or(0, |known| known.version)
+    }
+
+    fn known(&self, id: &str) -> Option<&AggregateState<A>> {
+        let changed = self.changes.aggregates.get(id);
+        changed.or_else(|| self.base.aggregates.get(id))
+    }
+
+    /// Returns the aggregate with the first deadline, if it is due at this time.
     pub(crate) fn first_due(&self, now: Timestamp) -> Option<Arc<str>> {
         let base = self
             .base
@@ -435,15 +445,20 @@ impl<'p, A: Aggregate> Overlay<'p, A> {
         (first.0 <= now).then(|| Arc::clone(&first.1))
     }
 
-    /// The partition sequence of the last event so far.
+    /// Returns the partition sequence of the last event so far.
     pub(crate) fn sequence(&self) -> u64 {
         self.changes.sequence
     }
 
-    pub(crate) fn store(&mut self, id: &str, stored: Stored<A>) {
+    /// Replaces an aggregate by its next state.
+    pub(crate) fn store(&mut self, subject: Arc<str>, stored: AggregateState<A>) {
         self.changes.sequence = self.changes.sequence.max(stored.sequence);
-        let subject: Arc<str> = id.into();
-        if let Some(before) = self.changes.aggregates.get(id).and_then(Stored::due) {
+        if let Some(before) = self
+            .changes
+            .aggregates
+            .get(&subject)
+            .and_then(AggregateState::due)
+        {
             self.deadlines.remove(&(before, Arc::clone(&subject)));
         }
         if let Some(due) = stored.due() {

@@ -1,20 +1,20 @@
-//! Why the commands of a partition are not decided for now.
+//! The reason why the commands of a partition are not decided at present.
 
 use factline_kafka::records::decode;
 
-/// What a partition waits for.
+/// Reason why a partition waits.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Waiting {
-    #[error("the registry does not answer")]
+    #[error("registry is unavailable")]
     Registry(#[from] decode::Error),
     #[error(
-        "partition {partition} remembers {known} decided commands, and may not remember more (--dedupe-limit) nor forget \
-         one before its time (--dedupe-hours)"
+        "partition {partition} remembers {known} decided commands, the maximum (--dedupe-limit), and none is older than \
+         the dedupe window (--dedupe-hours)"
     )]
     Full { partition: i32, known: usize },
     #[error(
-        "aggregates of partition {partition} take about {} MiB of memory, and may not take more (--state-limit-mb)",
+        "aggregates of partition {partition} take about {} MiB of memory, the maximum (--state-limit-mb)",
         .bytes >> 20
     )]
-    Heavy { partition: i32, bytes: u64 },
+    OverMemoryLimit { partition: i32, bytes: u64 },
 }

@@ -1,20 +1,25 @@
-//! An aggregate to test with: an account that takes deposits, refuses to be overdrawn, and has standing orders: deposits
-//! that it makes by itself when their time has come.
+//! Aggregate for tests: an account that accepts deposits, rejects withdrawals beyond its balance,
+//! and has standing orders. A standing order is a deposit that the account makes by itself at its
+//! deadline.
 
 use chrono::TimeDelta;
 use factline::avro::{Codec, Error};
 use factline::{
-    Aggregate, Conclusion, Contract, Deadline, Decision, Messages, RecordSchema, Timestamp,
+    Aggregate, AggregateType, Conclusion, Contract, Deadline, Decision, Messages, RecordSchema,
+    Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
-pub(crate) const ACCOUNT: Contract = Contract {
-    aggregate: "ledger.account",
-    partitions: 4,
-    commands: Command::RECORDS,
-    events: Event::RECORDS,
-    routes: "{}",
-};
+pub(crate) const ACCOUNT: Contract = *AccountType::CONTRACT;
+
+pub(crate) struct AccountType;
+
+impl AggregateType for AccountType {
+    const NAME: &'static str = "ledger.account";
+    const PARTITIONS: i32 = 4;
+    type Command = Command;
+    type Event = Event;
+}
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename = "Deposit")]
@@ -28,7 +33,7 @@ pub(crate) struct Withdraw {
     pub amount: i64,
 }
 
-/// A standing order; with `open`, its operation runs until the deposit is made.
+/// Standing order. With `open`, its operation runs until the deposit is made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename = "Schedule")]
 pub(crate) struct Schedule {
@@ -180,20 +185,19 @@ impl factline::Rejection for Overdrawn {
     }
 }
 
-/// Deposits of these amounts are for tests of the host: one panics, the others make events too large to write.
+/// Amounts of deposits with which tests provoke failures of the host. One panics, the others lead
+/// to events that are too large to write.
 pub(crate) const PANICS: i64 = -1;
-pub(crate) const TOO_LARGE_FOR_US: i64 = -2;
+pub(crate) const TOO_LARGE_FOR_THE_HANDLER: i64 = -2;
 pub(crate) const TOO_LARGE_FOR_THE_BROKER: i64 = -3;
 
 impl Aggregate for Account {
-    const TYPE: &'static str = "ledger.account";
-    type Command = Command;
-    type Event = Event;
+    type Type = AccountType;
     type Rejection = Overdrawn;
 
     fn decide(&self, command: Command, now: Timestamp) -> Result<Decision<Event>, Overdrawn> {
         let noted = |amount, length: usize| {
-            // Noise, so that compression does not make it small.
+            // Noise, so that compression cannot make the note small.
             let noise = std::iter::successors(Some(1_u32), |x| {
                 Some(x.wrapping_mul(1_664_525).wrapping_add(1_013_904_223))
             });
@@ -207,9 +211,9 @@ impl Aggregate for Account {
             })))
         };
         match command {
-            Command::Deposit(Deposit { amount: PANICS }) => panic!("told to"),
+            Command::Deposit(Deposit { amount: PANICS }) => panic!("panic requested by the test"),
             Command::Deposit(Deposit {
-                amount: TOO_LARGE_FOR_US,
+                amount: TOO_LARGE_FOR_THE_HANDLER,
             }) => noted(0, 2_100_000),
             Command::Deposit(Deposit {
                 amount: TOO_LARGE_FOR_THE_BROKER,
@@ -232,11 +236,11 @@ impl Aggregate for Account {
             }
             Command::Collect(_) => match &self.scheduled {
                 None | Some(Scheduled { amount: 0, .. }) => Ok(Decision::nothing()),
-                Some(Scheduled { amount: PANICS, .. }) => panic!("told to"),
+                Some(Scheduled { amount: PANICS, .. }) => panic!("panic requested by the test"),
                 Some(Scheduled { amount, open, .. }) => {
                     let collected = noted(*amount, 0)?;
                     Ok(if *open {
-                        collected.concluding(Conclusion::rejected("collected", "as was to be"))
+                        collected.concluding(Conclusion::rejected("collected", "as scheduled"))
                     } else {
                         collected
                     })

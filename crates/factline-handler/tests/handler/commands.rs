@@ -1,4 +1,4 @@
-//! What becomes of a command, good or bad.
+//! Outcomes of valid and invalid commands.
 
 use factline::outcome::State;
 use uuid::Uuid;
@@ -10,7 +10,7 @@ use factline::{Envelope, Position};
 use factline_kafka::topics::partition_of;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn accepted_refused_and_already_so() {
+async fn outcomes_of_accepted_rejected_and_already_so_commands() {
     let rig = Rig::new("outcomes").await;
     let handler = rig.start("a").await;
     let accepted = rig.deposit("ada", 70).await;
@@ -18,8 +18,10 @@ async fn accepted_refused_and_already_so() {
     let refused = rig
         .send(Uuid::now_v7(), "ada", &Withdraw { amount: 71 }.into())
         .await;
-    let unborn = rig.deposit("bob", 0).await;
-    let outcomes = rig.outcomes_of(&[accepted, nothing, refused, unborn]).await;
+    let unknown_account = rig.deposit("bob", 0).await;
+    let outcomes = rig
+        .outcomes_of(&[accepted, nothing, refused, unknown_account])
+        .await;
 
     let outcome = &outcomes[&accepted];
     assert_eq!(
@@ -47,18 +49,22 @@ async fn accepted_refused_and_already_so() {
     assert_eq!(outcome.position, outcomes[&accepted].position);
 
     assert_eq!(
-        (outcomes[&unborn].version, &outcomes[&unborn].position),
+        (
+            outcomes[&unknown_account].version,
+            &outcomes[&unknown_account].position
+        ),
         (None, &None)
     );
     assert_eq!(
-        rig.check(&[accepted, nothing, refused, unborn]).await["ada"],
+        rig.check(&[accepted, nothing, refused, unknown_account])
+            .await["ada"],
         70
     );
     handler.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_operation_is_decided_once_in_a_batch_and_after_a_restart() {
+async fn repeated_operation_is_decided_once_in_a_batch_and_after_a_restart() {
     let rig = Rig::new("dedupe").await;
     let operation = Uuid::now_v7();
     rig.send(operation, "ada", &Deposit { amount: 5 }.into())
@@ -77,9 +83,10 @@ async fn an_operation_is_decided_once_in_a_batch_and_after_a_restart() {
     handler.stop().await;
 }
 
-/// Every kind of bad command ends as failed with its code and a dead letter, and the good ones around it go on.
+/// Every kind of invalid command ends as failed, with its code and a dead letter. The valid
+/// commands around it are decided.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_bad_command_fails_alone_and_is_kept() {
+async fn invalid_command_fails_alone_and_becomes_a_dead_letter() {
     let rig = Rig::new("bad").await;
     let handler = rig.start("a").await;
     let home = partition_of(b"ada", ACCOUNT.partitions);
@@ -111,7 +118,7 @@ async fn a_bad_command_fails_alone_and_is_kept() {
         .await;
     rig.append(home, "ada", &[], b"nameless").await;
     let panicking = rig.deposit("ada", account::PANICS).await;
-    let too_large = rig.deposit("ada", account::TOO_LARGE_FOR_US).await;
+    let too_large = rig.deposit("ada", account::TOO_LARGE_FOR_THE_HANDLER).await;
     let last = rig.deposit("ada", 2).await;
 
     let sent = [
@@ -129,7 +136,7 @@ async fn a_bad_command_fails_alone_and_is_kept() {
     assert_eq!(
         outcomes.len(),
         sent.len() + 1,
-        "the nameless command has an outcome, too"
+        "the command without an id must have an outcome, too"
     );
     let code = |operation: Uuid| {
         (
@@ -165,9 +172,10 @@ async fn a_bad_command_fails_alone_and_is_kept() {
     handler.stop().await;
 }
 
-/// A readable command on another partition than its key's: two partitions would have two histories of one account.
+/// A readable command on a partition that does not match its key. If it were decided there, one
+/// account would have two histories on two partitions.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stray_command_fails_where_it_was_read() {
+async fn command_on_the_wrong_partition_fails_where_it_was_read() {
     let rig = Rig::new("stray").await;
     let handler = rig.start("a").await;
     let home = partition_of(b"ada", ACCOUNT.partitions);
@@ -206,9 +214,10 @@ async fn a_stray_command_fails_where_it_was_read() {
     handler.stop().await;
 }
 
-/// What only the broker finds too large is found by halving the batch, and fails alone.
+/// A record that only the broker rejects as too large is found by halving the batch, and its
+/// command fails alone.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_broker_refuses_fails_alone() {
+async fn record_rejected_by_the_broker_fails_alone() {
     let rig = Rig::new("large").await;
     let (operations, large) = one_is_too_large(&rig).await;
     let handler = rig.start("a").await;
@@ -221,9 +230,10 @@ async fn what_the_broker_refuses_fails_alone() {
     handler.stop().await;
 }
 
-/// What it says of itself is larger than what may be said of it: it ends all the same, under its place.
+/// The command's metadata is larger than an outcome may be. The command ends all the same,
+/// identified by its partition and offset.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_command_too_large_to_be_reported_ends_too() {
+async fn command_too_large_to_report_still_ends() {
     let rig = Rig::new("bloated").await;
     let handler = rig.start("a").await;
     let bloated = Uuid::now_v7();
@@ -245,9 +255,9 @@ async fn a_command_too_large_to_be_reported_ends_too() {
     handler.stop().await;
 }
 
-/// The registry answers that there is no such schema: no waiting helps.
+/// The registry responds that there is no such schema, so no retry helps.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_unknown_schema_id_is_the_commands_fault() {
+async fn unknown_schema_id_fails_the_command() {
     let rig = Rig::new("unknown-id").await;
     let handler = rig.start("a").await;
     let unknown = Uuid::now_v7();

@@ -1,4 +1,4 @@
-//! What a command can say of itself: under which conditions it is to be decided.
+//! Conditions that a command can carry, under which it is decided.
 
 use chrono::TimeDelta;
 use factline::Envelope;
@@ -14,7 +14,7 @@ fn deposit(amount: i64) -> crate::account::Command {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_command_for_another_version_is_a_conflict() {
+async fn command_for_another_version_is_a_conflict() {
     let rig = Rig::new("version").await;
     let handler = rig.start("a").await;
     let expecting = |version: u64| {
@@ -32,13 +32,13 @@ async fn a_command_for_another_version_is_a_conflict() {
     }
     assert_eq!(rig.check(&operations).await["ada"], 2);
     let outcomes = rig.outcomes_of(&operations).await;
-    let told: Vec<_> = operations
+    let results: Vec<_> = operations
         .iter()
         .map(|operation| (outcomes[operation].state, outcomes[operation].version))
         .collect();
     let (done, not) = (State::Completed, State::Rejected);
     assert_eq!(
-        told,
+        results,
         [
             (done, Some(1)),
             (not, Some(1)),
@@ -57,7 +57,7 @@ async fn a_command_for_another_version_is_a_conflict() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_command_that_nobody_waits_for_any_more_is_timed_out() {
+async fn command_beyond_its_time_to_live_is_timed_out() {
     let rig = Rig::new("time-to-live").await;
     let living = |milliseconds: u64| {
         move |envelope: Envelope| Envelope {
@@ -80,7 +80,7 @@ async fn a_command_that_nobody_waits_for_any_more_is_timed_out() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_command_older_than_what_is_remembered_fails() {
+async fn command_older_than_the_dedupe_window_fails() {
     let rig = Rig::new("too-old").await;
     let born = |hours: i64| {
         move |envelope: Envelope| Envelope {
@@ -100,10 +100,10 @@ async fn a_command_older_than_what_is_remembered_fails() {
     handler.stop().await;
 }
 
-/// The first request under an idempotency key counts: in one batch with the second, in later ones, and after the
-/// handler has been restarted.
+/// The first request with an idempotency key counts. A second one is rejected in the same batch, in
+/// a later batch, and after a restart of the handler.
 #[tokio::test(flavor = "multi_thread")]
-async fn another_request_under_a_known_key_is_rejected() {
+async fn reused_idempotency_key_is_rejected() {
     let rig = Rig::new("scope").await;
     let under = |scope: &str| {
         let scope = Some(scope.to_owned());
@@ -113,7 +113,7 @@ async fn another_request_under_a_known_key_is_rejected() {
         }
     };
     let (first, second, other) = (Uuid::now_v7(), Uuid::now_v7(), Uuid::now_v7());
-    // Nobody handles yet: these come in one batch.
+    // No handler runs yet, so these commands come in one batch.
     for (operation, amount, scope) in [
         (first, 1, "k"),
         (first, 1, "k"),
@@ -133,10 +133,10 @@ async fn another_request_under_a_known_key_is_rejected() {
         operations.push(again);
         let outcomes = rig.outcomes_of(&operations).await;
         for reused in [second, again] {
-            let told = &outcomes[&reused];
-            assert_eq!(told.state, State::Rejected, "{round}");
+            let outcome = &outcomes[&reused];
+            assert_eq!(outcome.state, State::Rejected, "{round}");
             assert_eq!(
-                told.code.as_deref(),
+                outcome.code.as_deref(),
                 Some("idempotency_key_reused"),
                 "{round}"
             );
@@ -150,10 +150,10 @@ async fn another_request_under_a_known_key_is_rejected() {
     handler.stop().await;
 }
 
-/// What may not be remembered any more is not decided, since it may not be forgotten either: its partition stops, and no
-/// other.
+/// At its limit, a partition can neither remember another command id nor forget one. It halts
+/// without deciding the command. The other partitions continue.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_partition_stops_when_it_may_not_remember_more() {
+async fn partition_halts_at_the_dedupe_limit() {
     let mut rig = Rig::new("full").await;
     rig.options.dedupe_limit = 3;
     let handler = rig.start("a").await;
@@ -168,7 +168,7 @@ async fn a_partition_stops_when_it_may_not_remember_more() {
     operations.push(other);
     rig.outcomes_of(&operations).await;
     eventually(
-        "it says why",
+        "the handler reports the limit",
         async || matches!(handler.state(), Some(Err(reason)) if reason.contains("--dedupe-limit")),
     )
     .await;

@@ -1,7 +1,7 @@
-//! Contracts that cannot be kept: found before the first command is handled.
+//! Contracts that cannot be fulfilled are detected before the first command is handled.
 
 use factline::{Contract, RecordSchema};
-use factline_handler::{Wire, WireError};
+use factline_handler::{RecordFactory, RecordFactoryError};
 use factline_kafka::topics::identity::topic_identity;
 use factline_kafka::{records::registry, topics::broker_settings, topics::provision};
 use rdkafka::admin::{AdminClient, AdminOptions};
@@ -10,9 +10,9 @@ use rdkafka::client::DefaultClientContext;
 use crate::account::ACCOUNT;
 use crate::rig::{Rig, eventually};
 
-/// An added field without a default cannot be read from old events.
+/// Old events cannot be read with a schema that adds a field without a default.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_incompatible_schema_is_refused_with_its_field() {
+async fn incompatible_schema_is_refused_and_its_field_named() {
     const CHANGED: Contract = Contract {
         events: &[RecordSchema {
             name: "ledger.Deposited",
@@ -23,10 +23,13 @@ async fn an_incompatible_schema_is_refused_with_its_field() {
         ..ACCOUNT
     };
     let rig = Rig::new("incompatible").await;
-    Wire::connect(&rig.kafka, &ACCOUNT).await.unwrap();
-    let refused = Wire::connect(&rig.kafka, &CHANGED).await.unwrap_err();
+    RecordFactory::connect(&rig.kafka, &ACCOUNT).await.unwrap();
+    let refused = RecordFactory::connect(&rig.kafka, &CHANGED)
+        .await
+        .unwrap_err();
     assert!(!refused.is_transient());
-    let WireError::Registry(registry::Error::Incompatible { subject, reason }) = refused else {
+    let RecordFactoryError::Registry(registry::Error::Incompatible { subject, reason }) = refused
+    else {
         panic!("{refused}")
     };
     assert!(
@@ -36,9 +39,9 @@ async fn an_incompatible_schema_is_refused_with_its_field() {
     assert!(reason.contains("teller"), "{reason}");
 }
 
-/// Keys would move to other partitions.
+/// With another number of partitions, keys would move to other partitions.
 #[tokio::test(flavor = "multi_thread")]
-async fn another_number_of_partitions_is_refused() {
+async fn changed_partition_count_is_refused() {
     const CHANGED: Contract = Contract {
         partitions: 6,
         ..ACCOUNT
@@ -60,9 +63,9 @@ async fn another_number_of_partitions_is_refused() {
     );
 }
 
-/// What was provisioned can be provisioned again, and a group that lost its place is not given another in silence.
+/// Provisioning can be repeated. A group that lost its offsets does not silently get new ones.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_group_without_its_offsets_is_refused() {
+async fn group_with_lost_offsets_is_refused() {
     let rig = Rig::new("offsets").await;
     provision::provision(&rig.kafka, &ACCOUNT, None)
         .await
@@ -84,16 +87,15 @@ async fn a_group_without_its_offsets_is_refused() {
     );
 
     let handler = rig.launch("a");
-    eventually("the handler says what is missing", async || {
-        matches!(handler.state(), Some(Err(reason)) if reason.contains("no committed offset"))
-    })
-    .await;
+    for partition in 0..ACCOUNT.partitions {
+        handler.until_halted(partition).await;
+    }
     handler.stop().await;
 }
 
-/// A topic made anew under its old name is another topic.
+/// A topic that was deleted and recreated with the same name is another topic.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_topic_made_anew_has_another_identity() {
+async fn recreated_topic_has_another_identity() {
     let rig = Rig::new("identity").await;
     let identity = async || {
         let (kafka, topic) = (rig.kafka.clone(), rig.topics.events().to_owned());
@@ -110,24 +112,24 @@ async fn a_topic_made_anew_has_another_identity() {
         .unwrap()
         .remove(0)
         .unwrap();
-    eventually("the topic is gone", async || identity().await.is_err()).await;
+    eventually("the topic is deleted", async || identity().await.is_err()).await;
     provision::provision(&rig.kafka, &ACCOUNT, None)
         .await
         .unwrap();
     assert_ne!(first, identity().await.unwrap());
 }
 
-/// Two processes in one slot take the partitions from each other: one of them ends and says why. That it was fenced once is
-/// not enough for that, since it may have been by itself.
+/// Two processes with the same instance id fence each other. One of them ends and reports the
+/// reason. A single fencing is not enough for that, because a process can fence itself.
 #[tokio::test(flavor = "multi_thread")]
-async fn of_two_in_one_slot_one_ends() {
+async fn duplicate_instance_id_ends_one_member() {
     let rig = Rig::new("slot").await;
     let (mut first, mut second) = (rig.start("a").await, rig.launch("a"));
     let operation = rig.deposit("ada", 1).await;
     let (ended, other) = tokio::select! {
         ended = first.ended() => (ended, second),
         ended = second.ended() => (ended, first),
-        () = tokio::time::sleep(crate::rig::PATIENCE) => panic!("both go on"),
+        () = tokio::time::sleep(crate::rig::PATIENCE) => panic!("both handlers continue"),
     };
     assert!(
         matches!(ended, Err(factline_handler::Error::Fenced(_))),
@@ -137,14 +139,14 @@ async fn of_two_in_one_slot_one_ends() {
     other.stop().await;
 }
 
-/// Several instances start at once on a registry that knows nothing yet.
+/// Several instances start at the same time with an empty registry.
 #[tokio::test(flavor = "multi_thread")]
-async fn schemas_can_be_registered_by_many_at_once() {
+async fn schemas_can_be_registered_concurrently() {
     let rig = Rig::new("many").await;
     let connecting: Vec<_> = (0..8)
         .map(|_| {
             let kafka = rig.kafka.clone();
-            tokio::spawn(async move { Wire::connect(&kafka, &ACCOUNT).await.map(drop) })
+            tokio::spawn(async move { RecordFactory::connect(&kafka, &ACCOUNT).await.map(drop) })
         })
         .collect();
     for connected in connecting {
@@ -152,9 +154,9 @@ async fn schemas_can_be_registered_by_many_at_once() {
     }
 }
 
-/// The brokers are asked, and answer.
+/// The brokers report their setting.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_brokers_tell_how_long_they_remember_groups() {
+async fn brokers_report_the_offset_retention() {
     let rig = Rig::new("retention").await;
     let minutes = broker_settings::minutes(&rig.kafka).await.unwrap();
     assert!(

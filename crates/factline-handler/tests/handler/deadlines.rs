@@ -1,4 +1,5 @@
-//! Deadlines: once each, in their place among the commands, late rather than never. And the workflows that they bound.
+//! Deadlines: each is decided once, in its place among the commands, and late rather than never.
+//! Also the workflows that deadlines bound.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -8,14 +9,13 @@ use factline::outcome::{OutcomeKind, State};
 use factline::{Outcome, Timestamp, id};
 use uuid::Uuid;
 
-use crate::account::{ACCOUNT, Account, Event, PANICS, Schedule, Withdraw};
+use crate::account::{ACCOUNT, Event, PANICS, Schedule, Withdraw};
 use crate::rig::{PATIENCE, Rig, eventually};
-use crate::rules::stranger;
-use factline::Aggregate as _;
+use crate::rules::foreign_transaction;
 use factline_kafka::topics::partition_of;
 use rdkafka::producer::Producer as _;
 
-/// A standing order; answers its operation.
+/// Sends a standing order and returns its operation.
 pub(crate) async fn schedule(
     rig: &Rig,
     account: &str,
@@ -36,9 +36,9 @@ async fn withdraw(rig: &Rig, account: &str, amount: i64) -> Uuid {
     rig.send(Uuid::now_v7(), account, &command.into()).await
 }
 
-/// The outcome of the deadline that the account's first event has set.
+/// Returns the outcome of the deadline that the account's first event has set.
 async fn first_deadline(rig: &Rig, account: &str) -> Outcome {
-    let operation = id::deadline(Account::TYPE, account, 1);
+    let operation = id::deadline(ACCOUNT.aggregate, account, 1);
     let mut outcomes = rig.outcomes_of(&[operation]).await;
     outcomes.remove(&operation).unwrap()
 }
@@ -50,7 +50,7 @@ async fn until(time: Timestamp) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_deadline_comes_due_without_any_command() {
+async fn deadline_comes_due_without_a_command() {
     let rig = Rig::new("idle").await;
     let handler = rig.start("a").await;
     let asked = schedule(&rig, "ada", 300, 5, false).await;
@@ -76,9 +76,11 @@ async fn a_deadline_comes_due_without_any_command() {
     handler.stop().await;
 }
 
-/// The end that a deadline waits for is no command: a stranger's transaction was aborted there, and nobody can consume that.
+/// A deadline waits until commands up to the end of the log are decided. Here the last record is
+/// not a command: it belongs to an aborted transaction of another producer, so no consumer can read
+/// it.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_deadline_waits_for_no_command_where_there_is_none() {
+async fn deadline_does_not_wait_for_an_aborted_record() {
     let rig = Rig::new("mark").await;
     let handler = rig.start("a").await;
     let asked = schedule(&rig, "ada", 5_000, 5, false).await;
@@ -86,21 +88,21 @@ async fn a_deadline_waits_for_no_command_where_there_is_none() {
     let due = Timestamp::from_timestamp_micros(decided).unwrap() + TimeDelta::seconds(5);
     let ours = [partition_of(b"ada", ACCOUNT.partitions)];
     let commands = (rig.topics.commands(), ours.as_slice());
-    let stranger = stranger(&rig, commands, PATIENCE).await;
-    stranger.abort_transaction(PATIENCE).unwrap();
+    let foreign = foreign_transaction(&rig, commands, PATIENCE).await;
+    foreign.abort_transaction(PATIENCE).unwrap();
     assert!(
         chrono::Utc::now() < due,
-        "the test is too slow to show anything"
+        "the test is too slow to be conclusive"
     );
     let due = first_deadline(&rig, "ada").await;
     assert_eq!(due.state, State::Completed);
     handler.stop().await;
 }
 
-/// A command that was appended before a deadline is decided before it, one appended after it, after it: also when both
-/// are handled long after.
+/// A command that was appended before a deadline is decided before it, and a later command after
+/// it. This holds even if both are handled long after the deadline.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_late_deadline_has_its_place_among_the_commands() {
+async fn late_deadline_keeps_its_place_among_the_commands() {
     let rig = Rig::new("order").await;
     let handler = rig.start("a").await;
     let asked = schedule(&rig, "ada", 2_000, 5, false).await;
@@ -117,9 +119,10 @@ async fn a_late_deadline_has_its_place_among_the_commands() {
     handler.stop().await;
 }
 
-/// What comes of nothing is over, and so is what cannot be decided: neither comes again, whoever takes over.
+/// A deadline that changes nothing is spent, and so is one that cannot be decided. Neither comes
+/// due again after a takeover.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_deadline_that_leads_to_nothing_is_spent() {
+async fn deadline_that_changes_nothing_is_spent() {
     let rig = Rig::new("spent").await;
     let first = rig.start("a").await;
     let nothing = schedule(&rig, "ada", 50, 0, false).await;
@@ -131,12 +134,12 @@ async fn a_deadline_that_leads_to_nothing_is_spent() {
         (failed.state, failed.code.as_deref()),
         (State::Failed, Some("panic"))
     );
-    // The workflow that it was to bound is over as well.
+    // The workflow that the deadline bounded has ended, too.
     let outcomes = rig.outcomes_of(&[faulty]).await;
     assert_eq!(outcomes[&faulty].state, State::Failed);
     first.stop().await;
     let second = rig.start("b").await;
-    // The account can do something else, and its deadline is not in the way.
+    // The account accepts other commands, and its spent deadline does not interfere.
     let mut operations = vec![nothing, faulty];
     for account in ["ada", "bob"] {
         operations.push(rig.deposit(account, 3).await);
@@ -151,13 +154,13 @@ async fn a_deadline_that_leads_to_nothing_is_spent() {
     second.stop().await;
 }
 
-/// Commands without a pause do not keep a deadline from coming due.
+/// A continuous load of commands does not delay a deadline indefinitely.
 #[tokio::test(flavor = "multi_thread")]
 async fn load_does_not_starve_deadlines() {
     let rig = Rig::new("load").await;
     let handler = rig.start("a").await;
     schedule(&rig, "ada", 200, 5, false).await;
-    let deadline = id::deadline(Account::TYPE, "ada", 1);
+    let deadline = id::deadline(ACCOUNT.aggregate, "ada", 1);
     eventually("the deadline is decided under load", async || {
         for _ in 0..20 {
             rig.deposit("ada", 0).await;
@@ -171,10 +174,10 @@ async fn load_does_not_starve_deadlines() {
     handler.stop().await;
 }
 
-/// A workflow's operation runs on when its command is decided, and ends once, with what the process concludes; also when
-/// somebody else has taken the process over in between.
+/// A workflow's operation stays open after its command is decided. It ends once, with the
+/// conclusion of the process, even if another handler has taken over the process meanwhile.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_workflow_runs_until_its_process_concludes_it() {
+async fn workflow_runs_until_its_process_concludes_it() {
     let rig = Rig::new("workflow").await;
     let first = rig.start("a").await;
     let asked = schedule(&rig, "ada", 1_500, 5, true).await;
@@ -217,12 +220,12 @@ async fn a_workflow_runs_until_its_process_concludes_it() {
     second.stop().await;
 }
 
-/// While its operation is open a process has to have a deadline, or it would run for ever.
+/// A process must have a deadline while its operation is open. Otherwise it could run forever.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_workflow_without_an_end_is_refused() {
+async fn workflow_without_a_deadline_is_refused() {
     let rig = Rig::new("unbounded").await;
     let handler = rig.start("a").await;
-    // The deposit takes the standing order away, and with it the deadline.
+    // The deposit removes the standing order and its deadline.
     let asked = schedule(&rig, "ada", 3_600_000, 5, true).await;
     let deposit = rig.deposit("ada", 1).await;
     let outcomes = rig.outcomes_of(&[deposit]).await;

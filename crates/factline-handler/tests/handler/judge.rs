@@ -1,9 +1,9 @@
-//! What is wrong with a log, whatever was done to those who wrote it.
+//! Judge: finds errors in a log, whatever was done to the handlers that wrote it.
 //!
-//! - one end of each operation that was asked for, and of no other, deadlines included
-//! - versions and partition sequences without hole or repetition
+//! - Each requested operation has one end, deadlines included. No other operation has an end.
+//! - Versions and partition sequences have neither gaps nor repetitions.
 //!
-//! It looks at what is committed, when nothing on the topics is open any more.
+//! It reads committed records, after every transaction on the topics has ended.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::{Duration, Instant};
@@ -16,13 +16,13 @@ use crate::account::{ACCOUNT, Event};
 use crate::rig::Rig;
 
 pub(crate) struct Judged {
-    /// In words; empty if all is well.
+    /// Descriptions of the errors. Empty if the log is correct.
     pub wrong: Vec<String>,
-    /// Of each account.
+    /// Balance of each account.
     pub balances: HashMap<String, i64>,
 }
 
-/// Judges a log whose commands are to be decided within a time.
+/// Judges a log whose commands must be decided within `patience`.
 pub(crate) async fn judge(rig: &Rig, operations: &[Uuid], patience: Duration) -> Judged {
     let deadline = Instant::now() + patience;
     let mut wrong = Vec::new();
@@ -47,7 +47,7 @@ pub(crate) async fn judge(rig: &Rig, operations: &[Uuid], patience: Duration) ->
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    // What was open may have been committed since.
+    // Transactions that were open may have been committed meanwhile.
     let ends = if wrong.is_empty() {
         self::ends(rig).await
     } else {
@@ -58,14 +58,14 @@ pub(crate) async fn judge(rig: &Rig, operations: &[Uuid], patience: Duration) ->
             wrong.push(format!("operation {operation} ends {} times", kinds.len()));
         }
         if kinds.contains(&OutcomeKind::Command) && !expected.contains(operation) {
-            wrong.push(format!("nobody asked for operation {operation}"));
+            wrong.push(format!("operation {operation} was not requested"));
         }
     }
     let balances = numbers(rig, &mut wrong).await;
     Judged { wrong, balances }
 }
 
-/// Of each operation that has ended, what kinds of ends it has.
+/// Returns the kinds of the ends of each operation that has ended.
 async fn ends(rig: &Rig) -> BTreeMap<Uuid, Vec<OutcomeKind>> {
     let mut ends: BTreeMap<Uuid, Vec<OutcomeKind>> = BTreeMap::new();
     for outcome in rig.outcomes().await {
@@ -78,7 +78,7 @@ async fn ends(rig: &Rig) -> BTreeMap<Uuid, Vec<OutcomeKind>> {
     ends
 }
 
-/// Follows the two numbers of every event, and the balances.
+/// Checks the version and the partition sequence of every event, and sums up the balances.
 async fn numbers(rig: &Rig, wrong: &mut Vec<String>) -> HashMap<String, i64> {
     let mut sequences: HashMap<i32, u64> = HashMap::new();
     let mut versions: HashMap<String, u64> = HashMap::new();
@@ -106,7 +106,7 @@ async fn numbers(rig: &Rig, wrong: &mut Vec<String>) -> HashMap<String, i64> {
     balances
 }
 
-/// Whether no transaction is open on the topics that handlers write to.
+/// Returns whether no transaction is open on the topics that handlers write to.
 async fn is_closed(rig: &Rig) -> bool {
     let (kafka, topics) = (rig.kafka.clone(), rig.topics.clone());
     let look = move || {

@@ -1,68 +1,74 @@
-//! Answers of the broker that come late.
+//! Late responses of the broker.
 
 use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
 use uuid::Uuid;
 
-use crate::line::{Line, Whom};
+use crate::proxy::{Connections, Proxy};
 use crate::rig::Rig;
 
-/// Numbers of requests, see Kafka's protocol.
+/// Request numbers of Kafka's protocol.
 const PRODUCE: i16 = 0;
 const LIST_OFFSETS: i16 = 2;
 const ADD_OFFSETS: i16 = 25;
 const END_TRANSACTION: i16 = 26;
 const COMMIT_OFFSETS: i16 = 28;
 
-/// librdkafka looks up where "the end" of a partition is by a question of its own. An answer that comes after the client was
-/// sent elsewhere makes it ask once more, and go to the end: past whatever lies between, and without a word. So the handler
-/// gives it no such offsets. (`rd_kafka_toppar_handle_Offset` in librdkafka 2.12.)
+/// librdkafka looks up the end of a partition with a separate request. If the response arrives
+/// after the client has sought another offset, librdkafka asks again and moves to the end. It
+/// silently skips all records between. So the handler never gives it such a logical offset.
+/// (`rd_kafka_toppar_handle_Offset` in librdkafka 2.12.)
 #[tokio::test(flavor = "multi_thread")]
-async fn an_answer_that_is_late_sends_nobody_past_commands() {
-    let (mut rig, line) = a_rig("late").await;
-    // Longer than a restore of next to nothing takes. Those that read the state are connected after the group has its
-    // members, and are answered in time.
-    line.hold_back(LIST_OFFSETS, Duration::from_secs(3), Whom::BeforeSync);
+async fn late_response_skips_no_commands() {
+    let (mut rig, proxy) = proxied_rig("late").await;
+    // Longer than a restore of a nearly empty state. The readers of the state connect after the
+    // group has its members, so their responses are not delayed.
+    proxy.hold_back(
+        LIST_OFFSETS,
+        Duration::from_secs(3),
+        Connections::BeforeSync,
+    );
     rig.options.snapshot_every = 0;
     let mut operations = vec![rig.deposit("ada", 1).await];
     let handler = rig.start("a").await;
-    // Beyond the late answer, and the question that librdkafka asks half a second after it.
+    // Longer than the delay of the response and the request that librdkafka sends half a second
+    // after it.
     load(&rig, &mut operations, Duration::from_secs(6)).await;
     let balances = rig.check(&operations).await;
     assert_eq!(usize::try_from(balances["ada"]).unwrap(), operations.len());
     handler.stop().await;
 }
 
-/// Whether a step of a transaction was taken is not known when its answer does not come. Whatever was taken: it is neither
-/// lost nor done again.
+/// If the response to a step of a transaction is missing, its result is unknown. In both cases the
+/// commands are neither lost nor decided twice.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_step_whose_answer_does_not_come_was_taken_once_or_not_at_all() {
-    let (mut rig, line) = a_rig("unknown").await;
-    // The time for which a call is made again, too.
+async fn unanswered_transaction_step_neither_loses_nor_repeats_commands() {
+    let (mut rig, proxy) = proxied_rig("unknown").await;
+    // It also bounds how long a call is retried.
     rig.options.transaction_timeout_ms = 4_000;
     let mut operations = vec![rig.deposit("ada", 1).await];
     let handler = rig.start("a").await;
     for step in [END_TRANSACTION, COMMIT_OFFSETS, ADD_OFFSETS, PRODUCE] {
-        line.hold_back(step, Duration::from_secs(9), Whom::Everybody);
+        proxy.hold_back(step, Duration::from_secs(9), Connections::All);
         load(&rig, &mut operations, Duration::from_secs(10)).await;
-        line.pass();
+        proxy.reset();
         let balances = rig.check(&operations).await;
         assert_eq!(
             usize::try_from(balances["ada"]).unwrap(),
             operations.len(),
-            "answers to requests of number {step} were late"
+            "responses to requests of number {step} were late"
         );
     }
-    let said = handler.said.lock().unwrap().clone();
-    let unknown = said
+    let reasons = handler.reports.reasons();
+    let unknown = reasons
         .iter()
         .any(|reason| reason.contains("is unknown: commit"));
-    assert!(unknown, "the handler knew of each step: {said:?}");
+    assert!(unknown, "no step had an unknown result: {reasons:?}");
     handler.stop().await;
 }
 
-/// Commands for so long, a hundred in a second.
+/// Sends one hundred commands per second for the given time.
 async fn load(rig: &Rig, operations: &mut Vec<Uuid>, lasts: Duration) {
     let start = Instant::now();
     while start.elapsed() < lasts {
@@ -71,10 +77,10 @@ async fn load(rig: &Rig, operations: &mut Vec<Uuid>, lasts: Duration) {
     }
 }
 
-/// A rig whose handlers come by a line.
-async fn a_rig(name: &str) -> (Rig, Line) {
-    let (line, servers, address) = Line::to_servers().await;
+/// Creates a rig whose handlers connect through a proxy.
+async fn proxied_rig(name: &str) -> (Rig, Proxy) {
+    let (proxy, servers, address) = Proxy::to_servers().await;
     let mut rig = Rig::on(servers, name).await;
     rig.kafka.brokers = address;
-    (rig, line)
+    (rig, proxy)
 }

@@ -1,6 +1,6 @@
-//! The command handler against a real Kafka: what it promises, and each rule that holds the promise up.
+//! The command handler on a real Kafka: its guarantees, and each rule on which they depend.
 
-#![expect(clippy::unwrap_used, reason = "a test says what it finds by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test reports failures by panicking")]
 
 mod account;
 mod commands;
@@ -10,10 +10,14 @@ mod deadlines;
 mod judge;
 mod killed;
 mod late;
-mod line;
+#[cfg_attr(
+    not(feature = "failpoints"),
+    expect(unused_imports, reason = "mutants exist with failpoints only")
+)]
 mod mutants;
 mod orphaned;
 mod process;
+mod proxy;
 mod rig;
 mod rules;
 mod snapshots;

@@ -1,19 +1,22 @@
-//! Each rule of the handler, broken on purpose: a scenario that finds it, and that finds nothing while the rule is kept.
+//! Scenarios that break each rule of the handler on purpose. A scenario detects the broken rule,
+//! and it finds no error while the rule is kept.
 //!
-//! A scenario is a function that runs handlers, one of them with the mutant in its environment, does to them what has to be
-//! got over, and answers what is wrong with the log afterwards. Of each there are two tests: nothing is wrong without a
-//! mutant, and something is, within a bounded number of rounds, with it. How long that took is told as a line of a table.
+//! A scenario is a function that runs handlers, one of them with the mutant in its environment. It
+//! disturbs them and returns the errors in the log afterwards. Each scenario has two tests. Without
+//! a mutant there are no errors. With the mutant there are errors within a bounded number of
+//! rounds, and the test prints the duration as a row of a table.
 //!
-//! - `evicted`: the group has given its partitions to another, and it does not know
-//! - `foreign`: somebody else's transaction is open on the events
-//! - `moved`: its partitions move while all is well
-//! - `refused`: the broker refuses one record of a batch
-//! - `renamed`: the group has forgotten it, and knows it under another id
-//! - `repeated`: commands come twice, before and after it was killed
+//! - `evicted`: the handler is expelled from the group and does not know it
+//! - `foreign`: a transaction of another producer is open on the events
+//! - `moved`: partitions move while their first owner is healthy
+//! - `refused`: the broker rejects one record of a batch
+//! - `renamed`: the group has removed a member and knows it by a new member id
+//! - `repeated`: commands are repeated, before and after the handler was killed
 //! - `storm`: kills, stops and pauses at random
 //!
-//! One more is a module with a scenario, and a mutant in `factline-failpoints`. What takes minutes is ignored, and run by
-//! `cargo test -p factline-handler --features failpoints --test handler -- --ignored --nocapture mutants`.
+//! To add one, write a module with a scenario and a mutant in `factline-failpoints`. Scenarios that
+//! take minutes are ignored. They are run by `cargo test -p factline-handler --features failpoints
+//! --test handler -- --ignored --nocapture mutants`.
 
 mod evicted;
 mod foreign;
@@ -29,22 +32,26 @@ use factline_failpoints::Mutant;
 
 use crate::rig;
 
-/// How long commands may take until they count as lost, when everything that was done to the handlers is over: they take two
-/// seconds. Who keeps the rules is waited for longer, on however slow a machine.
+/// Time after which commands count as lost, once the disturbance is over. They take two seconds. A
+/// handler that keeps the rules gets more time, because the machine may be slow.
 fn patience(mutant: Option<Mutant>) -> Duration {
     mutant.map_or(rig::PATIENCE, |_| Duration::from_secs(30))
 }
 
-/// What was found wrong, in words.
+/// Descriptions of the errors that were found.
 type Wrong = Vec<String>;
 
-/// Asserts that a scenario finds nothing wrong with a handler that keeps its rules.
+/// Asserts that a scenario finds no error with a handler that keeps its rules.
 async fn passes(scenario: impl AsyncFn(Option<Mutant>) -> Wrong) {
     let wrong = scenario(None).await;
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-/// Asserts that a scenario finds a mutant within so many rounds, and tells how long it took.
+/// Asserts that a scenario detects a mutant within `rounds` rounds, and prints the duration.
+#[cfg_attr(
+    not(feature = "failpoints"),
+    expect(dead_code, reason = "without failpoints there is no mutant")
+)]
 async fn finds(mutant: Mutant, rounds: u32, scenario: impl AsyncFn(Option<Mutant>) -> Wrong) {
     let begin = Instant::now();
     for round in 1..=rounds {
@@ -57,10 +64,10 @@ async fn finds(mutant: Mutant, rounds: u32, scenario: impl AsyncFn(Option<Mutant
             return;
         }
     }
-    panic!("{} was not found in {rounds} rounds", mutant.name());
+    panic!("{} was not detected in {rounds} rounds", mutant.name());
 }
 
-/// What tells a process to be a mutant, beside what else it is told.
+/// Returns the environment that makes a process a mutant, extended by other variables.
 fn environment<'e>(mutant: Option<Mutant>, more: &[(&'e str, &'e str)]) -> Vec<(&'e str, &'e str)> {
     let mutant = mutant.map(|mutant| ("FACTLINE_MUTANT", mutant.name()));
     more.iter().copied().chain(mutant).collect()

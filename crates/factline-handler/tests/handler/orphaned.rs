@@ -1,37 +1,39 @@
-//! Partitions that a group has given to nobody.
+//! Partitions that no group member owns.
 
 use std::time::Duration;
 
 use tokio::time::timeout;
 
-use crate::line::Line;
+use crate::proxy::Proxy;
 use crate::rig::{Rig, eventually};
 
 const ACCOUNTS: usize = 30;
 
-/// For how long nobody may have done anything about it: it is looked for every quarter of a minute, twice.
-const AS_IT_IS: Duration = Duration::from_secs(5);
+/// Time in which the partitions must still be without an owner. The handler checks for such
+/// partitions every 15 seconds, and acts after two checks.
+const WITHOUT_OWNER: Duration = Duration::from_secs(5);
 
-/// In a cooperative rebalance partitions leave in one generation, and come to others in the next. The coordinator crashes
-/// between the two and comes back with the first; a member that comes back in its slot is given what it had in it, without
-/// another rebalance. Everybody is ready, and some partitions are nobody's.
+/// In a cooperative rebalance, partitions are revoked in one generation and assigned to other
+/// members in the next. Here the coordinator crashes between the two and restarts with the first
+/// generation. A member that restarts with its instance id gets its previous assignment without
+/// another rebalance. All members are ready, and some partitions have no owner.
 #[tokio::test(flavor = "multi_thread")]
-async fn partitions_that_a_crashed_coordinator_gave_to_nobody_find_somebody() {
-    let (line, servers, address) = Line::to_servers().await;
+async fn partitions_without_owner_are_reassigned_after_a_coordinator_crash() {
+    let (proxy, servers, address) = Proxy::to_servers().await;
     let mut rig = Rig::on(servers, "orphaned").await;
     rig.kafka.brokers = address;
-    // The member that comes back has so long to come, else the group shares out anew.
+    // The member must restart within this time. Otherwise the group rebalances.
     rig.options.session_timeout_ms = 10_000;
     let a = rig.start("a").await;
-    line.halve_a_rebalance();
+    proxy.halve_a_rebalance();
     let b = rig.launch("b");
-    eventually("half a rebalance", async || line.has_halved()).await;
+    eventually("the rebalance is halved", async || proxy.has_halved()).await;
     tokio::task::spawn_blocking(|| servers.kafka.kill())
         .await
         .unwrap()
         .unwrap();
     a.stop().await;
-    line.pass();
+    proxy.reset();
     let a = rig.launch("a");
     tokio::task::spawn_blocking(|| servers.kafka.start())
         .await
@@ -42,14 +44,14 @@ async fn partitions_that_a_crashed_coordinator_gave_to_nobody_find_somebody() {
     for account in 0..ACCOUNTS {
         operations.push(rig.deposit(&format!("account-{account}"), 1).await);
     }
-    eventually("all are ready", async || {
+    eventually("both handlers are ready", async || {
         [&a, &b]
             .iter()
             .all(|handler| handler.state() == Some(Ok(())))
     })
     .await;
-    let early = timeout(AS_IT_IS, rig.outcomes_of(&operations)).await;
-    assert!(early.is_err(), "no partition was nobody's");
+    let early = timeout(WITHOUT_OWNER, rig.outcomes_of(&operations)).await;
+    assert!(early.is_err(), "every partition had an owner");
     assert_eq!(rig.check(&operations).await.len(), ACCOUNTS);
     for handler in [a, b] {
         handler.stop().await;

@@ -1,7 +1,8 @@
-//! Handlers as processes of their own: this test binary once more, told by its environment to be one.
+//! Handlers as separate processes: this test binary is started again, and its environment makes it
+//! a handler.
 //!
-//! What may be different about one is in its environment, too: `FACTLINE_MUTANT` and `FACTLINE_PAUSES` of the crate
-//! `factline-failpoints`, and any option's variable.
+//! The environment also selects variations: `FACTLINE_MUTANT` and `FACTLINE_PAUSES` of the crate
+//! `factline-failpoints`, and the variable of any option.
 
 use std::io::Read as _;
 use std::process::{Child, Command, Stdio};
@@ -10,8 +11,8 @@ use crate::rig::{self, Rig, SESSION_TIMEOUT_MS};
 
 const ROLE: &str = "FACTLINE_TEST_HANDLER";
 
-/// Not a test: what a child process runs. Without the environment of one it does nothing. It ends with its standard input,
-/// so that it outlives nobody.
+/// Not a test: the code of a child process. It returns at once without the environment of a child.
+/// The process ends when its standard input closes, so that it does not outlive the test.
 #[tokio::test(flavor = "multi_thread")]
 async fn handler() {
     if let Ok(flags) = std::env::var(ROLE) {
@@ -19,7 +20,7 @@ async fn handler() {
             let _ = std::io::stdin().read(&mut [0]);
             std::process::exit(0);
         });
-        rig::handle_for_ever(&flags).await;
+        rig::handle_until_killed(&flags).await;
     }
 }
 
@@ -30,12 +31,12 @@ impl Process {
         Self::start_with(rig, instance, &[])
     }
 
-    /// One whose environment says more.
+    /// Starts a process with additional environment variables.
     pub(crate) fn start_with(rig: &Rig, instance: &str, more: &[(&str, &str)]) -> Self {
         Self::start_logging(rig, instance, more, Stdio::null())
     }
 
-    /// One whose log goes somewhere; `RUST_LOG` says what is in it.
+    /// Starts a process that writes its log to `log`; `RUST_LOG` selects the contents.
     pub(crate) fn start_logging(
         rig: &Rig,
         instance: &str,
@@ -58,13 +59,14 @@ impl Process {
         Self(child)
     }
 
-    /// Killed, and started again in the same slot.
+    /// Kills the process and restarts it with the same instance id.
     pub(crate) fn restart(&mut self, rig: &Rig, instance: &str) {
         self.kill();
         *self = Self::start(rig, instance);
     }
 
-    /// Stopped or continued, as a machine does that swaps or migrates.
+    /// Sends a signal, for example to stop or continue the process, as happens when a machine swaps
+    /// or migrates.
     pub(crate) fn signal(&self, signal: &str) {
         let status = Command::new("kill")
             .args([signal, &self.0.id().to_string()])
@@ -72,7 +74,7 @@ impl Process {
         assert!(status.unwrap().success());
     }
 
-    /// With SIGKILL.
+    /// Kills the process with SIGKILL.
     pub(crate) fn kill(&mut self) {
         self.0.kill().unwrap();
         self.0.wait().unwrap();

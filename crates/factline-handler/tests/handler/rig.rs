@@ -1,23 +1,17 @@
-//! A commands topic with handlers on it, and what they wrote.
+//! Test rig: a commands topic with handlers, and readers of the records that they write.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
 use clap::Parser as _;
-use factline::{Envelope, Messages, Outcome};
+use factline::outcome::OutcomeKind;
+use factline::{Envelope, Outcome};
 use factline_handler::Options;
 use factline_kafka::records::record::Record;
-use factline_kafka::records::registry::SchemaIds;
-use factline_kafka::topics::partition_of;
-use factline_kafka::{
-    KafkaConfig, Registry, Topics, records::decode, records::framing, topics::provision,
-};
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{Header, OwnedHeaders};
-use rdkafka::producer::{FutureProducer, FutureRecord};
-use rdkafka::{Offset, TopicPartitionList};
+use factline_kafka::{KafkaConfig, Topics};
+use factline_testkit::commands::envelope;
+use factline_testkit::{CommandTopic, Fixture, Reports};
+pub(crate) use factline_testkit::{PATIENCE, eventually};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
@@ -25,6 +19,9 @@ use uuid::Uuid;
 
 use crate::account::{ACCOUNT, Account, Command, Deposit, Event};
 use crate::judge::{Judged, judge};
+
+/// Name of the handler in its reports.
+const COMPONENT: &str = "handler of ledger.account";
 
 #[derive(clap::Parser)]
 struct Flags {
@@ -34,39 +31,34 @@ struct Flags {
     handler: Options,
 }
 
-/// How long anything here may take.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
-
 pub(crate) struct Rig {
+    /// Connection of the handlers. A test may lead it through a proxy.
     pub kafka: KafkaConfig,
     pub topics: Topics,
-    registry: Registry,
-    commands: SchemaIds,
-    producer: FutureProducer,
     pub options: Options,
+    fixture: Fixture,
+    commands: CommandTopic,
 }
 
-/// A handler that runs in this process.
+/// Handler that runs in this process.
 pub(crate) struct Running {
-    pub reports: Arc<Mutex<HashMap<String, Result<(), String>>>>,
-    /// Whatever it has ever waited for.
-    pub said: Arc<Mutex<Vec<String>>>,
+    pub reports: Reports,
     stop: CancellationToken,
     task: JoinHandle<Result<(), factline_handler::Error>>,
 }
 
-/// Of a handler, unless a test has reasons for another.
+/// Session timeout of handlers, unless a test sets another.
 pub(crate) const SESSION_TIMEOUT_MS: u32 = 6_000;
 
-fn flags(brokers: &str, registry: &str, prefix: &str, instance: &str) -> String {
+fn flags(kafka: &KafkaConfig, instance: &str) -> String {
     let mut flags = vec![
         "--kafka-brokers",
-        brokers,
+        &kafka.brokers,
         "--registry-url",
-        registry,
+        &kafka.registry_url,
         "--topic-prefix",
-        prefix,
-        // So that every test has some.
+        &kafka.topic_prefix,
+        // Small enough that every test writes snapshots.
         "--snapshot-every=25",
     ];
     if !instance.is_empty() {
@@ -81,104 +73,78 @@ fn parse(flags: &str) -> (KafkaConfig, Options) {
 }
 
 /// Handles commands until the process is killed.
-pub(crate) async fn handle_for_ever(flags: &str) {
-    // What is logged decides what the client tells of, all of which the handler has to serve.
+pub(crate) async fn handle_until_killed(flags: &str) {
+    // The log level decides which log events the client emits, and the handler must serve all of
+    // them.
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::from_default_env())
+        .with_ansi(false)
         .init();
     let (kafka, options) = parse(flags);
     let report: factline_handler::Report = Arc::new(|_, _| {});
     let stop = CancellationToken::new();
-    factline_handler::run::<Account>(&ACCOUNT, kafka, options, report, stop)
+    factline_handler::run::<Account>(kafka, options, report, stop)
         .await
         .unwrap();
 }
 
 impl Rig {
-    /// Topics of its own, on the shared servers.
+    /// Creates a rig with separate topics on the shared servers.
     pub(crate) async fn new(name: &str) -> Self {
-        let servers = tokio::task::spawn_blocking(dev_servers::Servers::shared)
-            .await
-            .unwrap();
-        Self::on(servers, name).await
+        Self::on(factline_testkit::servers().await, name).await
     }
 
-    /// The same on other servers.
+    /// Creates a rig with separate topics on other servers.
     pub(crate) async fn on(servers: &dev_servers::Servers, name: &str) -> Self {
-        let prefix = format!("{name}-{}.", Uuid::new_v4().simple());
-        let brokers = servers.kafka.brokers();
-        let url = servers.registry.url();
-        let (kafka, mut options) = parse(&flags(&brokers, &url, &prefix, ""));
-        options.session_timeout_ms = SESSION_TIMEOUT_MS;
-        provision::provision(&kafka, &ACCOUNT, None).await.unwrap();
-        let topics = kafka.topics(&ACCOUNT);
-        let registry = Registry::new(&kafka.registry_url);
-        let commands = registry
-            .register_all(topics.commands(), ACCOUNT.commands)
-            .await
-            .unwrap();
-        let producer = kafka.client_config().set("acks", "all").create().unwrap();
+        let fixture = Fixture::on(servers, name);
+        let kafka = fixture.kafka.clone();
+        let (_, options) = parse(&flags(&kafka, ""));
         Self {
+            topics: fixture.provision(&ACCOUNT).await,
+            commands: CommandTopic::register(&kafka, &ACCOUNT).await,
+            options: Options {
+                session_timeout_ms: SESSION_TIMEOUT_MS,
+                ..options
+            },
             kafka,
-            topics,
-            registry,
-            commands,
-            producer,
-            options,
+            fixture,
         }
     }
 
-    /// What a handler in another process has to be told.
+    /// Returns the options for a handler in another process.
     pub(crate) fn flags(&self, instance: &str) -> String {
-        let kafka = &self.kafka;
-        flags(
-            &kafka.brokers,
-            &kafka.registry_url,
-            &kafka.topic_prefix,
-            instance,
-        )
+        flags(&self.kafka, instance)
     }
 
-    /// Starts a handler in a slot and waits until it is ready.
+    /// Starts a handler with an instance id and waits until it is ready.
     pub(crate) async fn start(&self, instance: &str) -> Running {
         let running = self.launch(instance);
-        eventually("the handler is ready", async || {
-            running.state() == Some(Ok(()))
-        })
-        .await;
+        running.reports.until_ready(COMPONENT).await;
         running
     }
 
-    /// Starts a handler in a slot.
+    /// Starts a handler with an instance id.
     pub(crate) fn launch(&self, instance: &str) -> Running {
-        let reports = Arc::new(Mutex::new(HashMap::new()));
-        let said = Arc::new(Mutex::new(Vec::new()));
-        let (told, words) = (Arc::clone(&reports), Arc::clone(&said));
-        let report: factline_handler::Report = Arc::new(move |component, state| {
-            words.lock().unwrap().extend(state.clone().err());
-            told.lock().unwrap().insert(component.to_owned(), state);
-        });
+        let reports = Reports::default();
         let stop = CancellationToken::new();
         let kafka = KafkaConfig {
             instance: instance.to_owned(),
             ..self.kafka.clone()
         };
         let task = tokio::spawn(factline_handler::run::<Account>(
-            &ACCOUNT,
             kafka,
             self.options.clone(),
-            report,
+            reports.report(),
             stop.clone(),
         ));
         Running {
             reports,
-            said,
             stop,
             task,
         }
     }
 
-    /// Appends a deposit; answers its operation.
+    /// Appends a deposit and returns its operation.
     pub(crate) async fn deposit(&self, account: &str, amount: i64) -> Uuid {
         self.send(Uuid::now_v7(), account, &Deposit { amount }.into())
             .await
@@ -189,7 +155,7 @@ impl Rig {
             .await
     }
 
-    /// Appends a command whose envelope says more.
+    /// Appends a command with a modified envelope.
     pub(crate) async fn send_with(
         &self,
         operation: Uuid,
@@ -197,22 +163,13 @@ impl Rig {
         command: &Command,
         more: impl FnOnce(Envelope) -> Envelope,
     ) -> Uuid {
-        let now = chrono::Utc::now();
-        let envelope = Envelope::of_command(operation, command.record(), "/test", account, now);
-        let envelope = more(envelope);
-        let (id, codec) = self.commands.get(command.record()).unwrap();
-        let value = framing::write(id, &command.encode(codec).unwrap());
-        self.append(
-            partition_of(account.as_bytes(), ACCOUNT.partitions),
-            account,
-            &envelope.to_headers(),
-            &value,
-        )
-        .await;
+        let envelope = more(envelope(operation, command, account));
+        let producer = &self.fixture.producer;
+        self.commands.send(producer, &envelope, command).await;
         operation
     }
 
-    /// Appends whatever it is told to.
+    /// Appends a record with any content to the commands topic.
     pub(crate) async fn append(
         &self,
         partition: i32,
@@ -220,23 +177,11 @@ impl Rig {
         headers: &[(&str, String)],
         value: &[u8],
     ) {
-        let headers = headers
-            .iter()
-            .fold(OwnedHeaders::new(), |headers, (key, value)| {
-                headers.insert(Header {
-                    key,
-                    value: Some(value),
-                })
-            });
-        let record = FutureRecord::to(self.topics.commands())
-            .partition(partition)
-            .key(key)
-            .payload(value)
-            .headers(headers);
-        self.producer.send(record, PATIENCE).await.unwrap();
+        let place = (self.topics.commands(), partition);
+        self.fixture.append(place, key, headers, value).await;
     }
 
-    /// Waits until every operation has an outcome, and answers them.
+    /// Waits until every operation has an outcome, and returns the outcomes.
     pub(crate) async fn outcomes_of(&self, operations: &[Uuid]) -> BTreeMap<Uuid, Outcome> {
         let wanted: HashSet<Uuid> = operations.iter().copied().collect();
         let mut found = BTreeMap::new();
@@ -254,42 +199,39 @@ impl Rig {
         found
     }
 
-    /// Every outcome there is.
+    /// Returns every outcome.
     pub(crate) async fn outcomes(&self) -> Vec<Outcome> {
-        let mut outcomes = Vec::new();
-        for record in self.read(self.topics.outcomes()).await {
-            let (id, datum) = framing::read(record.value.as_deref().unwrap()).unwrap();
-            outcomes.push(
-                self.registry
-                    .codec(id)
-                    .await
-                    .unwrap()
-                    .decode(datum)
-                    .unwrap(),
-            );
-        }
-        outcomes
+        self.fixture.outcomes(self.topics.outcomes()).await
     }
 
-    /// Every event there is.
+    /// Returns the number of deadlines that were decided.
+    pub(crate) async fn decided_deadlines(&self) -> usize {
+        let outcomes = self.outcomes().await;
+        let deadlines = outcomes
+            .iter()
+            .filter(|outcome| outcome.kind == OutcomeKind::Deadline);
+        deadlines.count()
+    }
+
+    /// Waits until at least `count` deadlines are decided.
+    pub(crate) async fn until_deadlines_decided(&self, count: usize) {
+        eventually(&format!("{count} deadlines are decided"), async || {
+            self.decided_deadlines().await >= count
+        })
+        .await;
+    }
+
+    /// Returns every event.
     pub(crate) async fn events(&self) -> Vec<(Record, Envelope, Event)> {
-        let mut events = Vec::new();
-        for record in self.read(self.topics.events()).await {
-            let (envelope, event) = decode::message(&self.registry, &record).await.unwrap();
-            events.push((record, envelope, event));
-        }
-        events
+        self.fixture.messages(self.topics.events()).await
     }
 
-    /// Everything committed on a topic, in order within each partition.
+    /// Reads every committed record of a topic, in the order of each partition.
     pub(crate) async fn read(&self, topic: &str) -> Vec<Record> {
-        let (kafka, topic) = (self.kafka.clone(), topic.to_owned());
-        tokio::task::spawn_blocking(move || read(&kafka, &topic))
-            .await
-            .unwrap()
+        self.fixture.read(topic).await
     }
 
-    /// Checks what must be true of any log, see [`judge`]. Answers the balance of each account.
+    /// Checks the rules for any log, see [`judge`]. Returns the balance of each account.
     pub(crate) async fn check(&self, operations: &[Uuid]) -> HashMap<String, i64> {
         let Judged { wrong, balances } = judge(self, operations, PATIENCE).await;
         assert!(wrong.is_empty(), "{wrong:#?}");
@@ -299,14 +241,16 @@ impl Rig {
 
 impl Running {
     pub(crate) fn state(&self) -> Option<Result<(), String>> {
-        self.reports
-            .lock()
-            .unwrap()
-            .get("handler of ledger.account")
-            .cloned()
+        self.reports.latest(COMPONENT)
     }
 
-    /// Waits until the handler ends by itself.
+    /// Waits until the handler reports that a partition is halted.
+    pub(crate) async fn until_halted(&self, partition: i32) {
+        let place = format!("/{partition}");
+        self.reports.until_halted(COMPONENT, &place).await;
+    }
+
+    /// Waits until the handler ends without a request to stop.
     pub(crate) async fn ended(&mut self) -> Result<(), factline_handler::Error> {
         (&mut self.task).await.unwrap()
     }
@@ -315,49 +259,4 @@ impl Running {
         self.stop.cancel();
         self.task.await.unwrap().unwrap();
     }
-}
-
-/// Waits for a condition; the test fails when it does not come true.
-pub(crate) async fn eventually(what: &str, mut condition: impl AsyncFnMut() -> bool) {
-    let start = Instant::now();
-    while !condition().await {
-        assert!(start.elapsed() < PATIENCE, "gave up waiting: {what}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-}
-
-fn read(kafka: &KafkaConfig, topic: &str) -> Vec<Record> {
-    let consumer: BaseConsumer = kafka
-        .client_config()
-        .set("group.id", "test-reader")
-        .set("isolation.level", "read_committed")
-        .set("enable.partition.eof", "true")
-        .set("enable.auto.commit", "false")
-        // Some tests delete what is old.
-        .set("auto.offset.reset", "earliest")
-        .create()
-        .unwrap();
-    let mut from = TopicPartitionList::new();
-    let mut open = HashSet::new();
-    for partition in 0..ACCOUNT.partitions {
-        from.add_partition_offset(topic, partition, Offset::Offset(0))
-            .unwrap();
-        open.insert(partition);
-    }
-    consumer.assign(&from).unwrap();
-    let mut records = Vec::new();
-    let begin = Instant::now();
-    while !open.is_empty() {
-        assert!(begin.elapsed() < PATIENCE, "gave up reading {topic}");
-        match consumer.poll(Duration::from_millis(100)) {
-            Some(Ok(message)) => records.push(Record::from(&message)),
-            Some(Err(KafkaError::PartitionEOF(partition))) => {
-                open.remove(&partition);
-            }
-            // On a machine with much to do, or a broker that was killed: the client connects again by itself.
-            Some(Err(KafkaError::MessageConsumption(RDKafkaErrorCode::AllBrokersDown))) | None => {}
-            Some(Err(error)) => panic!("{error}"),
-        }
-    }
-    records
 }

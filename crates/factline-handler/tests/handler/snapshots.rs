@@ -1,10 +1,10 @@
-//! Snapshots make restarts short, and nothing depends on them.
+//! Snapshots make restarts short, and correctness does not depend on them.
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use factline::outcome::State;
-use rand::{RngExt as _, SeedableRng as _};
+use rand::RngExt as _;
 use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, ResourceSpecifier};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::producer::{BaseRecord, Producer as _};
@@ -19,7 +19,7 @@ use crate::deadlines::schedule;
 use crate::rig::{PATIENCE, Rig, eventually};
 use crate::rules::transactional;
 
-/// Events of a partition between two rounds, in these tests.
+/// Number of events of a partition between two snapshot rounds in these tests.
 const EVERY: u32 = 20;
 
 async fn rig(name: &str) -> Rig {
@@ -28,7 +28,7 @@ async fn rig(name: &str) -> Rig {
     rig
 }
 
-/// Some accounts, the same number in each partition.
+/// Returns accounts, the same number in each partition.
 fn accounts() -> Vec<String> {
     let of = |partition| {
         let names = (0..1_000).map(|number| format!("account-{number}"));
@@ -39,7 +39,7 @@ fn accounts() -> Vec<String> {
     (0..ACCOUNT.partitions).flat_map(of).collect()
 }
 
-/// Deposits 1 on each, so often, one round after another.
+/// Deposits 1 on each account, `rounds` times.
 async fn deposit(rig: &Rig, rounds: usize) -> Vec<Uuid> {
     let mut operations = Vec::new();
     for _ in 0..rounds {
@@ -47,24 +47,24 @@ async fn deposit(rig: &Rig, rounds: usize) -> Vec<Uuid> {
         for account in accounts() {
             operations.push(rig.deposit(&account, 1).await);
         }
-        // A batch of its own for each round, so that there are many.
+        // Each round is a separate batch, so that there are many batches.
         rig.outcomes_of(&operations[before..]).await;
     }
     operations
 }
 
-/// The newest cover of each partition.
+/// Returns the newest cover of each partition.
 async fn covers(rig: &Rig) -> HashMap<i32, Value> {
     let records = rig.read(rig.topics.snapshots()).await.into_iter();
     let covers = records.filter(|record| record.key.as_deref() == Some(b"cover"));
-    // Of one that was erased there is no value.
+    // A deleted cover has no value.
     covers
         .filter_map(|record| Some((record.partition, record.value?)))
         .map(|(partition, value)| (partition, serde_json::from_slice(&value).unwrap()))
         .collect()
 }
 
-/// Where the tail of each partition begins.
+/// Returns the offset at which the tail of each partition begins.
 async fn tails(rig: &Rig) -> HashMap<i32, i64> {
     let covers = covers(rig).await.into_iter();
     covers
@@ -72,7 +72,7 @@ async fn tails(rig: &Rig) -> HashMap<i32, i64> {
         .collect()
 }
 
-/// Instead of an offset: everything.
+/// Placeholder for an offset: all records.
 const ALL: i64 = -1;
 
 /// Deletes the records of a topic below these offsets.
@@ -83,7 +83,7 @@ async fn delete(rig: &Rig, topic: &str, below: &HashMap<i32, i64>) {
     let admin: AdminClient<DefaultClientContext> = rig.kafka.client_config().create().unwrap();
     let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
     if topic == rig.topics.snapshots() {
-        // Of a topic that is only compacted, brokers delete nothing.
+        // Brokers do not delete records of a topic that is only compacted.
         let policy = AlterConfig::new(ResourceSpecifier::Topic(topic))
             .set("cleanup.policy", "compact,delete")
             .set("retention.ms", "-1");
@@ -104,7 +104,8 @@ async fn delete(rig: &Rig, topic: &str, below: &HashMap<i32, i64>) {
     assert!(deleted.elements().iter().all(|place| place.error().is_ok()));
 }
 
-/// What a handler believes the balances to be: it tells when it refuses to pay out more.
+/// Returns the balances in the state of a handler. The handler reports a balance when it rejects a
+/// larger withdrawal.
 async fn balances(rig: &Rig) -> HashMap<String, i64> {
     let mut asked = HashMap::new();
     for account in accounts() {
@@ -115,20 +116,21 @@ async fn balances(rig: &Rig) -> HashMap<String, i64> {
     }
     let operations: Vec<Uuid> = asked.keys().copied().collect();
     let outcomes = rig.outcomes_of(&operations).await;
-    let told = asked.into_iter().map(|(operation, account)| {
+    let balances = asked.into_iter().map(|(operation, account)| {
         let outcome = &outcomes[&operation];
         assert_eq!(outcome.state, State::Rejected, "{outcome:?}");
         let reason = outcome.reason.as_deref().unwrap();
         let balance = reason.strip_prefix("the balance is ").unwrap();
         (account, balance.parse().unwrap())
     });
-    told.collect()
+    balances.collect()
 }
 
-/// The events that a snapshot covers are gone, which nobody may do who cares for his history: so it is sure that a restart
-/// does not read them. Among them are all that an account had that has rested since.
+/// The test deletes the events that a snapshot covers, which must never be done in production. So a
+/// restart certainly does not read them. They include all events of accounts that have been idle
+/// since.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_restart_reads_only_what_is_not_covered() {
+async fn restart_reads_only_events_after_the_cover() {
     let rig = rig("snapshots").await;
     let first = rig.start("a").await;
     for account in ["idle-0", "idle-1", "idle-2", "idle-3", "idle-4"] {
@@ -138,7 +140,7 @@ async fn a_restart_reads_only_what_is_not_covered() {
     first.stop().await;
     let tails = tails(&rig).await;
     assert_eq!(tails.len(), usize::try_from(ACCOUNT.partitions).unwrap());
-    // The rounds have gone on, whatever rests.
+    // The snapshot rounds have continued although some accounts are idle.
     for cover in covers(&rig).await.values() {
         assert!(cover["tail"]["sequence"].as_u64().unwrap() > 50, "{cover}");
     }
@@ -157,40 +159,37 @@ async fn a_restart_reads_only_what_is_not_covered() {
     }
     second.stop().await;
 
-    // Without snapshots nothing can make up for them, and nothing pretends to.
+    // Without snapshots the deleted events cannot be replaced, and the handler must report that.
     let ends: HashMap<i32, i64> = (0..ACCOUNT.partitions)
         .map(|number| (number, ALL))
         .collect();
     delete(&rig, rig.topics.snapshots(), &ends).await;
     let third = rig.launch("a");
-    eventually("the handler says what is missing", async || {
-        third.state().is_some_and(|state| {
-            state.is_err_and(|why| why.contains("does not continue the history"))
-        })
-    })
-    .await;
+    for partition in 0..ACCOUNT.partitions {
+        third.until_halted(partition).await;
+    }
     third.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn snapshots_that_are_wiped_lose_nothing() {
+async fn deleted_snapshots_lose_nothing() {
     lose(Lost::All).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn snapshots_that_are_wiped_in_part_lose_nothing() {
+async fn partly_deleted_snapshots_lose_nothing() {
     lose(Lost::Oldest).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn snapshots_whose_cover_is_gone_lose_nothing() {
+async fn snapshots_without_their_cover_lose_nothing() {
     lose(Lost::Cover).await;
 }
 
 #[derive(Debug, Clone, Copy)]
 enum Lost {
     All,
-    /// The newest cover stays, and of the aggregates some.
+    /// The newest cover stays, and some of the aggregates.
     Oldest,
     Cover,
 }
@@ -223,7 +222,7 @@ async fn lose(lost: Lost) {
     assert!(found.values().all(|balance| *balance == 14), "{found:?}");
     assert_eq!(balances(&rig).await, found);
     second.stop().await;
-    // They were made anew, and are believed again.
+    // The snapshots were written again, and they are used again.
     let tails = tails(&rig).await;
     delete(&rig, rig.topics.events(), &tails).await;
     let third = rig.start("a").await;
@@ -231,17 +230,17 @@ async fn lose(lost: Lost) {
     third.stop().await;
 }
 
-/// Writes a record of the snapshots, as nobody should.
+/// Writes a record to the snapshots topic, which no process but the handler may do.
 fn overwrite(rig: &Rig, partition: i32, key: &str, value: Option<(&Uuid, &str)>) {
-    let id = format!("{}stranger", rig.kafka.topic_prefix);
-    let stranger = transactional(rig, &id, Duration::from_secs(20));
-    stranger.begin_transaction().unwrap();
+    let id = format!("{}forger", rig.kafka.topic_prefix);
+    let forger = transactional(rig, &id, Duration::from_secs(20));
+    forger.begin_transaction().unwrap();
     let topic = rig.topics.snapshots();
     let record = BaseRecord::<str, [u8]>::to(topic)
         .partition(partition)
         .key(key);
     match value {
-        None => stranger.send(record).unwrap(),
+        None => forger.send(record).unwrap(),
         Some((lineage, value)) => {
             let lineage = lineage.to_string();
             let header = rdkafka::message::Header {
@@ -249,18 +248,18 @@ fn overwrite(rig: &Rig, partition: i32, key: &str, value: Option<(&Uuid, &str)>)
                 value: Some(&lineage),
             };
             let headers = rdkafka::message::OwnedHeaders::new().insert(header);
-            stranger
+            forger
                 .send(record.payload(value.as_bytes()).headers(headers))
                 .unwrap();
         }
     }
-    stranger.flush(PATIENCE).unwrap();
-    stranger.commit_transaction(PATIENCE).unwrap();
+    forger.flush(PATIENCE).unwrap();
+    forger.commit_transaction(PATIENCE).unwrap();
 }
 
-/// A state that was tampered with, one of another form and a cover that belongs to another version are not believed.
+/// A tampered state, a state of another form, and a cover of another version are discarded.
 #[tokio::test(flavor = "multi_thread")]
-async fn snapshots_that_are_not_what_they_were_are_discarded() {
+async fn altered_snapshots_are_discarded() {
     let rig = rig("tampered").await;
     let first = rig.start("a").await;
     let mut operations = deposit(&rig, 10).await;
@@ -326,10 +325,10 @@ async fn snapshots_that_are_not_what_they_were_are_discarded() {
     second.stop().await;
 }
 
-/// What stands beside a state is in its snapshot, too: a deadline that waits, one that was spent, and the workflow that it
-/// bounds.
+/// A snapshot also contains the data beside the state: a pending deadline, a spent one, and the
+/// workflow that a deadline bounds.
 #[tokio::test(flavor = "multi_thread")]
-async fn deadlines_and_workflows_come_back_from_snapshots() {
+async fn deadlines_and_workflows_are_restored_from_snapshots() {
     let rig = rig("waiting").await;
     let first = rig.start("a").await;
     let far = 15_000;
@@ -341,7 +340,7 @@ async fn deadlines_and_workflows_come_back_from_snapshots() {
     operations.extend(deposit(&rig, 10).await);
     first.stop().await;
     let decided = rig.events().await.len();
-    assert_eq!(decided, 3 + 160, "a deadline came before it was to");
+    assert_eq!(decided, 3 + 160, "a deadline was decided too early");
     let tails = tails(&rig).await;
     delete(&rig, rig.topics.events(), &tails).await;
 
@@ -369,14 +368,12 @@ async fn deadlines_and_workflows_come_back_from_snapshots() {
     second.stop().await;
 }
 
-/// Handlers that are stopped and started at random, while snapshots are written with nearly every batch: whatever a restart
-/// reads, what it knows is what the log says.
+/// Handlers are stopped and started at random, while snapshots are written with nearly every batch.
+/// The restored state matches the log, whatever a restart reads.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_comes_back_is_what_the_log_says() {
+async fn restored_state_matches_the_log() {
     let accounts = accounts();
-    let seed = rand::random();
-    println!("seed {seed}");
-    let mut random = rand::rngs::StdRng::seed_from_u64(seed);
+    let mut random = factline_testkit::seeded_random();
     let mut rig = rig("random").await;
     let mut operations = Vec::new();
     for _ in 0..12 {
@@ -388,7 +385,7 @@ async fn what_comes_back_is_what_the_log_says() {
             let account = &accounts[random.random_range(0..accounts.len())];
             sent.push(rig.deposit(account, random.random_range(1..100)).await);
         }
-        // Some are handled, some are left to the next.
+        // Some commands are handled, and some are left to the next handler.
         let first = sent.len() / random.random_range(1..4);
         rig.outcomes_of(&sent[..first]).await;
         operations.extend(sent);
@@ -396,25 +393,26 @@ async fn what_comes_back_is_what_the_log_says() {
     }
     let handler = rig.start("a").await;
     let found = rig.check(&operations).await;
-    let mut told = balances(&rig).await;
-    told.retain(|_, balance| *balance != 0);
-    assert_eq!(told, found);
+    let mut restored = balances(&rig).await;
+    restored.retain(|_, balance| *balance != 0);
+    assert_eq!(restored, found);
     handler.stop().await;
 }
 
-/// A partition whose aggregates take more than they may stops, and says so; also at the next start.
+/// A partition whose aggregates exceed the memory limit halts and is reported, also after a
+/// restart.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_partition_that_takes_too_much_memory_stops() {
+async fn partition_halts_at_the_state_limit() {
     let mut rig = rig("heavy").await;
     rig.options.state_limit_mb = 1;
     let handler = rig.start("a").await;
-    // Ids of a kilobyte, so that few are needed.
+    // Ids of one kilobyte, so that few are needed.
     let mut accounts = 0;
     let full = |state: Option<Result<(), String>>| {
         state.is_some_and(|state| state.is_err_and(|why| why.contains("--state-limit-mb")))
     };
     while !full(handler.state()) {
-        assert!(accounts < 10_000, "nothing stops");
+        assert!(accounts < 10_000, "no partition halts");
         for number in accounts..accounts + 500 {
             rig.deposit(&format!("{number:01000}"), 1).await;
         }
@@ -422,7 +420,10 @@ async fn a_partition_that_takes_too_much_memory_stops() {
     }
     handler.stop().await;
     let again = rig.launch("a");
-    eventually("the handler says so again", async || full(again.state())).await;
+    eventually("the handler reports the limit again", async || {
+        full(again.state())
+    })
+    .await;
     again.stop().await;
     rig.options.state_limit_mb = 64;
     let relieved = rig.start("a").await;

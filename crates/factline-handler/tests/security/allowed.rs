@@ -1,16 +1,16 @@
-//! What each user must be able to do.
+//! Operations that each user must be able to perform.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use clap::Parser as _;
-use factline::{Envelope, Messages as _, Outcome, outcome};
+use factline::{Outcome, outcome};
 use factline_handler::Options;
 use factline_kafka::topics::identity::topic_identity;
 use factline_kafka::topics::partition_of;
 use factline_kafka::topics::trim::{Reached, Trimmed, trim};
 use factline_kafka::{KafkaConfig, Registry, records::framing, topics::diff};
-use tokio::sync::watch;
+use factline_testkit::commands::envelope;
+use factline_testkit::{CommandTopic, Reports};
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -24,39 +24,31 @@ struct Flags {
     handler: Options,
 }
 
-/// A handler that is ready.
+/// Starts a handler and waits until it is ready.
 async fn handler(
     stage: &Stage,
 ) -> (
     CancellationToken,
     JoinHandle<Result<(), factline_handler::Error>>,
 ) {
-    let (told, mut condition) = watch::channel(Err("not started".to_owned()));
-    let report: factline_handler::Report = Arc::new(move |_, condition| drop(told.send(condition)));
-    let stop = CancellationToken::new();
+    let (reports, stop) = (Reports::default(), CancellationToken::new());
     let task = tokio::spawn(factline_handler::run::<Account>(
-        &ACCOUNT,
         stage.user("command-handlers"),
         Flags::parse_from(["test"]).handler,
-        report,
+        reports.report(),
         stop.clone(),
     ));
-    let ready = condition.wait_for(Result::is_ok);
-    let ready = tokio::time::timeout(PATIENCE, ready).await.is_ok();
-    assert!(ready, "the handler says {:?}", condition.borrow());
+    reports.until_ready("handler of ledger.account").await;
     (stop, task)
 }
 
 /// Appends a deposit as the edge does.
 async fn deposit(edge: &KafkaConfig, topic: &str, amount: i64) -> Uuid {
-    let registry = Registry::new(&edge.registry_url);
-    let schemas = registry.register_all(topic, ACCOUNT.commands);
-    let schemas = schemas.await.unwrap();
+    let commands = CommandTopic::register(edge, &ACCOUNT).await;
     let command: Command = Deposit { amount }.into();
-    let (operation, now) = (Uuid::now_v7(), chrono::Utc::now());
-    let envelope = Envelope::of_command(operation, command.record(), "/test", "ada", now);
-    let (id, codec) = schemas.get(command.record()).unwrap();
-    let value = framing::write(id, &command.encode(codec).unwrap());
+    let operation = Uuid::now_v7();
+    let envelope = envelope(operation, &command, "ada");
+    let value = commands.encode(&command);
     append(edge, true, topic, &envelope.to_headers(), &value)
         .await
         .unwrap();
@@ -64,7 +56,7 @@ async fn deposit(edge: &KafkaConfig, topic: &str, amount: i64) -> Uuid {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_command_goes_all_the_way_each_step_by_its_own_user() {
+async fn each_user_can_do_its_step_of_a_command() {
     let stage = stage().await;
     let topics = &stage.topics;
     let edge = stage.user("command-api");
@@ -81,7 +73,7 @@ async fn a_command_goes_all_the_way_each_step_by_its_own_user() {
     stop.cancel();
     task.await.unwrap().unwrap();
 
-    // A second life restores the state, for which it reads what it wrote.
+    // A restarted handler restores the state, for which it reads its own records.
     let (stop, task) = handler(stage).await;
     let second = deposit(&edge, topics.commands(), 2).await;
     let topic = topics.outcomes().to_owned();
@@ -118,7 +110,7 @@ async fn a_command_goes_all_the_way_each_step_by_its_own_user() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn people_compare_topics_with_what_they_should_be() {
+async fn operator_can_compare_topics_with_the_contract() {
     let stage = stage().await;
     let config = stage.user("factline");
     let planned = tokio::time::timeout(PATIENCE, diff::plan(&config, &ACCOUNT));

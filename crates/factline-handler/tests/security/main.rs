@@ -1,7 +1,7 @@
-//! A real Kafka that wants a login and goes by `deploy/kafka/acls.txt`: each process can do its work as its own user, and
-//! Kafka itself refuses what is not its work.
+//! A real Kafka with authentication and the rules of `deploy/kafka/acls.txt`. Each process can do
+//! its work as its user, and Kafka rejects all other requests.
 
-#![expect(clippy::unwrap_used, reason = "a test says what it finds by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test reports failures by panicking")]
 
 #[path = "../handler/account.rs"]
 mod account;

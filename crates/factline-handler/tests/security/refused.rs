@@ -1,4 +1,4 @@
-//! What Kafka must refuse, whatever our code does.
+//! Requests that Kafka must reject, whatever the code of the processes does.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -21,7 +21,7 @@ async fn refusal_to_write(config: &KafkaConfig, topic: &str) -> Option<RDKafkaEr
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_but_a_handler_writes_events_and_outcomes() {
+async fn only_handlers_can_write_events_and_outcomes() {
     let stage = stage().await;
     for user in [
         "projectors",
@@ -41,7 +41,7 @@ async fn nobody_but_a_handler_writes_events_and_outcomes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn commands_are_written_by_the_edge_only() {
+async fn only_the_edge_can_write_commands() {
     let stage = stage().await;
     for user in ["projectors", "command-handlers", "operations-tracker"] {
         let refusal = refusal_to_write(&stage.user(user), stage.topics.commands()).await;
@@ -50,7 +50,7 @@ async fn commands_are_written_by_the_edge_only() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn commands_are_deleted_by_the_tracker_only_and_nothing_else_by_anybody() {
+async fn only_the_tracker_can_delete_records_and_only_commands() {
     let stage = stage().await;
     let forbidden = [
         ("command-api", stage.topics.commands()),
@@ -77,7 +77,7 @@ async fn commands_are_deleted_by_the_tracker_only_and_nothing_else_by_anybody() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_ones_work_cannot_be_read() {
+async fn users_cannot_read_other_topics() {
     let stage = stage().await;
     let forbidden = [
         ("command-api", stage.topics.commands()),
@@ -97,35 +97,35 @@ async fn what_is_not_ones_work_cannot_be_read() {
     }
 }
 
-/// Keeps what librdkafka complains of.
+/// Context that stores the errors of librdkafka.
 #[derive(Clone, Default)]
-struct Complaints(Arc<Mutex<Vec<KafkaError>>>);
+struct ClientErrors(Arc<Mutex<Vec<KafkaError>>>);
 
-impl ClientContext for Complaints {
+impl ClientContext for ClientErrors {
     fn error(&self, error: KafkaError, _reason: &str) {
         self.0.lock().unwrap().push(error);
     }
 }
 
-impl ProducerContext for Complaints {
+impl ProducerContext for ClientErrors {
     type DeliveryOpaque = ();
 
     fn delivery(&self, _: &DeliveryResult<'_>, (): ()) {}
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_wrong_password_lets_nobody_in() {
+async fn wrong_password_is_refused() {
     let config = stage().await.login("command-api", "a guess");
     let refused = spawn_blocking(move || {
-        let complaints = Complaints::default();
-        let producer: BaseProducer<Complaints> = config
+        let errors = ClientErrors::default();
+        let producer: BaseProducer<ClientErrors> = config
             .client_config()
-            .create_with_context(complaints.clone())
+            .create_with_context(errors.clone())
             .unwrap();
         let start = Instant::now();
         let refused = || {
-            let complaints = complaints.0.lock().unwrap();
-            complaints
+            let errors = errors.0.lock().unwrap();
+            errors
                 .iter()
                 .any(|error| error.rdkafka_error_code() == Some(Authentication))
         };

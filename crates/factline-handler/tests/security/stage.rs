@@ -1,4 +1,4 @@
-//! The broker, its users and what they may do.
+//! Test stage: the broker, its users and their permissions.
 
 use std::path::Path;
 use std::process::Command;
@@ -8,10 +8,11 @@ use clap::Parser as _;
 use dev_servers::{Rule, Servers};
 use factline_kafka::topics::partition_of;
 use factline_kafka::{KafkaConfig, Record, Topics, topics::provision};
+pub(crate) use factline_testkit::PATIENCE;
+use factline_testkit::fixture::try_append;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
-use rdkafka::message::{Header, OwnedHeaders};
-use rdkafka::producer::{FutureProducer, FutureRecord};
+use rdkafka::producer::FutureProducer;
 use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{Offset, TopicPartitionList};
 use tokio::sync::OnceCell;
@@ -19,7 +20,6 @@ use tokio::sync::OnceCell;
 use crate::account::ACCOUNT;
 
 pub(crate) const PREFIX: &str = "secured.";
-pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 const USERS: [&str; 6] = [
     "command-api",
@@ -41,7 +41,8 @@ struct Flags {
     kafka: KafkaConfig,
 }
 
-/// The one stage of this test process: users have their rights, and the job has made the topics as its own user.
+/// Returns the only stage of this test process. The users have their permissions, and the topics
+/// were created by the provisioning job as its user.
 pub(crate) async fn stage() -> &'static Stage {
     static STAGE: OnceCell<Stage> = OnceCell::const_new();
     STAGE
@@ -71,7 +72,7 @@ fn password(user: &str) -> String {
     format!("password of {user}")
 }
 
-/// What `deploy/kafka/acls.sh` would have Kafka's own tool do.
+/// Returns the rules that `deploy/kafka/acls.sh` would pass to Kafka's tool.
 fn rules() -> Vec<Rule> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/kafka/acls.sh");
     let output = Command::new(script)
@@ -84,8 +85,8 @@ fn rules() -> Vec<Rule> {
     text.lines().flat_map(rules_of).collect()
 }
 
-/// `--add --allow-principal User:U --<resource> N --resource-pattern-type P --operation A --operation B`; the cluster has
-/// no name there.
+/// Parses the rules of one line: `--add --allow-principal User:U --<resource> N
+/// --resource-pattern-type P --operation A --operation B`. The cluster has no name there.
 fn rules_of(line: &str) -> Vec<Rule> {
     let line = line.replace("--cluster", "--cluster kafka-cluster");
     let words: Vec<&str> = line.split_whitespace().collect();
@@ -100,7 +101,7 @@ fn rules_of(line: &str) -> Vec<Rule> {
         ref operations @ ..,
     ] = words[..]
     else {
-        panic!("the script says {line}")
+        panic!("unexpected line of the script: {line}")
     };
     let operations = operations.chunks(2).map(|operation| {
         assert_eq!(operation[0], "--operation");
@@ -116,7 +117,7 @@ fn rules_of(line: &str) -> Vec<Rule> {
 }
 
 impl Stage {
-    /// Options of a process that logs in as this user.
+    /// Returns the options of a process that logs in as this user.
     pub(crate) fn user(&self, user: &str) -> KafkaConfig {
         self.login(user, &password(user))
     }
@@ -137,7 +138,7 @@ impl Stage {
     }
 }
 
-/// Appends one record, as an idempotent producer or as a plain one.
+/// Appends one record with an idempotent or a plain producer.
 pub(crate) async fn append(
     config: &KafkaConfig,
     idempotent: bool,
@@ -150,23 +151,11 @@ pub(crate) async fn append(
         .set("enable.idempotence", idempotent.to_string())
         .set("message.timeout.ms", "20000")
         .create()?;
-    let empty = OwnedHeaders::new();
-    let headers = headers.iter().fold(empty, |headers, (key, value)| {
-        headers.insert(Header {
-            key,
-            value: Some(value),
-        })
-    });
-    let record = FutureRecord::to(topic)
-        .partition(partition_of(b"ada", ACCOUNT.partitions))
-        .key("ada")
-        .payload(value)
-        .headers(headers);
-    let sent = producer.send(record, PATIENCE).await;
-    sent.map(|_| ()).map_err(|(error, _)| error)
+    let place = (topic, partition_of(b"ada", ACCOUNT.partitions));
+    try_append(&producer, place, "ada", headers, value).await
 }
 
-/// Reads a topic as a member of a group until there are so many records.
+/// Reads a topic as a group member until there are at least `count` records.
 pub(crate) fn follow(config: &KafkaConfig, group: &str, topic: &str, count: usize) -> Vec<Record> {
     let consumer = consumer(config, group);
     consumer.subscribe(&[topic]).unwrap();
@@ -180,8 +169,8 @@ pub(crate) fn follow(config: &KafkaConfig, group: &str, topic: &str, count: usiz
     records
 }
 
-/// Looks at a topic, and reads it without a group's help if that is allowed; answers Kafka's refusal, and fails when a
-/// record comes.
+/// Reads the metadata of a topic, and its records without a group if that is allowed. Returns
+/// Kafka's refusal, and panics if a record arrives.
 pub(crate) fn refusal_to_read(config: &KafkaConfig, topic: &str) -> RDKafkaErrorCode {
     let consumer = consumer(config, "any");
     let metadata = consumer.fetch_metadata(Some(topic), PATIENCE).unwrap();
@@ -194,10 +183,10 @@ pub(crate) fn refusal_to_read(config: &KafkaConfig, topic: &str) -> RDKafkaError
     consumer.assign(&from).unwrap();
     let start = Instant::now();
     loop {
-        assert!(start.elapsed() < PATIENCE, "{topic} is not refused");
+        assert!(start.elapsed() < PATIENCE, "reading {topic} is not refused");
         match consumer.poll(Duration::from_millis(200)) {
             Some(Ok(message)) => panic!("{topic} was read: {message:?}"),
-            // Nobody may use that group; the topic is what is asked about.
+            // No user may use that group. Only the error of the topic matters.
             Some(Err(error)) => match error.rdkafka_error_code() {
                 Some(RDKafkaErrorCode::GroupAuthorizationFailed) | None => {}
                 Some(code) => return code,

@@ -1,4 +1,4 @@
-//! How far a partition may be trimmed.
+//! Bounds of the trimming of a partition.
 
 use std::collections::BTreeMap;
 
@@ -11,10 +11,11 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use crate::stage::{PATIENCE, Stage};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_handler_or_tracker_have_not_passed_stays() {
+async fn records_that_handler_or_tracker_has_not_passed_are_kept() {
     let stage = Stage::new().await;
     stage.append(10).await;
-    // From where they are to where the log begins then; they never go back.
+    // Each case has the offsets of handler and tracker, and the expected beginning of the log. The
+    // log never moves back.
     for (handled, reached, begins) in [
         (0, 10, 0),
         (3, 10, 3),
@@ -22,7 +23,7 @@ async fn what_handler_or_tracker_have_not_passed_stays() {
         (9, 5, 5),
         (9, 5, 5),
         (10, 10, 10),
-        // More than there is, as after a loss of the log's end.
+        // Offsets beyond the end of the log, as after a loss of its last records.
         (1_000, 1_000, 10),
     ] {
         let before = stage.log(0).0;
@@ -33,7 +34,7 @@ async fn what_handler_or_tracker_have_not_passed_stays() {
         let records: u64 = trimmed.iter().map(Trimmed::records).sum();
         assert_eq!(i64::try_from(records).unwrap(), begins - before, "{case}");
     }
-    // What comes later stands behind, and is not touched.
+    // Later records are not deleted.
     stage.handled(10);
     stage.append(2).await;
     assert_eq!(stage.trim(12).await, []);
@@ -41,11 +42,12 @@ async fn what_handler_or_tracker_have_not_passed_stays() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_goes_where_the_handlers_place_is_not_known() {
+async fn missing_handler_offset_prevents_trimming() {
     let stage = Stage::new().await;
     stage.append(3).await;
     stage.handled(3);
-    let admin: AdminClient<DefaultClientContext> = stage.kafka.client_config().create().unwrap();
+    let admin: AdminClient<DefaultClientContext> =
+        stage.fixture.kafka.client_config().create().unwrap();
     let group = stage.topics.handler_group();
     let gone = admin.delete_groups(&[group], &AdminOptions::new()).await;
     gone.unwrap().remove(0).unwrap();
@@ -54,7 +56,7 @@ async fn nothing_goes_where_the_handlers_place_is_not_known() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_goes_where_the_trackers_place_is_not_known() {
+async fn missing_tracker_checkpoint_prevents_trimming() {
     let stage = Stage::new().await;
     stage.append(3).await;
     stage.handled(3);
@@ -68,18 +70,18 @@ async fn nothing_goes_where_the_trackers_place_is_not_known() {
         stage.reached(1, 3),
         BTreeMap::from([(0, of_another_topic)]),
     ] {
-        let trimmed = trim(&stage.kafka, &stage.topics, &reached, soon).await;
+        let trimmed = trim(&stage.fixture.kafka, &stage.topics, &reached, soon).await;
         assert_eq!(trimmed.unwrap(), [], "{reached:?}");
         assert_eq!(stage.log(0), (0, 3), "{reached:?}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_young_stays() {
+async fn recent_records_are_kept() {
     let stage = Stage::new().await;
     stage.append(3).await;
     stage.handled(5);
-    // The broker's clock is this machine's.
+    // The broker uses the clock of this machine.
     let between = Utc::now() + TimeDelta::milliseconds(1);
     while Utc::now() <= between {
         tokio::task::yield_now().await;
@@ -87,9 +89,9 @@ async fn what_is_young_stays() {
     stage.append(2).await;
     let reached = stage.reached(0, 5);
     let long_ago = Utc::now() - TimeDelta::hours(1);
-    let trimmed = trim(&stage.kafka, &stage.topics, &reached, long_ago).await;
+    let trimmed = trim(&stage.fixture.kafka, &stage.topics, &reached, long_ago).await;
     assert_eq!(trimmed.unwrap(), []);
-    let trimmed = trim(&stage.kafka, &stage.topics, &reached, between).await;
+    let trimmed = trim(&stage.fixture.kafka, &stage.topics, &reached, between).await;
     let gone = Trimmed {
         partition: 0,
         from: 0,
@@ -99,15 +101,16 @@ async fn what_is_young_stays() {
     assert_eq!(stage.log(0), (3, 5));
 }
 
-/// Nobody should write commands in a transaction; somebody may.
+/// Commands should not be written in transactions, but a producer may do it.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_stands_behind_an_open_transaction_stays() {
+async fn records_behind_an_open_transaction_are_kept() {
     let stage = Stage::new().await;
     stage.append(2).await;
     let producer: BaseProducer = stage
+        .fixture
         .kafka
         .client_config()
-        .set("transactional.id", &stage.kafka.topic_prefix)
+        .set("transactional.id", &stage.fixture.kafka.topic_prefix)
         .create()
         .unwrap();
     producer.init_transactions(PATIENCE).unwrap();
@@ -125,7 +128,7 @@ async fn what_stands_behind_an_open_transaction_stays() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn several_may_trim_at_once() {
+async fn concurrent_trims_delete_the_same_records() {
     let stage = Stage::new().await;
     stage.append(20).await;
     for handled in [7, 20] {

@@ -1,6 +1,6 @@
-//! Commands topics on a real Kafka are trimmed, and nothing that somebody still needs goes away.
+//! Trimming of commands topics on a real Kafka. No record that a process still needs is deleted.
 
-#![expect(clippy::unwrap_used, reason = "a test says what it finds by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test reports failures by panicking")]
 
 #[path = "../handler/account.rs"]
 mod account;

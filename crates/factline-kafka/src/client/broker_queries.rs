@@ -1,11 +1,13 @@
-//! Questions to the brokers that a host asks beside its loop.
+//! Broker queries that a host sends outside its loop.
 //!
-//! Kafka answers the requests of one connection in order. A consumer's connection nearly always has a Fetch under way, which
-//! the broker holds back for up to `fetch.wait.max.ms` when there is nothing new: whatever is asked behind it waits that
-//! long, and the host that asks does not poll meanwhile. So no host's loop waits for an answer that is not about the
-//! record at hand. It asks here, goes on, and takes the answer when it is there.
+//! Kafka answers the requests of one connection in order. A consumer's connection nearly always has
+//! a pending Fetch, which the broker holds back for up to `fetch.wait.max.ms` when there are no new
+//! records. A request behind the Fetch waits that long, and the host that sent it does not poll
+//! meanwhile. So no host's loop waits for an answer that is not about its present record. It sends
+//! the query here, continues, and takes the answer when it has arrived.
 //!
-//! All hosts of a process that talk to the same cluster share one thread and one client, which fetches nothing.
+//! All hosts of a process that use the same cluster share one thread and one client, which fetches
+//! nothing.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -24,37 +26,37 @@ use crate::client::ffi::has_events;
 /// Isolation level at which the end of a partition is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Isolation {
-    /// Those below the last stable offset: behind it a transaction is open.
+    /// Up to the last stable offset: an open transaction begins there.
     ReadCommitted,
-    /// All below the high watermark.
+    /// Up to the high watermark.
     ReadUncommitted,
 }
 
-/// Questions without an answer, one after the other, after which another client asks.
+/// Number of consecutive failed queries after which a new client is created.
 const NEW_CLIENT: u32 = 5;
 
-/// The client that asks.
+/// The client that sends the queries.
 pub type Client = BaseConsumer<Quiet>;
 
-/// Answers whether the brokers did.
+/// A query. It returns whether the brokers answered.
 type Query = Box<dyn FnOnce(Result<&Client, &KafkaError>) -> bool + Send>;
 
-/// Threads that run, by the properties of their clients.
+/// Running threads, by the properties of their clients.
 type Threads = BTreeMap<Vec<(String, String)>, Weak<mpsc::Sender<Query>>>;
 
-/// Asks brokers on a thread of its own. Connects when it is first asked.
+/// Sends queries to the brokers on a separate thread. Connects at the first query.
 #[derive(Debug)]
 pub struct BrokerQueries {
     config: ClientConfig,
     thread: Option<Arc<mpsc::Sender<Query>>>,
 }
 
-/// An answer that may not be there yet. Dropped, it is not wanted any more.
+/// An answer that may not have arrived yet. Dropping it cancels the query.
 #[derive(Debug)]
 pub struct Answer<T>(oneshot::Receiver<KafkaResult<T>>);
 
 impl BrokerQueries {
-    /// To the cluster of this configuration.
+    /// Creates the queries for the cluster of this configuration.
     pub fn new(kafka: &KafkaConfig, isolation: Isolation) -> Self {
         let mut config = kafka.client_config();
         config.set("allow.auto.create.topics", "false").set(
@@ -70,7 +72,8 @@ impl BrokerQueries {
         }
     }
 
-    /// Asks one question after those that were asked before. It should have a limit: others wait behind it.
+    /// Sends one query after those that were sent before. It should have a timeout, because other
+    /// queries wait behind it.
     pub fn ask<T: Send + 'static>(
         &mut self,
         question: impl FnOnce(&Client) -> KafkaResult<T> + Send + 'static,
@@ -82,13 +85,14 @@ impl BrokerQueries {
             }
             let answer = client.map_err(Clone::clone).and_then(question);
             let answered = answer.is_ok();
-            // The receiver may have gone meanwhile.
+            // The receiver may have been dropped meanwhile.
             let _ = sender.send(answer);
             answered
         };
         let thread = self.thread.get_or_insert_with(|| shared(&self.config));
         if thread.send(Box::new(query)).is_err() {
-            // The thread has ended, so the answer will say that it was cancelled. The next question starts another.
+            // The thread has ended, so the answer will be an error, `Canceled`. The next query
+            // starts a thread.
             self.thread = None;
         }
         Answer(answer)
@@ -101,7 +105,8 @@ impl<T> Answer<T> {
         self.0.await.unwrap_or(Err(KafkaError::Canceled))
     }
 
-    /// The answer, if it is there. To be called no more once it was.
+    /// Returns the answer if it has arrived. Must not be called again after it has returned the
+    /// answer.
     pub fn take(&mut self) -> Option<KafkaResult<T>> {
         match self.0.try_recv() {
             Ok(answer) => Some(answer),
@@ -111,7 +116,8 @@ impl<T> Answer<T> {
     }
 }
 
-/// The thread of this process for clients of a configuration; it ends with the last of those who may ask it.
+/// Returns the thread of this process for clients of a configuration. It ends when the last sender
+/// is dropped.
 fn shared(config: &ClientConfig) -> Arc<mpsc::Sender<Query>> {
     static THREADS: Mutex<Threads> = Mutex::new(BTreeMap::new());
     let properties = config.config_map().into_iter();
@@ -132,7 +138,7 @@ fn shared(config: &ClientConfig) -> Arc<mpsc::Sender<Query>> {
         Ok(_) => {
             threads.insert(key, Arc::downgrade(&thread));
         }
-        Err(error) => tracing::warn!(%error, "cannot start the thread that asks the brokers"),
+        Err(error) => tracing::warn!(%error, "cannot start thread for broker queries"),
     }
     thread
 }
@@ -149,7 +155,7 @@ fn answer_all(config: &ClientConfig, queries: &mpsc::Receiver<Query>) {
             None => false,
         });
         let answered = catch_unwind(asked).unwrap_or_else(|_| {
-            tracing::error!("a question to the brokers panicked");
+            tracing::error!("broker query panicked");
             true
         });
         if let Some(Ok(client)) = &client {
@@ -158,7 +164,8 @@ fn answer_all(config: &ClientConfig, queries: &mpsc::Receiver<Query>) {
             }
         }
         failures = if answered { 0 } else { failures + 1 };
-        // One that was seen: a client of librdkafka 2.12 that never connects again, see `brokers`.
+        // A client of librdkafka 2.12 was seen that never connects again, see
+        // [`crate::consumer::connectivity`].
         if failures >= NEW_CLIENT || matches!(client, Some(Err(_))) {
             client = None;
             failures = 0;
@@ -166,13 +173,14 @@ fn answer_all(config: &ClientConfig, queries: &mpsc::Receiver<Query>) {
     }
 }
 
-/// A context whose client does not log that brokers are gone: those who fetch say so already.
+/// A context whose client does not log that brokers are unreachable: the clients that fetch log it
+/// already.
 #[derive(Debug)]
 pub struct Quiet;
 
 impl ClientContext for Quiet {
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::debug!(%error, reason, "client that asks the brokers");
+        tracing::debug!(%error, reason, "kafka client of broker queries");
     }
 }
 
@@ -205,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn ask_returns_before_the_answer_is_there() {
+    fn ask_returns_before_the_answer() {
         let mut queries = nowhere("goes on");
         let (go, gone) = mpsc::channel::<()>();
         let mut answer = queries.ask(move |_| {
@@ -218,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn hosts_of_one_process_share_a_thread_until_the_last_has_gone() {
+    fn hosts_share_a_thread_until_the_last_is_dropped() {
         let (mut one, mut other) = (nowhere("shared"), nowhere("shared"));
         let thread = |queries: &mut BrokerQueries| {
             await_answer(queries.ask(|_| Ok(std::thread::current().id()))).unwrap()
@@ -232,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn a_question_that_panics_is_cancelled_and_the_next_is_answered() {
+    fn panicking_query_is_cancelled_and_the_next_is_answered() {
         let mut queries = nowhere("panics");
         let panics = queries.ask::<()>(|_| panic!("on purpose"));
         assert_eq!(await_answer(panics), Err(KafkaError::Canceled));

@@ -1,4 +1,4 @@
-//! How a process finds Kafka and the schema registry.
+//! Connection to Kafka and the schema registry.
 
 use std::fmt;
 
@@ -22,7 +22,7 @@ pub struct KafkaConfig {
     )]
     pub brokers: String,
 
-    /// Schema registry that speaks Confluent's API
+    /// Schema registry with Confluent's API
     #[arg(
         long,
         env = "FACTLINE_REGISTRY_URL",
@@ -30,13 +30,15 @@ pub struct KafkaConfig {
     )]
     pub registry_url: String,
 
-    /// Put before the name of every topic and group, so that several installations can share a cluster
+    /// Prefix of the name of every topic and group, so that several installations can share a
+    /// cluster
     #[arg(long, env = "FACTLINE_TOPIC_PREFIX", default_value = "")]
     pub topic_prefix: String,
 
-    /// This process's slot, unique among the processes of its kind: started again in the same slot, it takes its
-    /// partitions back at once. Without it, a process is a new member of its group each time, and the group waits
-    /// for the old one until its session has timed out
+    /// Instance id of this process (group.instance.id), unique among the processes of its kind. A
+    /// process that restarts with the same id gets its partitions back at once. Without it, each
+    /// restart joins the group as a new member, and the group waits until the session of the old
+    /// one has timed out
     #[arg(long, env = "FACTLINE_INSTANCE", default_value = "")]
     pub instance: String,
 
@@ -56,7 +58,7 @@ pub struct KafkaConfig {
 }
 
 impl Default for KafkaConfig {
-    /// What a process without options has.
+    /// Returns the configuration of a process without options.
     fn default() -> Self {
         Self {
             brokers: BROKERS.to_owned(),
@@ -70,7 +72,8 @@ impl Default for KafkaConfig {
 }
 
 impl fmt::Debug for KafkaConfig {
-    /// Without the registry's URL and the values of properties, which may hold passwords.
+    /// Formats the configuration without the registry's URL and the values of properties, which may
+    /// contain passwords.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let properties: Vec<&String> = self.properties.iter().map(|(key, _)| key).collect();
         formatter
@@ -85,13 +88,14 @@ impl fmt::Debug for KafkaConfig {
 }
 
 impl KafkaConfig {
-    /// What every client of this process starts from.
+    /// Returns the configuration that every client of this process starts from.
     pub fn client_config(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", &self.brokers);
-        // A broker that was away is tried again within a second: the default waits up to ten.
+        // Retry an unavailable broker within a second: the default waits up to ten seconds.
         config.set("reconnect.backoff.max.ms", "1000");
-        // What a broker tells of topics on its way up may be wrong; the default believes it for five minutes.
+        // A broker that is starting may return wrong metadata of topics. The default keeps it for
+        // five minutes.
         config.set("topic.metadata.refresh.interval.ms", "10000");
         self.security.apply(&mut config);
         for (key, value) in &self.properties {
@@ -100,7 +104,7 @@ impl KafkaConfig {
         config
     }
 
-    /// The topics of a contract's aggregate under this process's prefix.
+    /// Returns the topics of a contract's aggregate, with this process's prefix.
     pub fn topics(&self, contract: &Contract) -> Topics {
         Topics::new(&self.topic_prefix, contract.aggregate)
     }

@@ -1,7 +1,8 @@
-//! How a process proves to Kafka who it is, and how the two keep others from listening.
+//! Authentication of a process to Kafka, and encryption of the connection.
 //!
-//! Only what most clusters need has an option; anything else (`OAUTHBEARER`, a key's password) is a librdkafka property
-//! in `--kafka-properties`. What a process may do once it is known is the brokers' matter: `deploy/kafka/acls.txt`.
+//! Only the settings of most clusters have an option. Anything else (`OAUTHBEARER`, a key's
+//! password) is a librdkafka property in `--kafka-properties`. The brokers define what an
+//! authenticated process may do: `deploy/kafka/acls.txt`.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -11,10 +12,12 @@ use clap::ValueEnum;
 use clap::builder::{EnumValueParser, TypedValueParser};
 use rdkafka::ClientConfig;
 
-/// Options for a cluster that does not let everybody in. By default there is no security.
+/// Options for a cluster that requires authentication or encryption. By default there is no
+/// security.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct KafkaSecurity {
-    /// How to talk to Kafka; anything with ssl needs a program built with the cargo feature `tls`
+    /// Protocol of the connection to Kafka; the ssl protocols need a program built with the cargo
+    /// feature `tls`
     #[arg(
         long = "kafka-security-protocol",
         env = "FACTLINE_KAFKA_SECURITY_PROTOCOL",
@@ -23,7 +26,8 @@ pub struct KafkaSecurity {
     )]
     pub security_protocol: Protocol,
 
-    /// How to log in with user name and password; SCRAM needs a program built with the cargo feature `tls`
+    /// SASL mechanism for user name and password; SCRAM needs a program built with the cargo
+    /// feature `tls`
     #[arg(
         long = "kafka-sasl-mechanism",
         env = "FACTLINE_KAFKA_SASL_MECHANISM",
@@ -41,7 +45,8 @@ pub struct KafkaSecurity {
     )]
     pub sasl_username: Option<String>,
 
-    /// Password of this process; a flag can be seen by others on the machine, so better the variable or a file
+    /// Password of this process; other users of the machine can see a flag, so prefer the variable
+    /// or a file
     #[arg(
         long = "kafka-sasl-password",
         env = "FACTLINE_KAFKA_SASL_PASSWORD",
@@ -50,7 +55,7 @@ pub struct KafkaSecurity {
     )]
     pub sasl_password: Option<Secret>,
 
-    /// File that holds the password instead, read at start; a line end behind it does not count
+    /// File that contains the password, read at start; a line end after the password is ignored
     #[arg(
         long = "kafka-sasl-password-file",
         env = "FACTLINE_KAFKA_SASL_PASSWORD_FILE",
@@ -59,11 +64,12 @@ pub struct KafkaSecurity {
     )]
     pub sasl_password_file: Option<Secret>,
 
-    /// Certificates (PEM) of the authorities that sign the brokers'; without it those of the system
+    /// Certificates (PEM) of the authorities that sign the brokers' certificates; the default is
+    /// those of the system
     #[arg(long = "kafka-ca-file", env = "FACTLINE_KAFKA_CA_FILE")]
     pub ca_file: Option<String>,
 
-    /// Certificate (PEM) of this process, for brokers that ask for one
+    /// Certificate (PEM) of this process, for brokers that require one
     #[arg(
         long = "kafka-certificate-file",
         env = "FACTLINE_KAFKA_CERTIFICATE_FILE",
@@ -86,28 +92,28 @@ const SASL: [(&str, &str); 2] = [
     ("security_protocol", "sasl_ssl"),
 ];
 
-/// What lies between this process and Kafka.
+/// Security protocol of the connection to Kafka.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 #[value(rename_all = "snake_case")]
 pub enum Protocol {
-    /// Nobody logs in, everybody can listen
+    /// No authentication, no encryption
     #[default]
     Plaintext,
-    /// Encrypted; who logs in does so by certificate
+    /// Encrypted; authentication by certificate
     Ssl,
-    /// User name and password; everybody can listen
+    /// User name and password; not encrypted
     SaslPlaintext,
     /// User name and password, encrypted
     SaslSsl,
 }
 
-/// How a user name and a password are proved.
+/// SASL mechanism for user name and password.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum Mechanism {
-    /// The password itself is sent
+    /// Sends the password itself
     #[default]
     Plain,
-    /// A proof that the password is known is sent
+    /// Sends a proof of the password
     #[value(name = "scram-sha-256")]
     ScramSha256,
     /// The same with a longer hash
@@ -115,18 +121,18 @@ pub enum Mechanism {
     ScramSha512,
 }
 
-/// A password, which is never shown.
+/// A password, which `Debug` does not show.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
-/// A program was asked for what was left out when it was built.
+/// An option needs TLS, and the program was built without it.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "this program was built without TLS; build it with the cargo feature `tls`, as the image is"
 )]
 pub struct WithoutTls;
 
-/// Whether this program was built with TLS.
+/// `true` if this program was built with TLS.
 pub const TLS: bool = cfg!(feature = "tls");
 
 impl KafkaSecurity {
@@ -207,7 +213,7 @@ fn refuse_unless<T>(supported: bool, value: T) -> Result<T, WithoutTls> {
     }
 }
 
-/// Whether this program can do what a librdkafka property asks for.
+/// Fails if a librdkafka property needs TLS and this program was built without it.
 pub fn check_property(key: &str, value: &str) -> Result<(), WithoutTls> {
     let encrypts = key == "security.protocol" && value.to_ascii_lowercase().ends_with("ssl");
     refuse_unless(TLS || !encrypts, ())
@@ -258,7 +264,7 @@ mod tests {
 
     fn properties(config: &KafkaConfig) -> Vec<(String, String)> {
         let config = config.client_config();
-        // The map shows no secrets, the client does get them.
+        // The map hides secrets, but the client gets them.
         let keys = config.config_map().into_keys();
         let mut properties: Vec<(String, String)> = keys
             .filter(|key| ["sasl", "ssl.", "secu"].contains(&&key[..4]))
@@ -282,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_comes_from_an_option_or_a_file_and_is_never_shown() {
+    fn password_from_option_or_file_is_hidden() {
         let file = std::env::temp_dir().join(format!("factline-secret-{}", std::process::id()));
         std::fs::write(&file, "open sesame\n").unwrap();
         let file = file.to_str().unwrap();
@@ -325,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn properties_are_not_shown_and_have_the_last_word() {
+    fn properties_are_hidden_and_override_options() {
         let more = "sasl.password=other,socket.keepalive.enable=true";
         let all = [
             &LOGIN[..],
@@ -347,7 +353,7 @@ mod tests {
 
     #[cfg(not(feature = "tls"))]
     #[test]
-    fn what_needs_tls_is_refused_and_the_feature_is_named() {
+    fn tls_option_without_the_feature_is_refused() {
         for flags in [
             ["--kafka-security-protocol", "ssl"],
             ["--kafka-security-protocol", "sasl_ssl"],

@@ -1,24 +1,25 @@
-//! Whether a client finds brokers, and since when it has found none.
+//! Connectivity of a client to its brokers, and the time since when no broker has been reachable.
 
 use std::time::{Duration, Instant};
 
 use rdkafka::Statistics;
 
-/// How long a client may find no broker before another one is made. Where there is none, the other one finds none either.
+/// Maximum time for which a client may find no broker before the host creates a new client. If no
+/// broker is available, the new client finds none either.
 ///
-/// librdkafka 2.12 can wait for ever for a coordinator without connecting to anybody who could tell: its one broker is
-/// known, and nobody asks for a connection.
-const CUT_OFF: Duration = Duration::from_secs(30);
+/// librdkafka 2.12 can wait for a coordinator for ever without connecting to any broker that could
+/// name it: the client knows one broker, and nothing requests a connection to it.
+const CUT_OFF_AFTER: Duration = Duration::from_secs(30);
 
-/// What a client's statistics say of its brokers.
+/// Broker connectivity, taken from a client's statistics.
 #[derive(Debug, Default)]
-pub struct Brokers {
+pub struct Connectivity {
     down_since: Option<Instant>,
 }
 
-impl Brokers {
-    /// Takes what librdkafka has measured.
-    pub fn measured(&mut self, statistics: &Statistics) {
+impl Connectivity {
+    /// Updates the connectivity from librdkafka's statistics.
+    pub fn update(&mut self, statistics: &Statistics) {
         if statistics
             .brokers
             .values()
@@ -30,14 +31,15 @@ impl Brokers {
         }
     }
 
-    /// Whether none was reachable when librdkafka looked last.
-    pub fn are_down(&self) -> bool {
+    /// Returns whether no broker was reachable in the last statistics.
+    pub fn is_down(&self) -> bool {
         self.down_since.is_some()
     }
 
-    /// Whether none has been reachable for so long that a new client should try.
-    pub fn are_cut_off(&self) -> bool {
+    /// Returns whether no broker has been reachable for longer than 30 s, so that a new client
+    /// should try.
+    pub fn is_cut_off(&self) -> bool {
         self.down_since
-            .is_some_and(|since| since.elapsed() > CUT_OFF)
+            .is_some_and(|since| since.elapsed() > CUT_OFF_AFTER)
     }
 }

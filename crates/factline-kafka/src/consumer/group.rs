@@ -1,15 +1,19 @@
-//! A member of a consumer group that hands on what librdkafka's call-backs say, for hosts that poll in a loop of their own.
+//! A member of a consumer group that queues librdkafka's callbacks, for hosts with their own poll
+//! loop.
 //!
-//! Every rebalance is answered in its call-back, so that librdkafka goes on to deliver of the partitions that stay. What
-//! is assigned is answered with none of its partitions, and announced as a [`Change`]: the host looks up where they begin,
-//! beside its loop ([`crate::consumer::start_lookups`]), and then fetches them with [`assign`]. What is revoked is given back at once, and
-//! announced afterwards. Call-backs run in `poll`, on the host's thread: what the host commits there, in the group or
-//! elsewhere, is never for a partition that was given back.
+//! Every rebalance is answered in its callback, so that librdkafka continues to deliver records of
+//! the partitions that stay. An assignment is answered with no partitions and queued as a
+//! [`Change`]. The host looks up the start offsets outside its loop
+//! ([`crate::consumer::start_lookups`]), and then fetches the partitions with [`assign`]. Revoked
+//! partitions are unassigned at once, and the change is queued afterwards. Callbacks run in `poll`,
+//! on the host's thread. So a commit on that thread, in the group or elsewhere, is never for a
+//! partition that was unassigned.
 //!
-//! [`reaction`](crate::reaction) commits offsets to the group; the followers of `factline-postgres` have checkpoints beside
-//! their rows. The command handler is no such host, since its assignments have to do with transactions; it has a [`Slot`].
+//! `factline-policy` commits offsets to the group. The followers of `factline-postgres` store their
+//! checkpoints beside their rows. The command handler does not use this module for its assignments,
+//! because they are tied to its transactions; it uses only [`StaticMembership`].
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -22,79 +26,113 @@ use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, TopicPartitionList};
 
 use crate::client::config::KafkaConfig;
-use crate::client::ffi::membership;
-use crate::consumer::connectivity::Brokers;
-use crate::consumer::readiness::Condition;
-use crate::consumer::watchdog::Pulse;
+use crate::client::ffi::{Membership, membership};
+use crate::consumer::connectivity::Connectivity;
+use crate::consumer::watchdog::Watchdog;
+pub use crate::topics::TopicPartition;
 
-/// A partition of a topic.
-pub type Key = (String, i32);
-
-/// Maximum wait of an idle host for a record before its next turn. Each turn costs some tens of microseconds
-/// of CPU: in an idle store, more than anything else.
+/// Maximum wait of an idle host for a record before its next turn. Each turn costs some tens of
+/// microseconds of CPU: in an idle store, more than anything else.
 pub const IDLE: Duration = Duration::from_millis(250);
 
-/// The same, while a host waits for something that no record announces.
+/// The maximum wait while the host waits for something that no record announces.
 pub const EXPECTING: Duration = Duration::from_millis(20);
 
-/// What a rebalance changed.
+/// Session timeout of a host that may safely repeat its work, or has a fence: a slow member may
+/// lose its partitions early.
+pub const SHORT_SESSION: Duration = Duration::from_secs(6);
+
+/// Settings of a member of a group.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Brokers and properties.
+    pub kafka: KafkaConfig,
+    /// The group.
+    pub group: String,
+    /// Topics of which the group shares the partitions.
+    pub topics: Vec<String>,
+    /// Time without a heartbeat after which the group assigns the partitions to other members.
+    pub session_timeout: Duration,
+    /// Name of the host in metrics.
+    pub name: String,
+}
+
+/// A change that a rebalance made.
 #[derive(Debug)]
 pub enum Change {
-    /// These are ours now, and not fetched yet.
-    Assigned(Vec<Key>),
-    /// These are ours no more.
-    Revoked(Vec<Key>),
+    /// These partitions are assigned to this member, and not fetched yet. The membership is
+    /// `None` if the group has removed the member meanwhile.
+    Assigned(Vec<TopicPartition>, Option<Membership>),
+    /// These partitions were revoked from this member.
+    Revoked(Vec<TopicPartition>),
 }
 
-/// Collects what the call-backs say until the host takes it.
+/// librdkafka's statistics of a partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PartitionStatistics {
+    /// Number of records that the broker has and `poll` has not returned.
+    pub unread: i64,
+    /// Offset after the last record of the log.
+    pub end: i64,
+}
+
+/// Listener of librdkafka's callbacks. It collects them until the host takes them.
 #[derive(Default)]
-pub struct Events {
+pub struct GroupListener {
     changes: Mutex<Vec<Change>>,
-    unread: Mutex<Option<HashMap<Key, i64>>>,
-    brokers: Mutex<Brokers>,
+    /// Every partition that is assigned to this member, fetched or not.
+    assigned: Mutex<BTreeSet<TopicPartition>>,
+    statistics: Mutex<Option<HashMap<TopicPartition, PartitionStatistics>>>,
+    connectivity: Mutex<Connectivity>,
     /// The group's generation at the last assignment.
     generation: AtomicI32,
-    /// Beats when librdkafka has measured something, and the host has polled it.
-    pulse: Pulse,
+    /// Receives a beat when the host polls the statistics of librdkafka.
+    watchdog: Watchdog,
 }
 
-impl Events {
-    /// Rebalances since the last call.
+impl GroupListener {
+    /// Returns the rebalances since the last call.
     pub fn take_changes(&self) -> Vec<Change> {
         std::mem::take(&mut lock(&self.changes))
     }
 
-    /// Records of each partition that the broker has and `poll` has not returned, if known anew since the last call.
-    pub fn take_unread(&self) -> Option<HashMap<Key, i64>> {
-        lock(&self.unread).take()
+    /// Returns the statistics of each fetched partition. `None` if there were none since the last
+    /// call.
+    pub fn take_statistics(&self) -> Option<HashMap<TopicPartition, PartitionStatistics>> {
+        lock(&self.statistics).take()
     }
 
-    /// Whether no broker was reachable when librdkafka looked last, some seconds ago.
+    /// Returns whether no broker was reachable in the last statistics, at most some seconds ago.
     pub fn brokers_down(&self) -> bool {
-        lock(&self.brokers).are_down()
+        lock(&self.connectivity).is_down()
     }
 
-    /// Whether no broker has been reachable for so long that a new client should try.
+    /// Returns whether no broker has been reachable for longer than 30 s, so that a new client
+    /// should try.
     pub fn is_cut_off(&self) -> bool {
-        lock(&self.brokers).are_cut_off()
+        lock(&self.connectivity).is_cut_off()
     }
 }
 
-impl ClientContext for Events {
+impl ClientContext for GroupListener {
     fn stats(&self, statistics: Statistics) {
-        self.pulse.beat();
-        lock(&self.brokers).measured(&statistics);
-        let mut unread = HashMap::new();
+        self.watchdog.beat();
+        lock(&self.connectivity).update(&statistics);
+        let mut measured = HashMap::new();
         for (topic, known) in statistics.topics {
             for (partition, known) in known.partitions {
-                // Before the first answer of the broker the end is not known and negative.
+                // Before the broker's first answer the end offset is unknown and negative.
                 if known.ls_offset >= 0 && known.next_offset >= 0 {
                     let remote = (known.ls_offset - known.next_offset).max(0);
-                    unread.insert((topic.clone(), partition), remote + known.fetchq_cnt);
+                    let partition_statistics = PartitionStatistics {
+                        unread: remote + known.fetchq_cnt,
+                        end: known.hi_offset,
+                    };
+                    measured.insert((topic.clone(), partition), partition_statistics);
                 }
             }
         }
-        *lock(&self.unread) = Some(unread);
+        *lock(&self.statistics) = Some(measured);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
@@ -102,52 +140,59 @@ impl ClientContext for Events {
     }
 }
 
-impl ConsumerContext for Events {
+impl ConsumerContext for GroupListener {
     fn rebalance(
         &self,
         consumer: &BaseConsumer<Self>,
         error: RDKafkaRespErr,
         list: &mut TopicPartitionList,
     ) {
-        let keys: Vec<Key> = list
-            .elements()
-            .iter()
-            .map(|element| (element.topic().to_owned(), element.partition()))
-            .collect();
+        let mut keys = keys(list);
         let change = if error == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
-            // Before the answer, after which the group may be formed anew at once.
-            let generation = membership(consumer).map_or(-1, |known| known.generation);
+            // Read it before the answer, because the group may rebalance again directly after the
+            // answer.
+            let membership = membership(consumer);
+            let generation = membership.as_ref().map_or(-1, |known| known.generation);
             self.generation.store(generation, Ordering::Relaxed);
             if let Err(error) = consumer.incremental_assign(&TopicPartitionList::new()) {
-                tracing::error!(%error, "cannot answer an assignment");
+                tracing::error!(%error, "cannot answer assignment");
             }
-            Change::Assigned(keys)
+            lock(&self.assigned).extend(keys.iter().cloned());
+            Change::Assigned(keys, membership)
         } else {
-            if let Err(error) = unassign(consumer, &keys) {
-                tracing::error!(%error, "cannot give partitions back");
+            if error != RDKafkaRespErr::RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS {
+                tracing::error!(?error, "rebalance failed; releasing every partition");
+                keys.extend(lock(&self.assigned).iter().cloned());
             }
+            if let Err(error) = unassign(consumer, &keys) {
+                tracing::error!(%error, "cannot unassign revoked partitions");
+            }
+            lock(&self.assigned).retain(|key| !keys.contains(key));
             Change::Revoked(keys)
         };
         lock(&self.changes).push(change);
     }
 }
 
-/// How often, within how long at least, a slot has to be lost to be somebody else's.
-const LOST: (usize, Duration) = (3, Duration::from_secs(30));
+/// Number of fencings, and the minimum period in which they must occur, before this member
+/// concludes that another process uses its instance id.
+const FENCED: (usize, Duration) = (3, Duration::from_secs(30));
 
-/// The process's place in its group, `group.instance.id`, which another process may have been given by mistake.
+/// The process's static membership, `group.instance.id`. By mistake, another process may have the
+/// same id.
 ///
-/// Kafka fences whoever comes with a member id that the slot has no more. That can be this very process: its session timed
-/// out, it came back, and something that it had sent before arrived after. So to be fenced once is a reason to join anew.
-/// Two processes in one slot fence each other for as long as both come back, which is what tells them apart.
+/// Kafka fences a client that uses a member id which the group has replaced. That client can be
+/// this very process: its session timed out, it rejoined, and a request that it had sent before
+/// arrived late. So a single fencing is a reason to rejoin. Two processes with the same instance id
+/// fence each other for as long as both rejoin, and repeated fencing identifies that case.
 #[derive(Debug, Default)]
-pub struct Slot {
-    lost: Vec<Instant>,
+pub struct StaticMembership {
+    fenced: Vec<Instant>,
     within: Duration,
 }
 
-impl Slot {
-    /// For a group whose members hear so late of having lost it that three times take longer than half a minute.
+impl StaticMembership {
+    /// Creates a membership that counts fencings over `within`, or over 30 s if that is longer.
     pub fn within(within: Duration) -> Self {
         Self {
             within,
@@ -155,66 +200,71 @@ impl Slot {
         }
     }
 
-    /// Whether somebody else has the slot, now that this consumer has failed.
+    /// Records that this consumer has failed. Returns whether another process uses the same
+    /// instance id: this member was then fenced three times within the period.
     pub fn is_taken<C: ConsumerContext>(&mut self, consumer: &BaseConsumer<C>) -> bool {
         let Some((RDKafkaErrorCode::FencedInstanceId, _)) = consumer.client().fatal_error() else {
             return false;
         };
-        let (often, within) = (LOST.0, LOST.1.max(self.within));
-        self.lost.retain(|lost| lost.elapsed() < within);
-        self.lost.push(Instant::now());
-        self.lost.len() >= often
+        let (often, within) = (FENCED.0, FENCED.1.max(self.within));
+        self.fenced.retain(|fenced| fenced.elapsed() < within);
+        self.fenced.push(Instant::now());
+        self.fenced.len() >= often
     }
 }
 
-/// Joins the group and subscribes. The pulse beats as long as the host polls and librdkafka goes on.
-pub fn join(
-    kafka: &KafkaConfig,
-    group: &str,
-    topics: &[impl AsRef<str>],
-    pulse: &Pulse,
-) -> KafkaResult<BaseConsumer<Events>> {
-    let mut config = kafka.client_config();
-    if !kafka.instance.is_empty() {
-        config.set("group.instance.id", &kafka.instance);
+/// Joins the group and subscribes. The watchdog receives a beat whenever the host polls the
+/// statistics of librdkafka.
+pub fn join(settings: &Settings, watchdog: &Watchdog) -> KafkaResult<BaseConsumer<GroupListener>> {
+    let mut config = settings.kafka.client_config();
+    if !settings.kafka.instance.is_empty() {
+        config.set("group.instance.id", &settings.kafka.instance);
     }
-    let consumer: BaseConsumer<Events> = config
-        .set("group.id", group)
+    let session = settings.session_timeout.as_millis();
+    let consumer: BaseConsumer<GroupListener> = config
+        .set("group.id", &settings.group)
         .set("partition.assignment.strategy", "cooperative-sticky")
-        // Who is only slow may lose its partitions early: a host here is safe to do something twice, or has a fence.
-        .set("session.timeout.ms", "6000")
-        .set("heartbeat.interval.ms", "1500")
+        .set("session.timeout.ms", session.to_string())
+        .set("heartbeat.interval.ms", (session / 4).to_string())
+        // A host polls between two units of its work, and the longest of those, with its retries,
+        // ends long before.
+        .set("max.poll.interval.ms", "300000")
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false")
         .set("auto.offset.reset", "error")
         .set("isolation.level", "read_committed")
         .set("allow.auto.create.topics", "false")
-        // With full queues librdkafka would wait a second before it fetches again.
+        // With full queues librdkafka would otherwise wait a second before it fetches again.
         .set("fetch.queue.backoff.ms", "5")
         .set("queued.max.messages.kbytes", "16384")
-        // They cost more than anything else of a host that has nothing to do.
+        // Statistics cost more than anything else in an idle host.
         .set("statistics.interval.ms", "5000")
-        .create_with_context(Events {
-            pulse: pulse.clone(),
-            ..Events::default()
+        .create_with_context(GroupListener {
+            watchdog: watchdog.clone(),
+            ..GroupListener::default()
         })?;
-    let topics: Vec<&str> = topics.iter().map(AsRef::as_ref).collect();
+    let topics: Vec<&str> = settings.topics.iter().map(String::as_str).collect();
     consumer.subscribe(&topics)?;
     Ok(consumer)
 }
 
-/// Returns whether the group is in the generation in which partitions were assigned last. If not, it is being formed anew, and
-/// [`assign`] would be taken for the answer to a rebalance.
-pub fn is_settled(consumer: &BaseConsumer<Events>) -> bool {
+/// Returns whether the group is still in the generation of the last assignment. If not, the group
+/// is rebalancing, and librdkafka would take [`assign`] for the answer to the rebalance.
+pub fn is_settled(consumer: &BaseConsumer<GroupListener>) -> bool {
     let generation = consumer.context().generation.load(Ordering::Relaxed);
     membership(consumer).is_some_and(|known| known.generation == generation)
 }
 
-/// Starts to fetch partitions, each from an offset.
+/// Starts to fetch partitions, each from its start offset.
 ///
-/// librdkafka keeps a pause for as long as it knows a partition: one that was taken away while it was paused would never be
-/// fetched again, should it come back when the host has long resumed what it had then.
-pub fn assign(consumer: &BaseConsumer<Events>, starts: &[(Key, i64)]) -> KafkaResult<()> {
+/// librdkafka remembers that a partition is paused for as long as it knows the partition. A
+/// partition that was revoked while paused and is assigned again later would therefore never be
+/// fetched, although the host has resumed its other partitions. So this function resumes the
+/// partitions first.
+pub fn assign(
+    consumer: &BaseConsumer<GroupListener>,
+    starts: &[(TopicPartition, i64)],
+) -> KafkaResult<()> {
     let mut list = TopicPartitionList::new();
     for ((topic, partition), offset) in starts {
         list.add_partition_offset(topic, *partition, Offset::Offset(*offset))?;
@@ -223,8 +273,11 @@ pub fn assign(consumer: &BaseConsumer<Events>, starts: &[(Key, i64)]) -> KafkaRe
     consumer.incremental_assign(&list)
 }
 
-/// Stops to fetch those of the partitions that are fetched.
-pub fn unassign(consumer: &BaseConsumer<Events>, keys: &[Key]) -> KafkaResult<()> {
+/// Stops fetching those of the partitions that are being fetched.
+pub fn unassign(
+    consumer: &BaseConsumer<GroupListener>,
+    keys: &[TopicPartition],
+) -> KafkaResult<()> {
     let assigned = consumer.assignment()?;
     let mut list = TopicPartitionList::new();
     for (topic, partition) in keys {
@@ -235,16 +288,17 @@ pub fn unassign(consumer: &BaseConsumer<Events>, keys: &[Key]) -> KafkaResult<()
     consumer.incremental_unassign(&list)
 }
 
-/// Partitions in one line, as logs tell of them.
-pub fn listed<'k>(keys: impl IntoIterator<Item = &'k Key>) -> String {
+/// Formats partitions in one line, for logs.
+pub fn display_list<'k>(keys: impl IntoIterator<Item = &'k TopicPartition>) -> String {
     let places = keys.into_iter();
     let places = places.map(|(topic, partition)| format!("{topic}/{partition}"));
     places.collect::<Vec<_>>().join(" ")
 }
 
-/// How far `poll` has come in each assigned partition that it has come anywhere in: behind the last record that it has
-/// returned, and behind the markers with which transactions end, which are no records and are never returned.
-pub fn positions<C: ConsumerContext>(consumer: &BaseConsumer<C>) -> Vec<(Key, i64)> {
+/// Returns the position of `poll` in each assigned partition that has one. The position is after
+/// the last record that `poll` returned. It is also after the markers that end transactions: those
+/// are not records and are never returned.
+pub fn positions<C: ConsumerContext>(consumer: &BaseConsumer<C>) -> Vec<(TopicPartition, i64)> {
     let Ok(position) = consumer.position() else {
         return Vec::new();
     };
@@ -257,33 +311,12 @@ pub fn positions<C: ConsumerContext>(consumer: &BaseConsumer<C>) -> Vec<(Key, i6
     known.collect()
 }
 
-/// What the client has measured since the last call, if it has: unread records of each partition. It is also when a host
-/// learns whether brokers are there, and forgets that something could not be read: what still cannot is said again.
-pub fn measured<T: Ord>(
-    consumer: &BaseConsumer<Events>,
-    condition: &mut Condition<T>,
-    (reading, brokers): (T, T),
-) -> Option<HashMap<Key, i64>> {
-    let unread = consumer.context().take_unread()?;
-    condition.set(reading, None);
-    let down = consumer.context().brokers_down();
-    let reason = down.then(|| "no broker can be reached".to_owned());
-    condition.set(brokers, reason);
-    Some(unread)
-}
-
-/// Fetches a partition no further, and says why. It stays ours, so that no other instance runs into the same.
-pub fn stop<T: Ord>(
-    consumer: &BaseConsumer<Events>,
-    condition: &mut Condition<T>,
-    key: &Key,
-    reason: String,
-) {
-    if let Err(error) = unassign(consumer, std::slice::from_ref(key)) {
-        let (topic, partition) = (&key.0, key.1);
-        tracing::warn!(%error, topic, partition, "cannot stop fetching; records are dropped");
-    }
-    condition.stopped(key.clone(), reason);
+fn keys(list: &TopicPartitionList) -> Vec<TopicPartition> {
+    let elements = list.elements();
+    let keys = elements
+        .iter()
+        .map(|element| (element.topic().to_owned(), element.partition()));
+    keys.collect()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -1,27 +1,28 @@
 //! The longest time that a host's loop spends between two polls.
 //!
-//! Records wait for as long, and the group hears nothing of the member. What a loop does in between is to take seconds only for
-//! the records at hand; whatever it asks besides is asked [beside it](crate::client::broker_queries).
+//! During that time records wait, and the group hears nothing from the member. Between two polls, a
+//! loop may spend seconds only on the records that it has. All other queries are sent [outside the
+//! loop](crate::client::broker_queries).
 
 use std::time::{Duration, Instant};
 
 /// Minimum time for which a gap is reported; the maximum is twice as long.
 const SHOWN: Duration = Duration::from_secs(30);
 
-/// Measures one host, as the gauge `factline_poll_gap_seconds`.
+/// Measurement of one host's poll gap, as the gauge `factline_poll_gap_seconds`.
 #[derive(Debug)]
 pub struct PollGap {
     host: String,
     /// Instant at which the last poll returned.
     returned: Option<Instant>,
-    /// Since when `current` is the longest.
+    /// Instant since which `current` is the longest gap.
     since: Instant,
     current: Duration,
     previous: Duration,
 }
 
 impl PollGap {
-    /// Of the host of this name.
+    /// Creates the measurement for the host of this name.
     pub fn new(host: &str) -> Self {
         Self {
             host: host.to_owned(),
@@ -32,7 +33,7 @@ impl PollGap {
         }
     }
 
-    /// The host polls.
+    /// Records that the host begins to poll.
     pub fn begins(&mut self) {
         let Some(returned) = self.returned else {
             return;
@@ -50,7 +51,7 @@ impl PollGap {
         }
     }
 
-    /// The poll has returned.
+    /// Records that the poll has returned.
     pub fn ends(&mut self) {
         self.returned = Some(Instant::now());
     }

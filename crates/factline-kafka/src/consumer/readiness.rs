@@ -1,75 +1,76 @@
-//! How a member of a group is: ready, or why not. What may be wrong with it for a while, `T`, is the host's matter, and is told
-//! in the order of its values; behind it, the partitions that are stopped.
+//! Readiness of a group member: ready, or the reasons why not. The host defines the temporary
+//! problems, `T`; they are reported in the order of their values. The halted partitions follow.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::consumer::group::Key;
+use crate::topics::TopicPartition;
 
 /// Receives a component's readiness: ready, or the reason why not.
 pub type Report = Arc<dyn Fn(&str, Result<(), String>) + Send + Sync>;
 
-/// Tells whoever asks about readiness; called only when the answer changes.
-pub struct Condition<T> {
+/// Readiness of a host. It calls the report only when the readiness changes.
+pub struct Readiness<T> {
     report: Box<dyn Fn(Result<(), String>) + Send>,
-    told: Option<Result<(), String>>,
-    troubles: BTreeMap<T, String>,
-    stopped: BTreeMap<Key, String>,
+    published: Option<Result<(), String>>,
+    problems: BTreeMap<T, String>,
+    halted: BTreeMap<TopicPartition, String>,
 }
 
-impl<T: Ord> Condition<T> {
-    /// Not ready until it has joined its group, which is one of the things that may be wrong.
+impl<T: Ord> Readiness<T> {
+    /// Creates a readiness that is not ready until the host has joined its group, the problem
+    /// `joining`.
     pub fn new(report: impl Fn(Result<(), String>) + Send + 'static, joining: T) -> Self {
-        let mut condition = Self {
+        let mut readiness = Self {
             report: Box::new(report),
-            told: None,
-            troubles: BTreeMap::new(),
-            stopped: BTreeMap::new(),
+            published: None,
+            problems: BTreeMap::new(),
+            halted: BTreeMap::new(),
         };
         let reason = "has not joined its consumer group yet";
-        condition.set(joining, Some(reason.to_owned()));
-        condition
+        readiness.set(joining, Some(reason.to_owned()));
+        readiness
     }
 
-    /// Something is wrong, or, with no reason, is not any more.
-    pub fn set(&mut self, trouble: T, reason: Option<String>) {
+    /// Sets the reason of a problem; with no reason, clears the problem.
+    pub fn set(&mut self, problem: T, reason: Option<String>) {
         match reason {
-            Some(reason) => self.troubles.insert(trouble, reason),
-            None => self.troubles.remove(&trouble),
+            Some(reason) => self.problems.insert(problem, reason),
+            None => self.problems.remove(&problem),
         };
-        self.tell();
+        self.publish();
     }
 
-    /// A partition is stopped.
-    pub fn stopped(&mut self, key: Key, why: String) {
-        self.stopped.insert(key, why);
-        self.tell();
+    /// Records that a partition is halted.
+    pub fn halted(&mut self, key: TopicPartition, why: String) {
+        self.halted.insert(key, why);
+        self.publish();
     }
 
-    /// A partition is ours no more, or begins anew.
-    pub fn released(&mut self, key: &Key) {
-        self.stopped.remove(key);
-        self.tell();
+    /// Clears a partition that was revoked, or that starts again.
+    pub fn released(&mut self, key: &TopicPartition) {
+        self.halted.remove(key);
+        self.publish();
     }
 
-    /// It has ended.
+    /// Reports that the host has stopped.
     pub fn ended(&self) {
         (self.report)(Err("stopped".to_owned()));
     }
 
-    fn tell(&mut self) {
-        let mut reasons: Vec<String> = self.troubles.values().cloned().collect();
-        for ((topic, partition), why) in &self.stopped {
-            reasons.push(format!("{topic}/{partition} is stopped: {why}"));
+    fn publish(&mut self) {
+        let mut reasons: Vec<String> = self.problems.values().cloned().collect();
+        for ((topic, partition), why) in &self.halted {
+            reasons.push(format!("{topic}/{partition} is halted: {why}"));
         }
         let now = if reasons.is_empty() {
             Ok(())
         } else {
             Err(reasons.join("; "))
         };
-        if self.told.as_ref() != Some(&now) {
+        if self.published.as_ref() != Some(&now) {
             (self.report)(now.clone());
-            self.told = Some(now);
+            self.published = Some(now);
         }
     }
 }

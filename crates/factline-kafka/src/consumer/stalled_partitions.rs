@@ -1,12 +1,13 @@
-//! Whether records that are there arrive.
+//! Detects partitions that have records but are not being fetched.
 //!
-//! librdkafka can leave a partition unfetched and say nothing: it pauses what it fetches for the time of a rebalance, and a call
-//! that crosses one can be taken for its answer too early. Readiness would say that all is well, for ever. So now and then a
-//! host asks the brokers about partitions in which nothing moves, and makes a new client if there should be something; and it
-//! asks about those that the group has given to [nobody](crate::consumer::unassigned_partitions), and makes the group share out anew.
+//! librdkafka can stop fetching a partition without an error. It pauses its fetchers during a
+//! rebalance, and it can take a call that crosses a rebalance for the answer too early. Readiness
+//! would then report that all is well, for ever. So every 15 seconds a host queries the end offsets
+//! of partitions that make no progress. If such a partition has records, the host creates a new
+//! client. Every 15 seconds it also looks for partitions that [no group member
+//! owns](crate::consumer::unassigned_partitions), and forces a rebalance.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::hash::{BuildHasher as _, RandomState};
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, ConsumerContext};
@@ -14,79 +15,85 @@ use rdkafka::error::KafkaResult;
 
 use crate::client::broker_queries::{Answer, BrokerQueries, Client, Isolation};
 use crate::client::config::KafkaConfig;
-use crate::consumer::group::{Key, listed, positions};
-use crate::consumer::unassigned_partitions::{orphans, share_out_anew};
+use crate::consumer::group::{TopicPartition, display_list, positions};
+use crate::consumer::unassigned_partitions::{force_rebalance, unassigned_partitions};
+use crate::retry::random_fraction;
 use crate::topics::watermarks::{count_of, ends_of_all};
 
 /// Number of partitions of each topic.
 type Counts = BTreeMap<String, i32>;
 
-/// How often it is looked, and for how long something that is there may take to arrive.
-const EVERY: Duration = Duration::from_secs(15);
+/// Interval between two checks, and the time that a record may take to be fetched.
+const INTERVAL: Duration = Duration::from_secs(15);
 
-/// What of a turn of the host counts at most: in a longer one nothing could arrive.
+/// Maximum part of a host's turn that counts: during a longer turn no record could be fetched.
 const TURN: Duration = Duration::from_secs(1);
 
-/// How often nothing has to have come of one partition while there is a backlog of others: those have their turn first.
+/// Number of checks without progress after which a partition counts as stalled while other
+/// partitions have a backlog: those are served first.
 const BACKLOG: u32 = 20;
 
-/// How long it is not looked for orphans again, at most, after a group that shared out anew still had some.
-const LONGEST: Duration = Duration::from_mins(10);
+/// Maximum interval between two checks for unassigned partitions. A rebalance that leaves
+/// partitions unassigned doubles the interval.
+const MAX_INTERVAL: Duration = Duration::from_mins(10);
 
-/// How long the brokers may take for an answer.
+/// Maximum wait for the brokers' answer.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What was seen when it was looked last. It outlives a client, since a new one may be of no help.
+/// Result of the last check of a group member. It outlives the client, because a new client may be
+/// no remedy.
 #[derive(Debug)]
-pub struct Arrivals {
+pub struct StalledPartitions {
     kafka: KafkaConfig,
     group: String,
     topics: Vec<String>,
     queries: BrokerQueries,
-    /// End offsets of partitions, while the brokers are asked.
-    ends: Option<Answer<HashMap<Key, KafkaResult<i64>>>>,
-    /// Partitions without an owner, while the brokers are asked.
-    unowned: Option<Answer<(Counts, BTreeSet<Key>)>>,
-    /// Of those topics that were seen to exist.
+    /// Pending query of the end offsets.
+    ends: Option<Answer<HashMap<TopicPartition, KafkaResult<i64>>>>,
+    /// Pending query of the partitions without an owner.
+    owners: Option<Answer<(Counts, BTreeSet<TopicPartition>)>>,
+    /// Partition counts of the topics that are known to exist.
     counts: Counts,
     turned: Instant,
-    /// For how long something could arrive since it was looked last.
+    /// Time since the last check in which a record could be fetched.
     open: Duration,
-    seen: HashMap<Key, Seen>,
-    /// How often nothing has to have come of a partition. Doubled each time, so that what no new client gets over does not
-    /// keep the host from all else.
-    patience: u32,
-    asked: Instant,
-    /// How often it is looked for orphans; the longer, the less it has helped.
-    asking: Duration,
-    orphans: BTreeSet<Key>,
+    seen: HashMap<TopicPartition, Seen>,
+    /// Number of checks without progress after which a partition counts as stalled. Each detection
+    /// doubles it, so that a stall that no new client resolves does not block all other work of the
+    /// host.
+    threshold: u32,
+    owners_checked: Instant,
+    /// Interval between two checks for unassigned partitions. It grows when a rebalance does not
+    /// help.
+    owners_interval: Duration,
+    unassigned: BTreeSet<TopicPartition>,
 }
 
-/// Records are there, and do not arrive.
+/// A partition that has records which are not being fetched.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("records of {}/{} are there and do not arrive", .0.0, .0.1)]
-pub struct Unfetched(Key);
+#[error("partition {}/{} has records that are not being fetched", .0.0, .0.1)]
+pub struct Unfetched(TopicPartition);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Seen {
-    /// How far the client had come.
+    /// Position of the client.
     position: i64,
-    /// Where the partition ended.
+    /// End offset of the partition.
     end: i64,
-    /// At how many looks in a row nothing had come of it, though there was more.
+    /// Number of consecutive checks in which the position did not move although there were records.
     still: u32,
 }
 
-impl Arrivals {
-    /// Of the group's member that this process is.
+impl StalledPartitions {
+    /// Creates the check for this process's member of the group.
     pub fn new(kafka: &KafkaConfig, group: &str, topics: &[impl AsRef<str>]) -> Self {
         Self {
             kafka: kafka.clone(),
             group: group.to_owned(),
-            // What stands behind an open transaction is not there yet.
+            // Records after an open transaction are not readable yet.
             queries: BrokerQueries::new(kafka, Isolation::ReadCommitted),
             ends: None,
-            unowned: None,
+            owners: None,
             topics: topics
                 .iter()
                 .map(|topic| topic.as_ref().to_owned())
@@ -95,101 +102,108 @@ impl Arrivals {
             turned: Instant::now(),
             open: Duration::ZERO,
             seen: HashMap::new(),
-            patience: 1,
-            // Not all at once: the first that looks twice does what there is to do.
-            asked: Instant::now() + some_of(EVERY),
-            asking: EVERY,
-            orphans: BTreeSet::new(),
+            threshold: 1,
+            // A random part of the interval, so that not all members check at the same time. The
+            // first member that sees an unassigned partition in two checks forces the rebalance.
+            owners_checked: Instant::now() + random_part(INTERVAL),
+            owners_interval: INTERVAL,
+            unassigned: BTreeSet::new(),
         }
     }
 
-    /// A partition has gone. When it comes back, nothing was seen of it.
-    pub fn released(&mut self, partition: &Key) {
+    /// Removes the observations of a partition that was revoked.
+    pub fn released(&mut self, partition: &TopicPartition) {
         self.seen.remove(partition);
     }
 
-    /// There is another client, or whatever was seen counts no more.
-    pub fn anew(&mut self) {
+    /// Removes all observations, for example when there is a new client.
+    pub fn reset(&mut self) {
         self.seen.clear();
         self.ends = None;
     }
 
-    /// What does not arrive. A host calls it once in each of its turns, and says which partitions it follows: from which record
-    /// on, or none while some of it are at hand. None as well if the brokers do not answer. It never waits for them.
-    pub fn missing<C: ConsumerContext>(
+    /// Returns a partition that is stalled. A host calls this once in each turn. `followed` returns
+    /// the partitions that the host follows: each with the offset of its next record, or with
+    /// `None` while the host still has records of it. Returns `None` as well if the brokers do not
+    /// answer. It never waits for the brokers.
+    pub fn find_stalled<C: ConsumerContext>(
         &mut self,
         consumer: &BaseConsumer<C>,
-        followed: impl FnOnce() -> Vec<(Key, Option<i64>)>,
+        followed: impl FnOnce() -> Vec<(TopicPartition, Option<i64>)>,
     ) -> Option<Unfetched> {
         self.open += self.turned.elapsed().min(TURN);
-        self.look_for_orphans();
-        let missing = self.look(consumer, followed);
+        self.check_unassigned();
+        let stalled = self.check_ends(consumer, followed);
         self.turned = Instant::now();
-        missing.map(Unfetched)
+        stalled.map(Unfetched)
     }
 
-    /// Asks about partitions that are nobody's, and takes the answer.
-    fn look_for_orphans(&mut self) {
-        let Some(answer) = &mut self.unowned else {
-            if self.asked.elapsed() > self.asking {
+    /// Sends the query for unassigned partitions, or takes its answer.
+    fn check_unassigned(&mut self) {
+        let Some(answer) = &mut self.owners else {
+            if self.owners_checked.elapsed() > self.owners_interval {
                 let (group, topics) = (self.group.clone(), self.topics.clone());
                 let counts = self.counts.clone();
-                let question = move |client: &Client| unowned(client, &group, &topics, counts);
-                self.unowned = Some(self.queries.ask(question));
+                let question =
+                    move |client: &Client| find_unassigned(client, &group, &topics, counts);
+                self.owners = Some(self.queries.ask(question));
             }
             return;
         };
         let Some(answer) = answer.take() else {
             return;
         };
-        self.unowned = None;
-        self.asked = Instant::now();
+        self.owners = None;
+        self.owners_checked = Instant::now();
         match answer {
             Ok((counts, found)) => {
                 self.counts = counts;
                 self.answered("owners");
-                self.found_orphans(found);
+                self.handle_unassigned(found);
             }
             Err(error) => {
                 let group = &self.group;
-                tracing::debug!(group, %error, "cannot see who has which partitions");
+                tracing::debug!(group, %error, "cannot read the assignments of the group");
             }
         }
     }
 
-    /// Partitions that were nobody's twice are made somebody's.
-    fn found_orphans(&mut self, found: BTreeSet<Key>) {
+    /// Forces a rebalance if a partition was unassigned in two consecutive checks.
+    fn handle_unassigned(&mut self, found: BTreeSet<TopicPartition>) {
         if found.is_empty() {
-            self.asking = EVERY;
+            self.owners_interval = INTERVAL;
         }
-        if found.is_disjoint(&self.orphans) {
-            self.orphans = found;
+        if found.is_disjoint(&self.unassigned) {
+            self.unassigned = found;
             return;
         }
-        let (group, partitions) = (&self.group, listed(found.intersection(&self.orphans)));
+        let (group, partitions) = (
+            &self.group,
+            display_list(found.intersection(&self.unassigned)),
+        );
         tracing::warn!(
             group,
             partitions,
-            "nobody in the group has these; it is made to share out anew"
+            "partitions have no owner; forcing a rebalance"
         );
-        share_out_anew(&self.kafka, &self.group, &self.topics);
-        self.asking = (self.asking * 2).min(LONGEST);
-        self.orphans.clear();
+        force_rebalance(&self.kafka, &self.group, &self.topics);
+        self.owners_interval = (self.owners_interval * 2).min(MAX_INTERVAL);
+        self.unassigned.clear();
         // A topic may have been deleted meanwhile, or have more partitions.
         self.counts.clear();
     }
 
-    /// Asks where partitions end, and judges by the answer.
-    fn look<C: ConsumerContext>(
+    /// Queries the end offsets, and evaluates the answer.
+    fn check_ends<C: ConsumerContext>(
         &mut self,
         consumer: &BaseConsumer<C>,
-        followed: impl FnOnce() -> Vec<(Key, Option<i64>)>,
-    ) -> Option<Key> {
+        followed: impl FnOnce() -> Vec<(TopicPartition, Option<i64>)>,
+    ) -> Option<TopicPartition> {
         let Some(answer) = &mut self.ends else {
-            if self.open > EVERY {
+            if self.open > INTERVAL {
                 self.open = Duration::ZERO;
                 let followed = followed().into_iter();
-                let partitions: Vec<Key> = followed
+                let partitions: Vec<TopicPartition> = followed
                     .filter_map(|(key, next)| next.map(|_| key))
                     .collect();
                 let question = move |client: &Client| Ok(ends_of_all(client, &partitions, TIMEOUT));
@@ -213,7 +227,7 @@ impl Arrivals {
             }
             Err(error) => {
                 let group = &self.group;
-                tracing::debug!(group, %error, "cannot see what should arrive");
+                tracing::debug!(group, %error, "cannot read the end offsets of partitions");
                 self.seen.clear();
                 None
             }
@@ -225,14 +239,14 @@ impl Arrivals {
             .increment(1);
     }
 
-    /// Returns a partition whose records should have arrived, judged by ends that were asked for a moment ago and by how far the client has come
-    /// since: what came in that moment counts as arrived.
+    /// Returns a stalled partition. It compares end offsets that were queried a moment ago with the
+    /// client's present positions, so records that were fetched in between count as fetched.
     fn judge(
         &mut self,
-        positions: &HashMap<Key, i64>,
-        ends: &HashMap<Key, i64>,
-        followed: Vec<(Key, Option<i64>)>,
-    ) -> Option<Key> {
+        positions: &HashMap<TopicPartition, i64>,
+        ends: &HashMap<TopicPartition, i64>,
+        followed: Vec<(TopicPartition, Option<i64>)>,
+    ) -> Option<TopicPartition> {
         let (mut now, mut some_at_hand) = (HashMap::new(), false);
         for (key, next) in followed {
             match (next, ends.get(&key)) {
@@ -240,7 +254,7 @@ impl Arrivals {
                     let position = positions.get(&key).copied().unwrap_or(next).max(next);
                     now.insert(key, (position, *end));
                 }
-                // It came after the question.
+                // The partition was assigned after the query.
                 (Some(_), None) => {}
                 (None, _) => some_at_hand = true,
             }
@@ -248,19 +262,19 @@ impl Arrivals {
         let (seen, moved) = compare(&self.seen, now);
         let is_first = std::mem::replace(&mut self.seen, seen).is_empty();
         let limit = if moved || some_at_hand {
-            BACKLOG * self.patience
+            BACKLOG * self.threshold
         } else {
-            self.patience
+            self.threshold
         };
         match self.seen.iter().max_by_key(|(_, seen)| seen.still) {
             Some((key, seen)) if seen.still >= limit => {
                 let key = key.clone();
                 self.seen.clear();
-                self.patience = (self.patience * 2).min(BACKLOG);
+                self.threshold = (self.threshold * 2).min(BACKLOG);
                 Some(key)
             }
             Some((_, seen)) if seen.still == 0 && !is_first => {
-                self.patience = 1;
+                self.threshold = 1;
                 None
             }
             _ => None,
@@ -268,14 +282,14 @@ impl Arrivals {
     }
 }
 
-/// Returns the partitions that no group member owns, and the partition counts of the topics that exist. Counts that are
-/// not known yet are requested first.
-fn unowned(
+/// Returns the partitions that no group member owns, and the partition counts of the topics that
+/// exist. Unknown counts are queried first.
+fn find_unassigned(
     client: &Client,
     group: &str,
     topics: &[String],
     mut counts: Counts,
-) -> KafkaResult<(Counts, BTreeSet<Key>)> {
+) -> KafkaResult<(Counts, BTreeSet<TopicPartition>)> {
     for topic in topics {
         if !counts.contains_key(topic)
             && let Some(count) = count_of(client, topic, TIMEOUT)?
@@ -283,21 +297,21 @@ fn unowned(
             counts.insert(topic.clone(), count);
         }
     }
-    let found = orphans(client, group, &counts, TIMEOUT)?;
+    let found = unassigned_partitions(client, group, &counts, TIMEOUT)?;
     Ok((counts, found))
 }
 
-/// Some part of it, another one for each who asks.
-fn some_of(whole: Duration) -> Duration {
-    let chance = RandomState::new().hash_one(()) % 1_000;
-    whole * u32::try_from(chance).unwrap_or_default() / 1_000
+/// Returns a random part of a duration.
+fn random_part(whole: Duration) -> Duration {
+    whole.mul_f64(random_fraction())
 }
 
-/// What is seen now beside what was seen before; and whether anything has moved since.
+/// Compares the present positions with the last observations. Returns whether any position has
+/// moved.
 fn compare(
-    before: &HashMap<Key, Seen>,
-    now: HashMap<Key, (i64, i64)>,
-) -> (HashMap<Key, Seen>, bool) {
+    before: &HashMap<TopicPartition, Seen>,
+    now: HashMap<TopicPartition, (i64, i64)>,
+) -> (HashMap<TopicPartition, Seen>, bool) {
     let mut moved = false;
     let seen = now.into_iter().map(|(key, (position, end))| {
         let still = match before.get(&key) {
@@ -322,34 +336,35 @@ fn compare(
 mod tests {
     use super::*;
 
-    fn key(partition: i32) -> Key {
+    fn key(partition: i32) -> TopicPartition {
         ("a.b.events".to_owned(), partition)
     }
 
-    /// What is seen at each of some looks at one partition: how often it was still.
-    fn still(looks: &[(i64, i64)]) -> u32 {
+    /// Returns the number of checks without progress, given the positions and ends of several
+    /// checks.
+    fn still(checks: &[(i64, i64)]) -> u32 {
         let mut seen = HashMap::new();
-        for look in looks {
-            seen = compare(&seen, HashMap::from([(key(7), *look)])).0;
+        for check in checks {
+            seen = compare(&seen, HashMap::from([(key(7), *check)])).0;
         }
         seen[&key(7)].still
     }
 
     #[test]
-    fn what_is_there_and_does_not_come_is_still() {
+    fn compare_counts_checks_without_progress() {
         assert_eq!(still(&[(3, 5), (3, 5)]), 1);
         assert_eq!(still(&[(3, 5), (3, 9), (3, 9)]), 2);
     }
 
     #[test]
-    fn what_moves_or_is_new_or_has_nothing_to_come_is_not() {
+    fn compare_resets_the_count_after_progress() {
         assert_eq!(still(&[(3, 5), (3, 5), (4, 5)]), 0);
         assert_eq!(still(&[(5, 5), (5, 9)]), 0);
         assert_eq!(still(&[(3, 5)]), 0);
     }
 
     #[test]
-    fn one_that_moves_is_told_of_beside_one_that_does_not() {
+    fn compare_reports_progress_beside_a_stall() {
         let (seen, _) = compare(
             &HashMap::new(),
             HashMap::from([(key(1), (0, 9)), (key(2), (0, 9))]),

@@ -1,7 +1,8 @@
-//! Takeovers: partitions that a group has given to a host, until the host knows where each of them begins.
+//! Start lookups: newly assigned partitions whose start offsets the host does not know yet.
 //!
-//! Where that is, is looked up in a task beside the host's loop, which goes on with the partitions that it has. For the members of
-//! [`crate::consumer::group`]; the command handler restores states as well, and has takeovers of its own.
+//! A task outside the host's loop looks the start offsets up, while the host continues with its
+//! other partitions. This module is for the members of [`crate::consumer::group`]. The command
+//! handler also restores states, and has its own recovery.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,38 +12,37 @@ use rdkafka::consumer::BaseConsumer;
 use tokio::sync::oneshot::{self, error::TryRecvError};
 use tokio::task::AbortHandle;
 
-use crate::consumer::group::{self, Events, Key};
+use crate::consumer::group::{self, GroupListener, TopicPartition};
+use crate::retry::Backoff;
 use factline::error_chain;
 
-/// Pauses between two tries, from and to.
-const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
-
-/// How long partitions wait for the group to settle in the generation in which they came.
+/// Maximum time for which partitions wait for the group to settle in the generation of their
+/// assignment.
 const UNSETTLED: Duration = Duration::from_mins(1);
 
-/// Takeovers that are not finished. `T` is what is found out about a partition.
+/// Lookups that have not finished. `T` is the result for one partition.
 #[derive(Debug)]
-pub struct TakeOvers<T> {
+pub struct StartLookups<T> {
     running: Vec<Running<T>>,
     unsettled: Option<Instant>,
 }
 
-/// Why partitions are not begun with: the host needs another client.
+/// Reason why partitions cannot be started; the host needs a new client.
 #[derive(Debug, thiserror::Error)]
 pub enum Failed {
-    /// The group is in another generation than the one in which partitions came, and stays there.
-    #[error("the consumer group does not settle")]
+    /// The group is in another generation than that of the assignment, and stays there.
+    #[error("consumer group does not settle after a rebalance")]
     Unsettled,
-    /// A defect: nothing was found out about a partition.
-    #[error("the look-up of where {}/{} begins has ended without an answer", .0.0, .0.1)]
-    NoAnswer(Key),
+    /// A defect: the lookup ended without a result for a partition.
+    #[error("lookup of the start offset of {}/{} ended without an answer", .0.0, .0.1)]
+    NoAnswer(TopicPartition),
 }
 
 #[derive(Debug)]
 struct Running<T> {
-    /// Those that are still ours.
-    keys: BTreeSet<Key>,
-    found: oneshot::Receiver<Vec<(Key, T)>>,
+    /// The partitions that are still assigned to this member.
+    keys: BTreeSet<TopicPartition>,
+    found: oneshot::Receiver<Vec<(TopicPartition, T)>>,
     failures: Arc<Mutex<Vec<String>>>,
     task: AbortHandle,
 }
@@ -53,7 +53,7 @@ impl<T> Drop for Running<T> {
     }
 }
 
-impl<T> Default for TakeOvers<T> {
+impl<T> Default for StartLookups<T> {
     fn default() -> Self {
         Self {
             running: Vec::new(),
@@ -62,29 +62,32 @@ impl<T> Default for TakeOvers<T> {
     }
 }
 
-impl<T: Send + 'static> TakeOvers<T> {
-    /// Looks up where partitions begin, and retries for as long as it fails. To be called within a tokio runtime.
-    pub fn begin<E, F>(&mut self, keys: Vec<Key>, look_up: impl Fn(Vec<Key>) -> F + Send + 'static)
-    where
+impl<T: Send + 'static> StartLookups<T> {
+    /// Looks up the start offsets of partitions, and retries until it succeeds. Must be called
+    /// within a tokio runtime.
+    pub fn begin<E, F>(
+        &mut self,
+        keys: Vec<TopicPartition>,
+        look_up: impl Fn(Vec<TopicPartition>) -> F + Send + 'static,
+    ) where
         E: std::error::Error + Send,
-        F: Future<Output = Result<Vec<(Key, T)>, E>> + Send,
+        F: Future<Output = Result<Vec<(TopicPartition, T)>, E>> + Send,
     {
         let (sender, found) = oneshot::channel();
         let failures = Arc::new(Mutex::new(Vec::new()));
         let (failed, asked) = (Arc::clone(&failures), keys.clone());
         let task = tokio::spawn(async move {
-            let mut pause = RETRY.0;
+            let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(2));
             loop {
                 match look_up(asked.clone()).await {
                     Ok(found) => {
-                        // The receiver is gone if the partitions were taken away meanwhile.
+                        // The receiver has been dropped if the partitions were revoked meanwhile.
                         let _ = sender.send(found);
                         return;
                     }
                     Err(error) => lock(&failed).push(error_chain(&error)),
                 }
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(RETRY.1);
+                tokio::time::sleep(backoff.pause()).await;
             }
         });
         self.running.push(Running {
@@ -95,36 +98,39 @@ impl<T: Send + 'static> TakeOvers<T> {
         });
     }
 
-    /// These partitions were taken away again.
-    pub fn release(&mut self, keys: &[Key]) {
-        for takeover in &mut self.running {
+    /// Drops the lookups of partitions that were revoked.
+    pub fn release(&mut self, keys: &[TopicPartition]) {
+        for lookup in &mut self.running {
             for key in keys {
-                takeover.keys.remove(key);
+                lookup.keys.remove(key);
             }
         }
-        self.running.retain(|takeover| !takeover.keys.is_empty());
+        self.running.retain(|lookup| !lookup.keys.is_empty());
     }
 
-    /// Whether every partition that was given to the host has been begun with.
+    /// Returns whether every assigned partition has been started.
     pub fn is_empty(&self) -> bool {
         self.running.is_empty()
     }
 
-    /// Why tries have failed since the last call.
+    /// Returns the errors of the tries that failed since the last call.
     pub fn take_failures(&mut self) -> Vec<String> {
         let running = self.running.iter();
         running
-            .flat_map(|takeover| std::mem::take(&mut *lock(&takeover.failures)))
+            .flat_map(|lookup| std::mem::take(&mut *lock(&lookup.failures)))
             .collect()
     }
 
-    /// What was found out since the last call, of partitions that are still ours. They may be fetched at once: while the
-    /// group is being formed anew nothing is handed out, since librdkafka would take a call that adds partitions for the
-    /// answer to its rebalance.
+    /// Returns the results since the last call, of partitions that are still assigned to this
+    /// member. The host may fetch them at once. During a rebalance nothing is returned, because
+    /// librdkafka would take a call that adds partitions for the answer to the rebalance.
     ///
     /// # Errors
-    /// If that takes longer than a minute; then the host needs another client.
-    pub fn take(&mut self, consumer: &BaseConsumer<Events>) -> Result<Vec<(Key, T)>, Failed> {
+    /// If the rebalance takes longer than a minute; the host then needs a new client.
+    pub fn take(
+        &mut self,
+        consumer: &BaseConsumer<GroupListener>,
+    ) -> Result<Vec<(TopicPartition, T)>, Failed> {
         if self.running.is_empty() || group::is_settled(consumer) {
             self.unsettled = None;
         } else {
@@ -137,8 +143,8 @@ impl<T: Send + 'static> TakeOvers<T> {
         }
         let mut all = Vec::new();
         let mut index = 0;
-        while let Some(takeover) = self.running.get_mut(index) {
-            let found = match takeover.found.try_recv() {
+        while let Some(lookup) = self.running.get_mut(index) {
+            let found = match lookup.found.try_recv() {
                 Ok(found) => found,
                 Err(TryRecvError::Empty) => {
                     index += 1;
@@ -146,7 +152,7 @@ impl<T: Send + 'static> TakeOvers<T> {
                 }
                 Err(TryRecvError::Closed) => Vec::new(),
             };
-            let mut wanted = std::mem::take(&mut takeover.keys);
+            let mut wanted = std::mem::take(&mut lookup.keys);
             self.running.remove(index);
             all.extend(found.into_iter().filter(|(key, _)| wanted.remove(key)));
             if let Some(key) = wanted.pop_first() {

@@ -1,9 +1,10 @@
-//! Partitions that a group has given to nobody.
+//! Finds partitions that no group member owns.
 //!
-//! A cooperative rebalance takes a partition from one member in one generation and gives it to another in the next. If the
-//! coordinator crashes between the two, it comes back with the first of them; static members are given what they had in
-//! it, without another rebalance, and the partition has no owner until there is one for some other reason. Everybody is
-//! ready, and nobody handles it.
+//! A cooperative rebalance revokes a partition from one member in one generation and assigns it to
+//! another member in the next. If the coordinator crashes between the two, it recovers the first of
+//! these generations. Static members then get the assignment that they had in it, without another
+//! rebalance. The partition has no owner until a rebalance occurs for some other reason. Every
+//! member is ready, and no member handles the partition.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -12,73 +13,85 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::KafkaResult;
 
 use crate::client::config::KafkaConfig;
-use crate::consumer::group::{self, Change, Key};
-use crate::consumer::watchdog::Pulse;
+use crate::consumer::group::{self, Change, SHORT_SESSION, Settings, TopicPartition};
+use crate::consumer::watchdog::Watchdog;
 
-/// How long a group may take to share out, with a stranger in it.
-const SHARING: Duration = Duration::from_mins(2);
+/// Maximum time for which the temporary member waits for the rebalance.
+const REBALANCE_TIMEOUT: Duration = Duration::from_mins(2);
 
-/// Partitions of topics, each with how many it has, that no member of a settled group has; none while the group is being formed.
+/// Returns the partitions that no member owns, if the group is stable; none during a rebalance.
+/// `topics` has the number of partitions of each topic.
 ///
 /// # Errors
 /// When the group's coordinator does not answer in time.
-pub(crate) fn orphans<C: ConsumerContext>(
+pub(crate) fn unassigned_partitions<C: ConsumerContext>(
     client: &BaseConsumer<C>,
     group: &str,
     topics: &BTreeMap<String, i32>,
     timeout: Duration,
-) -> KafkaResult<BTreeSet<Key>> {
+) -> KafkaResult<BTreeSet<TopicPartition>> {
     let groups = client.fetch_group_list(Some(group), timeout)?;
-    let mut orphans = BTreeSet::new();
+    let mut unassigned = BTreeSet::new();
     for settled in groups
         .groups()
         .iter()
         .filter(|group| group.state() == "Stable")
     {
         for (topic, count) in topics {
-            orphans.extend((0..*count).map(|partition| (topic.clone(), partition)));
+            unassigned.extend((0..*count).map(|partition| (topic.clone(), partition)));
         }
         for member in settled.members() {
-            for owned in owned(member.assignment().unwrap_or_default()) {
-                orphans.remove(&owned);
+            for owned in decode_assignment(member.assignment().unwrap_or_default()) {
+                unassigned.remove(&owned);
             }
         }
     }
-    Ok(orphans)
+    Ok(unassigned)
 }
 
-/// Makes a group share its partitions out anew: a stranger joins it, without a slot, and leaves as soon as the group has shared
-/// out with it. Members go on meanwhile; some partitions may move, as when any member comes and goes.
-pub(crate) fn share_out_anew(kafka: &KafkaConfig, group: &str, topics: &[String]) {
+/// Forces a rebalance of a group. A temporary member without an instance id joins the group, and
+/// leaves as soon as the group has rebalanced with it. The members continue meanwhile. Some
+/// partitions may move, as when any member joins and leaves.
+pub(crate) fn force_rebalance(kafka: &KafkaConfig, group: &str, topics: &[String]) {
     let kafka = KafkaConfig {
         instance: String::new(),
         ..kafka.clone()
     };
-    let (group, topics) = (group.to_owned(), topics.to_vec());
+    let settings = Settings {
+        kafka,
+        group: group.to_owned(),
+        topics: topics.to_vec(),
+        session_timeout: SHORT_SESSION,
+        name: "temporary group member".to_owned(),
+    };
     let join_and_leave = move || {
-        let stranger = match group::join(&kafka, &group, &topics, &Pulse::default()) {
-            Ok(stranger) => stranger,
-            Err(error) => return tracing::warn!(group, %error, "no stranger can be made"),
+        let group = &settings.group;
+        let member = match group::join(&settings, &Watchdog::default()) {
+            Ok(member) => member,
+            Err(error) => {
+                return tracing::warn!(group, %error, "cannot create temporary group member");
+            }
         };
         let begun = Instant::now();
-        while begun.elapsed() < SHARING {
-            // What it reads of its own is nothing: it begins with no partition.
-            let _ = stranger.poll(Duration::from_millis(100));
-            let mut changes = stranger.context().take_changes().into_iter();
-            if changes.any(|change| matches!(change, Change::Assigned(_))) {
+        while begun.elapsed() < REBALANCE_TIMEOUT {
+            // The member receives no records, because it never starts to fetch its partitions.
+            let _ = member.poll(Duration::from_millis(100));
+            let mut changes = member.context().take_changes().into_iter();
+            if changes.any(|change| matches!(change, Change::Assigned(..))) {
                 break;
             }
         }
     };
-    let thread = std::thread::Builder::new().name("stranger".to_owned());
+    let thread = std::thread::Builder::new().name("temporary group member".to_owned());
     if let Err(error) = thread.spawn(join_and_leave) {
-        tracing::warn!(%error, "no thread for a stranger");
+        tracing::warn!(%error, "cannot start thread for temporary group member");
     }
 }
 
-/// A member's partitions, from what the group's leader has written for it: a version, then each topic with its
-/// partitions (`ConsumerProtocolAssignment` in Kafka's protocol). What cannot be read counts as none.
-fn owned(mut assignment: &[u8]) -> Vec<Key> {
+/// Decodes a member's partitions from the assignment that the group's leader has written: a
+/// version, then each topic with its partitions (`ConsumerProtocolAssignment` in Kafka's protocol).
+/// An unreadable part counts as no partition.
+fn decode_assignment(mut assignment: &[u8]) -> Vec<TopicPartition> {
     let mut owned = Vec::new();
     let _version = take(&mut assignment, 2);
     for _ in 0..number(take(&mut assignment, 4)) {
@@ -99,7 +112,7 @@ fn owned(mut assignment: &[u8]) -> Vec<Key> {
     owned
 }
 
-/// The first bytes, or none if there are not so many.
+/// Returns the first bytes, or none if fewer are left.
 fn take<'b>(bytes: &mut &'b [u8], count: usize) -> &'b [u8] {
     let Some((taken, rest)) = bytes.split_at_checked(count) else {
         *bytes = &[];
@@ -120,22 +133,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_assignment_is_read_topic_by_topic() {
+    fn decode_assignment_reads_each_topic() {
         let mut assignment = vec![0, 1, 0, 0, 0, 2];
         assignment.extend([0, 1, b'a', 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 7]);
         assignment.extend([0, 2, b'a', b'b', 0, 0, 0, 1, 0, 0, 1, 0, 255, 255, 255, 255]);
         let key = |topic: &str, partition| (topic.to_owned(), partition);
         assert_eq!(
-            owned(&assignment),
+            decode_assignment(&assignment),
             [key("a", 3), key("a", 7), key("ab", 256)]
         );
     }
 
     #[test]
-    fn what_is_cut_short_is_none() {
-        assert!(owned(&[]).is_empty());
-        assert!(owned(&[0, 1, 127, 255, 255, 255]).is_empty());
+    fn decode_assignment_ignores_a_truncated_end() {
+        assert!(decode_assignment(&[]).is_empty());
+        assert!(decode_assignment(&[0, 1, 127, 255, 255, 255]).is_empty());
         let cut = [0, 1, 0, 0, 0, 1, 0, 1, b'a', 0, 0, 0, 2, 0, 0, 0, 3, 0];
-        assert_eq!(owned(&cut), [("a".to_owned(), 3)]);
+        assert_eq!(decode_assignment(&cut), [("a".to_owned(), 3)]);
     }
 }

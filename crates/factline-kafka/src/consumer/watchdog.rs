@@ -1,34 +1,37 @@
-//! Whether a host goes on: a count that rises as it goes round, and somebody outside who looks at it.
+//! Watchdog: ends the process when the host loop stops making progress.
 //!
-//! A client library can stop without a word, when its own thread stands still or a call of it does not return. The host's thread
-//! cannot tell of that, and readiness keeps what was said last. So the process ends, and whoever supervises it starts another,
-//! which begins with what is committed. librdkafka 2.12 was seen to stop so after a broker that stood still.
+//! A client library can stop without an error, when its own thread stalls or one of its calls does
+//! not return. The host's thread cannot report that, and readiness keeps its last value. So a task
+//! outside the host watches a counter that each turn of the host increments. When the counter
+//! stops, the process ends, and its supervisor starts a new one, which continues from the committed
+//! state. librdkafka 2.12 was seen to stop in this way after a broker had stalled.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// Longer than anything takes that a host waits for without going round.
+/// Maximum time without a beat: longer than any call that a host waits for within one turn.
 pub const SILENCE: Duration = Duration::from_secs(75);
 
-/// How often it is looked at within the time that a silence may last.
-const GLANCES: u32 = 15;
+/// Number of checks within the maximum time.
+const CHECKS: u32 = 15;
 
-/// The pulse of one host.
+/// The watchdog of one host. Clones share the counter.
 #[derive(Debug, Clone, Default)]
-pub struct Pulse(Arc<AtomicU64>);
+pub struct Watchdog(Arc<AtomicU64>);
 
-impl Pulse {
-    /// The host goes on.
+impl Watchdog {
+    /// Records that the host makes progress.
     pub fn beat(&self) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Ends when the host has not gone on for so long. Time in which the whole process stood still does not count.
-    pub async fn stops(&self, silence: Duration) {
+    /// Returns when the host has not made progress for `silence`. Time in which the whole process
+    /// was stopped does not count.
+    pub async fn stalled(&self, silence: Duration) {
         let (mut last, mut still) = (self.0.load(Ordering::Relaxed), 0);
-        while still < GLANCES {
-            tokio::time::sleep(silence / GLANCES).await;
+        while still < CHECKS {
+            tokio::time::sleep(silence / CHECKS).await;
             let now = self.0.load(Ordering::Relaxed);
             still = if now == last { still + 1 } else { 0 };
             last = now;
@@ -41,18 +44,18 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn who_goes_on_is_not_silent_and_who_does_not_is() {
-        let (pulse, silence) = (Pulse::default(), Duration::from_secs(1));
-        let goes_on = async {
+    async fn watchdog_ends_only_without_beats() {
+        let (watchdog, silence) = (Watchdog::default(), Duration::from_secs(1));
+        let beats = async {
             for _ in 0..150 {
-                pulse.beat();
+                watchdog.beat();
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
         tokio::select! {
-            () = pulse.stops(silence) => panic!("it goes on"),
-            () = goes_on => {}
+            () = watchdog.stalled(silence) => panic!("a host that beats is not stalled"),
+            () = beats => {}
         }
-        pulse.stops(silence).await;
+        watchdog.stalled(silence).await;
     }
 }

@@ -1,8 +1,9 @@
-//! Appending records outside of any transaction: acknowledged by all in-sync replicas, or an honest answer about what may
-//! have become of them. Commands come into the log this way only: from the edge, policies, applications and the tool.
+//! Appends records outside of any transaction. An append is acknowledged by all in-sync replicas,
+//! or the error says whether the record may be in the log. Commands enter the log only in this way:
+//! from the edge, policies, applications and the command-line tool.
 //!
-//! The producer is idempotent, so a retry within it writes nothing twice. It is never transactional: an open
-//! transaction would hold back everybody's commands behind it.
+//! The producer is idempotent, so its internal retries write nothing twice. It is never
+//! transactional: an open transaction would hold back the commands of all clients behind it.
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -71,10 +72,10 @@ impl Failure {
 
 type Acknowledged = Result<Place, Failure>;
 
-/// Between two tries of a producer that is full.
+/// Pause between two tries while the producer is full.
 const FULL: Duration = Duration::from_millis(5);
 
-/// Appends records. Cheap to share behind an `Arc`.
+/// Producer of single records. Cheap to share behind an `Arc`.
 pub struct Appender {
     config: ClientConfig,
     timeout: Duration,
@@ -93,14 +94,15 @@ pub struct Pending {
 const GRACE: Duration = Duration::from_secs(1);
 
 impl Appender {
-    /// A producer whose appends end within `timeout`. It connects by itself, now or later. `client` may name further
-    /// properties; what the guarantee needs is set here.
+    /// Creates a producer whose appends end within `timeout`. It connects in the background.
+    /// `client` may contain further properties; this function sets those that the guarantee needs.
     pub fn new(mut client: ClientConfig, timeout: Duration) -> Result<Self, KafkaError> {
         client
             .set("enable.idempotence", "true")
             .set("acks", "all")
             .set("message.timeout.ms", timeout.as_millis().to_string())
-            // A record that comes alone is sent at once; under load others gather while a request is under way.
+            // A single record is sent at once; under load, records gather while a request is
+            // pending.
             .set("linger.ms", "0")
             .set("allow.auto.create.topics", "false");
         let producer = RwLock::new(Arc::new(create(&client)?));
@@ -111,21 +113,24 @@ impl Appender {
         })
     }
 
-    /// Appends one record and waits for its acknowledgement, at most a second longer than the time-out.
+    /// Appends one record and waits for its acknowledgement, at most a second longer than the
+    /// timeout.
     pub async fn append(&self, append: Append<'_>) -> Acknowledged {
         let pending = self.enqueue(append)?;
         self.acknowledged(pending).await
     }
 
-    /// Hands a record to the producer. Records of one partition are written in the order of these calls.
+    /// Hands a record to the producer. Records of one partition are written in the order of these
+    /// calls.
     ///
     /// # Errors
-    /// [`Failure::NotAppended`], with [`RDKafkaErrorCode::QueueFull`] while the producer holds all that it may.
+    /// [`Failure::NotAppended`], with [`RDKafkaErrorCode::QueueFull`] while the producer is full.
     pub fn enqueue(&self, append: Append<'_>) -> Result<Pending, Failure> {
         self.try_enqueue(append).map_err(|refused| refused.0)
     }
 
-    /// The same, but waits for as long as the producer holds all that it may, at most for the time-out.
+    /// Hands a record to the producer, but waits while the producer is full, at most for the
+    /// timeout.
     pub async fn enqueue_when_there_is_room(
         &self,
         mut append: Append<'_>,
@@ -143,7 +148,7 @@ impl Appender {
         }
     }
 
-    /// On failure the record is given back.
+    /// Hands a record to the producer. On failure the record is returned.
     fn try_enqueue<'a>(&self, append: Append<'a>) -> Result<Pending, Box<(Failure, Append<'a>)>> {
         let (sender, acknowledged) = oneshot::channel();
         let producer = self.producer();
@@ -167,7 +172,7 @@ impl Appender {
         }
     }
 
-    /// Waits for the acknowledgement of a record, at most a second longer than the time-out.
+    /// Waits for the acknowledgement of a record, at most a second longer than the timeout.
     pub async fn acknowledged(&self, pending: Pending) -> Acknowledged {
         let waited = tokio::time::timeout(self.timeout + GRACE, pending.acknowledged).await;
         let acknowledged = match waited {
@@ -183,7 +188,8 @@ impl Appender {
         acknowledged
     }
 
-    /// The number of partitions of a topic; `None` if there is no such topic. Blocks for up to `timeout`.
+    /// Returns the number of partitions of a topic; `None` if the topic does not exist. Blocks for
+    /// up to `timeout`.
     pub fn partitions(&self, topic: &str, timeout: Duration) -> Result<Option<i32>, KafkaError> {
         let metadata = self
             .producer()
@@ -199,7 +205,7 @@ impl Appender {
         }
     }
 
-    /// Waits until nothing is under way any more. Blocks for up to the time-out.
+    /// Waits until no record is pending. Blocks for up to the timeout.
     pub fn flush(&self) -> Result<(), KafkaError> {
         self.producer().flush(self.timeout)
     }
@@ -209,7 +215,8 @@ impl Appender {
         Arc::clone(&current)
     }
 
-    /// An idempotent producer that has lost count refuses everything from then on; a new one starts afresh.
+    /// Replaces a producer with a fatal error. An idempotent producer whose sequence numbers are
+    /// wrong refuses every later record.
     fn replace_if_broken(&self, failed: Arc<Producer>) {
         let Some((code, reason)) = failed.client().fatal_error() else {
             return;
@@ -219,14 +226,14 @@ impl Appender {
             .write()
             .unwrap_or_else(PoisonError::into_inner);
         if Arc::ptr_eq(&current, &failed) {
-            tracing::error!(%code, reason, "replaces a producer that cannot go on");
+            tracing::error!(%code, reason, "producer has a fatal error; replacing producer");
             match create(&self.config) {
                 Ok(producer) => *current = Arc::new(producer),
-                Err(error) => tracing::error!(%error, "cannot make a producer"),
+                Err(error) => tracing::error!(%error, "cannot create producer"),
             }
         }
         drop(current);
-        // Its end waits for what it still holds.
+        // Dropping the producer waits for its pending records.
         tokio::task::spawn_blocking(move || drop(failed));
     }
 }
@@ -242,7 +249,7 @@ fn is_unknown_topic(error: RDKafkaErrorCode) -> bool {
     )
 }
 
-/// Headers as the client takes them.
+/// Converts headers to those of the client.
 pub fn headers<K, V>(headers: impl IntoIterator<Item = (K, V)>) -> OwnedHeaders
 where
     K: AsRef<str>,
@@ -258,7 +265,7 @@ where
     })
 }
 
-/// Hands each acknowledgement to whoever waits for it.
+/// Context that passes each acknowledgement to the task that waits for it.
 struct Acknowledgements;
 
 impl ClientContext for Acknowledgements {}
@@ -277,7 +284,8 @@ impl ProducerContext for Acknowledgements {
             }
             Err((error, _)) => Err(Failure::Unknown(error.clone())),
         };
-        // Nobody waits any more if the client went away; the record stands either way.
+        // The receiver is dropped if the client has disconnected; the record stays in the log in
+        // either case.
         let _ = waiting.send(acknowledged);
     }
 }
@@ -314,7 +322,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_never_left_is_known_not_to_be_appended() {
+    async fn unsent_record_is_not_appended() {
         let failure = append(&appender(Duration::from_millis(200))).await;
         assert!(
             matches!(failure, Err(Failure::NotAppended(_))),

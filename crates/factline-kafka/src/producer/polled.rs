@@ -1,8 +1,9 @@
 //! A producer whose delivery reports are served by a thread that sleeps while there are none.
 //!
-//! The crate's `ThreadedProducer` polls in rounds of 100 ms and spins through the last millisecond of each, since its deadline
-//! is exact and librdkafka's is in whole milliseconds (`BaseProducer::poll`, rust-rdkafka 0.39). That costs one percent
-//! of a core for each producer of an idle process. Here librdkafka wakes the thread when its queue stops being empty.
+//! The crate's `ThreadedProducer` polls in rounds of 100 ms and spins through the last millisecond
+//! of each, since its deadline is exact and librdkafka's is in whole milliseconds
+//! (`BaseProducer::poll`, rust-rdkafka 0.39). That costs one percent of a core for each producer of
+//! an idle process. Here librdkafka wakes the thread when its queue stops being empty.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -16,23 +17,24 @@ use rdkafka::producer::{BaseProducer, Producer as _, ProducerContext};
 
 use crate::client::ffi::{self, ReportQueue, has_events};
 
-/// Maximum sleep of the thread: a report that nothing has announced is served all the same.
+/// Maximum sleep of the thread: a report without a wake-up is still served.
 const AT_MOST: Duration = Duration::from_secs(1);
 
 /// A [`BaseProducer`] that needs no polling.
 pub struct PolledProducer<C: ProducerContext + 'static> {
     stopping: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
-    // Fields are dropped in this order: the queue's call-back has to go before the producer does.
+    // Fields are dropped in this order: the queue's callback must be removed before the producer is
+    // dropped.
     reports: ReportQueue,
     producer: Arc<BaseProducer<C>>,
 }
 
 impl<C: ProducerContext + 'static> PolledProducer<C> {
-    /// Makes the producer and starts its thread.
+    /// Creates the producer and starts its thread.
     ///
     /// # Errors
-    /// When the configuration is wrong, or the operating system gives no thread.
+    /// If the configuration is wrong, or the operating system cannot start a thread.
     pub fn new(config: &ClientConfig, context: C) -> KafkaResult<Self> {
         let producer: Arc<BaseProducer<C>> = Arc::new(config.create_with_context(context)?);
         let stopping = Arc::new(AtomicBool::new(false));
@@ -58,10 +60,11 @@ impl<C: ProducerContext + 'static> PolledProducer<C> {
 }
 
 impl<C: ProducerContext + 'static> PolledProducer<C> {
-    /// Waits until every record was acknowledged or given up, and answers whether that took no longer than `timeout`.
+    /// Waits until every record has been acknowledged or has failed, and returns whether that took
+    /// no longer than `timeout`.
     ///
-    /// The crate's `flush` waits in steps of 100 ms, and keeps `linger.ms`; this one sends at once, and returns with the
-    /// last acknowledgement.
+    /// The crate's `flush` waits in steps of 100 ms, and keeps `linger.ms`; this one sends at once,
+    /// and returns with the last acknowledgement.
     pub fn flush_at_once(&self, timeout: Duration) -> bool {
         ffi::flush(&self.producer, timeout)
     }
@@ -82,7 +85,7 @@ impl<C: ProducerContext + 'static> Drop for PolledProducer<C> {
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {
-            tracing::error!("the thread that serves a producer's delivery reports panicked");
+            tracing::error!("thread for delivery reports panicked");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! From a record's bytes to a message, the registry's schema in between.
+//! Decodes a record's bytes to a message, with the schema from the registry.
 
 use factline::avro::{self, Codec};
 use factline::envelope::{Envelope, InvalidEnvelope};
@@ -8,26 +8,26 @@ use crate::records::framing;
 use crate::records::record::Record;
 use crate::records::registry::{self, Registry};
 
-/// Why a record is no message of the expected set.
+/// Reason why a record is no message of the expected set.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The headers are no envelope.
+    /// The headers are no valid envelope.
     #[error(transparent)]
     Envelope(#[from] InvalidEnvelope),
-    /// There is no value.
+    /// The record has no value.
     #[error("the value is missing")]
     NoValue,
-    /// The value does not begin as it should.
+    /// The value does not begin with a schema id.
     #[error(transparent)]
     Frame(#[from] framing::Error),
-    /// The registry cannot give the schema, or not now: see [`Error::is_transient`].
+    /// The registry has no such schema, or is unavailable: see [`Error::is_transient`].
     #[error(transparent)]
     Registry(#[from] registry::Error),
-    /// The schema does not give this message.
+    /// The value cannot be decoded with the schema.
     #[error(transparent)]
     Avro(#[from] avro::Error),
     /// The type header and the schema name different records.
-    #[error("header ce_type says {header}, the schema says {schema}")]
+    #[error("header ce_type names {header}, the schema names {schema}")]
     OtherRecord {
         /// From the header.
         header: String,
@@ -37,7 +37,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether it is not the record's fault and the same record may be read later.
+    /// Returns whether the cause is not the record, so that the same record may be decoded later.
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Registry(error) if error.is_transient())
     }
@@ -53,7 +53,7 @@ pub async fn message<M: Messages>(
     Ok((envelope, message))
 }
 
-/// Decodes the value of a record whose envelope was read.
+/// Decodes the value of a record whose envelope has been read.
 pub async fn value<M: Messages>(
     registry: &Registry,
     envelope: &Envelope,
@@ -64,8 +64,8 @@ pub async fn value<M: Messages>(
     by_codec(&codec, envelope, datum)
 }
 
-/// Decodes a record as [`message`] does, for a thread of its own: it only waits, on the runtime, for a schema that was
-/// not seen before.
+/// Decodes a record as [`message`] does, for use outside the runtime's threads. It blocks on the
+/// runtime only for a schema that is not cached.
 pub fn message_blocking<M: Messages>(
     registry: &Registry,
     runtime: &tokio::runtime::Handle,
@@ -97,8 +97,8 @@ pub async fn outcome(registry: &Registry, record: &Record) -> Result<(Envelope, 
     Ok((envelope, outcome))
 }
 
-/// Decodes the value of a record as JSON by the schema that wrote it, whatever record it is. Answers the record's full
-/// name too, which need not be what the headers say.
+/// Decodes the value of a record as JSON with the schema that wrote it, for any type of record.
+/// Also returns the record's full name, which may differ from the headers.
 pub async fn json(
     registry: &Registry,
     record: &Record,

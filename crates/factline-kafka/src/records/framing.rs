@@ -1,6 +1,7 @@
-//! The Confluent wire format: a zero byte, the schema's id as four big-endian bytes, the Avro datum.
+//! The Confluent wire format: a zero byte, the schema's id as four big-endian bytes, and the Avro
+//! datum.
 
-/// Bytes that are no frame.
+/// Reason why bytes are not framed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// Fewer than five bytes.
@@ -10,14 +11,14 @@ pub enum Error {
         length: usize,
     },
     /// The first byte is not zero.
-    #[error("value begins with byte {byte:#04x} and not with the magic 0x00")]
+    #[error("value begins with byte {byte:#04x}, expected the magic byte 0x00")]
     Magic {
         /// The first byte.
         byte: u8,
     },
 }
 
-/// Frames a datum.
+/// Returns a framed copy of a datum.
 pub fn write(schema_id: i32, datum: &[u8]) -> Vec<u8> {
     let mut value = Vec::with_capacity(5 + datum.len());
     value.extend_from_slice(&head(schema_id));
@@ -25,7 +26,7 @@ pub fn write(schema_id: i32, datum: &[u8]) -> Vec<u8> {
     value
 }
 
-/// Frames a datum where it is.
+/// Frames a datum in place.
 pub fn put_before(schema_id: i32, mut datum: Vec<u8>) -> Vec<u8> {
     datum.splice(0..0, head(schema_id));
     datum
@@ -36,7 +37,7 @@ fn head(schema_id: i32) -> [u8; 5] {
     [0, a, b, c, d]
 }
 
-/// The schema's id and the datum.
+/// Returns the schema's id and the datum.
 pub fn read(value: &[u8]) -> Result<(i32, &[u8]), Error> {
     match value {
         [0, a, b, c, d, datum @ ..] => Ok((i32::from_be_bytes([*a, *b, *c, *d]), datum)),
@@ -52,13 +53,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_frame_reads_back() {
+    fn written_frame_reads_back() {
         assert_eq!(read(&write(258, b"datum")), Ok((258, &b"datum"[..])));
         assert_eq!(put_before(258, b"datum".to_vec()), write(258, b"datum"));
     }
 
     #[test]
-    fn what_is_no_frame_is_told_apart() {
+    fn read_refuses_unframed_bytes() {
         assert_eq!(read(b"{\"json\":1}"), Err(Error::Magic { byte: b'{' }));
         assert_eq!(read(&[0, 1]), Err(Error::Short { length: 2 }));
         assert_eq!(read(&[]), Err(Error::Short { length: 0 }));

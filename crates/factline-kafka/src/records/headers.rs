@@ -1,19 +1,19 @@
-//! A record's headers, all in one place: a record has a dozen, and a text for each name and each value would cost more
-//! than deciding the command.
+//! A record's headers in one buffer. A record has about twelve headers, and a separate allocation
+//! for each name and value would cost more than deciding the command.
 
 use std::fmt;
 
-/// Names with values, in their order. Of several with one name, readers take the last.
+/// Header names with values, in their order. If a name occurs several times, the last value counts.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Headers {
     names: String,
     values: Vec<u8>,
-    /// Where each name and each value ends.
+    /// End offsets of each name and each value.
     ends: Vec<(usize, usize)>,
 }
 
 impl Headers {
-    /// None yet, with room for so many.
+    /// Creates empty headers with room for `count` of them.
     pub fn with_capacity(count: usize) -> Self {
         Self {
             names: String::with_capacity(count * 16),
@@ -22,20 +22,20 @@ impl Headers {
         }
     }
 
-    /// Appends one.
+    /// Appends a header.
     pub fn push(&mut self, name: &str, value: &[u8]) {
         self.names.push_str(name);
         self.values.extend_from_slice(value);
         self.ends.push((self.names.len(), self.values.len()));
     }
 
-    /// The last value under a name.
+    /// Returns the last value under a name.
     pub fn last(&self, name: &str) -> Option<&[u8]> {
         let header = self.iter().rev().find(|(known, _)| *known == name)?;
         Some(header.1)
     }
 
-    /// All, in their order.
+    /// Returns all headers, in their order.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&str, &[u8])> {
         (0..self.ends.len()).map(|index| {
             let (name, value) = match index.checked_sub(1) {
@@ -47,22 +47,22 @@ impl Headers {
         })
     }
 
-    /// How many.
+    /// Returns the number of headers.
     pub fn len(&self) -> usize {
         self.ends.len()
     }
 
-    /// Whether there are none.
+    /// Returns whether there are no headers.
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
     }
 
-    /// Bytes of all names and values.
+    /// Returns the size of all names and values in bytes.
     pub fn size(&self) -> usize {
         self.names.len() + self.values.len()
     }
 
-    /// Takes all away.
+    /// Removes all headers.
     pub fn clear(&mut self) {
         *self = Self::default();
     }

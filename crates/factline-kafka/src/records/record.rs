@@ -1,4 +1,5 @@
-//! A consumed record, owned: a borrowed one would hold on to its whole fetch buffer.
+//! A consumed record that owns its data: a borrowed one would keep its whole fetch buffer in
+//! memory.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -7,8 +8,8 @@ use factline::{Timestamp, id};
 use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
 use uuid::Uuid;
 
-use crate::consumer::group::Key;
 use crate::records::headers::Headers;
+use crate::topics::TopicPartition;
 
 /// One record of a topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,25 +20,26 @@ pub struct Record {
     pub partition: i32,
     /// Offset within the partition.
     pub offset: i64,
-    /// The record's timestamp: on commands topics the broker's append time.
+    /// Timestamp: on commands topics, the append time of the broker.
     pub timestamp: Timestamp,
     /// The key's bytes.
     pub key: Option<Vec<u8>>,
     /// Headers in their order.
     pub headers: Headers,
-    /// The value's bytes; none is a tombstone.
+    /// Bytes of the value; a record without a value is a tombstone.
     pub value: Option<Vec<u8>>,
 }
 
 impl Record {
-    /// The envelope in the headers.
+    /// Reads the envelope from the headers.
     pub fn envelope(&self) -> Result<Envelope, InvalidEnvelope> {
         Envelope::from_headers(self.headers.iter())
     }
 
-    /// The operation that the record belongs to, even where its envelope cannot be read: then its `ce_operation`,
-    /// else its `ce_id`, else an id made of where it stands. Handler and tracker both take it from here, so that a
-    /// command that nobody can read still ends under one id.
+    /// Returns the operation that the record belongs to, even if its envelope cannot be read. In
+    /// that case it is the `ce_operation`, else the `ce_id`, else an id that derives from the
+    /// record's position. The handler and the tracker both use this function, so that an unreadable
+    /// command ends under one id.
     pub fn operation(&self) -> Uuid {
         let named = |name: &str| {
             let value = self.headers.last(name)?;
@@ -48,28 +50,29 @@ impl Record {
             .unwrap_or_else(|| id::unreadable_command(&self.topic, self.partition, self.offset))
     }
 
-    /// Bytes of key, headers and value.
+    /// Returns the size of key, headers and value in bytes.
     pub fn size(&self) -> usize {
         let [key, value] = [&self.key, &self.value].map(|bytes| bytes.as_ref().map_or(0, Vec::len));
         key + self.headers.size() + value
     }
 
-    /// Where the record stands, as error texts and `ce_commandposition` have it: `topic/partition@offset`.
+    /// Returns the position `topic/partition@offset`, as in error texts and `ce_commandposition`.
     pub fn place(&self) -> String {
         format!("{}/{}@{}", self.topic, self.partition, self.offset)
     }
 }
 
 impl Record {
-    /// Whether it stands in this partition.
-    pub fn is_of(&self, (topic, partition): &Key) -> bool {
+    /// Returns whether the record belongs to this partition.
+    pub fn is_of(&self, (topic, partition): &TopicPartition) -> bool {
         self.topic == *topic && self.partition == *partition
     }
 }
 
 impl From<&BorrowedMessage<'_>> for Record {
     fn from(message: &BorrowedMessage<'_>) -> Self {
-        // The crate panics on a header whose name is not UTF-8; such a record has no headers then, which is told of it.
+        // The rdkafka crate panics on a header whose name is not UTF-8. Such a record gets no
+        // headers, and is then reported as a record without an envelope.
         let headers = catch_unwind(AssertUnwindSafe(|| headers(message))).unwrap_or_default();
         let timestamp = message
             .timestamp()

@@ -1,7 +1,9 @@
-//! The schema registry, by Confluent's API: schemas to ids when a process starts, ids to codecs while it runs.
+//! Client of the schema registry, with Confluent's API. It registers schemas when a process starts,
+//! and looks up codecs by schema id while the process runs.
 //!
-//! An id never changes its meaning, so what was looked up once is kept for the life of the process. The registry
-//! may be away while a process runs: only a schema id not seen before needs it.
+//! An id never changes its meaning, so every lookup is cached for the life of the process. The
+//! registry may be unavailable while a process runs: it is needed only for a schema id that is not
+//! cached.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,66 +16,66 @@ use serde_json::json;
 
 use crate::topics::subject;
 
-/// Why the registry did not help.
+/// Reason why a request to the registry failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A changed schema would make old records unreadable, or new ones unreadable for old readers.
     #[error("schema of {subject} is incompatible with an earlier one: {reason}")]
     Incompatible {
-        /// Topic and record.
+        /// Subject: topic and record.
         subject: String,
-        /// What the registry says, with the field.
+        /// The registry's message, which names the field.
         reason: String,
     },
     /// The registry has no schema of this id: the record was not written through this registry.
-    #[error("registry knows no schema {id}")]
+    #[error("registry has no schema {id}")]
     UnknownId {
         /// The id in the record's frame.
         id: i32,
     },
-    /// Another answer than expected.
+    /// The registry answered with an unexpected status.
     #[error("registry refuses {request}: {status} {body}")]
     Refused {
-        /// What was asked.
+        /// The request.
         request: String,
         /// HTTP status.
         status: u16,
-        /// Its body.
+        /// Body of the answer.
         body: String,
     },
-    /// A schema is not to be had now: rights, limits, a proxy, a registry that is being restored. Nothing that a
-    /// record could be blamed for.
-    #[error("registry does not give schema {id}: {status} {body}")]
+    /// A schema is unavailable for now: rights, limits, a proxy, a registry that is being restored.
+    /// The record is not the cause.
+    #[error("registry cannot return schema {id} now: {status} {body}")]
     NotNow {
         /// The id in the record's frame.
         id: i32,
         /// HTTP status.
         status: u16,
-        /// Its body.
+        /// Body of the answer.
         body: String,
     },
-    /// No answer; trying again can help.
+    /// The registry did not answer; a retry can help.
     #[error("registry cannot be reached for {request}")]
     Unreachable {
-        /// What was asked.
+        /// The request.
         request: String,
-        /// Why.
+        /// The cause.
         #[source]
         source: reqwest::Error,
     },
-    /// The registry's schema is one that this library cannot use.
-    #[error("schema {id} of the registry cannot be used")]
+    /// This library cannot use the registry's schema.
+    #[error("cannot use schema {id} of the registry")]
     Unusable {
-        /// Its id.
+        /// The schema id.
         id: i32,
-        /// Why.
+        /// The cause.
         #[source]
         source: avro::Error,
     },
 }
 
 impl Error {
-    /// Whether the same question may be answered later.
+    /// Returns whether a retry of the same request may succeed.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Unreachable { .. } | Self::NotNow { .. } => true,
@@ -83,7 +85,7 @@ impl Error {
     }
 }
 
-/// A registry; clones share what was looked up.
+/// A client of the registry. Clones share the cache.
 #[derive(Debug, Clone)]
 pub struct Registry {
     url: String,
@@ -91,12 +93,12 @@ pub struct Registry {
     codecs: Arc<Mutex<HashMap<i32, Arc<Codec>>>>,
 }
 
-/// The ids of a topic's records.
+/// The schema ids of a topic's records.
 #[derive(Debug, Clone, Default)]
 pub struct SchemaIds(HashMap<&'static str, (i32, Arc<Codec>)>);
 
 impl SchemaIds {
-    /// The id and codec of a record that was registered.
+    /// Returns the id and codec of a registered record.
     pub fn get(&self, record: &str) -> Option<(i32, &Arc<Codec>)> {
         self.0.get(record).map(|(id, codec)| (*id, codec))
     }
@@ -108,12 +110,12 @@ struct Registered {
 }
 
 #[derive(Deserialize)]
-struct Stored {
+struct SchemaResponse {
     schema: String,
 }
 
 impl Registry {
-    /// A registry at the root of its API, such as `http://127.0.0.1:8081`.
+    /// Creates a client for the root URL of the API, such as `http://127.0.0.1:8081`.
     pub fn new(url: &str) -> Self {
         let url = url.trim_end_matches('/').to_owned();
         Self {
@@ -123,14 +125,15 @@ impl Registry {
         }
     }
 
-    /// Registers a record's schema for a topic, or finds it registered, and answers its id.
+    /// Registers a record's schema for a topic, if it is not registered yet, and returns its id.
     pub async fn register(&self, topic: &str, record: &RecordSchema) -> Result<i32, Error> {
         let subject = subject(topic, record.name);
         let mut tries = 0;
         loop {
             tries += 1;
             match self.try_register(&subject, record).await {
-                // Two processes register the same for the first time: one is told that it exists. Now it does.
+                // Two processes register the same schema for the first time. The registry tells one
+                // that it already exists, and a retry finds it.
                 Err(Error::Incompatible { reason, .. })
                     if tries < 10 && reason.contains("already exists") =>
                 {
@@ -184,7 +187,7 @@ impl Registry {
         Ok(SchemaIds(ids))
     }
 
-    /// The codec of the schema with this id, which need not be one of ours.
+    /// Returns the codec of a schema id, which may be that of another application.
     pub async fn codec(&self, id: i32) -> Result<Arc<Codec>, Error> {
         if let Some(codec) = self.known_codec(id) {
             return Ok(codec);
@@ -196,8 +199,9 @@ impl Registry {
             .timeout(TIMEOUT)
             .send()
             .await;
-        let stored: Stored = match answer(&request, sent).await {
-            // Confluent's code for a schema that does not exist: a 404 of anybody else has none.
+        let stored: SchemaResponse = match answer(&request, sent).await {
+            // 40403 is Confluent's code for a schema that does not exist. A 404 from a proxy does
+            // not contain it.
             Err(Error::Refused {
                 status: 404, body, ..
             }) if body.contains("40403") => {
@@ -213,7 +217,7 @@ impl Registry {
         Ok(Arc::clone(self.lock().entry(id).or_insert(Arc::new(codec))))
     }
 
-    /// The codec if it was used before; needs no registry.
+    /// Returns the codec if it is cached, without a request.
     pub fn known_codec(&self, id: i32) -> Option<Arc<Codec>> {
         self.lock().get(&id).cloned()
     }

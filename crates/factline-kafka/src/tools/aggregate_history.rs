@@ -1,8 +1,8 @@
-//! What happened to one aggregate, and the state that follows from it, for tools. Handlers have their own way: theirs is
-//! about all aggregates of a partition at once.
+//! History of one aggregate and the state that follows from it, for tools. Handlers do not use this
+//! module: they recover all aggregates of a partition at once.
 
 use factline::envelope::InvalidEnvelope;
-use factline::{Aggregate, Envelope};
+use factline::{Aggregate, Envelope, EventOf};
 
 use crate::client::config::KafkaConfig;
 use crate::records::decode;
@@ -11,43 +11,45 @@ use crate::records::registry::Registry;
 use crate::tools::topic_reader::{self, Range, Reader, partitions};
 use crate::topics::{Topics, partition_of};
 
-/// Why a history cannot be told.
+/// Reason why a history cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The topic cannot be read.
     #[error(transparent)]
     Reading(#[from] topic_reader::Error),
-    /// A record that should be an event of this aggregate.
-    #[error("{place} cannot be decoded")]
+    /// A record that should be an event of this aggregate cannot be decoded.
+    #[error("cannot decode {place}")]
     Undecodable {
-        /// Where it stands.
+        /// Position of the record.
         place: String,
-        /// Why not.
+        /// The cause.
         #[source]
         source: Box<decode::Error>,
     },
-    /// An event is missing, or stands twice: nothing that follows from it can be trusted.
-    #[error("{place} has version {found} and not {expected}")]
+    /// An event is missing, or occurs twice. A state that is derived from the history cannot be
+    /// trusted.
+    #[error("{place} has version {found}, expected {expected}")]
     Gap {
-        /// Where the event stands.
+        /// Position of the event.
         place: String,
-        /// The version that comes next.
+        /// The expected version.
         expected: u64,
         /// The version in its header; 0 if there is none.
         found: u64,
     },
 }
 
-/// An event, not decoded yet.
+/// An event that is not decoded yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fact {
-    /// Who, when, why.
+    /// Envelope of the event.
     pub envelope: Envelope,
     /// The record.
     pub record: Record,
 }
 
-/// The records of one key on a topic of an aggregate. Blocks until the key's partition is read.
+/// Returns the records of one key on an aggregate's topic. Blocks until the key's partition has
+/// been read.
 pub fn records_of(config: &KafkaConfig, topic: &str, key: &str) -> Result<Vec<Record>, Error> {
     let range = Range {
         partition: Some(partition_of(key.as_bytes(), partitions(config, topic)?)),
@@ -58,7 +60,8 @@ pub fn records_of(config: &KafkaConfig, topic: &str, key: &str) -> Result<Vec<Re
     Ok(records)
 }
 
-/// The events of one aggregate, checked to be without gap. Blocks until its partition is read.
+/// Returns the events of one aggregate, after checking that none is missing. Blocks until its
+/// partition has been read.
 pub fn facts(config: &KafkaConfig, topics: &Topics, id: &str) -> Result<Vec<Fact>, Error> {
     let mut facts = Vec::new();
     for (expected, record) in (1..).zip(records_of(config, topics.events(), id)?) {
@@ -79,11 +82,11 @@ pub fn facts(config: &KafkaConfig, topics: &Topics, id: &str) -> Result<Vec<Fact
     Ok(facts)
 }
 
-/// The state after these events, by the aggregate's own rules.
+/// Returns the state after these events, by the aggregate's own rules.
 pub async fn fold<A: Aggregate>(registry: &Registry, facts: &[Fact]) -> Result<A, Error> {
     let mut state = A::default();
     for Fact { envelope, record } in facts {
-        let event = decode::value::<A::Event>(registry, envelope, record)
+        let event = decode::value::<EventOf<A::Type>>(registry, envelope, record)
             .await
             .map_err(|error| undecodable(record, error))?;
         state = state.evolve(&event);

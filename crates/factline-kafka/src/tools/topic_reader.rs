@@ -1,6 +1,7 @@
-//! Reading what stands on a topic, from one place to another, for tools: committed records only, in no group.
+//! Reads a range of a topic, for tools: committed records only, outside of any group.
 //!
-//! It is not how services follow topics: nothing is remembered, and nobody's place moves.
+//! Services do not follow topics in this way: the reader stores no progress and moves no group's
+//! offset.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -14,65 +15,65 @@ use crate::client::config::KafkaConfig;
 use crate::records::record::Record;
 use crate::topics::watermarks::{count_of, ends};
 
-/// How long Kafka may be silent before a reader gives up.
+/// Maximum time without an answer from Kafka.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Why a topic cannot be read.
+/// Reason why a topic cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// There is none of this name.
-    #[error("there is no topic {topic}")]
+    /// The topic does not exist.
+    #[error("topic {topic} does not exist")]
     NoTopic {
         /// The name.
         topic: String,
     },
-    /// Kafka did not do what was asked.
+    /// A request to Kafka failed.
     #[error("cannot read topic {topic}")]
     Kafka {
         /// The topic.
         topic: String,
-        /// Kafka's answer.
+        /// Kafka's error.
         #[source]
         source: KafkaError,
     },
-    /// Kafka says nothing at all.
-    #[error("topic {topic}: no answer for {} seconds", TIMEOUT.as_secs())]
+    /// Kafka does not answer.
+    #[error("cannot read topic {topic}: no answer from kafka for {} seconds", TIMEOUT.as_secs())]
     Silent {
         /// The topic.
         topic: String,
     },
 }
 
-/// What to read.
+/// The range to read.
 #[derive(Debug, Clone, Default)]
 pub struct Range {
-    /// One partition only.
+    /// Reads one partition only.
     pub partition: Option<i32>,
-    /// From the first record at or after this time, by the records' timestamps. The topics of an aggregate have
-    /// timestamps that never run backwards within a partition.
+    /// Reads from the first record at or after this time, by the records' timestamps. The
+    /// timestamps in an aggregate's topics never run backwards within a partition.
     pub since: Option<Timestamp>,
-    /// To the last record at or before this time.
+    /// Reads to the last record at or before this time.
     pub until: Option<Timestamp>,
-    /// Go on at the end, for ever.
+    /// Continues at the end, for ever.
     pub follow: bool,
 }
 
-/// What comes next.
+/// The next result of a reader.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Next {
     /// A record.
     Record(Box<Record>),
-    /// Nothing within the time, but there may be more.
+    /// No record within the time, but more may follow.
     Nothing,
-    /// Everything was read that was there when the reader began.
+    /// Everything has been read that existed when the reader began.
     End,
 }
 
-/// Reads a range of a topic. Its calls block.
+/// Reader of a range of a topic. Its calls block.
 pub struct Reader {
     topic: String,
     consumer: BaseConsumer,
-    /// Of the partitions that are not read to the end: the end, as it was at the beginning.
+    /// End offsets, as they were at the beginning, of the partitions that are not read to the end.
     open: HashMap<i32, i64>,
     until: Option<Timestamp>,
     follow: bool,
@@ -80,7 +81,7 @@ pub struct Reader {
     heard: Instant,
 }
 
-/// The number of partitions of a topic. Blocks for up to twenty seconds.
+/// Returns the number of partitions of a topic. Blocks for up to twenty seconds.
 pub fn partitions(config: &KafkaConfig, topic: &str) -> Result<i32, Error> {
     let consumer: BaseConsumer = config
         .client_config()
@@ -90,12 +91,14 @@ pub fn partitions(config: &KafkaConfig, topic: &str) -> Result<i32, Error> {
 }
 
 impl Reader {
-    /// Finds the beginning and the end. Blocks for up to twenty seconds for each question to Kafka.
+    /// Finds the beginning and the end of the range. Blocks for up to twenty seconds for each
+    /// request to Kafka.
     pub fn open(config: &KafkaConfig, topic: &str, range: &Range) -> Result<Self, Error> {
         let kafka = |source| failed(topic, source);
         let consumer: BaseConsumer = config
             .client_config()
-            // Assigned by hand, it joins no group; librdkafka asks for a name all the same.
+            // The partitions are assigned by hand, so it joins no group; but librdkafka requires a
+            // group name.
             .set("group.id", format!("{}reading", config.topic_prefix))
             .set("isolation.level", "read_committed")
             .set("enable.partition.eof", "true")
@@ -129,7 +132,7 @@ impl Reader {
             let begin = match place.offset() {
                 Offset::Offset(offset) => offset.max(low),
                 Offset::Beginning => low,
-                // No record is as young.
+                // No record is as recent.
                 _ => high,
             };
             total += u64::try_from(high - begin).unwrap_or_default();
@@ -149,12 +152,12 @@ impl Reader {
         })
     }
 
-    /// How many records there can be at most: markers of transactions count too.
+    /// Returns the maximum number of records: markers of transactions count too.
     pub fn total(&self) -> u64 {
         self.total
     }
 
-    /// The next record. Blocks for up to `wait`.
+    /// Returns the next record. Blocks for up to `wait`.
     pub fn next(&mut self, wait: Duration) -> Result<Next, Error> {
         let start = Instant::now();
         while !self.open.is_empty() {
@@ -173,7 +176,7 @@ impl Reader {
                         self.open.remove(&partition);
                     }
                 }
-                // librdkafka goes on by itself; what does not pass is told below.
+                // librdkafka retries by itself; a permanent error is returned below.
                 Some(Err(error)) if self.heard.elapsed() > TIMEOUT => {
                     return Err(failed(&self.topic, error));
                 }
@@ -190,7 +193,7 @@ impl Reader {
         Ok(Next::End)
     }
 
-    /// Everything of the range. Blocks until it is read.
+    /// Returns all records of the range. Blocks until they have been read.
     pub fn all(mut self) -> Result<Vec<Record>, Error> {
         let mut records = Vec::new();
         loop {

@@ -1,7 +1,9 @@
-//! How long Kafka remembers where a group was that rests: the one setting of the brokers that a handler depends on.
+//! The retention of an idle group's offsets: the one setting of the brokers that a handler depends
+//! on.
 //!
-//! An idle group's offsets are deleted after `offsets.retention.minutes`. A handler whose group has lost its place
-//! stops and asks people, which is safe and no fun: so a cluster that forgets soon is refused at the start.
+//! The brokers delete the offsets of an idle group after `offsets.retention.minutes`. A handler
+//! whose group has lost its offsets halts until an operator intervenes. That is safe but
+//! inconvenient, so a cluster with a short retention is refused at the start.
 
 use std::time::Duration;
 
@@ -10,34 +12,44 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use crate::client::config::KafkaConfig;
-use crate::topics::provision::Error;
 
-/// The least that is accepted, in minutes: a day, so that a night without traffic is nothing.
+/// Minimum retention in minutes: a day, so that a night without traffic loses no offsets.
 pub const LEAST_MINUTES: u64 = 24 * 60;
+
+/// The cluster would delete the offsets of an idle group too early.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "brokers delete the offsets of an idle group after {minutes} minutes: offsets.retention.minutes must be {least} or more"
+)]
+pub struct ShortRetention {
+    /// The actual setting.
+    pub minutes: u64,
+    /// The minimum.
+    pub least: u64,
+}
 
 const SETTING: &str = "offsets.retention.minutes";
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Fails if the brokers forget the offsets of resting groups sooner than [`LEAST_MINUTES`]. What cannot be found out,
-/// as on clusters that do not show their brokers' settings, is logged and accepted.
-pub async fn check(config: &KafkaConfig) -> Result<(), Error> {
+/// Fails if the brokers keep the offsets of idle groups for less than [`LEAST_MINUTES`]. If the
+/// setting is unknown, for example on clusters that do not show their brokers' settings, this is
+/// logged and accepted.
+pub async fn check(config: &KafkaConfig) -> Result<(), ShortRetention> {
     match minutes(config).await {
         Ok(Some(minutes)) => return judge(minutes),
         Ok(None) => {
-            tracing::warn!(
-                "the brokers do not tell {SETTING}; it should be {LEAST_MINUTES} or more"
-            );
+            tracing::warn!("brokers do not show {SETTING}; it should be {LEAST_MINUTES} or more");
         }
         Err(error) => {
-            tracing::warn!(%error, "cannot ask the brokers for {SETTING}; it should be {LEAST_MINUTES} or more");
+            tracing::warn!(%error, "cannot read {SETTING} from the brokers; it should be {LEAST_MINUTES} or more");
         }
     }
     Ok(())
 }
 
-fn judge(minutes: u64) -> Result<(), Error> {
+fn judge(minutes: u64) -> Result<(), ShortRetention> {
     if minutes < LEAST_MINUTES {
-        Err(Error::Forgetful {
+        Err(ShortRetention {
             minutes,
             least: LEAST_MINUTES,
         })
@@ -46,7 +58,7 @@ fn judge(minutes: u64) -> Result<(), Error> {
     }
 }
 
-/// What one of the brokers says, in minutes.
+/// Returns the setting of one of the brokers, in minutes.
 pub async fn minutes(config: &KafkaConfig) -> Result<Option<u64>, KafkaError> {
     let admin: AdminClient<DefaultClientContext> = config.client_config().create()?;
     let admin = std::sync::Arc::new(admin);
@@ -84,11 +96,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cluster_that_forgets_within_a_day_is_refused() {
+    fn retention_of_less_than_a_day_is_refused() {
         assert!(judge(LEAST_MINUTES).is_ok());
         assert!(matches!(
             judge(LEAST_MINUTES - 1),
-            Err(Error::Forgetful { minutes: 1439, .. })
+            Err(ShortRetention { minutes: 1439, .. })
         ));
     }
 }

@@ -1,5 +1,6 @@
-//! What topics should be beside what they are, and how to get there: makes what is missing, sets configuration that
-//! differs, and deletes nothing. A partition count that differs stays: keys would move.
+//! Compares topics with their contracts and applies the differences. It creates missing topics,
+//! sets configuration that differs, and deletes nothing. A partition count that differs stays,
+//! because keys would move.
 
 use std::collections::BTreeMap;
 
@@ -12,54 +13,54 @@ use crate::client::config::KafkaConfig;
 use crate::tools::topic_reader;
 use crate::topics::provision::{self, TIMEOUT, settings};
 
-/// Why there is no plan, or why it was not carried out.
+/// Reason why topics could not be compared or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Kafka did not do what was asked.
+    /// A request to Kafka failed.
     #[error("cannot {what}")]
     Kafka {
-        /// What was asked.
+        /// The request.
         what: String,
-        /// Kafka's answer.
+        /// Kafka's error.
         #[source]
         source: KafkaError,
     },
-    /// A topic cannot be looked at.
+    /// A topic's metadata cannot be read.
     #[error(transparent)]
     Reading(#[from] topic_reader::Error),
-    /// Topics cannot be made.
+    /// Topics cannot be created.
     #[error(transparent)]
     Provision(#[from] provision::Error),
 }
 
-/// One thing that a topic should be.
+/// The expected and the actual value of one setting of a topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
     /// The topic.
     pub topic: String,
     /// `partitions`, or the name of a configuration.
     pub setting: String,
-    /// What it should be.
+    /// Expected value.
     pub wanted: String,
-    /// What it is; none if there is no such topic.
+    /// Actual value; `None` if the topic does not exist.
     pub actual: Option<String>,
 }
 
-/// What a line leads to.
+/// Action that a difference requires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
-    /// Nothing: it is as it should be.
+    /// No action: the setting is as expected.
     Keep,
-    /// The topic is made.
+    /// Create the topic.
     Create,
-    /// The configuration is set.
+    /// Set the configuration.
     Set,
-    /// Nothing that a tool may do.
+    /// No action is possible.
     Impossible,
 }
 
 impl Line {
-    /// What it leads to.
+    /// Returns the action that the difference requires.
     pub fn action(&self) -> Action {
         match &self.actual {
             None => Action::Create,
@@ -72,7 +73,7 @@ impl Line {
 
 const PARTITIONS: &str = "partitions";
 
-/// Compares the topics of a contract with what they should be.
+/// Compares the topics of a contract with their expected settings.
 pub async fn plan(config: &KafkaConfig, contract: &Contract) -> Result<Vec<Line>, Error> {
     let mut lines = Vec::new();
     for wanted in settings(contract, &config.topics(contract)) {
@@ -103,7 +104,8 @@ pub async fn plan(config: &KafkaConfig, contract: &Contract) -> Result<Vec<Line>
     Ok(lines)
 }
 
-/// Carries a plan out. `replication` is the replicas of new topics; none means the cluster's default.
+/// Applies the differences. `replication` is the number of replicas of new topics; `None` means the
+/// cluster's default.
 pub async fn apply(
     config: &KafkaConfig,
     contract: &Contract,
@@ -119,7 +121,7 @@ pub async fn apply(
             set(config, &topic.topic, &changes).await?;
         }
     }
-    // Makes what is missing, and says no to partitions that differ.
+    // Creates missing topics, and fails if partition counts differ.
     Ok(provision::provision(config, contract, replication).await?)
 }
 
@@ -131,11 +133,11 @@ async fn partitions(config: &KafkaConfig, topic: &str) -> Result<Option<i32>, Er
         Ok(Ok(count)) => Ok(Some(count)),
         Ok(Err(topic_reader::Error::NoTopic { .. })) => Ok(None),
         Ok(Err(error)) => Err(error.into()),
-        Err(_) => Err(failed("look at", topic, KafkaError::Canceled)),
+        Err(_) => Err(failed("read metadata of", topic, KafkaError::Canceled)),
     }
 }
 
-/// Value and origin of each configuration of a topic.
+/// Reads the value and the origin of each configuration of a topic.
 async fn configs(
     config: &KafkaConfig,
     topic: &str,
@@ -157,7 +159,8 @@ async fn configs(
     Ok(configs)
 }
 
-/// Sets configuration. Kafka's call replaces all that was ever set on the topic, so all of it is said again.
+/// Sets configuration. Kafka's request replaces everything that was ever set on the topic, so this
+/// sends all of it again.
 async fn set(config: &KafkaConfig, topic: &str, changes: &[&Line]) -> Result<(), Error> {
     let failed = |source| failed("configure", topic, source);
     let mut configs = configs(config, topic).await?;

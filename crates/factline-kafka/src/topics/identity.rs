@@ -1,7 +1,8 @@
-//! Which topic it is, beyond its name: Kafka gives each topic an id when it is made.
+//! Identity of a topic beyond its name: Kafka gives each topic an id when it is created.
 //!
-//! A topic that was deleted and made anew has another id; positions and checkpoints carry it, so that nobody
-//! mistakes new sequences for old ones. The crate has no safe call for it, hence the raw one here.
+//! A topic that was deleted and recreated has another id. Positions and checkpoints contain the id,
+//! so that no reader mistakes new sequences for old ones. The rdkafka crate has no safe call for
+//! it, hence the raw calls here.
 
 #![expect(unsafe_code, reason = "rdkafka 0.39 does not wrap DescribeTopics")]
 
@@ -17,41 +18,44 @@ use rdkafka_sys as sys;
 
 use crate::client::config::KafkaConfig;
 
-/// Why a topic's identity is not known.
+/// Reason why a topic's identity is unknown.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// No client could be made.
-    #[error("cannot make a kafka client")]
+    /// No client could be created.
+    #[error("cannot create kafka client")]
     Client(#[from] KafkaError),
-    /// A topic's name that no topic can have.
-    #[error("topic name holds a zero byte")]
+    /// The name is invalid for a topic.
+    #[error("topic name contains a zero byte")]
     Name(#[from] NulError),
     /// The brokers did not answer in time, or refused.
     #[error("cannot describe topic {topic}: {reason}")]
     Refused {
         /// The topic.
         topic: String,
-        /// What librdkafka says.
+        /// librdkafka's message.
         reason: String,
-        /// Whether the cluster says that there is no such topic.
+        /// `true` if the cluster reports that the topic does not exist.
         unknown_topic: bool,
     },
 }
 
-/// Bits of the id that positions carry: enough to notice a topic made anew, short enough for a header.
+/// Hex digits of the id that positions contain: enough to detect a recreated topic, short enough
+/// for a header.
 const DIGITS: usize = 8;
 
-/// The first eight hex digits of the topic's id, asked by a client of its own. Blocks for up to ten seconds.
+/// Returns the first eight hex digits of the topic's id, queried by a separate client. Blocks for
+/// up to ten seconds.
 pub fn topic_identity(config: &KafkaConfig, topic: &str) -> Result<String, Error> {
     let client: BaseProducer = config.client_config().create()?;
     identity(client.client(), topic)
 }
 
-/// The same, asked by a client that is there.
+/// Returns the same, queried by an existing client.
 pub fn identity<C: ClientContext>(client: &Client<C>, topic: &str) -> Result<String, Error> {
     let name = CString::new(topic)?;
-    // SAFETY: every pointer handed on lives until after the call that uses it, everything obtained from a
-    // `_new`, `queue` or `event` call is destroyed once by its guard, and the result is read before its event goes.
+    // SAFETY: every pointer that is passed lives until after the call that uses it. Everything
+    // obtained from a `_new`, `queue` or `event` call is destroyed once by its guard. The result is
+    // read before its event is destroyed.
     unsafe {
         let mut names = [name.as_ptr()];
         let collection = Guard(
@@ -89,7 +93,7 @@ pub fn identity<C: ClientContext>(client: &Client<C>, topic: &str) -> Result<Str
         let result = sys::rd_kafka_event_DescribeTopics_result(event.0);
         let topics = sys::rd_kafka_DescribeTopics_result_topics(result, ptr::addr_of_mut!(count));
         if topics.is_null() || count != 1 {
-            return Err(refused(topic, "an empty answer", false));
+            return Err(refused(topic, "empty answer", false));
         }
         let error = sys::rd_kafka_TopicDescription_error(*topics);
         let code = sys::rd_kafka_error_code(error);
@@ -129,12 +133,13 @@ unsafe fn text(text: *const c_char) -> String {
         .into_owned()
 }
 
-/// A pointer and what destroys it.
+/// A pointer and its destructor.
 struct Guard<T>(*mut T, unsafe extern "C" fn(*mut T));
 
 impl<T> Drop for Guard<T> {
     fn drop(&mut self) {
-        // SAFETY: the pointer came from the constructor that belongs to this destructor, and is destroyed here only.
+        // SAFETY: the pointer came from the constructor that belongs to this destructor, and is
+        // destroyed only here.
         unsafe { (self.1)(self.0) }
     }
 }

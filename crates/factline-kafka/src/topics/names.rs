@@ -1,4 +1,4 @@
-//! Names on the wire: the one place that makes them.
+//! Names of topics, groups and subjects. No other module builds them.
 //!
 //! | name | made of |
 //! |---|---|
@@ -6,10 +6,13 @@
 //! | the handler's consumer group | `<prefix>handler.<context>.<aggregate>` |
 //! | a policy's consumer group | `<prefix>policy.<name>` |
 //! | registry subject | `<topic>-<full name of the record>`, which Confluent calls topic-record naming |
-//! | partition | murmur2 of the key, as Java clients have it |
+//! | partition | murmur2 of the key, as in Java clients |
 
 use std::os::raw::c_void;
 use std::ptr;
+
+/// A topic and the number of one of its partitions.
+pub type TopicPartition = (String, i32);
 
 /// The topics of one aggregate type.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +27,7 @@ pub struct Topics {
 }
 
 impl Topics {
-    /// The names for an aggregate type such as `catalog.product`.
+    /// Builds the names for an aggregate type such as `catalog.product`.
     pub fn new(prefix: &str, aggregate: &str) -> Self {
         let topic = |kind: &str| format!("{prefix}{aggregate}.{kind}");
         Self {
@@ -38,57 +41,58 @@ impl Topics {
         }
     }
 
-    /// `<context>.<aggregate>`, without prefix.
+    /// Returns `<context>.<aggregate>`, without prefix.
     pub fn aggregate(&self) -> &str {
         &self.aggregate
     }
 
-    /// Intentions.
+    /// Returns the topic of commands.
     pub fn commands(&self) -> &str {
         &self.commands
     }
 
-    /// Facts.
+    /// Returns the topic of events.
     pub fn events(&self) -> &str {
         &self.events
     }
 
-    /// What became of each command.
+    /// Returns the topic of outcomes: the result of each command.
     pub fn outcomes(&self) -> &str {
         &self.outcomes
     }
 
-    /// Reserved for a cache of states: nothing is written there yet.
+    /// Returns the topic of snapshots: a cache of the aggregates' states, written by the handler.
     pub fn snapshots(&self) -> &str {
         &self.snapshots
     }
 
-    /// Commands that could not be handled.
+    /// Returns the topic of commands that could not be handled.
     pub fn dead_letters(&self) -> &str {
         &self.dead_letters
     }
 
-    /// The consumer group of the command handlers.
+    /// Returns the consumer group of the command handlers.
     pub fn handler_group(&self) -> &str {
         &self.handler_group
     }
 }
 
-/// The consumer group of a policy.
+/// Returns the consumer group of a policy.
 pub fn policy_group(prefix: &str, policy: &str) -> String {
     format!("{prefix}policy.{policy}")
 }
 
-/// The registry subject of a record on a topic.
+/// Returns the registry subject of a record on a topic.
 pub fn subject(topic: &str, record: &str) -> String {
     format!("{topic}-{record}")
 }
 
-/// The partition of a key, by the very function that librdkafka's `murmur2` partitioner uses.
+/// Returns the partition of a key, by the function that librdkafka's `murmur2` partitioner uses.
 ///
 /// `partitions` is a topic's partition count, at least 1.
 pub fn partition_of(key: &[u8], partitions: i32) -> i32 {
-    // SAFETY: this partitioner reads `key_length` bytes at `key` and nothing else; topic and opaques are unused.
+    // SAFETY: this partitioner reads `key_length` bytes at `key` and nothing else; topic and
+    // opaques are unused.
     #[expect(
         unsafe_code,
         reason = "the crate has no safe name for librdkafka's partitioner"

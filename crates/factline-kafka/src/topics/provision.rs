@@ -1,15 +1,16 @@
-//! Making an aggregate's topics, with the settings that the guarantees rest on, and the handler's first offsets.
+//! Creates an aggregate's topics, with the settings that the guarantees depend on, and commits the
+//! handler's first offsets.
 //!
-//! | topic | cleanup | why |
+//! | topic | cleanup | reason |
 //! |---|---|---|
-//! | `commands` | kept, until the tracker trims what was handled ([`crate::topics::trim`]) | append time by the broker, so that a command's time cannot be made up |
+//! | `commands` | kept, until the tracker trims handled commands ([`crate::topics::trim`]) | append time by the broker, so that a client cannot forge a command's time |
 //! | `events` | kept for ever | the only source of truth |
-//! | `outcomes` | deleted after [`OUTCOMES_RETENTION_MS`] | longer than the dedupe window, which is read back from here |
-//! | `snapshots` | compacted, in small segments | the newest of each key counts, and all of it is read at a restart; a cache, which may be wiped |
+//! | `outcomes` | deleted after [`OUTCOMES_RETENTION_MS`] | longer than the dedupe window, which is restored from this topic |
+//! | `snapshots` | compacted, in small segments | the newest record of each key counts, and all of it is read at a restart; a cache, which may be deleted |
 //! | `dead-letters` | compacted | a tombstone erases one |
 //!
-//! It can be run again at any time: what exists as it should is left alone, what exists otherwise is an error.
-//! It never deletes, and never changes a topic that exists.
+//! Provisioning can be repeated at any time: a topic with the right settings is left alone, and one
+//! with other settings is an error. It never deletes a topic, and never changes an existing one.
 
 use std::time::{Duration, Instant};
 
@@ -25,42 +26,37 @@ use crate::topics::Topics;
 use crate::topics::broker_settings;
 use crate::topics::watermarks::ends_of;
 
-/// How long outcomes are kept: 14 days in milliseconds.
+/// Retention of outcomes: 14 days in milliseconds.
 pub const OUTCOMES_RETENTION_MS: i64 = 14 * 24 * 3600 * 1000;
 
-/// Largest record on topics that the handler writes: above the 1 MiB of commands, which outcomes and dead letters wrap.
+/// Largest record on topics that the handler writes: above the 1 MiB of commands, which outcomes
+/// and dead letters wrap.
 const MAX_MESSAGE_BYTES: &str = "2097152";
 
-/// So much of the snapshots of a partition is read beside their newest versions, at most, when a handler starts: 32 MiB.
+/// Maximum size of a partition's snapshots that a handler reads beside their newest versions when
+/// it starts: 32 MiB.
 const SNAPSHOTS_SEGMENT_BYTES: i64 = 32 << 20;
 
 /// Maximum wait for the brokers' answer to one request.
 pub const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Why topics are not as they must be.
+/// Reason why topics are not as the contract requires.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Kafka did not do what was asked.
+    /// A request to Kafka failed.
     #[error("cannot {what}")]
     Kafka {
-        /// What was asked.
+        /// The request.
         what: String,
-        /// Kafka's answer.
+        /// Kafka's error.
         #[source]
         source: KafkaError,
     },
-    /// The cluster would forget where a group was that had rested for a while.
-    #[error(
-        "the brokers forget the offsets of a resting group after {minutes} minutes; offsets.retention.minutes must be {least} or more"
-    )]
-    Forgetful {
-        /// What is set.
-        minutes: u64,
-        /// What is needed.
-        least: u64,
-    },
-    /// Kafka refused to make a topic.
-    #[error("kafka refuses to make topic {topic}: {code}")]
+    /// The cluster would delete the offsets of an idle group too early.
+    #[error(transparent)]
+    OffsetsRetention(#[from] broker_settings::ShortRetention),
+    /// Kafka refused to create a topic.
+    #[error("cannot create topic {topic}: {code}")]
     Refused {
         /// The topic.
         topic: String,
@@ -68,19 +64,19 @@ pub enum Error {
         code: RDKafkaErrorCode,
     },
     /// Keys would move to other partitions.
-    #[error("topic {topic} has {actual} partitions and the contract says {expected}")]
+    #[error("topic {topic} has {actual} partitions, but the contract requires {expected}")]
     Partitions {
         /// The topic.
         topic: String,
-        /// What exists.
+        /// Actual number of partitions.
         actual: usize,
-        /// What the contract says.
+        /// Number of partitions in the contract.
         expected: i32,
     },
     /// The group's offsets were lost, as an idle group's are after `offsets.retention.minutes`.
     #[error(
         "group {group} has no committed offset for {topic}/{partition}, which holds records up to {end}; \
-         where to go on is a decision for people: commit an offset for the group, then start again"
+         an operator must decide where to continue: commit an offset for the group, then restart"
     )]
     LostOffset {
         /// The consumer group.
@@ -89,28 +85,28 @@ pub enum Error {
         topic: String,
         /// The partition.
         partition: i32,
-        /// Its end.
+        /// End offset of the partition.
         end: i64,
     },
 }
 
-/// What one topic should be.
+/// Required settings of one topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TopicSettings {
-    /// Its name, with the prefix.
+    /// Name, with the prefix.
     pub topic: String,
-    /// Its partitions, for ever.
+    /// Number of partitions, which is permanent.
     pub partitions: i32,
-    /// The configuration that the guarantees rest on; the cluster's defaults may have the rest.
+    /// The configuration that the guarantees depend on; the rest may be the cluster's default.
     pub configs: Vec<(&'static str, String)>,
 }
 
-/// What the topics of a contract should be: the table above.
+/// Returns the required settings of a contract's topics: the table above.
 pub fn settings(contract: &Contract, topics: &Topics) -> [TopicSettings; 5] {
     let forever = ("retention.ms", "-1".to_owned());
     let large = ("max.message.bytes", MAX_MESSAGE_BYTES.to_owned());
     let compact = ("cleanup.policy", "compact".to_owned());
-    // The newest segment is never compacted, and all of it is read at a restart.
+    // Kafka never compacts the newest segment, and all of it is read at a restart.
     let small_segments = ("segment.bytes", SNAPSHOTS_SEGMENT_BYTES.to_string());
     let append_time = ("message.timestamp.type", "LogAppendTime".to_owned());
     let retention = ("retention.ms", OUTCOMES_RETENTION_MS.to_string());
@@ -131,9 +127,10 @@ pub fn settings(contract: &Contract, topics: &Topics) -> [TopicSettings; 5] {
     ]
 }
 
-/// Makes the topics of a contract that do not exist, checks those that do, and commits the handler's first offsets.
+/// Creates the topics of a contract that do not exist, checks those that do, and commits the
+/// handler's first offsets.
 ///
-/// `replication` is the number of replicas; none means the cluster's default.
+/// `replication` is the number of replicas; `None` means the cluster's default.
 pub async fn provision(
     config: &KafkaConfig,
     contract: &Contract,
@@ -166,7 +163,7 @@ async fn create(
     });
     let wanted: Vec<NewTopic<'_>> = wanted.collect();
     let kafka = |source| Error::Kafka {
-        what: format!("make the topics of {}", contract.aggregate),
+        what: format!("create topics of {}", contract.aggregate),
         source,
     };
     let admin: AdminClient<DefaultClientContext> =
@@ -180,7 +177,7 @@ async fn create(
         .map_err(kafka)?
     {
         match result {
-            Ok(topic) => tracing::info!(topic, partitions = contract.partitions, "topic made"),
+            Ok(topic) => tracing::info!(topic, partitions = contract.partitions, "topic created"),
             Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
             Err((topic, code)) => return Err(Error::Refused { topic, code }),
         }
@@ -212,8 +209,8 @@ pub fn check_partitions(config: &KafkaConfig, topic: &str, expected: i32) -> Res
     }
 }
 
-/// Asks again while brokers learn, one after the other, of a topic that was just made or a group never seen.
-pub fn patiently<T>(ask: impl Fn() -> Result<T, Error>) -> Result<T, Error> {
+/// Retries while the brokers learn, one after the other, about a topic or group that is new.
+pub fn retry_while_propagating<T>(ask: impl Fn() -> Result<T, Error>) -> Result<T, Error> {
     use RDKafkaErrorCode as Code;
     let start = Instant::now();
     loop {
@@ -238,11 +235,12 @@ pub fn patiently<T>(ask: impl Fn() -> Result<T, Error>) -> Result<T, Error> {
     }
 }
 
-/// Commits offset 0 of commands partitions that are still empty, so that the handlers' group has a place from the
-/// first day: they run without an automatic reset, and a group that lost its place must not start over in silence.
+/// Commits offset 0 of commands partitions that are still empty, so that the handlers' group has an
+/// offset from the beginning. The handlers run without an automatic reset, because a group that
+/// lost its offsets must not silently start over.
 fn first_offsets(config: &KafkaConfig, contract: &Contract, topics: &Topics) -> Result<(), Error> {
     for wanted in settings(contract, topics) {
-        patiently(|| check_partitions(config, &wanted.topic, wanted.partitions))?;
+        retry_while_propagating(|| check_partitions(config, &wanted.topic, wanted.partitions))?;
     }
     let group = topics.handler_group();
     let kafka = |source| Error::Kafka {
@@ -257,7 +255,7 @@ fn first_offsets(config: &KafkaConfig, contract: &Contract, topics: &Topics) -> 
         .map_err(kafka)?;
     let mut partitions = TopicPartitionList::new();
     partitions.add_partition_range(topics.commands(), 0, contract.partitions - 1);
-    let committed = patiently(|| {
+    let committed = retry_while_propagating(|| {
         consumer
             .committed_offsets(partitions.clone(), TIMEOUT)
             .map_err(kafka)
@@ -269,8 +267,9 @@ fn first_offsets(config: &KafkaConfig, contract: &Contract, topics: &Topics) -> 
         .filter(|place| place.offset() == Offset::Invalid)
     {
         let partition = place.partition();
-        let (_, end) =
-            patiently(|| ends_of(&consumer, topics.commands(), partition, TIMEOUT).map_err(kafka))?;
+        let (_, end) = retry_while_propagating(|| {
+            ends_of(&consumer, topics.commands(), partition, TIMEOUT).map_err(kafka)
+        })?;
         if end > 0 {
             let (group, topic) = (group.to_owned(), topics.commands().to_owned());
             return Err(Error::LostOffset {
@@ -285,7 +284,7 @@ fn first_offsets(config: &KafkaConfig, contract: &Contract, topics: &Topics) -> 
             .map_err(kafka)?;
     }
     if first.count() > 0 {
-        patiently(|| consumer.commit(&first, CommitMode::Sync).map_err(kafka))?;
+        retry_while_propagating(|| consumer.commit(&first, CommitMode::Sync).map_err(kafka))?;
         tracing::info!(group, partitions = first.count(), "first offsets committed");
     }
     Ok(())

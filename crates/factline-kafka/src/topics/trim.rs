@@ -1,11 +1,14 @@
-//! Trimming commands topics: what was handled, and is old enough, is deleted from their beginning.
+//! Trims commands topics: deletes handled commands that are old enough from the beginning of the
+//! topic.
 //!
-//! Two read commands to act on them: the handler, whose group says how far it is, and the operations tracker, which
-//! keeps its own checkpoints and so is the one to call this. Nothing is deleted that either has not passed, nothing
-//! that stands beyond an open transaction, and nothing at all where one of the two is not known. A place that was
-//! reached on a topic of the same name that is no more counts as not known.
+//! Two readers act on commands. One is the handler, whose group has committed offsets. The other is
+//! the operations tracker, which has its own checkpoints and therefore calls this module. A record
+//! is deleted only if both have passed it. No record after the beginning of an open transaction is
+//! deleted. If the progress of one reader is unknown, nothing is deleted. Progress on a deleted
+//! topic of the same name counts as unknown.
 //!
-//! It keeps nothing in mind: several may do it at once, and any of them may die at it.
+//! The module keeps no state: several processes may trim at the same time, and each may crash while
+//! it does.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +25,7 @@ use crate::topics::identity::{self, topic_identity};
 use crate::topics::provision::TIMEOUT;
 use crate::topics::watermarks::ends;
 
-/// How far a reader with checkpoints of its own has come in a partition.
+/// Progress of a reader with its own checkpoints in a partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reached {
     /// The topic's identity, see [`crate::topics::identity`].
@@ -31,48 +34,49 @@ pub struct Reached {
     pub next_offset: i64,
 }
 
-/// What is gone from a partition.
+/// The records that were deleted from a partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Trimmed {
     /// Partition number.
     pub partition: i32,
-    /// Where it began.
+    /// First offset before.
     pub from: i64,
-    /// Where it begins now.
+    /// First offset now.
     pub to: i64,
 }
 
 impl Trimmed {
-    /// How many records that were; commands topics hold no gaps to speak of.
+    /// Returns the number of deleted records; commands topics have no gaps to speak of.
     pub fn records(&self) -> u64 {
         u64::try_from(self.to - self.from).unwrap_or_default()
     }
 }
 
-/// Why a topic is not trimmed now.
+/// Reason why a topic is not trimmed now.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Kafka did not do what was asked.
+    /// A request to Kafka failed.
     #[error("cannot {what} of {topic}")]
     Kafka {
-        /// What was asked.
+        /// The request.
         what: &'static str,
         /// The commands topic.
         topic: String,
-        /// Kafka's answer.
+        /// Kafka's error.
         #[source]
         source: KafkaError,
     },
-    /// Which topic it is could not be found out.
+    /// The topic's identity is unknown.
     #[error(transparent)]
     Identity(#[from] identity::Error),
-    /// The runtime is ending.
-    #[error("the trimming was dropped")]
+    /// The runtime is shutting down.
+    #[error("trimming was cancelled")]
     Dropped(#[from] tokio::task::JoinError),
 }
 
-/// Deletes the commands that the handlers' committed offsets and `reached` have passed and that were appended before
-/// `before`. Partitions that are not in `reached` are left alone. Asks little of Kafka when there is nothing to do.
+/// Deletes the commands that the handlers' committed offsets and `reached` have passed and that
+/// were appended before `before`. Partitions that are not in `reached` are left alone. Sends few
+/// requests to Kafka when there is nothing to do.
 pub async fn trim(
     config: &KafkaConfig,
     topics: &Topics,
@@ -108,7 +112,7 @@ pub async fn trim(
     Ok(bounds)
 }
 
-/// What can be deleted. Blocks. Cheap questions come first: as a rule the first one is the last.
+/// Returns the records to delete. Blocks. Cheap requests come first: usually the first is the last.
 fn bounds(
     config: &KafkaConfig,
     topics: &Topics,
@@ -116,20 +120,22 @@ fn bounds(
     before: Timestamp,
 ) -> Result<Vec<Trimmed>, Error> {
     let topic = topics.commands();
-    // In the group's name, since only that may ask for its offsets; it never joins.
+    // Uses the group's name, because only the group may read its offsets; the consumer never joins
+    // it.
     let consumer: BaseConsumer = config
         .client_config()
         .set("group.id", topics.handler_group())
-        // Logs end at the last stable offset, and offsets that an open transaction holds are waited for.
+        // Logs then end at the last stable offset, and the request for committed offsets waits for
+        // offsets that an open transaction holds.
         .set("isolation.level", "read_committed")
         .set("enable.auto.commit", "false")
         .create()
-        .map_err(|source| failed("ask for the ends", topic, source))?;
+        .map_err(|source| failed("read the ends", topic, source))?;
     let mut bounds = Vec::new();
     let mut identities = BTreeMap::new();
     let partitions: Vec<i32> = reached.keys().copied().collect();
     let ends = ends(&consumer, topic, &partitions, TIMEOUT)
-        .map_err(|source| failed("ask for the ends", topic, source))?;
+        .map_err(|source| failed("read the ends", topic, source))?;
     for (partition, reached) in reached {
         let (from, stable) = ends.get(&partition).copied().unwrap_or_default();
         let to = reached.next_offset.min(stable);
@@ -142,7 +148,7 @@ fn bounds(
     }
     bounds.retain(|bound| bound.to > bound.from);
     lower(&mut bounds, |partitions| {
-        young(&consumer, topic, partitions, before)
+        first_recent(&consumer, topic, partitions, before)
     })?;
     lower(&mut bounds, |partitions| {
         committed(&consumer, topic, partitions)
@@ -154,7 +160,7 @@ fn bounds(
     Ok(bounds)
 }
 
-/// Moves bounds down to what is answered of their partitions, and drops those of which nothing is answered.
+/// Lowers bounds to the limits of their partitions, and drops those without a limit.
 fn lower(
     bounds: &mut Vec<Trimmed>,
     ask: impl FnOnce(&[i32]) -> Result<BTreeMap<i32, i64>, Error>,
@@ -174,14 +180,15 @@ fn lower(
     Ok(())
 }
 
-/// The first record of each partition that is too young to be deleted; where all are old enough, no limit.
-fn young(
+/// Returns the first record of each partition that is too recent to be deleted; if all are old
+/// enough, no limit.
+fn first_recent(
     consumer: &BaseConsumer,
     topic: &str,
     partitions: &[i32],
     before: Timestamp,
 ) -> Result<BTreeMap<i32, i64>, Error> {
-    let failed = |source| failed("ask for the age of the records", topic, source);
+    let failed = |source| failed("read the age of the records", topic, source);
     let mut question = TopicPartitionList::with_capacity(partitions.len());
     for partition in partitions {
         let time = before.timestamp_millis().max(0);
@@ -199,13 +206,13 @@ fn young(
     }))
 }
 
-/// What the handlers' group has committed.
+/// Returns the committed offsets of the handlers' group.
 fn committed(
     consumer: &BaseConsumer,
     topic: &str,
     partitions: &[i32],
 ) -> Result<BTreeMap<i32, i64>, Error> {
-    let failed = |source| failed("ask for the handlers' place", topic, source);
+    let failed = |source| failed("read the handlers' committed offsets", topic, source);
     let mut question = TopicPartitionList::with_capacity(partitions.len());
     for partition in partitions {
         question.add_partition(topic, *partition);
@@ -219,7 +226,7 @@ fn committed(
     }))
 }
 
-/// Offsets that were answered without an error and say something.
+/// Returns the offsets that were answered without an error and that `read` accepts.
 fn known(answer: &TopicPartitionList, read: impl Fn(Offset) -> Option<i64>) -> BTreeMap<i32, i64> {
     let elements = answer.elements();
     let sound = elements.iter().filter(|element| element.error().is_ok());

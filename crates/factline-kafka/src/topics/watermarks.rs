@@ -1,7 +1,8 @@
-//! Where partitions begin and end, asked by a client that lives long.
+//! First offsets and end offsets of partitions, queried by a long-lived client.
 //!
-//! By the question for the offset at a time, of which two in the protocol stand for begin and end: it is one for all partitions
-//! of a broker, where `fetch_watermarks` asks twice for each.
+//! The query is the lookup of offsets by time, in which two special times stand for begin and end.
+//! It is one request for all partitions of a broker, whereas `fetch_watermarks` sends two for each
+//! partition.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
@@ -12,27 +13,29 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use crate::client::broker_queries::{BrokerQueries, Client, Isolation};
 use crate::client::config::KafkaConfig;
-use crate::consumer::group::Key;
+use crate::topics::TopicPartition;
 use crate::topics::identity;
 
-/// First offset and end of partitions.
+/// First offset and end offset of partitions.
 pub type Ends = BTreeMap<i32, (i64, i64)>;
 
-/// First offset and end of partitions of any topics.
-pub type Bounds = HashMap<Key, (i64, i64)>;
+/// First offset and end offset of partitions of any topics.
+pub type Bounds = HashMap<TopicPartition, (i64, i64)>;
 
-/// First offset of each partition, and its end as the client sees it: the last stable offset if it reads what is committed,
-/// else the high watermark.
+/// Returns the first offset and the end offset of each partition. The end is the last stable offset
+/// if the client reads committed records, else the high watermark.
 ///
-/// A client that has asked about a topic while a broker was on its way up may have learnt that a partition does not exist, or
-/// that nobody leads it; librdkafka takes both for final, and answers from what it knows until it refreshes its metadata,
-/// minutes later. So it is made to refresh them at once: the next call knows better.
+/// A client that queried a topic while a broker was starting may have learnt that a partition does
+/// not exist or has no leader. librdkafka takes both as final, and answers from this metadata until
+/// it refreshes the metadata minutes later. So this function makes it refresh the metadata at once,
+/// and the next call gets a correct answer.
 ///
 /// # Errors
-/// When the brokers do not answer within `timeout`, for each of two questions, or do not know one of the partitions.
+/// If the brokers do not answer each of two queries within `timeout`, or do not know one of the
+/// partitions.
 pub fn bounds<C: ConsumerContext>(
     client: &BaseConsumer<C>,
-    partitions: &[Key],
+    partitions: &[TopicPartition],
     timeout: Duration,
 ) -> KafkaResult<Bounds> {
     let begins = ask(client, partitions, Offset::Beginning, timeout)?;
@@ -44,7 +47,7 @@ pub fn bounds<C: ConsumerContext>(
     Ok(both.collect())
 }
 
-/// A partition as the brokers know it.
+/// A partition's topic identity and offsets, as the brokers report them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Extent {
     /// Identity of the topic, see [`crate::topics::identity`].
@@ -55,24 +58,24 @@ pub struct Extent {
     pub ends: i64,
 }
 
-/// Reason why [`extents`] are not known.
+/// Reason why [`extents`] are unknown.
 #[derive(Debug, thiserror::Error)]
 pub enum Unknown {
     /// The topic's identity cannot be read.
     #[error(transparent)]
     Identity(#[from] identity::Error),
     /// The first offset or the end cannot be read.
-    #[error("cannot read where partitions begin and end")]
+    #[error("cannot read first and end offsets of partitions")]
     Bounds(#[from] KafkaError),
 }
 
-/// Returns the topic's identity, the first offset and the end of each partition. Asked [beside](crate::client::broker_queries) the
-/// caller's own client.
+/// Returns the topic's identity, the first offset and the end offset of each partition. The query
+/// does not use the caller's client, see [`crate::client::broker_queries`].
 pub async fn extents(
     kafka: &KafkaConfig,
-    partitions: Vec<Key>,
+    partitions: Vec<TopicPartition>,
     timeout: Duration,
-) -> Result<HashMap<Key, Extent>, Unknown> {
+) -> Result<HashMap<TopicPartition, Extent>, Unknown> {
     let question = move |client: &Client| {
         let topics: BTreeSet<&str> = partitions.iter().map(|(topic, _)| topic.as_str()).collect();
         let mut identities = HashMap::new();
@@ -98,13 +101,13 @@ pub async fn extents(
     Ok(queries.ask(question).get().await??)
 }
 
-/// The ends alone, in one question; where that fails, of each partition by itself, so that one whose leader is gone
-/// costs no other its answer.
+/// Returns the end offsets, in one query. If that fails, each partition is queried separately, so
+/// that a partition without a leader does not affect the others.
 pub fn ends_of_all<C: ConsumerContext>(
     client: &BaseConsumer<C>,
-    partitions: &[Key],
+    partitions: &[TopicPartition],
     timeout: Duration,
-) -> HashMap<Key, KafkaResult<i64>> {
+) -> HashMap<TopicPartition, KafkaResult<i64>> {
     if let Ok(ends) = ask(client, partitions, Offset::End, timeout) {
         return ends.into_iter().map(|(key, end)| (key, Ok(end))).collect();
     }
@@ -117,17 +120,18 @@ pub fn ends_of_all<C: ConsumerContext>(
     alone.collect()
 }
 
-/// Returns a topic's identity, see [`crate::topics::identity`]. Asked beside the caller's own client.
+/// Returns a topic's identity, see [`crate::topics::identity`]. The query does not use the caller's
+/// client.
 pub async fn identity_of(kafka: &KafkaConfig, topic: String) -> Result<String, Unknown> {
     let mut queries = BrokerQueries::new(kafka, Isolation::ReadCommitted);
     let question = move |client: &Client| Ok(identity::identity(client.client(), &topic));
     Ok(queries.ask(question).get().await??)
 }
 
-/// The [`bounds`] of one topic's partitions.
+/// Returns the [`bounds`] of one topic's partitions.
 ///
 /// # Errors
-/// As [`bounds`].
+/// The same as [`bounds`].
 pub fn ends<C: ConsumerContext>(
     client: &BaseConsumer<C>,
     topic: &str,
@@ -135,7 +139,7 @@ pub fn ends<C: ConsumerContext>(
     timeout: Duration,
 ) -> KafkaResult<Ends> {
     let partitions = partitions.iter();
-    let keys: Vec<Key> = partitions
+    let keys: Vec<TopicPartition> = partitions
         .map(|partition| (topic.to_owned(), *partition))
         .collect();
     let bounds = bounds(client, &keys, timeout)?.into_iter();
@@ -144,10 +148,10 @@ pub fn ends<C: ConsumerContext>(
         .collect())
 }
 
-/// The same of one partition.
+/// Returns the [`bounds`] of one partition.
 ///
 /// # Errors
-/// As [`ends`].
+/// The same as [`ends`].
 pub fn ends_of<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     topic: &str,
@@ -159,10 +163,10 @@ pub fn ends_of<C: ConsumerContext>(
     found.get(&partition).copied().ok_or(missing)
 }
 
-/// How many partitions a topic has; none if the brokers do not know it.
+/// Returns the number of partitions of a topic; `None` if the brokers do not know the topic.
 ///
 /// # Errors
-/// When the brokers do not answer in time.
+/// If the brokers do not answer in time.
 pub fn count_of<C: ConsumerContext>(
     client: &BaseConsumer<C>,
     topic: &str,
@@ -174,14 +178,14 @@ pub fn count_of<C: ConsumerContext>(
     Ok(i32::try_from(count).ok().filter(|count| *count > 0))
 }
 
-/// The brokers' answer to `Beginning` or `End`, for every partition. Where it says that the client knows a topic wrongly, the
-/// client is made to learn about it before the next call.
+/// Returns the brokers' answer to `Beginning` or `End`, for every partition. If the answer shows
+/// that the client's metadata is wrong, the client refreshes it before the next call.
 fn ask<C: ConsumerContext>(
     client: &BaseConsumer<C>,
-    partitions: &[Key],
+    partitions: &[TopicPartition],
     which: Offset,
     timeout: Duration,
-) -> KafkaResult<HashMap<Key, i64>> {
+) -> KafkaResult<HashMap<TopicPartition, i64>> {
     if partitions.is_empty() {
         return Ok(HashMap::new());
     }
@@ -197,7 +201,7 @@ fn ask<C: ConsumerContext>(
                 Offset::Offset(offset) => {
                     Ok(((place.topic().to_owned(), place.partition()), offset))
                 }
-                // Left as it was asked: no broker has answered for it.
+                // The offset is unchanged: no broker has answered for this partition.
                 _ => Err(KafkaError::OffsetFetch(Code::UnknownPartition)),
             }
         });

@@ -1,147 +1,87 @@
-//! Which partitions are ours, and from where: the group says both.
-
-use std::collections::HashMap;
-use std::time::Duration;
-
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::error::KafkaError;
-use rdkafka::{Offset, TopicPartitionList};
+//! Assigned partitions: what happens to them at a rebalance.
 
 use super::Error;
-use super::host::{Host, RETRY};
+use super::group_offsets::{Beginning, Start};
+use super::host::{Host, LONGEST_PAUSE};
 use super::readiness::Trouble;
 use factline::error_chain;
-use factline_kafka::client::config::KafkaConfig;
-use factline_kafka::consumer::group::{self, Change, Key};
-use factline_kafka::consumer::start_lookups::TakeOvers;
-use factline_kafka::topics::watermarks::{self, Extent, extents, identity_of};
-
-/// How long a broker may take to answer.
-const TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Why partitions cannot be begun with for now.
-#[derive(Debug, thiserror::Error)]
-enum NotYet {
-    #[error(transparent)]
-    Partitions(#[from] watermarks::Unknown),
-    #[error("cannot read the group's offsets")]
-    Offsets(#[source] KafkaError),
-}
-
-/// Why a partition cannot be followed from where the group is.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Lost {
-    #[error("its group has no committed offset there; the job `provision` commits first ones")]
-    NoOffset,
-    #[error("log begins at offset {begins}, but record {next} was not read yet")]
-    Deleted { begins: i64, next: i64 },
-    #[error("log ends at offset {ends}, but records up to {next} were read")]
-    Truncated { ends: i64, next: i64 },
-}
-
-/// Start of a partition, or the reason why it cannot begin.
-pub(crate) type Beginning = Result<Start, Lost>;
-
-/// First offset to fetch of a partition, and the identity of its aggregate's events topic.
-#[derive(Debug)]
-pub(crate) struct Start {
-    next: i64,
-    identity: String,
-}
+use factline_kafka::consumer::group::{TopicPartition, display_list};
+use factline_kafka::consumer::host::Replace;
 
 impl Host {
-    /// Acts on the rebalances that `poll` has announced.
+    /// Releases the partitions that a rebalance has revoked.
     pub(crate) fn take_changes(&mut self) {
-        for change in self.consumer.context().take_changes() {
-            match change {
-                Change::Revoked(keys) => {
-                    self.release(&keys);
-                    self.log("partitions were given back", &keys);
-                }
-                Change::Assigned(keys) => self.take_over(keys),
-            }
+        let changes = self.consumers.take_changes();
+        if !changes.revoked.is_empty() {
+            self.release(&changes.revoked);
+            self.log("partitions revoked", &changes.revoked);
         }
-        self.begin();
     }
 
-    fn take_over(&mut self, keys: Vec<Key>) {
-        self.joined = true;
-        if keys.is_empty() {
-            return;
-        }
-        let (kafka, group) = (self.kafka.clone(), self.subscription.group.clone());
-        let events = self
-            .kafka
-            .topics(self.subscription.source)
-            .events()
-            .to_owned();
-        self.takeovers.begin(keys, move |keys| {
-            look_up(kafka.clone(), group.clone(), events.clone(), keys)
-        });
-    }
-
-    pub(crate) fn release(&mut self, keys: &[Key]) {
+    pub(crate) fn release(&mut self, keys: &[TopicPartition]) {
         for key in keys {
             self.places.remove(key);
-            self.condition.released(key);
+            self.readiness.released(key);
             self.meters.released(key);
-            self.arrivals.released(key);
         }
-        self.takeovers.release(keys);
         self.pending
             .retain(|record| !keys.iter().any(|key| record.is_of(key)));
         self.meters.stopped(self.places.stopped());
     }
 
-    /// Makes a new consumer, after the old one has failed for good, a start offset was none, or records do not arrive.
+    /// Replaces the consumer. The old one failed permanently, its start offset was invalid, or it
+    /// did not fetch existing records.
     pub(crate) async fn rejoin(&mut self, reason: String) -> Result<(), Error> {
-        if self.slot.is_taken(&self.consumer) {
+        if self.consumers.is_instance_taken() {
             return Err(Error::SlotTaken {
                 name: self.subscription.name.clone(),
-                instance: self.kafka.instance.clone(),
+                instance: self.consumers.settings().kafka.instance.clone(),
             });
         }
         let name = &self.subscription.name;
-        tracing::warn!(reaction = name, reason, "joins its group anew");
-        self.condition.set(Trouble::Reading, Some(reason));
+        tracing::warn!(
+            subscription = name,
+            reason,
+            "replacing the consumer and rejoining the group"
+        );
+        self.readiness.set(Trouble::Reading, Some(reason));
         tokio::select! {
             () = self.stop.cancelled() => return Ok(()),
-            () = tokio::time::sleep(RETRY.1) => {}
+            () = tokio::time::sleep(LONGEST_PAUSE) => {}
         }
         self.release(&self.places.keys());
         self.pending.clear();
-        self.takeovers = TakeOvers::default();
-        self.joined = false;
-        // Of the old one's troubles.
-        self.condition.set(Trouble::Committing, None);
+        // A failed commit of the old consumer is no longer relevant.
+        self.readiness.set(Trouble::Committing, None);
         self.paused = false;
-        self.consumer = self.join()?;
+        self.consumers.rejoin()?;
         Ok(())
     }
 
-    /// Begins with those partitions of which it is known where they begin.
-    fn begin(&mut self) {
-        for reason in self.takeovers.take_failures() {
+    /// Starts the partitions whose start offsets are known.
+    pub(crate) fn start_partitions(&mut self) {
+        for reason in self.consumers.take_lookup_failures() {
             let name = &self.subscription.name;
-            tracing::warn!(reaction = name, reason, "cannot begin with partitions yet");
+            tracing::warn!(
+                subscription = name,
+                reason,
+                "cannot start partitions yet; retrying"
+            );
             self.meters.retried();
-            self.condition.set(Trouble::Beginning, Some(reason));
+            self.readiness.set(Trouble::Beginning, Some(reason));
         }
-        let begun = self
-            .takeovers
-            .take(&self.consumer)
-            .map_err(|unsettled| error_chain(&unsettled));
-        match begun.and_then(|found| self.begin_with(found).map_err(|error| error_chain(&error))) {
-            Ok(()) if self.joined && self.takeovers.is_empty() => {
-                self.condition.set(Trouble::Beginning, None);
-                self.condition.set(Trouble::Joining, None);
+        let begun = self.consumers.take_starts();
+        match begun.and_then(|found| self.start_found(found)) {
+            Ok(()) if self.consumers.is_started() => {
+                self.readiness.set(Trouble::Beginning, None);
+                self.readiness.set(Trouble::Joining, None);
             }
             Ok(()) => {}
-            Err(reason) => self.broken = Some(reason),
+            Err(reason) => self.rejoin_reason = Some(error_chain(&reason)),
         }
     }
 
-    fn begin_with(&mut self, found: Vec<(Key, Beginning)>) -> Result<(), KafkaError> {
+    fn start_found(&mut self, found: Vec<(TopicPartition, Beginning)>) -> Result<(), Replace> {
         if found.is_empty() {
             return Ok(());
         }
@@ -155,8 +95,8 @@ impl Host {
                 Err(why) => lost.push((key, why)),
             }
         }
-        group::assign(&self.consumer, &starts)?;
-        let keys: Vec<Key> = starts.iter().map(|(key, _)| key.clone()).collect();
+        self.consumers.fetch(&starts)?;
+        let keys: Vec<TopicPartition> = starts.iter().map(|(key, _)| key.clone()).collect();
         for (key, next) in starts {
             self.places.insert(key, Some(next));
         }
@@ -167,72 +107,16 @@ impl Host {
         if self.paused {
             self.pause();
         }
-        self.log("partitions were taken over", &keys);
+        self.log("started fetching partitions", &keys);
         Ok(())
     }
 
-    fn log(&self, message: &'static str, keys: &[Key]) {
-        let partitions = group::listed(keys);
-        tracing::info!(reaction = self.subscription.name, partitions, "{message}");
-    }
-}
-
-/// Looks up the start of each partition: the group's committed offset, if the log still holds it.
-async fn look_up(
-    kafka: KafkaConfig,
-    group: String,
-    events: String,
-    keys: Vec<Key>,
-) -> Result<Vec<(Key, Beginning)>, NotYet> {
-    let (asking, asked) = (kafka.clone(), keys.clone());
-    let committed = tokio::task::spawn_blocking(move || committed(&asking, &group, &asked));
-    let committed = committed
-        .await
-        .map_err(|_| NotYet::Offsets(KafkaError::Canceled))??;
-    let extents = extents(&kafka, keys.clone(), TIMEOUT).await?;
-    // An outcome leads to a position of the events, too.
-    let identity = identity_of(&kafka, events).await?;
-    let found = keys.into_iter().filter_map(|key| {
-        let beginning = check(extents.get(&key)?, committed.get(&key).copied());
-        let identity = identity.clone();
-        Some((key, beginning.map(|next| Start { next, identity })))
-    });
-    Ok(found.collect())
-}
-
-/// Reads the group's committed offsets. Partitions without one are left out.
-fn committed(kafka: &KafkaConfig, group: &str, keys: &[Key]) -> Result<HashMap<Key, i64>, NotYet> {
-    // Only a client of the group may ask; this one does not join it.
-    let client: BaseConsumer = kafka
-        .client_config()
-        .set("group.id", group)
-        .set("isolation.level", "read_committed")
-        .create()
-        .map_err(NotYet::Offsets)?;
-    let mut asked = TopicPartitionList::new();
-    for (topic, partition) in keys {
-        asked.add_partition(topic, *partition);
-    }
-    let answered = client.committed_offsets(asked, TIMEOUT);
-    let mut committed = HashMap::new();
-    for place in answered.map_err(NotYet::Offsets)?.elements() {
-        place.error().map_err(NotYet::Offsets)?;
-        if let Offset::Offset(offset) = place.offset() {
-            committed.insert((place.topic().to_owned(), place.partition()), offset);
-        }
-    }
-    Ok(committed)
-}
-
-/// Checks that the log still holds the next record.
-fn check(extent: &Extent, committed: Option<i64>) -> Result<i64, Lost> {
-    let next = committed.ok_or(Lost::NoOffset)?;
-    let Extent { begins, ends, .. } = *extent;
-    if next < begins {
-        Err(Lost::Deleted { begins, next })
-    } else if next > ends {
-        Err(Lost::Truncated { ends, next })
-    } else {
-        Ok(next)
+    fn log(&self, message: &'static str, keys: &[TopicPartition]) {
+        let partitions = display_list(keys);
+        tracing::info!(
+            subscription = self.subscription.name,
+            partitions,
+            "{message}"
+        );
     }
 }

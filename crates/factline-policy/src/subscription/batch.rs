@@ -1,17 +1,18 @@
-//! Facts on their way to the effect, and where each stands.
+//! Batch of facts for the `handle` callback, with the offset of each fact.
 
 use factline::Fact;
 
 use super::offsets::Places;
-use factline_kafka::consumer::group::Key;
+use factline_kafka::consumer::group::TopicPartition;
 
-/// Facts of several partitions, in the order of each, and the records that were read to get them.
+/// Facts of several partitions, in the order of each partition, and the records from which they
+/// were read.
 pub(crate) struct Batch<E> {
     pub(crate) facts: Vec<Fact<E>>,
-    /// Where each fact stands.
-    places: Vec<(Key, i64)>,
-    /// Every record that was read, those included that are no facts for us.
-    read: Vec<(Key, i64)>,
+    /// Partition and offset of each fact.
+    places: Vec<(TopicPartition, i64)>,
+    /// Every record that was read, including those that contain no fact for this subscription.
+    read: Vec<(TopicPartition, i64)>,
 }
 
 impl<E> Batch<E> {
@@ -23,8 +24,8 @@ impl<E> Batch<E> {
         }
     }
 
-    /// Takes in a record; `fact` if it is one for us.
-    pub(crate) fn push(&mut self, key: Key, offset: i64, fact: Option<Fact<E>>) {
+    /// Adds a record, with its fact if it contains one for this subscription.
+    pub(crate) fn push(&mut self, key: TopicPartition, offset: i64, fact: Option<Fact<E>>) {
         if let Some(fact) = fact {
             self.facts.push(fact);
             self.places.push((key.clone(), offset));
@@ -32,29 +33,29 @@ impl<E> Batch<E> {
         self.read.push((key, offset));
     }
 
-    /// Where a fact stands.
-    pub(crate) fn place(&self, fact: usize) -> Option<&(Key, i64)> {
+    /// Returns the partition and offset of a fact.
+    pub(crate) fn place(&self, fact: usize) -> Option<&(TopicPartition, i64)> {
         self.places.get(fact)
     }
 
-    /// Drops what is not ours any more.
+    /// Drops records of partitions that are revoked or halted.
     pub(crate) fn keep_wanted(&mut self, places: &Places) {
         self.retain(|key, offset| places.wants(key, offset));
     }
 
     /// Drops a partition's records from an offset on.
-    pub(crate) fn cut(&mut self, stopped: &Key, from: i64) {
+    pub(crate) fn cut(&mut self, stopped: &TopicPartition, from: i64) {
         self.retain(|key, offset| key != stopped || offset < from);
     }
 
-    /// Every record of it was carried out.
+    /// Marks every record of the batch as handled.
     pub(crate) fn done(self, places: &mut Places) {
         for (key, offset) in self.read {
             places.done(&key, offset + 1);
         }
     }
 
-    fn retain(&mut self, keep: impl Fn(&Key, i64) -> bool) {
+    fn retain(&mut self, keep: impl Fn(&TopicPartition, i64) -> bool) {
         let kept = std::mem::take(&mut self.facts)
             .into_iter()
             .zip(std::mem::take(&mut self.places))

@@ -1,4 +1,4 @@
-//! From a record to a fact, with the position that makes it readable.
+//! Decodes records into facts, each with the position at which a reader can see it.
 
 use factline::policy::What;
 use factline::{Envelope, Fact, Messages, Outcome, Point, Position};
@@ -9,8 +9,8 @@ use factline_kafka::records::registry::Registry;
 use factline_kafka::topics::Topics;
 use factline_kafka::{records::decode, records::framing};
 
-/// Points of a position at most, so that a header does not grow with the length of a workflow. The oldest go first;
-/// the fact's own always stays.
+/// Maximum number of points in a position, so that the header does not grow with the length of a
+/// workflow. The oldest points are dropped first. The point of the fact itself always stays.
 const POINTS: usize = 64;
 
 /// Reads the facts of one aggregate type.
@@ -29,12 +29,13 @@ impl Reader {
         }
     }
 
-    /// Which topic of events it is, see [`factline_kafka::topics::identity`].
+    /// Sets the identity of the events topic, see [`factline_kafka::topics::identity`].
     pub(crate) fn identify(&mut self, identity: String) {
         self.identity = identity;
     }
 
-    /// The fact; none if it is the outcome of a command that no process has sent, or none that ends it.
+    /// Returns the fact of a record. Returns `None` for the outcome of a command that no process
+    /// sent, and for an outcome that is not terminal.
     pub(crate) async fn read<E: Messages>(
         &self,
         record: &Record,
@@ -69,7 +70,8 @@ impl Reader {
         Ok(self.registry.codec(id).await?.decode(datum)?)
     }
 
-    /// What the workflow had come to when the event was decided, and the event itself.
+    /// Returns the position that the workflow had reached when the event was decided, extended by
+    /// the event itself.
     fn of_event(&self, record: &Record, envelope: &Envelope) -> Position {
         let mut position = parse(record, envelope.position.as_deref());
         let Some(sequence) = envelope.partition_sequence else {
@@ -86,7 +88,8 @@ impl Reader {
     }
 }
 
-/// What the handler says, which knows what the command has led to.
+/// Returns the position that the handler recorded in the outcome, merged with the position of the
+/// command.
 fn of_outcome(record: &Record, envelope: &Envelope, outcome: &Outcome) -> Position {
     let mut position = parse(record, envelope.position.as_deref());
     position.merge(&parse(record, outcome.position.as_deref()));
@@ -94,13 +97,14 @@ fn of_outcome(record: &Record, envelope: &Envelope, outcome: &Outcome) -> Positi
     position
 }
 
-/// A position that is none is passed over: it comes from whoever sent the first command, and must not stop a workflow.
+/// Parses a position. An invalid one is ignored: it comes from the sender of the first command and
+/// must not stop a workflow.
 fn parse(record: &Record, text: Option<&str>) -> Position {
     let Some(text) = text else {
         return Position::default();
     };
     text.parse().unwrap_or_else(|error| {
-        tracing::warn!(record = record.place(), %error, "position is passed over");
+        tracing::warn!(record = record.place(), %error, "ignoring an invalid position");
         Position::default()
     })
 }

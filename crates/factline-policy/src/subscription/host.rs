@@ -1,4 +1,4 @@
-//! The loop: polls, decodes, has the effect done, commits.
+//! Host loop: polls, decodes, calls `handle`, commits.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -7,60 +7,55 @@ use std::time::{Duration, Instant};
 
 use factline::{Fact, Messages};
 use factline_failpoints::{Point, delay};
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::consumer::{CommitMode, Consumer as _};
+use rdkafka::error::KafkaError;
 use rdkafka::{Offset, TopicPartitionList};
 use tokio_util::sync::CancellationToken;
 
-use super::assignment::Beginning;
 use super::batch::Batch;
 use super::fact::Reader;
+use super::group_offsets::GroupOffsets;
 use super::offsets::Places;
-use super::readiness::{Condition, Trouble};
+use super::readiness::{Readiness, Trouble};
 use super::subscription_metrics::Meters;
 use super::{Error, Failure, Report, Subscription};
 use factline::error_chain;
 use factline_kafka::client::config::KafkaConfig;
-use factline_kafka::consumer::group::{self, EXPECTING, Events, IDLE, Key, Slot};
-use factline_kafka::consumer::poll_gap::PollGap;
-use factline_kafka::consumer::stalled_partitions::Arrivals;
-use factline_kafka::consumer::start_lookups::TakeOvers;
-use factline_kafka::consumer::watchdog::Pulse;
+use factline_kafka::consumer::group::{SHORT_SESSION, Settings, TopicPartition, positions};
+use factline_kafka::consumer::host::{ConsumerHost, Polled};
+use factline_kafka::consumer::watchdog::Watchdog;
 use factline_kafka::records::record::Record;
+use factline_kafka::retry::Backoff;
 
-/// Records of a batch at most.
+/// Maximum number of records in a batch.
 const BATCH_RECORDS: usize = 500;
-/// Bytes of records at most that wait for their turn.
+/// Maximum size of the polled records that are not processed yet, in bytes.
 const BATCH_BYTES: usize = 4 * 1024 * 1024;
-/// How often the group is seen to while the effect is under way.
-const ATTEND: Duration = Duration::from_millis(50);
-/// How long the effect under way may still take when the process is told to end.
-const LAST: Duration = Duration::from_secs(5);
-/// Waits between tries: the first and the longest.
-pub(crate) const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
+/// Interval between two polls while `handle` runs. Polling keeps the group membership.
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
+/// Maximum time that `handle` may continue after the process was asked to stop.
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
+/// Pause before the client is replaced, and the longest pause between two retries.
+pub(crate) const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+fn backoff() -> Backoff {
+    Backoff::new(Duration::from_millis(50), LONGEST_PAUSE)
+}
 
 pub(crate) struct Host {
     pub(crate) subscription: Subscription,
-    pub(crate) kafka: KafkaConfig,
-    pub(crate) slot: Slot,
-    pub(crate) consumer: BaseConsumer<Events>,
+    pub(crate) consumers: ConsumerHost<GroupOffsets>,
     pub(crate) facts: Reader,
     pub(crate) places: Places,
-    pub(crate) condition: Condition,
+    pub(crate) readiness: Readiness,
     pub(crate) meters: Meters,
     pub(crate) stop: CancellationToken,
-    pulse: Pulse,
-    poll_gap: PollGap,
-    /// Records that were polled and not looked at, in the order of each partition.
+    /// Records that were polled but not decoded yet, in the order of each partition.
     pub(crate) pending: VecDeque<Record>,
-    pub(crate) takeovers: TakeOvers<Beginning>,
-    /// Whether the group has said which partitions are ours.
-    pub(crate) joined: bool,
-    /// Whether librdkafka is told to deliver nothing, so that polling only serves the group.
+    /// Set while fetching is paused, so that polling only serves the group membership.
     pub(crate) paused: bool,
-    pub(crate) arrivals: Arrivals,
-    /// Why the consumer is of no more use.
-    pub(crate) broken: Option<String>,
+    /// Reason why the consumer must be replaced.
+    pub(crate) rejoin_reason: Option<String>,
 }
 
 impl Host {
@@ -69,68 +64,61 @@ impl Host {
         kafka: KafkaConfig,
         report: Report,
         stop: CancellationToken,
-        pulse: &Pulse,
+        watchdog: &Watchdog,
     ) -> Result<Self, KafkaError> {
-        let topics = subscription.topics(&kafka);
-        let consumer = group::join(&kafka, &subscription.group, &topics, pulse)?;
-        let arrivals = Arrivals::new(&kafka, &subscription.group, &topics);
+        let settings = Settings {
+            group: subscription.group.clone(),
+            topics: subscription.topics(&kafka),
+            session_timeout: SHORT_SESSION,
+            name: subscription.name.clone(),
+            kafka: kafka.clone(),
+        };
         let topics = kafka.topics(subscription.source);
+        let facts = Reader::new(&kafka, topics.clone());
+        let offsets = GroupOffsets {
+            group: subscription.group.clone(),
+            events: topics.events().to_owned(),
+            kafka,
+        };
         let name = subscription.name.clone();
         let report = move |state| report(&name, state);
         Ok(Self {
-            facts: Reader::new(&kafka, topics),
-            condition: Condition::new(report, Trouble::Joining),
+            consumers: ConsumerHost::join(settings, offsets, watchdog)?,
+            facts,
+            readiness: Readiness::new(report, Trouble::Joining),
             meters: Meters::new(&subscription.name),
-            poll_gap: PollGap::new(&subscription.name),
             places: Places::default(),
             pending: VecDeque::new(),
-            takeovers: TakeOvers::default(),
-            joined: false,
             paused: false,
-            arrivals,
-            broken: None,
-            slot: Slot::default(),
-            pulse: pulse.clone(),
+            rejoin_reason: None,
             subscription,
-            kafka,
-            consumer,
             stop,
         })
     }
 
-    pub(crate) fn join(&self) -> Result<BaseConsumer<Events>, KafkaError> {
-        let topics = self.subscription.topics(&self.kafka);
-        group::join(&self.kafka, &self.subscription.group, &topics, &self.pulse)
-    }
-
-    /// A crash between any two lines loses nothing: what was carried out and not committed is carried out again.
-    pub(crate) async fn follow<E, F>(mut self, mut effect: F) -> Result<(), Error>
+    /// Runs the loop. A crash between any two lines loses nothing: facts that were handled but not
+    /// committed are handled again.
+    pub(crate) async fn follow<E, F>(mut self, mut handle: F) -> Result<(), Error>
     where
         E: Messages,
         F: AsyncFnMut(&[Fact<E>]) -> Result<(), Failure>,
     {
         while !self.stop.is_cancelled() {
-            if let Some(reason) = self.broken.take() {
+            if let Some(reason) = self.rejoin_reason.take() {
                 self.rejoin(reason).await?;
                 continue;
             }
             self.resume();
-            self.poll(if self.takeovers.is_empty() {
-                IDLE
-            } else {
-                EXPECTING
-            });
-            if self.consumer.context().is_cut_off() {
-                let reason = || "no broker has been reachable for long".to_owned();
-                self.broken.get_or_insert_with(reason);
+            self.poll(self.consumers.idle_wait());
+            if self.rejoin_reason.is_some() {
                 continue;
             }
-            self.take_changes();
-            // What is left undone is dropped: then the process ends, or joins anew where the group is.
+            // An unfinished batch is dropped. Then the process ends, or the consumer rejoins and
+            // continues at the committed offsets.
             let Some(batch) = self.decode().await else {
                 continue;
             };
-            if !self.carry_out(&mut effect, batch).await {
+            if !self.handle_batch(&mut handle, batch).await {
                 continue;
             }
             if let Some(pause) = delay(Point::Emitted) {
@@ -138,20 +126,14 @@ impl Host {
             }
             self.commit();
             self.measure();
-            self.look();
+            self.check_stalled_partitions();
         }
-        self.condition.ended();
+        self.readiness.ended();
         Ok(())
     }
 
-    /// Takes what has arrived, up to a limit; waits if there is nothing.
+    /// Polls the records that have arrived, up to a limit. Waits if there are none.
     fn poll(&mut self, wait: Duration) {
-        self.poll_gap.begins();
-        self.poll_records(wait);
-        self.poll_gap.ends();
-    }
-
-    fn poll_records(&mut self, wait: Duration) {
         let mut wait = if self.pending.is_empty() {
             wait
         } else {
@@ -159,35 +141,39 @@ impl Host {
         };
         let mut bytes: usize = self.pending.iter().map(Record::size).sum();
         while self.paused || (self.pending.len() < BATCH_RECORDS && bytes < BATCH_BYTES) {
-            match self.consumer.poll(wait) {
-                None => break,
-                Some(Ok(message)) => {
-                    let record = Record::from(&message);
+            let polled = self.consumers.poll(wait);
+            self.take_changes();
+            match polled {
+                Ok(Polled::Nothing) => break,
+                Ok(Polled::Record(record)) => {
                     bytes += record.size();
                     self.pending.push_back(record);
                     wait = Duration::ZERO;
                 }
-                Some(Err(
-                    error @ (KafkaError::MessageConsumptionFatal(_)
-                    | KafkaError::MessageConsumption(RDKafkaErrorCode::AutoOffsetReset)),
-                )) => {
-                    self.broken = Some(error_chain(&error));
+                Err(reason) => {
+                    self.rejoin_reason = Some(error_chain(&reason));
                     break;
                 }
-                Some(Err(error)) => {
-                    tracing::warn!(reaction = self.subscription.name, %error, "cannot read for now");
-                    self.condition
+                Ok(Polled::Unavailable(error)) => {
+                    tracing::warn!(
+                        subscription = self.subscription.name,
+                        %error,
+                        "cannot fetch records; retrying"
+                    );
+                    self.readiness
                         .set(Trouble::Reading, Some(error.to_string()));
                 }
             }
         }
+        self.start_partitions();
     }
 
-    /// The facts among what is pending. What can never be read stops its partition. None if reading is broken off.
+    /// Decodes the pending records. A record that can never be read halts its partition. Returns
+    /// `None` if the decoding was interrupted.
     async fn decode<E: Messages>(&mut self) -> Option<Batch<E>> {
         let mut batch = Batch::new();
-        let mut wait = RETRY.0;
-        // Not more than a batch: while somebody waits, more may come.
+        let mut backoff = backoff();
+        // At most one batch: more records may arrive during the waits.
         for _ in 0..self.pending.len().min(BATCH_RECORDS) {
             let Some(record) = self.pending.pop_front() else {
                 break;
@@ -200,7 +186,10 @@ impl Host {
                         break;
                     }
                     Err(error) if error.is_transient() => {
-                        if !self.wait_out(Trouble::Reading, &error, &mut wait).await {
+                        if !self
+                            .wait_before_retry(Trouble::Reading, &error, &mut backoff)
+                            .await
+                        {
                             return None;
                         }
                     }
@@ -217,22 +206,26 @@ impl Host {
         Some(batch)
     }
 
-    /// Has a batch carried out, whatever it takes, but for what goes to others meanwhile. False if it is broken off.
-    async fn carry_out<E, F>(&mut self, effect: &mut F, mut batch: Batch<E>) -> bool
+    /// Calls `handle` with a batch until it succeeds. Drops records of partitions that are revoked
+    /// meanwhile. Returns `false` if the batch was interrupted.
+    async fn handle_batch<E, F>(&mut self, handle: &mut F, mut batch: Batch<E>) -> bool
     where
         F: AsyncFnMut(&[Fact<E>]) -> Result<(), Failure>,
     {
-        let mut wait = RETRY.0;
+        let mut backoff = backoff();
         loop {
             batch.keep_wanted(&self.places);
             if batch.facts.is_empty() {
                 break;
             }
             let begun = Instant::now();
-            match self.attend(effect(&batch.facts), LAST).await {
+            match self
+                .run_while_polling(handle(&batch.facts), SHUTDOWN_GRACE)
+                .await
+            {
                 None => return false,
                 Some(Ok(())) => {
-                    self.meters.carried_out(batch.facts.len(), begun.elapsed());
+                    self.meters.handled(batch.facts.len(), begun.elapsed());
                     break;
                 }
                 Some(Err(Failure::Poison { fact, cause })) => {
@@ -243,31 +236,39 @@ impl Host {
                     }
                 }
                 Some(Err(Failure::Unavailable(error))) => {
-                    if !self.wait_out(Trouble::Effect, &error, &mut wait).await {
+                    if !self
+                        .wait_before_retry(Trouble::Handling, &error, &mut backoff)
+                        .await
+                    {
                         return false;
                     }
                 }
             }
         }
-        self.condition.set(Trouble::Effect, None);
+        self.readiness.set(Trouble::Handling, None);
         batch.done(&mut self.places);
         true
     }
 
-    /// Sees to the group while something takes its time. None if the process is to end, and this takes too long, or if the
-    /// place in the group is lost.
-    async fn attend<T>(&mut self, work: impl Future<Output = T>, last: Duration) -> Option<T> {
+    /// Runs `work` and polls meanwhile, so that the member keeps its place in the group. Returns
+    /// `None` if the process is stopped and `work` exceeds `grace`, or if the group membership is
+    /// lost.
+    async fn run_while_polling<T>(
+        &mut self,
+        work: impl Future<Output = T>,
+        grace: Duration,
+    ) -> Option<T> {
         let mut work = pin!(work);
         let mut ending: Option<Instant> = None;
         loop {
             tokio::select! {
                 biased;
                 done = &mut work => return Some(done),
-                () = tokio::time::sleep(ATTEND) => {}
+                () = tokio::time::sleep(POLL_INTERVAL) => {}
             }
             if self.stop.is_cancelled() {
                 let since = *ending.get_or_insert_with(Instant::now);
-                if since.elapsed() >= last {
+                if since.elapsed() >= grace {
                     return None;
                 }
             }
@@ -275,40 +276,46 @@ impl Host {
                 self.pause();
             }
             self.poll(Duration::ZERO);
-            self.take_changes();
-            if self.broken.is_some() {
+            if self.rejoin_reason.is_some() {
                 return None;
             }
         }
     }
 
-    /// Waits before the next try, longer each time. False if there is not to be one.
-    async fn wait_out(
+    /// Waits before the next retry, twice as long each time. Returns `false` if there must be no
+    /// retry.
+    async fn wait_before_retry(
         &mut self,
         trouble: Trouble,
         error: &dyn std::error::Error,
-        wait: &mut Duration,
+        backoff: &mut Backoff,
     ) -> bool {
-        let reason = error_chain(error);
+        let (reason, wait) = (error_chain(error), backoff.pause());
         tracing::warn!(
-            reaction = self.subscription.name,
+            subscription = self.subscription.name,
             reason,
             ?wait,
-            "tries again"
+            "temporary failure; retrying"
         );
         self.meters.retried();
-        self.condition.set(trouble, Some(reason));
-        let pause = tokio::time::sleep(*wait);
-        *wait = (*wait * 2).min(RETRY.1);
-        self.attend(pause, Duration::ZERO).await.is_some()
+        self.readiness.set(trouble, Some(reason));
+        let pause = tokio::time::sleep(wait);
+        self.run_while_polling(pause, Duration::ZERO)
+            .await
+            .is_some()
     }
 
-    /// Delivers nothing more, so that the group can be seen to without records piling up.
+    /// Pauses fetching, so that polling keeps the group membership without accumulating records.
     pub(crate) fn pause(&mut self) {
         self.paused = true;
-        let assigned = self.consumer.assignment();
-        if let Err(error) = assigned.and_then(|assigned| self.consumer.pause(&assigned)) {
-            tracing::warn!(reaction = self.subscription.name, %error, "cannot pause; records are kept");
+        let assigned = self.consumers.consumer().assignment();
+        if let Err(error) = assigned.and_then(|assigned| self.consumers.consumer().pause(&assigned))
+        {
+            tracing::warn!(
+                subscription = self.subscription.name,
+                %error,
+                "cannot pause partitions; polled records stay in memory"
+            );
         }
     }
 
@@ -316,42 +323,46 @@ impl Host {
         if !std::mem::take(&mut self.paused) {
             return;
         }
-        let assigned = self.consumer.assignment();
-        if let Err(error) = assigned.and_then(|assigned| self.consumer.resume(&assigned)) {
-            self.broken = Some(error_chain(&error));
+        let assigned = self.consumers.consumer().assignment();
+        if let Err(error) =
+            assigned.and_then(|assigned| self.consumers.consumer().resume(&assigned))
+        {
+            self.rejoin_reason = Some(error_chain(&error));
         }
     }
 
-    /// Looks whether what is there arrives.
-    fn look(&mut self) {
+    /// Checks whether existing records are fetched. Requests a new consumer if they are not.
+    fn check_stalled_partitions(&mut self) {
         let followed = || self.places.followed(&self.pending);
-        if let Some(missing) = self.arrivals.missing(&self.consumer, followed) {
-            self.broken = Some(missing.to_string());
+        if let Err(reason) = self.consumers.check_stalled(followed) {
+            self.rejoin_reason = Some(error_chain(&reason));
         }
     }
 
-    /// Follows a partition no further, loudly.
-    pub(crate) fn stop_partition(&mut self, key: &Key, why: &dyn std::error::Error) {
+    /// Halts a partition, logs an error and reports it.
+    pub(crate) fn stop_partition(&mut self, key: &TopicPartition, why: &dyn std::error::Error) {
         let reason = error_chain(why);
         let (topic, partition) = (&key.0, key.1);
         tracing::error!(
-            reaction = self.subscription.name,
+            subscription = self.subscription.name,
             topic,
             partition,
             reason,
-            "partition is followed no further"
+            "partition halted; other partitions continue"
         );
         self.places.stop(key);
         self.meters.stopped(self.places.stopped());
-        group::stop(&self.consumer, &mut self.condition, key, reason);
+        self.consumers.halt(key);
+        self.readiness.halted(key.clone(), reason);
     }
 
-    /// Commits what was carried out. If it fails, the next turn tries again; meanwhile only more would be repeated.
+    /// Commits the offsets of handled records. After a failure the next iteration retries. Until
+    /// then, only the number of facts that a restart would repeat grows.
     fn commit(&mut self) {
         let moves = self.places.uncommitted();
         if moves.is_empty() {
-            // What could not be committed may have left with its partitions.
-            return self.condition.set(Trouble::Committing, None);
+            // The partitions with uncommitted offsets may have been revoked.
+            return self.readiness.set(Trouble::Committing, None);
         }
         let list = moves.iter().try_fold(
             TopicPartitionList::new(),
@@ -360,34 +371,36 @@ impl Host {
                 Ok::<_, KafkaError>(list)
             },
         );
-        match list.and_then(|list| self.consumer.commit(&list, CommitMode::Sync)) {
+        match list.and_then(|list| self.consumers.consumer().commit(&list, CommitMode::Sync)) {
             Ok(()) => {
                 self.places.committed(&moves);
-                self.condition.set(Trouble::Committing, None);
+                self.readiness.set(Trouble::Committing, None);
             }
             Err(error) => {
                 let reason = error_chain(&error);
                 tracing::warn!(
-                    reaction = self.subscription.name,
+                    subscription = self.subscription.name,
                     reason,
                     "cannot commit offsets"
                 );
                 self.meters.retried();
-                self.condition.set(Trouble::Committing, Some(reason));
+                self.readiness.set(Trouble::Committing, Some(reason));
             }
         }
     }
 
-    /// Hands on what the client has measured since the last call.
+    /// Records the statistics that the client has collected since the last call.
     fn measure(&mut self) {
-        let troubles = (Trouble::Reading, Trouble::Brokers);
-        let measured = group::measured(&self.consumer, &mut self.condition, troubles);
-        let Some(unread) = measured else {
+        let Some(measured) = self.consumers.take_statistics() else {
             return;
         };
+        // What still cannot be read is reported again.
+        self.readiness.set(Trouble::Reading, None);
+        self.readiness
+            .set(Trouble::Brokers, self.consumers.brokers_down());
         for key in self.places.following() {
-            if let Some(unread) = unread.get(key) {
-                self.meters.lag(key, *unread);
+            if let Some(measured) = measured.get(key) {
+                self.meters.lag(key, measured.unread);
             }
         }
         if self.pending.is_empty() {
@@ -395,10 +408,11 @@ impl Host {
         }
     }
 
-    /// Moves past the markers with which transactions end. They are no records, but if a group stays before one for as
-    /// long as the topic is kept, it seems to have missed what was deleted.
+    /// Moves past the markers with which transactions end. A marker is not a record. But if the
+    /// committed offset stays before a marker that retention deletes, the group seems to have
+    /// missed deleted records.
     fn pass_markers(&mut self) {
-        for (key, next) in group::positions(&self.consumer) {
+        for (key, next) in positions(self.consumers.consumer()) {
             if self.places.wants(&key, next) {
                 self.places.done(&key, next);
             }

@@ -1,27 +1,28 @@
-//! How far each partition has come: what was carried out, what of that is committed. Pure bookkeeping.
+//! Progress of each partition: the offset up to which records were handled, and the offset that is
+//! committed. Pure bookkeeping.
 
 use std::collections::{BTreeMap, VecDeque};
 
-use factline_kafka::consumer::group::Key;
+use factline_kafka::consumer::group::TopicPartition;
 use factline_kafka::records::record::Record;
 
 /// One assigned partition.
 #[derive(Debug)]
 struct Place {
-    /// Everything before this offset was carried out.
+    /// Every record before this offset was handled.
     done: i64,
-    /// As the group has it.
+    /// Offset that the group has committed.
     committed: i64,
     stopped: bool,
 }
 
 /// All assigned partitions.
 #[derive(Debug, Default)]
-pub(crate) struct Places(BTreeMap<Key, Place>);
+pub(crate) struct Places(BTreeMap<TopicPartition, Place>);
 
 impl Places {
-    /// Takes a partition in where the group has come to; one that is stopped may have no such place.
-    pub(crate) fn insert(&mut self, key: Key, committed: Option<i64>) {
+    /// Adds a partition at its committed offset. A halted partition may have no committed offset.
+    pub(crate) fn insert(&mut self, key: TopicPartition, committed: Option<i64>) {
         let place = Place {
             done: committed.unwrap_or_default(),
             committed: committed.unwrap_or(i64::MAX),
@@ -30,31 +31,31 @@ impl Places {
         self.0.insert(key, place);
     }
 
-    pub(crate) fn remove(&mut self, key: &Key) {
+    pub(crate) fn remove(&mut self, key: &TopicPartition) {
         self.0.remove(key);
     }
 
-    pub(crate) fn stop(&mut self, key: &Key) {
+    pub(crate) fn stop(&mut self, key: &TopicPartition) {
         if let Some(place) = self.0.get_mut(key) {
             place.stopped = true;
         }
     }
 
-    /// Whether the record at this offset is still to be carried out, and by us.
-    pub(crate) fn wants(&self, key: &Key, offset: i64) -> bool {
+    /// Returns whether the record at this offset must still be handled by this member.
+    pub(crate) fn wants(&self, key: &TopicPartition, offset: i64) -> bool {
         let place = self.0.get(key);
         place.is_some_and(|place| !place.stopped && place.done <= offset)
     }
 
-    /// Everything before `next` was carried out.
-    pub(crate) fn done(&mut self, key: &Key, next: i64) {
+    /// Marks every record before `next` as handled.
+    pub(crate) fn done(&mut self, key: &TopicPartition, next: i64) {
         if let Some(place) = self.0.get_mut(key) {
             place.done = place.done.max(next);
         }
     }
 
-    /// What the group does not know yet.
-    pub(crate) fn uncommitted(&self) -> Vec<(Key, i64)> {
+    /// Returns the offsets that were reached but are not committed yet.
+    pub(crate) fn uncommitted(&self) -> Vec<(TopicPartition, i64)> {
         let ahead = self
             .0
             .iter()
@@ -64,8 +65,8 @@ impl Places {
             .collect()
     }
 
-    /// The group knows.
-    pub(crate) fn committed(&mut self, moves: &[(Key, i64)]) {
+    /// Marks offsets as committed.
+    pub(crate) fn committed(&mut self, moves: &[(TopicPartition, i64)]) {
         for (key, next) in moves {
             if let Some(place) = self.0.get_mut(key) {
                 place.committed = place.committed.max(*next);
@@ -73,27 +74,31 @@ impl Places {
         }
     }
 
-    /// Every partition that goes on.
-    pub(crate) fn following(&self) -> impl Iterator<Item = &Key> {
+    /// Returns every partition that is not halted.
+    pub(crate) fn following(&self) -> impl Iterator<Item = &TopicPartition> {
         let following = self.0.iter().filter(|(_, place)| !place.stopped);
         following.map(|(key, _)| key)
     }
 
-    /// Those that go on: from which record on, or none while some are pending.
-    pub(crate) fn followed(&self, pending: &VecDeque<Record>) -> Vec<(Key, Option<i64>)> {
-        let waits = |key: &Key| pending.iter().any(|record| record.is_of(key));
+    /// Returns every partition that is not halted, with its next offset. The offset is `None` while
+    /// records of the partition are pending.
+    pub(crate) fn followed(
+        &self,
+        pending: &VecDeque<Record>,
+    ) -> Vec<(TopicPartition, Option<i64>)> {
+        let waits = |key: &TopicPartition| pending.iter().any(|record| record.is_of(key));
         let followed = self.0.iter().filter(|(_, place)| !place.stopped);
         let followed =
             followed.map(|(key, place)| (key.clone(), (!waits(key)).then_some(place.done)));
         followed.collect()
     }
 
-    /// Every partition.
-    pub(crate) fn keys(&self) -> Vec<Key> {
+    /// Returns every assigned partition.
+    pub(crate) fn keys(&self) -> Vec<TopicPartition> {
         self.0.keys().cloned().collect()
     }
 
-    /// How many are stopped.
+    /// Returns the number of halted partitions.
     pub(crate) fn stopped(&self) -> usize {
         self.0.values().filter(|place| place.stopped).count()
     }
@@ -103,12 +108,12 @@ impl Places {
 mod tests {
     use super::*;
 
-    fn key(partition: i32) -> Key {
+    fn key(partition: i32) -> TopicPartition {
         ("a.b.events".to_owned(), partition)
     }
 
     #[test]
-    fn only_what_was_done_is_committed_and_only_once() {
+    fn handled_offsets_are_committed_once() {
         let mut places = Places::default();
         places.insert(key(0), Some(5));
         places.insert(key(1), Some(0));
@@ -121,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_wanted_or_committed_of_a_partition_that_left() {
+    fn revoked_partition_is_neither_wanted_nor_committed() {
         let mut places = Places::default();
         places.insert(key(0), Some(0));
         assert!(places.wants(&key(0), 0));
@@ -132,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stopped_partition_commits_what_came_before_and_wants_no_more() {
+    fn halted_partition_commits_earlier_offsets_and_wants_no_more() {
         let mut places = Places::default();
         places.insert(key(0), Some(0));
         places.insert(key(1), None);

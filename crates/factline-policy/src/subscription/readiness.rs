@@ -1,21 +1,21 @@
-//! How a reaction is: ready, or why not.
+//! Readiness of a subscription.
 
-/// What may be wrong for a while.
+/// Temporary reason for being not ready.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Trouble {
-    /// The group has not said yet which partitions are ours.
+    /// The group has not assigned partitions yet.
     Joining,
     /// No broker can be reached.
     Brokers,
-    /// Partitions that are ours cannot be begun with.
+    /// Assigned partitions cannot start.
     Beginning,
     /// Records cannot be read.
     Reading,
-    /// The effect does not succeed.
-    Effect,
+    /// The `handle` callback fails.
+    Handling,
     /// Offsets cannot be committed.
     Committing,
 }
 
-/// How it is.
-pub(crate) type Condition = factline_kafka::consumer::readiness::Condition<Trouble>;
+/// Readiness with the reasons of a subscription.
+pub(crate) type Readiness = factline_kafka::consumer::readiness::Readiness<Trouble>;

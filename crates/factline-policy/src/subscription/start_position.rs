@@ -1,4 +1,4 @@
-//! The group's first offsets, committed before anybody joins it.
+//! Commits the group's first offsets before the first member joins it.
 
 use factline::policy::Start;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
@@ -8,7 +8,9 @@ use rdkafka::{Offset, TopicPartitionList};
 use super::Subscription;
 use factline_kafka::client::config::KafkaConfig;
 use factline_kafka::topics::broker_settings;
-use factline_kafka::topics::provision::{Error, TIMEOUT, check_partitions, patiently};
+use factline_kafka::topics::provision::{
+    Error, TIMEOUT, check_partitions, retry_while_propagating,
+};
 use factline_kafka::topics::watermarks::ends_of;
 
 pub(crate) async fn commit(subscription: &Subscription, kafka: &KafkaConfig) -> Result<(), Error> {
@@ -32,17 +34,18 @@ fn commit_blocking(subscription: &Subscription, kafka: &KafkaConfig) -> Result<(
         .client_config()
         .set("group.id", group)
         .set("enable.auto.commit", "false")
-        // The end is then the one of what is committed: what an open transaction holds happens from now on.
+        // The end is then that of the committed records. Records of an open transaction count as
+        // new.
         .set("isolation.level", "read_committed")
         .create()
         .map_err(failed)?;
     let mut asked = TopicPartitionList::new();
     for topic in subscription.topics(kafka) {
         let partitions = subscription.source.partitions;
-        patiently(|| check_partitions(kafka, &topic, partitions))?;
+        retry_while_propagating(|| check_partitions(kafka, &topic, partitions))?;
         asked.add_partition_range(&topic, 0, partitions - 1);
     }
-    let committed = patiently(|| {
+    let committed = retry_while_propagating(|| {
         consumer
             .committed_offsets(asked.clone(), TIMEOUT)
             .map_err(failed)
@@ -53,8 +56,9 @@ fn commit_blocking(subscription: &Subscription, kafka: &KafkaConfig) -> Result<(
             continue;
         }
         let (topic, partition) = (place.topic(), place.partition());
-        let (low, end) =
-            patiently(|| ends_of(&consumer, topic, partition, TIMEOUT).map_err(failed))?;
+        let (low, end) = retry_while_propagating(|| {
+            ends_of(&consumer, topic, partition, TIMEOUT).map_err(failed)
+        })?;
         let offset = match subscription.start {
             Start::Now => end,
             Start::Beginning => low,
@@ -64,10 +68,11 @@ fn commit_blocking(subscription: &Subscription, kafka: &KafkaConfig) -> Result<(
             .map_err(failed)?;
     }
     if first.count() == committed.count() {
-        patiently(|| consumer.commit(&first, CommitMode::Sync).map_err(failed))?;
+        retry_while_propagating(|| consumer.commit(&first, CommitMode::Sync).map_err(failed))?;
         tracing::info!(group, partitions = first.count(), start = ?subscription.start, "first offsets committed");
     } else if let Some(lost) = first.elements().first() {
-        // All were committed together, so those that are missing were there: to go on somewhere would skip or repeat.
+        // All first offsets are committed together, so a missing offset was lost. Any choice of an
+        // offset would skip or repeat records.
         let Offset::Offset(end) = lost.offset() else {
             return Ok(());
         };

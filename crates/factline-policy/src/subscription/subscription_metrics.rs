@@ -1,15 +1,16 @@
-//! What a reaction counts and measures. Every name begins with `factline_reaction_`; `reaction` is its name.
+//! Metrics of a subscription. Every name begins with `factline_reaction_`; the label `reaction` is
+//! the name of the subscription.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use factline_kafka::consumer::group::Key;
+use factline_kafka::consumer::group::TopicPartition;
 
-/// The meters of one subscription.
+/// Metrics of one subscription.
 pub(crate) struct Meters {
     subscription: String,
-    /// When each partition was last seen to have nothing more.
-    caught_up: HashMap<Key, Instant>,
+    /// Time at which each partition was last caught up.
+    caught_up: HashMap<TopicPartition, Instant>,
 }
 
 impl Meters {
@@ -20,28 +21,29 @@ impl Meters {
         }
     }
 
-    /// An effect has succeeded.
-    pub(crate) fn carried_out(&self, facts: usize, took: Duration) {
+    /// Counts handled facts and records the duration of `handle`.
+    pub(crate) fn handled(&self, facts: usize, took: Duration) {
         let labels = [("reaction", self.subscription.clone())];
         metrics::counter!("factline_reaction_facts_total", &labels).increment(facts as u64);
         metrics::histogram!("factline_reaction_effect_seconds", &labels).record(took);
     }
 
-    /// Something is tried again.
+    /// Counts a retry.
     pub(crate) fn retried(&self) {
         metrics::counter!("factline_reaction_retries_total", "reaction" => self.subscription.clone())
             .increment(1);
     }
 
-    /// How many partitions are stopped.
+    /// Sets the number of halted partitions.
     pub(crate) fn stopped(&self, partitions: usize) {
         let count = u32::try_from(partitions).unwrap_or(u32::MAX);
         metrics::gauge!("factline_reaction_partitions_stopped", "reaction" => self.subscription.clone())
             .set(f64::from(count));
     }
 
-    /// Lag of a partition: in records not reacted to, and in seconds since there was none.
-    pub(crate) fn lag(&mut self, key: &Key, unread: i64) {
+    /// Sets the lag of a partition: the number of records not handled, and the seconds since the
+    /// partition was last caught up.
+    pub(crate) fn lag(&mut self, key: &TopicPartition, unread: i64) {
         let now = Instant::now();
         let since = self.caught_up.entry(key.clone()).or_insert(now);
         if unread == 0 {
@@ -51,13 +53,13 @@ impl Meters {
         self.set_lag(key, unread, seconds);
     }
 
-    /// A partition went to another instance, which now measures it.
-    pub(crate) fn released(&mut self, key: &Key) {
+    /// Resets the lag of a revoked partition. Its new owner measures it now.
+    pub(crate) fn released(&mut self, key: &TopicPartition) {
         self.caught_up.remove(key);
         self.set_lag(key, 0, 0.0);
     }
 
-    fn set_lag(&self, key: &Key, records: i64, seconds: f64) {
+    fn set_lag(&self, key: &TopicPartition, records: i64, seconds: f64) {
         let labels = [
             ("reaction", self.subscription.clone()),
             ("topic", key.0.clone()),
@@ -65,7 +67,7 @@ impl Meters {
         ];
         #[expect(
             clippy::cast_precision_loss,
-            reason = "nobody reads a lag to the last digit"
+            reason = "a lag needs no exact last digit"
         )]
         metrics::gauge!("factline_reaction_lag_records", &labels).set(records as f64);
         metrics::gauge!("factline_reaction_lag_seconds", &labels).set(seconds);

@@ -1,13 +1,13 @@
-//! What a policy sends says where it comes from, and what becomes of it leads back.
+//! Commands of a policy carry their origin, and their outcomes lead back to the process.
 
 use factline::{Position, id};
 
 use crate::gate::{GATE, GateEvent};
-use crate::policies::{CountPasses, REFUSED, TWICE, TellRefusals};
+use crate::policies::{CountPasses, REFUSED, ReportRefusals, TWICE};
 use crate::rig::{Rig, eventually};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_child_names_its_fact_its_process_and_what_began_it() {
+async fn emitted_command_names_its_fact_process_and_root_operation() {
     let rig = Rig::new("children").await;
     let handlers = rig.handlers().await;
     let policy = rig.policy::<CountPasses>("a").await;
@@ -28,10 +28,10 @@ async fn a_child_names_its_fact_its_process_and_what_began_it() {
         assert_eq!(child.process_type.as_deref(), Some("tally.gate"));
         assert_eq!(child.process_id.as_deref(), Some("g-1"));
         assert_eq!(child.origin_time, fact.time);
-        // Who reads at this position sees the fact.
+        // A reader at this position sees the fact.
         let position: Position = child.position.as_deref().unwrap().parse().unwrap();
         let [point] = position.points() else {
-            panic!("one point, not {position:?}");
+            panic!("expected one point, found {position:?}");
         };
         assert_eq!(point.topic, rig.kafka.topics(&GATE).events());
         assert_eq!(Some(point.sequence), fact.partition_sequence);
@@ -45,20 +45,20 @@ async fn a_child_names_its_fact_its_process_and_what_began_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refusal_finds_its_process_and_what_nobody_sent_does_not() {
+async fn rejection_reaches_the_process_that_sent_the_command() {
     let rig = Rig::new("refusals").await;
     let handlers = rig.handlers().await;
     let running = [
         rig.policy::<CountPasses>("a").await,
-        rig.policy::<TellRefusals>("a").await,
+        rig.policy::<ReportRefusals>("a").await,
     ];
     rig.until_ready("policy tally.count-passes").await;
-    rig.until_ready("policy tally.tell-refusals").await;
-    // Two refused commands that no process has sent, then one of a process.
+    rig.until_ready("policy tally.report-refusals").await;
+    // Two rejected commands that no process sent, then one that a process sent.
     rig.until_handled().await;
     let begun = rig.pass("g-7", "c-7", -5).await;
     let mut passed = Vec::new();
-    eventually("the gate has heard of the refusal", async || {
+    eventually("the gate receives the rejection", async || {
         passed = rig.events::<GateEvent>(&GATE).await;
         passed.len() > 1
     })

@@ -1,17 +1,35 @@
-//! Two small aggregates: people pass a gate, a counter counts them.
+//! Two small aggregates: a gate that people pass, and a counter that counts them.
 
 use factline::avro::{Codec, Error};
-use factline::{Aggregate, Contract, Decision, Messages, RecordSchema, Timestamp};
+use factline::{Aggregate, AggregateType, Contract, Decision, Messages, RecordSchema, Timestamp};
 use serde::{Deserialize, Serialize};
 
-pub(crate) const GATE: Contract = Contract::of::<Gate>(3);
-pub(crate) const COUNTER: Contract = Contract::of::<Counter>(2);
+pub(crate) const GATE: Contract = *GateType::CONTRACT;
+pub(crate) const COUNTER: Contract = *CounterType::CONTRACT;
+
+pub(crate) struct GateType;
+
+impl AggregateType for GateType {
+    const NAME: &'static str = "tally.gate";
+    const PARTITIONS: i32 = 3;
+    type Command = GateCommand;
+    type Event = GateEvent;
+}
+
+pub(crate) struct CounterType;
+
+impl AggregateType for CounterType {
+    const NAME: &'static str = "tally.counter";
+    const PARTITIONS: i32 = 2;
+    type Command = CounterCommand;
+    type Event = CounterEvent;
+}
 
 macro_rules! message {
     ($set:ident, $record:ident, $name:literal, $json:literal) => {
         #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
         pub(crate) struct $record {
-            /// Which counter.
+            /// Id of the counter.
             pub counter: String,
             pub amount: i64,
         }
@@ -76,7 +94,7 @@ pub(crate) struct Gate;
 pub(crate) struct Counter;
 
 #[derive(Debug, PartialEq, thiserror::Error)]
-#[error("counts nothing below zero")]
+#[error("cannot count a negative amount")]
 pub(crate) struct Negative;
 
 impl factline::Rejection for Negative {
@@ -86,9 +104,7 @@ impl factline::Rejection for Negative {
 }
 
 impl Aggregate for Gate {
-    const TYPE: &'static str = "tally.gate";
-    type Command = GateCommand;
-    type Event = GateEvent;
+    type Type = GateType;
     type Rejection = Negative;
 
     fn decide(&self, command: GateCommand, _: Timestamp) -> Result<Decision<GateEvent>, Negative> {
@@ -102,9 +118,7 @@ impl Aggregate for Gate {
 }
 
 impl Aggregate for Counter {
-    const TYPE: &'static str = "tally.counter";
-    type Command = CounterCommand;
-    type Event = CounterEvent;
+    type Type = CounterType;
     type Rejection = Negative;
 
     fn decide(

@@ -1,7 +1,8 @@
-//! The host of a policy is a process of its own here, killed again and again under load.
+//! The host of a policy runs as a separate process, which is killed repeatedly under load.
 //!
-//! It stands still now and then when its commands are sent and their facts' offsets are not committed, so that kills fall
-//! there: what it had sent is then sent again, and has to be handled once.
+//! The process pauses at random after it has sent commands and before it commits the offsets of
+//! their facts, so that kills happen there. The restarted process sends these commands again, and
+//! each must be handled once.
 
 use std::collections::{BTreeMap, HashSet};
 use std::io::Read as _;
@@ -11,25 +12,30 @@ use std::time::Duration;
 
 use factline::id;
 use factline_kafka::KafkaConfig;
+use rand::RngExt as _;
 use tokio_util::sync::CancellationToken;
 
 use crate::gate::{GATE, GateEvent};
 use crate::policies::CountPasses;
-use crate::rig::{Rig, config, eventually};
+use crate::rig::{Rig, eventually};
 
 const BROKERS: &str = "POLICIES_TEST_BROKERS";
 const REGISTRY: &str = "POLICIES_TEST_REGISTRY";
 const PREFIX: &str = "POLICIES_TEST_PREFIX";
 const SLOT: &str = "POLICIES_TEST_SLOT";
 
-/// No test: the process that the test below starts. It ends when its standard input does, so that it outlives nobody.
+/// Not a test: the process that the test below starts. It ends when its standard input closes, so
+/// that it does not outlive the test.
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "the process that another test starts"]
+#[ignore = "child process that another test starts"]
 async fn host() {
     let from = |name| std::env::var(name).unwrap_or_default();
     let kafka = KafkaConfig {
+        brokers: from(BROKERS),
+        registry_url: from(REGISTRY),
+        topic_prefix: from(PREFIX),
         instance: from(SLOT),
-        ..config(&from(BROKERS), &from(REGISTRY), &from(PREFIX))
+        ..KafkaConfig::default()
     };
     let stop = CancellationToken::new();
     let stops = stop.clone();
@@ -58,7 +64,8 @@ fn start(rig: &Rig, slot: &str) -> Child {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_fact_is_reacted_to_once_though_hosts_are_killed() {
+async fn killed_hosts_handle_each_fact_once() {
+    let mut random = factline_testkit::seeded_random();
     let rig = Arc::new(Rig::new("killed").await);
     let handlers = rig.handlers().await;
     factline_policy::provision::<CountPasses>(&rig.kafka)
@@ -76,26 +83,28 @@ async fn each_fact_is_reacted_to_once_though_hosts_are_killed() {
                     pass.await;
                     count += 1;
                 }
-                // Enough to be always at work, and not so much that reading it all is the test.
+                // Enough load that the hosts always have work, and little enough that reading the
+                // topics does not dominate the test.
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
             count
         }
     });
 
-    // Two that are killed and come back in their slots, and one that joins and leaves as it should.
+    // Two hosts are killed and restarted with the same instance ids. A third one joins and leaves
+    // regularly.
     let mut hosts = [start(&rig, "a"), start(&rig, "b")];
     let mut guest = start(&rig, "c");
     let mut kills = 0;
     loop {
-        // In the middle of its work: not before somebody has sent something since the last kill.
+        // Kill during work: wait until a command has been sent since the last kill.
         let before = rig.sent().await.len();
         eventually("commands are sent", async || {
             rig.sent().await.len() > before
         })
         .await;
-        tokio::time::sleep(Duration::from_millis(rand::random_range(0..300))).await;
-        let killed = rand::random_range(0..2);
+        tokio::time::sleep(Duration::from_millis(random.random_range(0..300))).await;
+        let killed = random.random_range(0..2);
         hosts[killed].kill().unwrap();
         hosts[killed].wait().unwrap();
         hosts[killed] = start(&rig, ["a", "b"][killed]);
@@ -106,16 +115,20 @@ async fn each_fact_is_reacted_to_once_though_hosts_are_killed() {
             assert!(left.unwrap().unwrap().success());
             guest = start(&rig, "c");
         }
-        // Until commands were sent twice, which is what must not matter; but no test goes on for ever.
+        // Repeat until commands were sent twice, which must have no effect. Stop after 30 kills at
+        // the latest.
         let sent = rig.sent().await;
         let ids: HashSet<_> = sent.iter().map(|child| child.id).collect();
         let again = sent.len() - ids.len();
         if (kills >= 10 && again > 0) || kills >= 30 {
-            eprintln!("{kills} kills, {} sent, {again} of them again", sent.len());
-            // Without failpoints no process pauses there, and then it is luck.
+            eprintln!(
+                "{kills} kills, {} commands sent, {again} of them repeated",
+                sent.len()
+            );
+            // Without failpoints no process pauses there, so a repetition depends on chance.
             assert!(
                 again > 0 || !factline_failpoints::ENABLED,
-                "no kill fell between sending and committing"
+                "no kill happened between sending and committing"
             );
             break;
         }
@@ -134,7 +147,7 @@ async fn each_fact_is_reacted_to_once_though_hosts_are_killed() {
     last.stop().await;
     rig.until_handled().await;
 
-    // Each fact, once.
+    // Each fact was counted once.
     let facts = rig.events::<GateEvent>(&GATE).await;
     assert_eq!(facts.len(), passed as usize);
     let mut by_fact: BTreeMap<_, u32> = BTreeMap::new();

@@ -1,6 +1,7 @@
-//! Policies on real Kafka: every fact leads to its command, once in effect, whatever happens to their host.
+//! Policies on a real Kafka: every fact leads to its command, and the command takes effect once,
+//! whatever happens to the host.
 
-#![expect(clippy::unwrap_used, reason = "a test says what it finds by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test reports failures by panicking")]
 
 mod children;
 mod gate;

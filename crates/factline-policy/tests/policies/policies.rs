@@ -1,21 +1,22 @@
-//! The policies between the two.
+//! Policies between the gate and the counter.
 
 use factline::policy::Start;
 use factline::{Contract, Emit, Fact, Policy, RecordSchema};
 
 use crate::gate::{
-    COUNTER, Count, CounterCommand, CounterEvent, GATE, GateCommand, GateEvent, Pass,
+    COUNTER, Count, CounterCommand, CounterEvent, CounterType, GATE, GateCommand, GateEvent,
+    GateType, Pass,
 };
 
-/// Who passes with this amount makes the policy panic.
+/// Amount of a pass that makes the policy panic.
 pub(crate) const PANICS: i64 = 13;
-/// Who passes with this amount makes a command that no broker takes.
+/// Amount of a pass that leads to a command which is too large for every broker.
 pub(crate) const TOO_LARGE: i64 = 14;
-/// Who passes with this amount makes the policy ask somebody who is none of its targets.
-pub(crate) const STRANGER: i64 = 15;
-/// Who passes with this amount is counted twice, by two counters.
+/// Amount of a pass for which the policy sends a command to an aggregate type that is not a target.
+pub(crate) const UNDECLARED_TARGET: i64 = 15;
+/// Amount of a pass that two counters count.
 pub(crate) const TWICE: i64 = 2;
-/// The pass that answers a refusal.
+/// Amount of the pass with which the gate records a rejection.
 pub(crate) const REFUSED: i64 = 1000;
 
 fn count(counter: impl Into<String>, amount: i64) -> Emit {
@@ -24,34 +25,33 @@ fn count(counter: impl Into<String>, amount: i64) -> Emit {
         counter: counter.clone(),
         amount,
     };
-    Emit::to::<CounterCommand>(&COUNTER, counter, CounterCommand(count)).of_process()
+    Emit::to::<CounterType>(counter, CounterCommand(count)).of_process()
 }
 
-/// Whoever passes is counted.
+/// Counts every pass.
 pub(crate) struct CountPasses;
 
 impl Policy for CountPasses {
     const NAME: &'static str = "tally.count-passes";
-    const SOURCE: &'static Contract = &GATE;
     const TARGETS: &'static [&'static Contract] = &[&COUNTER];
     const START: Start = Start::Now;
-    type Event = GateEvent;
+    type Source = GateType;
 
     fn react(fact: &Fact<GateEvent>) -> Vec<Emit> {
         let Some(GateEvent(passed)) = fact.event() else {
             return Vec::new();
         };
         match passed.amount {
-            PANICS => panic!("told to"),
+            PANICS => panic!("panic requested by the test"),
             REFUSED => Vec::new(),
             TOO_LARGE => vec![count("x".repeat(1_500_000), 1)],
-            STRANGER => {
+            UNDECLARED_TARGET => {
                 let pass = passed.counter.clone();
                 let command = GateCommand(Pass {
                     counter: pass.clone(),
                     amount: 1,
                 });
-                vec![Emit::to::<GateCommand>(&GATE, pass, command)]
+                vec![Emit::to::<GateType>(pass, command)]
             }
             TWICE => vec![
                 count(&passed.counter, 1),
@@ -62,25 +62,24 @@ impl Policy for CountPasses {
     }
 }
 
-/// The same under another name, from the beginning of the log.
+/// The same policy with another name and [`Start::Beginning`].
 pub(crate) struct CountFromTheBeginning;
 
 impl Policy for CountFromTheBeginning {
     const NAME: &'static str = "tally.count-from-the-beginning";
-    const SOURCE: &'static Contract = &GATE;
     const TARGETS: &'static [&'static Contract] = &[&COUNTER];
     const START: Start = Start::Beginning;
-    type Event = GateEvent;
+    type Source = GateType;
 
     fn react(fact: &Fact<GateEvent>) -> Vec<Emit> {
         CountPasses::react(fact)
     }
 }
 
-/// One whose idea of a counter's command is another than everybody's.
+/// Policy whose schema of the counter's command is incompatible with the registered one.
 pub(crate) struct CountInWords;
 
-/// The counter, with an amount that is a text.
+/// Contract of the counter in which `amount` is a string.
 const OF_WORDS: Contract = Contract {
     commands: &[RecordSchema {
         name: "tally.Count",
@@ -92,23 +91,21 @@ const OF_WORDS: Contract = Contract {
 
 impl Policy for CountInWords {
     const NAME: &'static str = "tally.count-in-words";
-    const SOURCE: &'static Contract = &GATE;
     const TARGETS: &'static [&'static Contract] = &[&GATE, &OF_WORDS];
-    type Event = GateEvent;
+    type Source = GateType;
 
     fn react(_: &Fact<GateEvent>) -> Vec<Emit> {
         Vec::new()
     }
 }
 
-/// The gate hears what was not counted.
-pub(crate) struct TellRefusals;
+/// Sends rejected counts back to the gate.
+pub(crate) struct ReportRefusals;
 
-impl Policy for TellRefusals {
-    const NAME: &'static str = "tally.tell-refusals";
-    const SOURCE: &'static Contract = &COUNTER;
+impl Policy for ReportRefusals {
+    const NAME: &'static str = "tally.report-refusals";
     const TARGETS: &'static [&'static Contract] = &[&GATE];
-    type Event = CounterEvent;
+    type Source = CounterType;
 
     fn react(fact: &Fact<CounterEvent>) -> Vec<Emit> {
         let refused = |code: &str| {
@@ -122,7 +119,7 @@ impl Policy for TellRefusals {
                     counter,
                     amount: REFUSED,
                 };
-                vec![Emit::to::<GateCommand>(&GATE, gate, GateCommand(pass))]
+                vec![Emit::to::<GateType>(gate, GateCommand(pass))]
             }
             _ => Vec::new(),
         }

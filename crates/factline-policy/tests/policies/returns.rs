@@ -1,24 +1,26 @@
-//! Partitions that are ours, and not fetched.
+//! Partitions that are assigned to a member and not fetched.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use factline_kafka::KafkaConfig;
-use factline_kafka::consumer::group::{self, Change, Events, Key};
-use factline_kafka::consumer::stalled_partitions::Arrivals;
-use factline_kafka::consumer::watchdog::Pulse;
+use factline_kafka::consumer::group::{
+    self, Change, GroupListener, SHORT_SESSION, Settings, TopicPartition,
+};
+use factline_kafka::consumer::stalled_partitions::StalledPartitions;
+use factline_kafka::consumer::watchdog::Watchdog;
 use rdkafka::Message as _;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 
 use crate::gate::GATE;
 use crate::rig::{PATIENCE, Rig};
 
-/// A member with what it has, as a host keeps it.
+/// Group member with its partitions, as a host keeps them.
 struct Host {
-    consumer: BaseConsumer<Events>,
-    has: BTreeSet<Key>,
-    /// Partitions that a record has come from since the last change.
-    heard: BTreeSet<Key>,
+    consumer: BaseConsumer<GroupListener>,
+    owned: BTreeSet<TopicPartition>,
+    /// Partitions from which a record arrived since the last assignment.
+    fetched: BTreeSet<TopicPartition>,
 }
 
 fn followed(kafka: &KafkaConfig) -> (String, String) {
@@ -27,19 +29,27 @@ fn followed(kafka: &KafkaConfig) -> (String, String) {
 }
 
 impl Host {
-    /// Without a slot, so that it is gone as soon as it leaves.
+    /// Joins without an instance id, so that the member is removed from the group as soon as it
+    /// leaves.
     fn join(kafka: &KafkaConfig) -> Self {
         let (group, topic) = followed(kafka);
+        let settings = Settings {
+            group,
+            topics: vec![topic],
+            session_timeout: SHORT_SESSION,
+            name: "returns".to_owned(),
+            kafka: kafka.clone(),
+        };
         Self {
-            consumer: group::join(kafka, &group, &[topic], &Pulse::default()).unwrap(),
-            has: BTreeSet::new(),
-            heard: BTreeSet::new(),
+            consumer: group::join(&settings, &Watchdog::default()).unwrap(),
+            owned: BTreeSet::new(),
+            fetched: BTreeSet::new(),
         }
     }
 
-    /// Has nothing more delivered of what it has now, or all of it again.
+    /// Pauses or resumes all assigned partitions.
     fn pause(&self, paused: bool) {
-        // Dropped before the client is: what it lists, it keeps alive.
+        // Must be dropped before the client: the list keeps its topics alive.
         let assigned = self.consumer.assignment().unwrap();
         if paused {
             self.consumer.pause(&assigned).unwrap();
@@ -48,24 +58,25 @@ impl Host {
         }
     }
 
-    /// Polls once, and begins with whatever is given to it at its first record.
+    /// Polls once and starts every newly assigned partition at offset 0.
     fn turn(&mut self) {
         if let Some(record) = self.consumer.poll(Duration::from_millis(20)) {
             let record = record.unwrap();
             let key = (record.topic().to_owned(), record.partition());
-            self.heard.insert(key);
+            self.fetched.insert(key);
         }
         for change in self.consumer.context().take_changes() {
             match change {
-                Change::Assigned(keys) => {
-                    let starts: Vec<(Key, i64)> = keys.into_iter().map(|key| (key, 0)).collect();
+                Change::Assigned(keys, _) => {
+                    let starts: Vec<(TopicPartition, i64)> =
+                        keys.into_iter().map(|key| (key, 0)).collect();
                     group::assign(&self.consumer, &starts).unwrap();
-                    self.has.extend(starts.into_iter().map(|(key, _)| key));
+                    self.owned.extend(starts.into_iter().map(|(key, _)| key));
                 }
                 Change::Revoked(keys) => {
                     for key in keys {
-                        self.has.remove(&key);
-                        self.heard.remove(&key);
+                        self.owned.remove(&key);
+                        self.fetched.remove(&key);
                     }
                 }
             }
@@ -73,20 +84,21 @@ impl Host {
     }
 }
 
-/// Goes on with some hosts until something is true of them.
+/// Polls all hosts until a condition is true.
 fn until(what: &str, hosts: &mut [&mut Host], mut done: impl FnMut(&[&mut Host]) -> bool) {
     let begin = Instant::now();
     while !done(hosts) {
-        assert!(begin.elapsed() < PATIENCE, "gave up waiting: {what}");
+        assert!(begin.elapsed() < PATIENCE, "timed out waiting until {what}");
         for host in &mut *hosts {
             host.turn();
         }
     }
 }
 
-/// librdkafka keeps a pause for as long as it knows the partition, whoever has it meanwhile.
+/// librdkafka keeps a partition paused for as long as it knows the partition, even while another
+/// member owns it.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_partition_that_left_while_all_was_paused_is_fetched_when_it_comes_back() {
+async fn partition_revoked_while_paused_is_fetched_after_reassignment() {
     let rig = Rig::new("returns").await;
     let handlers = rig.handlers().await;
     let all = usize::try_from(GATE.partitions).unwrap();
@@ -96,22 +108,30 @@ async fn a_partition_that_left_while_all_was_paused_is_fetched_when_it_comes_bac
     rig.until_passed(30).await;
 
     let mut host = Host::join(&rig.kafka);
-    until("all is heard of", &mut [&mut host], |hosts| {
-        hosts[0].heard.len() == all
-    });
+    until(
+        "a record of every partition arrives",
+        &mut [&mut host],
+        |hosts| hosts[0].fetched.len() == all,
+    );
     host.pause(true);
     let mut other = Host::join(&rig.kafka);
-    until("both have some", &mut [&mut host, &mut other], |hosts| {
-        hosts[0].has.len() < all && hosts[0].has.len() + hosts[1].has.len() == all
-    });
+    until(
+        "both hosts own partitions",
+        &mut [&mut host, &mut other],
+        |hosts| hosts[0].owned.len() < all && hosts[0].owned.len() + hosts[1].owned.len() == all,
+    );
     host.pause(false);
     drop(other.consumer);
-    until("one has all again", &mut [&mut host], |hosts| {
-        hosts[0].has.len() == all
-    });
-    until("all is heard of again", &mut [&mut host], |hosts| {
-        hosts[0].heard.len() == all
-    });
+    until(
+        "one host owns all partitions again",
+        &mut [&mut host],
+        |hosts| hosts[0].owned.len() == all,
+    );
+    until(
+        "a record of every partition arrives again",
+        &mut [&mut host],
+        |hosts| hosts[0].fetched.len() == all,
+    );
 
     drop(host.consumer);
     for handler in handlers {
@@ -119,36 +139,43 @@ async fn a_partition_that_left_while_all_was_paused_is_fetched_when_it_comes_bac
     }
 }
 
-/// Whatever keeps the client from fetching: here it is told to.
+/// Detection must not depend on the reason why the client does not fetch. Here the test pauses it.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_there_and_does_not_arrive_is_told() {
+async fn stalled_partition_is_reported() {
     let rig = Rig::new("arrives").await;
     let handlers = rig.handlers().await;
     let all = usize::try_from(GATE.partitions).unwrap();
     let mut host = Host::join(&rig.kafka);
-    until("one has all", &mut [&mut host], |hosts| {
-        hosts[0].has.len() == all
+    until("one host owns all partitions", &mut [&mut host], |hosts| {
+        hosts[0].owned.len() == all
     });
     let (group, topic) = followed(&rig.kafka);
-    let mut arrivals = Arrivals::new(&rig.kafka, &group, &[topic]);
-    let mut look = |host: &Host| {
-        let followed = || host.has.iter().map(|key| (key.clone(), Some(0))).collect();
-        arrivals.missing(&host.consumer, followed)
+    let mut stalled_partitions = StalledPartitions::new(&rig.kafka, &group, &[topic]);
+    let mut stalled = |host: &Host| {
+        let followed = || {
+            host.owned
+                .iter()
+                .map(|key| (key.clone(), Some(0)))
+                .collect()
+        };
+        stalled_partitions.find_stalled(&host.consumer, followed)
     };
     host.pause(true);
     rig.pass("gate", "c", 1).await;
     rig.until_passed(1).await;
-    until("it is told", &mut [&mut host], |hosts| {
-        look(hosts[0]).is_some()
-    });
+    until(
+        "the stalled partition is reported",
+        &mut [&mut host],
+        |hosts| stalled(hosts[0]).is_some(),
+    );
 
     host.pause(false);
-    until("it is heard of", &mut [&mut host], |hosts| {
-        hosts[0].heard.len() == 1
+    until("the record arrives", &mut [&mut host], |hosts| {
+        hosts[0].fetched.len() == 1
     });
     let begin = Instant::now();
-    until("it was looked some times", &mut [&mut host], |hosts| {
-        assert_eq!(look(hosts[0]), None, "all has arrived");
+    until("40 s have passed", &mut [&mut host], |hosts| {
+        assert_eq!(stalled(hosts[0]), None, "every record has arrived");
         begin.elapsed() > Duration::from_secs(40)
     });
     drop(host.consumer);

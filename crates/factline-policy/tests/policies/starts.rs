@@ -1,19 +1,19 @@
-//! Where a policy begins that is new, and that one that is not goes on.
+//! Start position of a new policy, and the position at which a restarted one resumes.
 
 use std::sync::Arc;
 
-use factline::error_chain;
 use factline_kafka::KafkaConfig;
+use factline_kafka::records::registry;
 use tokio_util::sync::CancellationToken;
 
 use crate::policies::{CountFromTheBeginning, CountInWords, CountPasses};
 use crate::rig::{PATIENCE, Rig};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_new_policy_begins_now_or_at_the_beginning_and_goes_on_where_it_was() {
+async fn policy_starts_at_its_start_position_and_resumes_after_restart() {
     let rig = Rig::new("starts").await;
     let handlers = rig.handlers().await;
-    // Facts before either was provisioned, on every partition.
+    // Facts that precede the provisioning of both policies, on every partition.
     for gate in 0..9 {
         rig.pass(&format!("g-{gate}"), "old", 1).await;
     }
@@ -22,7 +22,7 @@ async fn a_new_policy_begins_now_or_at_the_beginning_and_goes_on_where_it_was() 
     let beginning = rig.policy::<CountFromTheBeginning>("a").await;
     rig.until_ready("policy tally.count-passes").await;
     rig.pass("g-1", "new", 1).await;
-    // Nine of old, and the new one twice: each policy has commands of its own.
+    // Nine old passes, and the new pass twice: each policy sends separate commands.
     let by_policy = async |name: &str| {
         let sent = rig.sent().await;
         let of = |child: &&factline::Envelope| child.source == format!("/policies/{name}");
@@ -33,8 +33,9 @@ async fn a_new_policy_begins_now_or_at_the_beginning_and_goes_on_where_it_was() 
     assert_eq!(by_policy("tally.count-from-the-beginning").await, 10);
     now.stop().await;
     beginning.stop().await;
-    // What happens while it is away is not missed, though it is provisioned again.
-    rig.pass("g-2", "away", 1).await;
+    // Facts of the time in which the policy is down are not missed, although it is provisioned
+    // again.
+    rig.pass("g-2", "down", 1).await;
     rig.until_passed(11).await;
     let now = rig.policy::<CountPasses>("a").await;
     rig.until_counted(12).await;
@@ -46,18 +47,19 @@ async fn a_new_policy_begins_now_or_at_the_beginning_and_goes_on_where_it_was() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_policy_that_was_not_provisioned_stands_still_and_says_so() {
+async fn unprovisioned_policy_waits_and_reports_the_missing_offset() {
     let rig = Rig::new("unprovisioned").await;
     let policy = rig.launch::<CountPasses>("a");
-    rig.until_it_says("policy tally.count-passes", "no committed offset")
+    rig.until_it_reports("policy tally.count-passes", "no committed offset")
         .await;
     policy.stop().await;
 }
 
-/// Two processes in one slot take it from each other, and one of them ends for it; the other goes on. (To lose it once is no
-/// reason to end: a process can lose it to itself, when its session has timed out.)
+/// Two processes with the same instance id fence each other. One of them ends with an error, and
+/// the other continues. (A single fencing is no reason to end: a process can fence itself when its
+/// session timed out.)
 #[tokio::test(flavor = "multi_thread")]
-async fn of_two_in_one_slot_one_ends() {
+async fn duplicate_instance_id_ends_one_member() {
     let rig = Rig::new("slot").await;
     factline_policy::provision::<CountPasses>(&rig.kafka)
         .await
@@ -89,9 +91,9 @@ async fn of_two_in_one_slot_one_ends() {
     other.await.unwrap().unwrap();
 }
 
-/// Not with the first fact, which may come at night.
+/// The policy fails at its start, and not at the first fact, which may come at night.
 #[tokio::test(flavor = "multi_thread")]
-async fn one_whose_commands_the_registry_refuses_does_not_begin() {
+async fn policy_with_incompatible_command_schema_does_not_start() {
     let rig = Rig::new("words").await;
     factline_policy::provision::<CountInWords>(&rig.kafka)
         .await
@@ -103,26 +105,28 @@ async fn one_whose_commands_the_registry_refuses_does_not_begin() {
         .await
         .unwrap()
         .unwrap_err();
-    let text = error_chain(&error);
     assert!(
-        text.starts_with("policy tally.count-in-words cannot ask tally.counter: schema of "),
-        "{text}"
-    );
-    assert!(
-        text.contains("is incompatible with an earlier one"),
-        "{text}"
+        matches!(
+            error,
+            factline_policy::Error::Target {
+                policy: "tally.count-in-words",
+                aggregate: "tally.counter",
+                source: registry::Error::Incompatible { .. },
+            }
+        ),
+        "{error:?}"
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_that_finds_no_registry_waits_for_it() {
+async fn policy_waits_for_an_unavailable_registry() {
     let mut rig = Rig::new("registry").await;
     factline_policy::provision::<CountPasses>(&rig.kafka)
         .await
         .unwrap();
     let url = std::mem::replace(&mut rig.kafka.registry_url, "http://127.0.0.1:9".to_owned());
     let policy = rig.launch::<CountPasses>("a");
-    rig.until_it_says("policy tally.count-passes", "registry cannot be reached")
+    rig.until_it_reports("policy tally.count-passes", "registry cannot be reached")
         .await;
     policy.stop().await;
     rig.kafka.registry_url = url;

@@ -1,144 +1,96 @@
-//! Which partitions are followed, and from where: the group says which, the checkpoints say from where.
+//! Assigned partitions: what happens to them at a rebalance, and when another instance has moved
+//! their checkpoints.
 
-use std::collections::HashMap;
-use std::time::Duration;
+use factline_kafka::Record;
+use factline_kafka::consumer::group::{TopicPartition, display_list, positions};
+use factline_kafka::consumer::host::Replace;
 
-use factline_kafka::KafkaConfig;
-use factline_kafka::consumer::group::{self, Change, Key};
-use factline_kafka::consumer::start_lookups::{self, TakeOvers};
-use factline_kafka::topics::watermarks::{self, Extent, extents};
-use rdkafka::consumer::Consumer as _;
-use rdkafka::error::KafkaError;
-use sqlx::PgPool;
-
-use super::{Error, Follower, Host, RETRY};
-use crate::checkpoint::{self, Checkpoint, Cursor, Owner};
-use crate::partition::{Contents, Partitions, Stop};
+use super::{Error, Host, LONGEST_PAUSE};
+use crate::partition::Partitions;
 use crate::readiness::Trouble;
 
-/// How long a broker may take to say where a log begins and ends.
-const ENDS: Duration = Duration::from_secs(5);
-
-/// Why it is not known where partitions begin.
-#[derive(Debug, thiserror::Error)]
-enum Unavailable {
-    #[error(transparent)]
-    Partitions(#[from] watermarks::Unknown),
-    #[error("cannot read checkpoints")]
-    Checkpoints(#[from] sqlx::Error),
-}
-
-/// Why partitions are not fetched though it is known where they begin: the host needs another client.
-#[derive(Debug, thiserror::Error)]
-enum NotFetched {
-    #[error(transparent)]
-    TakeOver(#[from] start_lookups::Failed),
-    #[error("cannot begin to fetch")]
-    Assign(#[from] KafkaError),
-}
-
 impl Host {
-    /// Acts on the rebalances that `poll` has announced, and begins with partitions that were taken over.
-    pub(super) async fn take_changes(&mut self) -> Result<(), Error> {
-        for change in self.consumer.context().take_changes() {
-            match change {
-                Change::Revoked(keys) => {
-                    self.takeovers.release(&keys);
-                    for key in &keys {
-                        self.release(key);
-                        self.meters.released(key);
-                    }
-                    self.log("partitions were given back", &keys);
-                }
-                Change::Assigned(keys) => {
-                    self.joined = true;
-                    if !keys.is_empty() {
-                        self.condition.set(Trouble::Topics, None);
-                    }
-                    self.take_over(keys);
-                }
-            }
+    /// Releases the partitions that a rebalance has revoked, with their polled records.
+    pub(super) fn take_changes(&mut self, polled: &mut Vec<Record>) {
+        let changes = self.consumers.take_changes();
+        if !changes.assigned.is_empty() {
+            self.readiness.set(Trouble::Topics, None);
         }
-        for reason in self.takeovers.take_failures() {
-            let view = &self.follower.owner.view;
-            tracing::warn!(view, reason, "cannot begin with partitions yet");
-            self.meters.retried();
-            self.condition.set(Trouble::Beginning, Some(reason));
-        }
-        match self.begin() {
-            Ok(()) if self.joined && self.takeovers.is_empty() => {
-                self.condition.set(Trouble::Beginning, None);
-                self.condition.set(Trouble::Joining, None);
-                // That of a batch that was given up with its partitions, or of the client before.
-                self.condition.set(Trouble::Writing, None);
-                Ok(())
-            }
-            Ok(()) => Ok(()),
-            Err(error) => self.rejoin(&error).await,
-        }
-    }
-
-    fn take_over(&mut self, keys: Vec<Key>) {
-        if keys.is_empty() {
+        let revoked = changes.revoked;
+        if revoked.is_empty() {
             return;
         }
-        let (follower, kafka, pool) =
-            (self.follower.clone(), self.kafka.clone(), self.pool.clone());
-        self.takeovers.begin(keys, move |keys| {
-            look_up(follower.clone(), kafka.clone(), pool.clone(), keys)
-        });
+        for key in &revoked {
+            self.release(key);
+            self.meters.released(key);
+        }
+        polled.retain(|record| !revoked.iter().any(|key| record.is_of(key)));
+        self.log("partitions revoked", &revoked);
     }
 
-    /// Starts from the checkpoints again, after another instance has moved one: what was under way is not ours.
-    pub(super) fn fall_back(&mut self) {
-        self.meters.fenced();
-        let keys: Vec<Key> = self.partitions.iter().map(|(key, _)| key).collect();
-        self.log("checkpoints were moved by another instance", &keys);
-        if let Err(error) = group::unassign(&self.consumer, &keys) {
-            tracing::warn!(%error, "cannot stop fetching");
+    /// Starts the partitions whose checkpoints are loaded.
+    pub(super) fn start_partitions(&mut self) -> Result<(), Replace> {
+        for reason in self.consumers.take_lookup_failures() {
+            let view = &self.follower.owner.view;
+            tracing::warn!(view, reason, "cannot start partitions yet; retrying");
+            self.meters.retried();
+            self.readiness.set(Trouble::Beginning, Some(reason));
         }
+        self.start_found()?;
+        if self.consumers.is_started() {
+            self.readiness.set(Trouble::Beginning, None);
+            self.readiness.set(Trouble::Joining, None);
+            // Clears the failure of a batch that was dropped with its partitions, or of the
+            // previous client.
+            self.readiness.set(Trouble::Writing, None);
+        }
+        Ok(())
+    }
+
+    /// Restarts all partitions from their checkpoints after another instance has moved one. The
+    /// current batch is dropped, because its partitions have another owner.
+    pub(super) fn reload_checkpoints(&mut self) {
+        self.meters.fenced();
+        let keys: Vec<TopicPartition> = self.partitions.iter().map(|(key, _)| key).collect();
+        self.log(
+            "fenced: another instance moved the checkpoints; reloading them",
+            &keys,
+        );
         for key in &keys {
             self.release(key);
         }
-        self.take_over(keys);
+        self.consumers.restart(keys);
     }
 
-    /// Makes a new consumer, after the old one has failed for good, a start offset was none, or records do not arrive.
+    /// Replaces the consumer. The old one failed permanently, its start offset was invalid, or it
+    /// did not fetch existing records.
     pub(super) async fn rejoin(
         &mut self,
         error: &(dyn std::error::Error + 'static),
     ) -> Result<(), Error> {
-        if self.slot.is_taken(&self.consumer) {
-            let (view, instance) = (
-                self.follower.owner.view.clone(),
-                self.kafka.instance.clone(),
-            );
+        if self.consumers.is_instance_taken() {
+            let view = self.follower.owner.view.clone();
+            let instance = self.consumers.settings().kafka.instance.clone();
             return Err(Error::SlotTaken { view, instance });
         }
-        let mut wait = RETRY.1;
-        self.wait_out(error, &mut wait).await;
+        self.wait_before_retry(error, LONGEST_PAUSE).await;
         for key in std::mem::take(&mut self.partitions)
             .iter()
             .map(|(key, _)| key)
         {
-            self.condition.released(&key);
+            self.readiness.released(&key);
         }
-        self.takeovers = TakeOvers::default();
-        self.joined = false;
-        self.arrivals.anew();
-        self.consumer = self.follower.join(&self.kafka, &self.pulse)?;
+        self.consumers.rejoin()?;
         Ok(())
     }
 
-    fn release(&mut self, key: &Key) {
+    fn release(&mut self, key: &TopicPartition) {
         self.partitions.remove(key);
-        self.condition.released(key);
-        self.arrivals.released(key);
+        self.readiness.released(key);
     }
 
-    /// Begins with those partitions whose checkpoints are known.
-    fn begin(&mut self) -> Result<(), NotFetched> {
-        let found = self.takeovers.take(&self.consumer)?;
+    fn start_found(&mut self) -> Result<(), Replace> {
+        let found = self.consumers.take_starts()?;
         if found.is_empty() {
             return Ok(());
         }
@@ -150,110 +102,22 @@ impl Host {
             if stop.is_none() {
                 starts.push((key.clone(), cursor.next_offset));
             }
-            begun.insert(&key, found.contents, cursor, stop.is_some());
+            begun.insert(&key, found.kind, cursor, stop.is_some());
             stops.extend(stop.map(|stop| (key, stop)));
         }
-        group::assign(&self.consumer, &starts)?;
-        begun.begun(&group::positions(&self.consumer));
+        self.consumers.fetch(&starts)?;
+        begun.begun(&positions(self.consumers.consumer()));
         self.partitions.extend(begun);
         for (key, stop) in stops {
             self.stop(&key, &stop);
         }
-        let keys: Vec<Key> = starts.into_iter().map(|(key, _)| key).collect();
-        self.log("partitions were taken over", &keys);
+        let keys: Vec<TopicPartition> = starts.into_iter().map(|(key, _)| key).collect();
+        self.log("started fetching partitions", &keys);
         Ok(())
     }
 
-    fn log(&self, message: &'static str, keys: &[Key]) {
-        let partitions = group::listed(keys);
+    fn log(&self, message: &'static str, keys: &[TopicPartition]) {
+        let partitions = display_list(keys);
         tracing::info!(view = self.follower.owner.view, partitions, "{message}");
     }
-}
-
-/// The checkpoints of partitions, beside what the brokers say of them. The first ones are written here.
-async fn look_up(
-    follower: Follower,
-    kafka: KafkaConfig,
-    pool: PgPool,
-    keys: Vec<Key>,
-) -> Result<Vec<(Key, Found)>, Unavailable> {
-    let owner: &Owner = &follower.owner;
-    // First the checkpoints: another instance may move one meanwhile, past an end that was asked for before.
-    let mut known = index(checkpoint::load(&mut *pool.acquire().await?, owner).await?);
-    let mut extents = extents(&kafka, keys.clone(), ENDS).await?;
-    let mut connection = pool.acquire().await?;
-    let mut all = Vec::new();
-    for key in keys {
-        let contents = follower.topics.iter().find(|(name, _)| *name == key.0);
-        let (Some((_, contents)), Some(extent)) = (contents, extents.remove(&key)) else {
-            continue;
-        };
-        let checkpoint = if let Some(checkpoint) = known.remove(&key) {
-            checkpoint
-        } else {
-            let first = first(&key, &extent, *contents);
-            checkpoint::begin(&mut connection, owner, &first).await?;
-            first
-        };
-        let found = Found {
-            contents: *contents,
-            checkpoint,
-            extent,
-        };
-        all.push((key, found));
-    }
-    Ok(all)
-}
-
-/// A partition as the database and as the brokers know it.
-#[derive(Debug)]
-pub(super) struct Found {
-    contents: Contents,
-    checkpoint: Checkpoint,
-    extent: Extent,
-}
-
-impl Found {
-    /// Why it cannot be followed from the checkpoint on, if so.
-    fn stop(&self) -> Option<Stop> {
-        let next = self.checkpoint.cursor.next_offset;
-        let Extent { begins, ends, .. } = self.extent;
-        if self.checkpoint.topic_identity != self.extent.identity {
-            let expected = self.checkpoint.topic_identity.clone();
-            let found = self.extent.identity.clone();
-            Some(Stop::Recreated { expected, found })
-        } else if next < begins {
-            Some(Stop::Deleted { begins, next })
-        } else if next > ends {
-            Some(Stop::Truncated { ends, next })
-        } else {
-            None
-        }
-    }
-}
-
-/// Where a partition without a checkpoint begins: facts with the first one ever, all else with the oldest there is.
-fn first(key: &Key, extent: &Extent, contents: Contents) -> Checkpoint {
-    let next_offset = match contents {
-        Contents::Events => 0,
-        Contents::Records => extent.begins,
-    };
-    Checkpoint {
-        topic: key.0.clone(),
-        partition: key.1,
-        topic_identity: extent.identity.clone(),
-        cursor: Cursor {
-            next_offset,
-            sequence: 0,
-            event_time: None,
-        },
-    }
-}
-
-fn index(checkpoints: Vec<Checkpoint>) -> HashMap<Key, Checkpoint> {
-    let keyed = |checkpoint: Checkpoint| {
-        let key = (checkpoint.topic.clone(), checkpoint.partition);
-        (key, checkpoint)
-    };
-    checkpoints.into_iter().map(keyed).collect()
 }

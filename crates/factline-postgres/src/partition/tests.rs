@@ -14,7 +14,7 @@ fn record(partition: i32, offset: i64, sequence: u64) -> Record {
     }
 }
 
-fn key(partition: i32) -> Key {
+fn key(partition: i32) -> TopicPartition {
     ("a.b.events".to_owned(), partition)
 }
 
@@ -27,7 +27,7 @@ fn assigned() -> Partitions {
             sequence: 2,
             event_time: None,
         };
-        partitions.insert(&key(partition), Contents::Events, cursor, false);
+        partitions.insert(&key(partition), TopicKind::Events, cursor, false);
     }
     partitions
 }
@@ -38,7 +38,7 @@ fn places(batch: &Batch) -> Vec<(i32, i64)> {
 }
 
 #[test]
-fn offsets_may_have_gaps_sequences_may_not() {
+fn offset_gap_is_accepted_and_sequence_gap_halts() {
     let mut partitions = assigned();
     let (batch, stops) = partitions.admit(vec![
         record(0, 6, 3),
@@ -65,13 +65,17 @@ fn offsets_may_have_gaps_sequences_may_not() {
     assert_eq!(
         places(&batch),
         [],
-        "partition 0 is stopped, 1 was not committed"
+        "partition 0 is halted, and the batch of partition 1 was not committed"
     );
-    assert_eq!(stops.len(), 1, "so its event 4 now comes after 2");
+    assert_eq!(
+        stops.len(),
+        1,
+        "event 4 of partition 1 comes directly after event 2"
+    );
 }
 
 #[test]
-fn what_was_applied_is_skipped() {
+fn applied_records_are_skipped() {
     let (batch, stops) = assigned().admit(vec![
         record(0, 3, 2),
         record(0, 4, 3),
@@ -84,7 +88,7 @@ fn what_was_applied_is_skipped() {
 }
 
 #[test]
-fn foreign_partitions_are_dropped() {
+fn unassigned_partitions_are_dropped() {
     let mut partitions = assigned();
     partitions.remove(&key(0));
     let (batch, _) = partitions.admit(vec![record(0, 4, 3), record(7, 0, 1), record(1, 4, 3)]);
@@ -92,7 +96,7 @@ fn foreign_partitions_are_dropped() {
 }
 
 #[test]
-fn an_event_without_number_stops_its_partition() {
+fn event_without_sequence_halts_its_partition() {
     let mut unnumbered = record(0, 4, 3);
     unnumbered.headers.clear();
     let (batch, stops) = assigned().admit(vec![unnumbered]);
@@ -101,14 +105,14 @@ fn an_event_without_number_stops_its_partition() {
 }
 
 #[test]
-fn plain_records_need_no_number() {
+fn plain_records_need_no_sequence() {
     let mut partitions = Partitions::default();
     let cursor = Cursor {
         next_offset: 0,
         sequence: 0,
         event_time: None,
     };
-    partitions.insert(&key(0), Contents::Records, cursor, false);
+    partitions.insert(&key(0), TopicKind::Records, cursor, false);
     let mut first = record(0, 5, 1);
     first.headers.clear();
     let (batch, stops) = partitions.admit(vec![first, record(0, 6, 77)]);
@@ -117,7 +121,7 @@ fn plain_records_need_no_number() {
 }
 
 #[test]
-fn moves_go_from_the_checkpoint_to_the_last_record() {
+fn checkpoint_moves_to_the_last_record() {
     let mut partitions = assigned();
     let (mut batch, _) = partitions.admit(vec![record(0, 4, 3), record(1, 4, 3), record(0, 8, 4)]);
     batch.cut(&key(1), 4);
@@ -132,7 +136,7 @@ fn moves_go_from_the_checkpoint_to_the_last_record() {
 }
 
 #[test]
-fn markers_are_passed_where_nothing_is_under_way() {
+fn checkpoint_of_an_idle_partition_moves_past_markers() {
     let mut partitions = Partitions::default();
     let at = |next_offset| Cursor {
         next_offset,
@@ -140,10 +144,10 @@ fn markers_are_passed_where_nothing_is_under_way() {
         event_time: Some(factline::Timestamp::default()),
     };
     for partition in 0..4 {
-        partitions.insert(&key(partition), Contents::Records, at(4), partition == 1);
+        partitions.insert(&key(partition), TopicKind::Records, at(4), partition == 1);
     }
-    partitions.insert(&key(4), Contents::Events, at(4), false);
-    // Of partition 3 the consumer still says where it was before.
+    partitions.insert(&key(4), TopicKind::Events, at(4), false);
+    // For partition 3 the consumer still reports its old position.
     partitions.begun(&[(key(3), 9)]);
     let (batch, _) = partitions.admit(vec![record(2, 4, 0)]);
     let positions: Vec<_> = (0..5).map(|partition| (key(partition), 9)).collect();
@@ -158,7 +162,7 @@ fn markers_are_passed_where_nothing_is_under_way() {
     partitions.advance(moves);
     partitions.advance(partitions.moves(&batch));
     let moves = partitions.past(&positions);
-    assert_eq!(moves.len(), 1, "only where a batch is committed: {moves:?}");
+    assert_eq!(moves.len(), 1, "only after a batch is committed: {moves:?}");
     assert_eq!((moves[0].partition, moves[0].expected_offset), (2, 5));
     assert_eq!(partitions.past(&[(key(3), 10)]).len(), 1);
     assert_eq!(partitions.past(&[(key(3), 4)]), []);

@@ -1,7 +1,10 @@
-//! The host against a real broker and a real database: what it promises, and when it must stop.
+//! The host on a real broker and a real database: its guarantees, and the failures that must halt
+//! it.
 
-#![expect(clippy::unwrap_used, reason = "a test says what it finds by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test reports failures by panicking")]
 
+#[cfg(feature = "failpoints")]
+mod blind_checkpoint;
 mod stage;
 mod stopped;
 mod stops;

@@ -1,14 +1,14 @@
-//! A topic, a database and a sink that can show every record that was written twice, or never.
+//! Test stage: a topic, a database, and a sink that shows every record that was written twice or
+//! never.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
-use dev_servers::Servers;
 use factline_kafka::{KafkaConfig, Record};
 use factline_postgres::checkpoint::{self, Checkpoint};
 use factline_postgres::follow::Error;
-use factline_postgres::{Contents, Follower, Owner, Poison, Sink, SinkError, migration};
+use factline_postgres::{Follower, FollowerId, Poison, Sink, SinkError, TopicKind, migration};
+pub(crate) use factline_testkit::{PATIENCE, eventually};
+use factline_testkit::{Reports, kafka_config};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::message::{Header, OwnedHeaders};
@@ -17,20 +17,20 @@ use sqlx::{PgConnection, PgPool};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-/// Where all that is awaited must have happened.
-pub(crate) const SOON: Duration = Duration::from_mins(1);
+/// Name of the follower in its reports.
+const FOLLOWER: &str = "follower";
 
 pub(crate) struct Stage {
     pub(crate) kafka: KafkaConfig,
     url: String,
     pub(crate) pool: PgPool,
     pub(crate) topic: String,
-    pub(crate) owner: Owner,
+    pub(crate) owner: FollowerId,
 }
 
-/// A follower at work.
+/// Running follower.
 pub(crate) struct Running {
-    pub(crate) health: Arc<Mutex<Option<Result<(), String>>>>,
+    pub(crate) reports: Reports,
     shutdown: CancellationToken,
     task: JoinHandle<Result<(), Error>>,
 }
@@ -39,7 +39,7 @@ impl Stage {
     pub(crate) async fn set(partitions: i32) -> Self {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let servers = tokio::task::spawn_blocking(Servers::shared).await.unwrap();
+        let servers = factline_testkit::servers().await;
         let database = format!("host_{number}");
         servers.postgres.create_database(&database).unwrap();
         let url = servers.postgres.url(&database, "factline_projector");
@@ -53,11 +53,7 @@ impl Stage {
         .await
         .unwrap();
         let stage = Self {
-            kafka: KafkaConfig {
-                brokers: servers.kafka.brokers(),
-                registry_url: servers.registry.url(),
-                ..KafkaConfig::default()
-            },
+            kafka: kafka_config(servers, ""),
             url,
             pool,
             topic: format!("stage.{number}.events"),
@@ -67,22 +63,22 @@ impl Stage {
         stage
     }
 
-    /// Where its database is.
+    /// Returns the URL of its database.
     pub(crate) fn url(&self) -> &str {
         &self.url
     }
 
-    /// In one line, for a child process.
-    pub(crate) fn say(&self) -> String {
+    /// Serializes the stage into one line for a child process.
+    pub(crate) fn to_line(&self) -> String {
         let kafka = &self.kafka;
         [&kafka.brokers, &kafka.registry_url, &self.url, &self.topic]
             .map(String::as_str)
             .join(" ")
     }
 
-    /// What another process has set, from what it says.
-    pub(crate) async fn read(said: &str) -> Self {
-        let parts: Vec<String> = said.split(' ').map(str::to_owned).collect();
+    /// Restores a stage from the line of its parent process.
+    pub(crate) async fn from_line(line: &str) -> Self {
+        let parts: Vec<String> = line.split(' ').map(str::to_owned).collect();
         let [brokers, registry_url, url, topic] = <[String; 4]>::try_from(parts).unwrap();
         Self {
             kafka: KafkaConfig {
@@ -104,8 +100,8 @@ impl Stage {
             let made = admin.create_topics([&topic], &AdminOptions::new()).await;
             made.unwrap()[0].is_ok()
         };
-        // One of this name that was just deleted may still be going.
-        until(make).await;
+        // A topic of this name that was just deleted may still exist.
+        eventually("the topic is created", make).await;
     }
 
     pub(crate) async fn delete_topic(&self) {
@@ -120,7 +116,7 @@ impl Stage {
         self.kafka.client_config().create().unwrap()
     }
 
-    /// Appends events, in one transaction, which is then committed or not.
+    /// Appends events in one transaction, and commits or aborts it.
     pub(crate) async fn append(&self, events: Vec<(i32, u64, &str)>, commit: bool) {
         let (config, topic) = (self.kafka.client_config(), self.topic.clone());
         let events: Vec<(i32, u64, String)> = events
@@ -131,7 +127,7 @@ impl Stage {
             let mut config = config;
             config.set("transactional.id", &topic);
             let producer: BaseProducer = config.create().unwrap();
-            producer.init_transactions(SOON).unwrap();
+            producer.init_transactions(PATIENCE).unwrap();
             producer.begin_transaction().unwrap();
             for (partition, sequence, value) in &events {
                 let header = Header {
@@ -144,11 +140,11 @@ impl Stage {
                     .headers(OwnedHeaders::new().insert(header));
                 producer.send(record).unwrap();
             }
-            producer.flush(SOON).unwrap();
+            producer.flush(PATIENCE).unwrap();
             if commit {
-                producer.commit_transaction(SOON).unwrap();
+                producer.commit_transaction(PATIENCE).unwrap();
             } else {
-                producer.abort_transaction(SOON).unwrap();
+                producer.abort_transaction(PATIENCE).unwrap();
             }
         };
         tokio::task::spawn_blocking(append).await.unwrap();
@@ -161,42 +157,42 @@ impl Stage {
     }
 
     pub(crate) fn follow(&self, group: &str) -> Running {
-        self.follow_as(group, Contents::Events)
+        self.follow_as(group, TopicKind::Events)
     }
 
-    /// With connections of its own.
+    /// Starts a follower with a separate connection pool.
     pub(crate) fn follow_with(&self, group: &str, pool: PgPool) -> Running {
-        self.start(group, Contents::Events, pool)
+        self.start(group, TopicKind::Events, pool)
     }
 
-    pub(crate) fn follow_as(&self, group: &str, contents: Contents) -> Running {
-        self.start(group, contents, self.pool.clone())
+    pub(crate) fn follow_as(&self, group: &str, kind: TopicKind) -> Running {
+        self.start(group, kind, self.pool.clone())
     }
 
-    fn start(&self, group: &str, contents: Contents, pool: PgPool) -> Running {
-        let health = Arc::new(Mutex::new(None));
+    fn start(&self, group: &str, kind: TopicKind, pool: PgPool) -> Running {
+        let reports = Reports::default();
         let shutdown = CancellationToken::new();
         let follower = Follower {
             owner: self.owner.clone(),
             group: format!("{}.{group}", self.topic),
-            topics: vec![(self.topic.clone(), contents)],
+            topics: vec![(self.topic.clone(), kind)],
         };
-        let report = Arc::clone(&health);
+        let report = reports.report();
         let running = follower.run(
             Written,
             self.kafka.clone(),
             pool,
-            move |state| *report.lock().unwrap() = Some(state),
+            move |state| report(FOLLOWER, state),
             shutdown.clone(),
         );
         Running {
-            health,
+            reports,
             shutdown,
             task: tokio::spawn(running),
         }
     }
 
-    /// What was written, in order of partition and sequence.
+    /// Returns the written records, ordered by partition and sequence.
     pub(crate) async fn written(&self) -> Vec<(i32, i64)> {
         sqlx::query_as("select partition, sequence from stage.written order by 1, 2")
             .fetch_all(&self.pool)
@@ -211,9 +207,12 @@ impl Stage {
             .unwrap()
     }
 
-    /// Waits until so many records are written.
+    /// Waits until at least `count` records are written.
     pub(crate) async fn until_written(&self, count: usize) {
-        until(async || self.written().await.len() >= count).await;
+        eventually(&format!("{count} records are written"), async || {
+            self.written().await.len() >= count
+        })
+        .await;
     }
 }
 
@@ -223,49 +222,37 @@ impl Running {
         self.task.await.unwrap().unwrap();
     }
 
-    pub(crate) fn state(&self) -> Option<Result<(), String>> {
-        self.health.lock().unwrap().clone()
+    /// Waits until the follower reports that a partition is halted.
+    pub(crate) async fn until_halted(&self, place: &str) {
+        self.reports.until_halted(FOLLOWER, place).await;
     }
 
-    /// Waits until it is not ready for a reason that holds this text.
-    pub(crate) async fn until_it_says(&self, text: &str) {
-        let says = async || matches!(self.state(), Some(Err(reason)) if reason.contains(text));
-        until(says).await;
+    /// Waits until the follower is not ready for a reason that contains this text.
+    pub(crate) async fn until_it_reports(&self, text: &str) {
+        self.reports.until_it_reports(FOLLOWER, text).await;
     }
 
     pub(crate) async fn until_ready(&self) {
-        until(async || self.state() == Some(Ok(()))).await;
+        self.reports.until_ready(FOLLOWER).await;
     }
 }
 
-fn owner() -> Owner {
-    Owner {
+fn owner() -> FollowerId {
+    FollowerId {
         schema: "factline",
         view: "stage".to_owned(),
         version: 1,
     }
 }
 
-/// Waits for a condition, not for ever.
-pub(crate) async fn until(condition: impl AsyncFn() -> bool) {
-    let wait = async {
-        while !condition().await {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(SOON, wait)
-        .await
-        .expect("it happens soon");
-}
-
-/// Everything from 1 to a number, for each of some partitions.
+/// Returns all sequences from 1 to `last`, for each partition.
 pub(crate) fn all(partitions: i32, last: i64) -> Vec<(i32, i64)> {
     (0..partitions)
         .flat_map(|partition| (1..=last).map(move |sequence| (partition, sequence)))
         .collect()
 }
 
-/// Inserts a row for each record; the table has no key, so nothing hides a repetition.
+/// Sink that inserts a row for each record. The table has no key, so a repetition is visible.
 struct Written;
 
 impl Sink for Written {
@@ -277,7 +264,7 @@ impl Sink for Written {
         for record in records {
             let value = String::from_utf8_lossy(record.value.as_deref().unwrap_or_default());
             if value == "poison" {
-                return Err(Poison::new(record, "it is poison").into());
+                return Err(Poison::new(record, "poison value").into());
             }
             let (_, sequence) = record.headers.iter().next().unwrap();
             let sequence: i64 = String::from_utf8_lossy(sequence).parse().unwrap();

@@ -1,25 +1,26 @@
-//! A follower's process that is stopped for longer than its session lasts, as a machine does that swaps or migrates.
+//! A follower process that is frozen for longer than its session timeout, as happens when a machine
+//! swaps or migrates.
 //!
-//! Here it is the group that gives its partitions to another, and chance that says where in its work it stands still; what it
-//! then has in hand is made sure of in `zombies`.
+//! Here the group assigns its partitions to another process, and chance determines the step at
+//! which the process freezes. The tests in `zombies` control which records it holds at that moment.
 
 use std::io::Read as _;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use crate::stage::{Stage, all, until};
+use crate::stage::{Stage, all, eventually};
 
 const FOLLOWER: &str = "FACTLINE_TEST_FOLLOWER";
 const PARTITIONS: i32 = 2;
 const ROUNDS: usize = 3;
-/// How long one stands still: the session lasts 6 s.
-const STILL: Duration = Duration::from_secs(9);
-/// Transactions of a round, and events of each partition in one.
+/// Duration of a freeze. The session timeout is 6 s.
+const FREEZE: Duration = Duration::from_secs(9);
+/// Number of transactions in a round, and of events of each partition in one transaction.
 const APPENDS: u64 = 24;
 const EVENTS: u64 = 5;
 
-/// Not a test: what a child process runs. Without the environment of one it does nothing. It ends with its standard input,
-/// so that it outlives nobody.
+/// Not a test: the code of a child process. It returns at once without the environment of a child.
+/// The process ends when its standard input closes, so that it does not outlive the test.
 #[tokio::test(flavor = "multi_thread")]
 async fn follower() {
     if let Ok(stage) = std::env::var(FOLLOWER) {
@@ -27,7 +28,7 @@ async fn follower() {
             let _ = std::io::stdin().read(&mut [0]);
             std::process::exit(0);
         });
-        let running = Stage::read(&stage).await.follow("group");
+        let running = Stage::from_line(&stage).await.follow("group");
         std::future::pending::<()>().await;
         running.stop().await;
     }
@@ -39,7 +40,7 @@ impl Process {
     fn start(stage: &Stage) -> Self {
         let child = Command::new(std::env::current_exe().unwrap())
             .args(["stopped::follower", "--exact", "--nocapture"])
-            .env(FOLLOWER, stage.say())
+            .env(FOLLOWER, stage.to_line())
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -64,15 +65,15 @@ impl Drop for Process {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_process_that_stood_still_writes_nothing_that_another_has() {
+async fn resumed_process_writes_nothing_that_another_wrote() {
     let stage = Stage::set(PARTITIONS).await;
     let processes = [Process::start(&stage), Process::start(&stage)];
     let mut last = 0;
     for round in 0..ROUNDS {
-        let still = &processes[round % processes.len()];
+        let frozen = &processes[round % processes.len()];
         for append in 0..APPENDS {
             if append == APPENDS / 3 {
-                still.signal("-STOP");
+                frozen.signal("-STOP");
             }
             let sequences = last + 1..=last + EVENTS;
             let events = (0..PARTITIONS).flat_map(|partition| {
@@ -82,21 +83,25 @@ async fn a_process_that_stood_still_writes_nothing_that_another_has() {
             stage.append(events.collect(), true).await;
             last += EVENTS;
         }
-        // No condition to await: it has to be longer than the session, whatever the other does.
-        tokio::time::sleep(STILL).await;
-        still.signal("-CONT");
+        // There is no condition to await: the freeze must be longer than the session timeout,
+        // whatever the other process does.
+        tokio::time::sleep(FREEZE).await;
+        frozen.signal("-CONT");
         let expected = all(PARTITIONS, last.cast_signed());
         stage.until_written(expected.len()).await;
         let found = stage.written().await;
-        assert!(found == expected, "round {round}: it wrote {found:?}");
-        until(async || {
+        assert!(
+            found == expected,
+            "round {round}: the followers wrote {found:?}"
+        );
+        eventually("every event is applied", async || {
             let checkpoints = stage.checkpoints().await;
             let mut checkpoints = checkpoints.iter();
             checkpoints.all(|checkpoint| checkpoint.cursor.sequence == last)
         })
         .await;
     }
-    // What the zombie has in hand it has given up, and goes on.
+    // The zombie has dropped its old batch and continues.
     let sequences = last + 1..=last + EVENTS;
     let events = sequences.map(|sequence| (0, sequence, "good"));
     stage.append(events.collect(), true).await;

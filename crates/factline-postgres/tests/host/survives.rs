@@ -1,14 +1,14 @@
-//! Exactly once, whatever happens to hosts and connections.
+//! Exactly-once writes through restarts, rebalances and lost connections.
 
-use crate::stage::{Stage, all, until};
+use crate::stage::{Stage, all, eventually};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn aborted_transactions_and_restarts_lose_and_double_nothing() {
+async fn aborted_transactions_and_restarts_neither_lose_nor_repeat_records() {
     let stage = Stage::set(3).await;
     for round in 0..4_u64 {
         let host = stage.follow("group");
         for partition in 0..3 {
-            // Aborted records leave gaps in the offsets, with sequences that come again.
+            // Aborted records leave gaps in the offsets, and their sequences are used again.
             let sequences = round * 50 + 1..=round * 50 + 50;
             let bad = sequences
                 .clone()
@@ -16,7 +16,7 @@ async fn aborted_transactions_and_restarts_lose_and_double_nothing() {
             stage.append(bad.collect(), false).await;
             stage.good(partition, sequences).await;
         }
-        // Stopped somewhere on the way, the next one goes on from there.
+        // Stopped in the middle of the round. The next host resumes there.
         stage
             .until_written(usize::try_from(round).unwrap() * 150 + 20)
             .await;
@@ -33,9 +33,9 @@ async fn aborted_transactions_and_restarts_lose_and_double_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_hosts_that_both_believe_in_the_same_partitions_write_each_record_once() {
+async fn two_hosts_of_the_same_partitions_write_each_record_once() {
     let stage = Stage::set(2).await;
-    // Two groups: each host is assigned everything, as a paused zombie believes to be.
+    // Two groups: each host is assigned every partition, as a paused zombie still assumes.
     let (one, other) = (stage.follow("one"), stage.follow("other"));
     one.until_ready().await;
     other.until_ready().await;
@@ -53,7 +53,7 @@ async fn two_hosts_that_both_believe_in_the_same_partitions_write_each_record_on
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_rebalance_loses_and_doubles_nothing() {
+async fn rebalance_neither_loses_nor_repeats_records() {
     let stage = Stage::set(4).await;
     let first = stage.follow("group");
     for partition in 0..4 {
@@ -74,13 +74,13 @@ async fn a_rebalance_loses_and_doubles_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn lost_connections_are_waited_out() {
+async fn host_recovers_from_lost_connections() {
     let stage = Stage::set(1).await;
     let host = stage.follow("group");
     host.until_ready().await;
     for round in 0..10_u64 {
         stage.good(0, round * 20 + 1..=round * 20 + 20).await;
-        // All but this one's own, in whatever they are doing.
+        // Terminates every connection except this one, in any state.
         sqlx::query(
             "select pg_terminate_backend(pid) from pg_stat_activity \
              where datname = current_database() and pid <> pg_backend_pid()",
@@ -89,7 +89,7 @@ async fn lost_connections_are_waited_out() {
         .await
         .unwrap();
     }
-    until(async || {
+    eventually("200 records are written", async || {
         let count = "select count(*) from stage.written";
         let count = sqlx::query_scalar::<_, i64>(count)
             .fetch_one(&stage.pool)

@@ -1,17 +1,17 @@
-//! Readers that wait for a position.
+//! Reads that wait for a position.
 
 use std::time::{Duration, Instant};
 
 use factline::{Point, Position};
-use factline_postgres::consistent_read::{Error, Snapshots};
+use factline_postgres::consistent_read::{ConsistentReads, Error};
 use tokio_util::sync::CancellationToken;
 
-use crate::stage::{SOON, Stage};
+use crate::stage::{PATIENCE, Stage};
 
 const CHECKPOINTS: &str = "factline.checkpoint";
 
-fn snapshots(stage: &Stage, patience: Duration) -> Snapshots {
-    Snapshots::new(stage.pool.clone(), patience, CancellationToken::new())
+fn snapshots(stage: &Stage, patience: Duration) -> ConsistentReads {
+    ConsistentReads::new(stage.pool.clone(), patience, CancellationToken::new())
 }
 
 async fn position(stage: &Stage, sequence: u64) -> Position {
@@ -25,12 +25,12 @@ async fn position(stage: &Stage, sequence: u64) -> Position {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reader_is_woken_when_its_position_is_reached_and_sees_the_rows() {
+async fn reader_wakes_at_its_position_and_sees_the_rows() {
     let stage = Stage::set(1).await;
     let host = stage.follow("group");
     host.until_ready().await;
     let position = position(&stage, 5).await;
-    let snapshots = snapshots(&stage, SOON);
+    let snapshots = snapshots(&stage, PATIENCE);
     let reading = tokio::spawn(async move {
         let mut snapshot = snapshots.begin(CHECKPOINTS, Some(&position)).await.unwrap();
         let count = "select count(*) from stage.written";
@@ -48,7 +48,7 @@ async fn a_reader_is_woken_when_its_position_is_reached_and_sees_the_rows() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reader_waits_no_longer_than_it_may() {
+async fn reader_waits_at_most_its_limit() {
     let stage = Stage::set(1).await;
     let snapshots = snapshots(&stage, Duration::from_millis(300));
     let unreachable = Position::at(Point {
@@ -80,6 +80,6 @@ async fn a_reader_waits_no_longer_than_it_may() {
     snapshots
         .begin(CHECKPOINTS, Some(&foreign))
         .await
-        .expect("others' topics do not count");
+        .expect("topics that the view does not follow are ignored");
     host.stop().await;
 }

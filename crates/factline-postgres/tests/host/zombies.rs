@@ -1,11 +1,11 @@
-//! Whoever stood still while another wrote on writes nothing when he comes back.
+//! A follower that was stalled while another wrote writes nothing when it resumes.
 //!
-//! What a zombie is: it has read records, has not begun its transaction, and does not know that another has written them. To
-//! make one, nobody has to wait for a session to time out: each host here is in a group of its own, so that all believe to own
-//! everything, and has a database pool of one connection. While the test holds that connection, the host stands still between
-//! its poll and its transaction, however long the others write.
+//! A zombie has read records, has not begun its transaction, and does not know that another
+//! follower has written them. To create one without waiting for a session timeout, each host here
+//! is in a separate group, so that every host owns all partitions. Each host has a database pool of
+//! one connection. While the test holds that connection, the host stalls between its poll and its
+//! transaction, for as long as the others write.
 
-use std::process::{Command, Output};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -15,27 +15,26 @@ use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{Connection as _, PgPool, Postgres};
 
-use crate::stage::{Running, Stage, all, until};
+use crate::stage::{Running, Stage, all, eventually};
 
-const PARTITIONS: i32 = 2;
-/// Who writes in a round, and who stands still.
+pub(crate) const PARTITIONS: i32 = 2;
+/// Number of hosts. In each round one writes and the others stall.
 const HOSTS: usize = 5;
-/// Events of a round in each partition.
+/// Number of events in a round for each partition.
 const EVENTS: u64 = 3;
-const STAGE: &str = "FACTLINE_TEST_ZOMBIES";
 
-/// A host that stands still while its only connection is held.
+/// Host that stalls while the test holds its only connection.
 struct Host {
     running: Running,
     pool: PgPool,
-    /// How often its connection was asked for, the test's own times included.
-    asked: Arc<AtomicUsize>,
+    /// Number of times that its connection was requested, including requests of the test.
+    acquisitions: Arc<AtomicUsize>,
 }
 
 impl Host {
     async fn start(stage: &Stage, number: usize) -> Self {
-        let asked = Arc::new(AtomicUsize::new(0));
-        let count = Arc::clone(&asked);
+        let acquisitions = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&acquisitions);
         let pool = PgPoolOptions::new()
             .max_connections(1)
             .min_connections(1)
@@ -52,7 +51,7 @@ impl Host {
         Self {
             running,
             pool,
-            asked,
+            acquisitions,
         }
     }
 
@@ -60,14 +59,15 @@ impl Host {
         self.pool.acquire().await.unwrap()
     }
 
-    fn asked(&self) -> usize {
-        self.asked.load(Ordering::Relaxed)
+    fn acquisitions(&self) -> usize {
+        self.acquisitions.load(Ordering::Relaxed)
     }
 }
 
-/// In each round one host writes what all have read, and then all others go on with what they have in hand. Everyone takes his
-/// turn, so that each successor has been a zombie and knows no more of it than its checkpoint.
-async fn rounds(stage: &Stage, rounds: u64) {
+/// In each round one host writes what all hosts have read, and then all others resume with the
+/// batches that they hold. Every host takes its turn as the writer, so each successor was a zombie
+/// before and knows no more of that than its checkpoint.
+pub(crate) async fn rounds(stage: &Stage, rounds: u64) {
     let mut hosts = Vec::new();
     for number in 0..HOSTS {
         hosts.push(Host::start(stage, number).await);
@@ -90,11 +90,11 @@ async fn rounds(stage: &Stage, rounds: u64) {
         let expected = all(PARTITIONS, last);
         stage.until_written(expected.len()).await;
         for (zombie, connection) in held {
-            let before = zombie.asked();
+            let before = zombie.acquisitions();
             drop(connection);
-            // Its transaction, and then, if it has found out, a look at the checkpoints.
-            until(async || {
-                zombie.asked() >= before + 2 || stage.written().await.len() > expected.len()
+            // Wait for its transaction and, if it was fenced, for its reload of the checkpoints.
+            eventually("the zombie has begun two transactions", async || {
+                zombie.acquisitions() >= before + 2 || stage.written().await.len() > expected.len()
             })
             .await;
             let found = stage.written().await;
@@ -114,44 +114,11 @@ async fn rounds(stage: &Stage, rounds: u64) {
     );
 }
 
-/// Fifty rounds with four zombies each.
+/// Runs fifty rounds with four zombies each.
 #[tokio::test(flavor = "multi_thread")]
 async fn two_hundred_zombies_write_nothing() {
     let stage = Stage::set(PARTITIONS).await;
     rounds(&stage, 50).await;
-}
-
-/// Not a test: what a child process runs. Without the environment of one it does nothing.
-#[tokio::test(flavor = "multi_thread")]
-async fn child() {
-    if let Ok(stage) = std::env::var(STAGE) {
-        rounds(&Stage::read(&stage).await, 2).await;
-    }
-}
-
-async fn run_child(stage: &Stage, mutant: &str) -> Output {
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command
-        .args(["zombies::child", "--exact", "--nocapture"])
-        .env(STAGE, stage.say())
-        .env("FACTLINE_MUTANT", mutant);
-    tokio::task::spawn_blocking(move || command.output().unwrap())
-        .await
-        .unwrap()
-}
-
-/// A follower that moves its checkpoint from wherever it is, is found at once; one that keeps the rule passes the same.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_blind_checkpoint_is_found() {
-    let blind = run_child(&Stage::set(PARTITIONS).await, "blind-checkpoint").await;
-    let said = String::from_utf8_lossy(&blind.stderr).into_owned();
-    assert!(
-        !blind.status.success() && said.contains("a zombie wrote"),
-        "{said}"
-    );
-    let kept = run_child(&Stage::set(PARTITIONS).await, "").await;
-    let said = String::from_utf8_lossy(&kept.stderr);
-    assert!(kept.status.success(), "{said}");
 }
 
 #[derive(clap::Parser)]
@@ -160,9 +127,10 @@ struct Flags {
     postgres: PostgresConfig,
 }
 
-/// One that stands still inside its transaction has the rows locked that its successor needs: until PostgreSQL ends it.
+/// A follower that stalls inside its transaction has locked the rows that its successor needs,
+/// until PostgreSQL ends the transaction.
 #[tokio::test(flavor = "multi_thread")]
-async fn who_stands_still_inside_a_transaction_is_put_out_of_it() {
+async fn idle_transaction_is_ended_by_postgres() {
     let stage = Stage::set(1).await;
     stage.good(0, 1..=1).await;
     let first = stage.follow("first");

@@ -1,5 +1,5 @@
-//! Whatever the provider does, each charge and refund is asked for under one key until it is answered, and what is refused
-//! is told to the store.
+//! Whatever the provider does, each charge and refund is requested with one key until it is
+//! answered, and refusals are reported to the store.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::outside::Call;
 use crate::stage::{Stage, eventually};
 
-/// Keys of what was asked for a payment, in order.
+/// Returns the keys of the requests of a payment, in order.
 fn keys(calls: &[Call], payment: Uuid) -> Vec<&str> {
     let payment = payment.to_string();
     let of_it = |call: &&Call| call.body["payment_id"] == payment.as_str();
@@ -21,7 +21,7 @@ fn keys(calls: &[Call], payment: Uuid) -> Vec<&str> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_provider_that_is_away_is_asked_for_everything_when_it_is_back() {
+async fn unavailable_provider_receives_all_requests_when_it_returns() {
     let mut stage = Stage::set("away").await;
     let sender = stage.start().await;
     let mut payments = BTreeMap::new();
@@ -33,7 +33,7 @@ async fn a_provider_that_is_away_is_asked_for_everything_when_it_is_back() {
         payments.insert(payment, [charge, refund].map(|key| key.to_string()));
     }
     sender.until_unready().await;
-    // Away while it starts anew, too.
+    // The provider stays unavailable during a restart of the sender, too.
     drop(sender);
     stage.provider_door.open_again().await;
     let sender = stage.start().await;
@@ -43,14 +43,15 @@ async fn a_provider_that_is_away_is_asked_for_everything_when_it_is_back() {
             .keys()
             .all(|payment| keys(&calls, *payment).len() == 2)
     };
-    eventually("everything is asked for", asked).await;
+    eventually("everything is requested", asked).await;
     sender.until_ready().await;
-    // Everything once, since nothing was asked for before; of one payment in its order.
+    // Everything is requested once, because no request succeeded before; the requests of one
+    // payment are in order.
     for (payment, expected) in &payments {
         assert_eq!(keys(&stage.provider.calls(), *payment), expected);
     }
     let last = stage.wanted(Uuid::new_v4()).await.to_string();
-    eventually("what comes later is asked for", async || {
+    eventually("later events are requested", async || {
         stage.provider.calls().iter().any(|call| call.key == last)
     })
     .await;
@@ -59,14 +60,14 @@ async fn a_provider_that_is_away_is_asked_for_everything_when_it_is_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_provider_that_fails_is_asked_again_under_the_same_key() {
+async fn failed_request_is_retried_with_the_same_key() {
     let stage = Stage::set("fails").await;
     let sender = stage.start().await;
     let payment = Uuid::new_v4();
     let failures = [500, 503, 404, 401, 429].map(|status| (status, Value::Null));
     stage.provider.answers(&payment.to_string(), &failures);
     let key = stage.wanted(payment).await.to_string();
-    eventually("it is asked until it answers", async || {
+    eventually("the request is retried until it is answered", async || {
         stage.provider.calls().len() == failures.len() + 1
     })
     .await;
@@ -74,9 +75,10 @@ async fn a_provider_that_fails_is_asked_again_under_the_same_key() {
     sender.until_ready().await;
     assert_eq!(stage.store.calls(), [], "none of this is a refusal");
 
-    // The same once more, as a command handler would never write it: asked for again, which the provider knows.
+    // The same event once more, which a command handler would never write. It is requested again,
+    // and the provider recognizes the key.
     assert_eq!(stage.wanted(payment).await.to_string(), key);
-    eventually("the duplicate is asked for", async || {
+    eventually("the duplicate is requested", async || {
         keys(&stage.provider.calls(), payment).len() == 7
     })
     .await;
@@ -84,12 +86,12 @@ async fn a_provider_that_fails_is_asked_again_under_the_same_key() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_provider_refuses_is_told_to_the_store_and_the_rest_goes_on() {
+async fn refusal_is_reported_to_the_store_and_the_rest_continues() {
     let stage = Stage::set("refuses").await;
     let sender = stage.start().await;
     let (declined, owed, strange) = (Uuid::new_v4(), Uuid::new_v4(), Uuid::new_v4());
     let stolen = json!({"code": "card_stolen", "detail": "call the police"});
-    let closed = json!({"code": "card_closed", "detail": "the account is no more"});
+    let closed = json!({"code": "card_closed", "detail": "the account is closed"});
     stage
         .provider
         .answers(&declined.to_string(), &[(422, stolen)]);
@@ -97,7 +99,7 @@ async fn what_the_provider_refuses_is_told_to_the_store_and_the_rest_goes_on() {
     stage
         .provider
         .answers(&strange.to_string(), &[(400, json!("no"))]);
-    // The store is away at first: told until it has heard.
+    // The store is unavailable at first: the report is retried until it is accepted.
     stage
         .store
         .answers(&owed.to_string(), &[(503, Value::Null)]);
@@ -111,7 +113,7 @@ async fn what_the_provider_refuses_is_told_to_the_store_and_the_rest_goes_on() {
     );
     expected.insert(stage.unwanted(owed).await.to_string(), (
         format!("/payments/{owed}/refund-refused"),
-        json!({"provider_reference": "ch_1", "code": "card_closed", "reason": "the account is no more"}),
+        json!({"provider_reference": "ch_1", "code": "card_closed", "reason": "the account is closed"}),
     ));
     expected.insert(
         stage.unwanted(strange).await.to_string(),
@@ -120,23 +122,23 @@ async fn what_the_provider_refuses_is_told_to_the_store_and_the_rest_goes_on() {
             json!({"provider_reference": "ch_1", "code": "refused_by_provider", "reason": ""}),
         ),
     );
-    let told = || -> BTreeMap<String, (String, Value)> {
+    let reports = || -> BTreeMap<String, (String, Value)> {
         let calls = stage.store.calls().into_iter();
         calls
             .map(|call| (call.key, (call.path, call.body)))
             .collect()
     };
-    eventually("the store is told", async || {
-        stage.store.calls().len() >= 4 && told().len() == 3
+    eventually("the refusals are reported to the store", async || {
+        stage.store.calls().len() >= 4 && reports().len() == 3
     })
     .await;
-    assert_eq!(told(), expected);
-    // One in each partition, those of the refused ones as well.
+    assert_eq!(reports(), expected);
+    // One in each partition, including those of the refused requests.
     let mut later = Vec::new();
     for _ in 0..32 {
         later.push(stage.wanted(Uuid::new_v4()).await.to_string());
     }
-    eventually("all partitions go on", async || {
+    eventually("all partitions continue", async || {
         let calls = stage.provider.calls();
         later
             .iter()

@@ -1,4 +1,4 @@
-//! The sender as the process that it is, between a log on real servers and a provider that behaves as it is told to.
+//! The sender's process between a log on real servers and a provider with scripted responses.
 
 #![expect(clippy::unwrap_used, reason = "a test says what it finds by panicking")]
 

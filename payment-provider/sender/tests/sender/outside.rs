@@ -1,4 +1,4 @@
-//! What is outside of the sender: the provider that it asks, and the store that it tells.
+//! The servers that the sender calls: the provider and the store.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-/// What was asked: path, idempotency key, body.
+/// A request: path, idempotency key, body.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Call {
     pub(crate) path: String,
@@ -22,14 +22,15 @@ pub(crate) struct Call {
 /// Status and body.
 pub(crate) type Answer = (u16, Value);
 
-/// Hears calls, and answers each as it is told to by the payment; 202 if it is told nothing.
+/// Records requests, and answers each with the response scripted for its payment; the default is
+/// 202.
 #[derive(Clone, Default)]
 pub(crate) struct Outside {
     calls: Arc<Mutex<Vec<Call>>>,
     answers: Arc<Mutex<HashMap<String, Vec<Answer>>>>,
 }
 
-/// A door that can be shut: nobody answers then.
+/// A listener that can be closed, so that the server is unavailable.
 pub(crate) struct Door {
     pub(crate) address: String,
     serving: Option<JoinHandle<()>>,
@@ -37,7 +38,7 @@ pub(crate) struct Door {
 }
 
 impl Outside {
-    /// The next answers to calls whose path or body names this payment.
+    /// Scripts the next responses to requests whose path or body names this payment.
     pub(crate) fn answers(&self, payment: &str, answers: &[Answer]) {
         let mut next: Vec<_> = answers.to_vec();
         next.reverse();
@@ -63,7 +64,7 @@ impl Door {
         door
     }
 
-    /// At the same address.
+    /// Listens at the same address again.
     pub(crate) async fn open_again(&mut self) {
         let listener = TcpListener::bind(&self.address).await.unwrap();
         self.address = listener.local_addr().unwrap().to_string();
@@ -88,7 +89,7 @@ impl Door {
 async fn called(State(outside): State<Outside>, request: Request) -> Response {
     let path = request.uri().path().to_owned();
     let key = request.headers()["idempotency-key"].to_str().unwrap();
-    // A string of a structured field, as the store's client writes it, or the bare words.
+    // A string of a structured field, as the store's client writes it, or the bare text.
     let key = key.trim_matches('"').to_owned();
     let bytes = axum::body::to_bytes(request.into_body(), 10_000)
         .await
@@ -102,7 +103,7 @@ async fn called(State(outside): State<Outside>, request: Request) -> Response {
     let mut answers = outside.answers.lock().unwrap();
     let answer = answers.get_mut(&payment).and_then(Vec::pop);
     let (status, body) = answer.unwrap_or((202, json!({})));
-    // What the store's answers have; a provider may have them as well.
+    // Headers that the store's responses have; a provider's may have them too.
     let headers = [
         ("x-operation", "operations/1"),
         ("x-resource", "payments/1"),

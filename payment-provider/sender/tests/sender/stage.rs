@@ -85,7 +85,7 @@ impl Stage {
         command
     }
 
-    /// The process, ready.
+    /// Starts the process and waits until it is ready.
     pub(crate) async fn start(&self) -> Sender {
         let free = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = free.local_addr().unwrap().to_string();
@@ -99,7 +99,7 @@ impl Stage {
         sender
     }
 
-    /// Appends an event, as its aggregate's first of this kind; answers its id.
+    /// Appends an event, as its aggregate's first of this kind; returns its id.
     pub(crate) async fn happens(
         &self,
         payment: Uuid,
@@ -130,7 +130,7 @@ impl Stage {
         envelope.id
     }
 
-    /// Somebody wants this payment's money.
+    /// Appends an event that requires a charge for this payment.
     pub(crate) async fn wanted(&self, payment: Uuid) -> Uuid {
         let event = PaymentRequested {
             payment_id: payment,
@@ -141,7 +141,7 @@ impl Stage {
         self.happens(payment, 1, event).await
     }
 
-    /// A charge is to be given back.
+    /// Appends an event that requires a refund of a charge.
     pub(crate) async fn unwanted(&self, payment: Uuid) -> Uuid {
         let event = PaymentRefundRequested {
             payment_id: payment,
@@ -172,7 +172,7 @@ impl Sender {
         eventually("the sender says that it is not ready", unready).await;
     }
 
-    /// What its metrics say of a name with these labels, if they have it.
+    /// Returns the value of a metric with these labels, if there is one.
     pub(crate) async fn metric(&self, name: &str, labels: &[&str]) -> Option<String> {
         let answer = reqwest::get(format!("{}/metrics", self.url)).await.unwrap();
         let text = answer.text().await.unwrap();
@@ -189,7 +189,7 @@ fn money() -> Money {
     }
 }
 
-/// Waits for a condition, and fails with `what` when it does not come true.
+/// Waits for a condition, and fails with `what` if it does not become true.
 pub(crate) async fn eventually(what: &str, mut condition: impl AsyncFnMut() -> bool) {
     let begun = Instant::now();
     while !condition().await {

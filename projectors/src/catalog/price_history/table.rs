@@ -19,7 +19,8 @@ impl View for PriceHistory {
         ids: &[Id],
     ) -> Result<Vec<(Id, Price)>, sqlx::Error> {
         let (products, versions) = keys(ids);
-        // The partition comes back as it went in: a product's events are all in one.
+        // The query returns the partition that it was given, because all events of a product are in
+        // one partition.
         let rows = sqlx::query(
             "select source_partition, product_id, version, amount, currency, since \
              from unnest($1::uuid[], $2::bigint[], $3::integer[]) as wanted (product_id, version, source_partition) \

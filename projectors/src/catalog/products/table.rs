@@ -19,7 +19,8 @@ impl View for Products {
         connection: &mut PgConnection,
         ids: &[RowId<Uuid>],
     ) -> Result<Vec<(RowId<Uuid>, Product)>, sqlx::Error> {
-        // The partition comes back as it went in: a product's events are all in one.
+        // The query returns the partition that it was given, because all events of a product are in
+        // one partition.
         let rows = sqlx::query(
             "select wanted.source_partition, product_id, name, brand, price_amount, currency, state, created_at, \
                     updated_at, version \

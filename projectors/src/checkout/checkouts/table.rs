@@ -19,7 +19,8 @@ impl View for Checkouts {
         connection: &mut PgConnection,
         ids: &[RowId<Uuid>],
     ) -> Result<Vec<(RowId<Uuid>, Checkout)>, sqlx::Error> {
-        // The partition comes back as it went in: a checkout's events are all in one.
+        // The query returns the partition that it was given, because all events of a checkout are
+        // in one partition.
         let rows = sqlx::query(
             "select wanted.source_partition, checkout_id, customer_id, state, order_id, payment_id, total_amount, \
                     currency, code, reason, created_at, updated_at, version \

@@ -1,4 +1,4 @@
-//! The view's SQL. Wide numbers travel as text, which PostgreSQL's `numeric` reads exactly.
+//! The view's SQL. Wide numbers are sent as text, which PostgreSQL's `numeric` parses exactly.
 
 use factline_postgres::{RowId, View};
 use sqlx::postgres::PgRow;

@@ -20,7 +20,8 @@ impl View for Orders {
         connection: &mut PgConnection,
         ids: &[RowId<Uuid>],
     ) -> Result<Vec<(RowId<Uuid>, Order)>, sqlx::Error> {
-        // The partition comes back as it went in: an order's events are all in one.
+        // The query returns the partition that it was given, because all events of an order are in
+        // one partition.
         let rows = sqlx::query(
             "select wanted.source_partition, order_id, customer_id, state, lines::text, units, total_amount, currency, \
                     source, ordered_on, ordered_at, updated_at, cancel_reason, version \

@@ -19,7 +19,8 @@ impl View for Payments {
         connection: &mut PgConnection,
         ids: &[RowId<Uuid>],
     ) -> Result<Vec<(RowId<Uuid>, Payment)>, sqlx::Error> {
-        // The partition comes back as it went in: a payment's events are all in one.
+        // The query returns the partition that it was given, because all events of a payment are in
+        // one partition.
         let rows = sqlx::query(
             "select wanted.source_partition, payment_id, reference, state, amount, currency, method, code, reason, \
                     charges::text, created_at, updated_at, version \

@@ -5,9 +5,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use clap::Parser as _;
+use harness::quiescence::until_quiescent;
 use harness::{History, Log, System, eventually};
 use rand::RngExt as _;
+use rand::rngs::StdRng;
 use serde_json::{Value, json};
+
+/// Maximum time until nothing is in progress.
+pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
 
 #[derive(clap::Parser)]
 struct Flags {
@@ -30,9 +35,10 @@ fn load(system: &System) -> demo::Options {
     .demo
 }
 
-/// Every service is killed in turn, at random moments, as long as the load lasts, and once the broker.
+/// Every service is killed in turn, at random moments, while the load lasts, and the broker once.
 #[tokio::test(flavor = "multi_thread")]
-async fn totals_are_exact_while_everything_is_killed_in_turn() {
+async fn totals_stay_exact_while_every_process_is_killed() {
+    let random = factline_testkit::seeded_random();
     let system = Arc::new(System::start_alone("kills").await.unwrap());
     let done = Arc::new(AtomicBool::new(false));
     let chaos = tokio::spawn(kill_in_turn(
@@ -47,6 +53,7 @@ async fn totals_are_exact_while_everything_is_killed_in_turn() {
             "gateway",
             "kafka",
         ],
+        random,
     ));
     let report = demo::run(&load(&system)).await;
     done.store(true, Ordering::Release);
@@ -59,6 +66,7 @@ async fn totals_are_exact_while_everything_is_killed_in_turn() {
     );
 
     system.ready().await.unwrap();
+    until_quiescent(&system, PATIENCE).await.unwrap();
     let history = Log::of(&system, &ordering_schemas::ORDER)
         .check()
         .await
@@ -68,11 +76,12 @@ async fn totals_are_exact_while_everything_is_killed_in_turn() {
     println!("{kills} kills under {} commands", history.commands.len());
 }
 
-/// Kills one after another, again and again, until told to stop. Answers how many.
+/// Kills one service after another until it is stopped. Returns the number of kills.
 pub(crate) async fn kill_in_turn(
     system: Arc<System>,
     done: Arc<AtomicBool>,
     victims: &[&str],
+    mut random: StdRng,
 ) -> usize {
     let mut kills = 0;
     let start = std::time::Instant::now();
@@ -80,8 +89,8 @@ pub(crate) async fn kill_in_turn(
         if done.load(Ordering::Acquire) {
             break;
         }
-        // When in the load a kill falls must differ from run to run; how long it takes is no condition to await.
-        let moment = Duration::from_millis(rand::rng().random_range(100..700));
+        // The moment of a kill must differ from run to run; the pause waits for no condition.
+        let moment = Duration::from_millis(random.random_range(100..700));
         tokio::time::sleep(moment).await;
         if *victim == "kafka" {
             let servers = system.servers;
@@ -94,7 +103,8 @@ pub(crate) async fn kill_in_turn(
         } else {
             system.kill(victim).unwrap();
             system.spawn(victim).unwrap();
-            // Else all are away all the time, and the test waits for a rest that never comes.
+            // Without this wait all services would be down all the time, and the test would never
+            // quiesce.
             system.service_ready(victim).await.unwrap();
         }
         kills += 1;
@@ -106,21 +116,21 @@ pub(crate) async fn kill_in_turn(
     kills
 }
 
-/// The tracker says of every operation what the log says.
+/// Checks that the tracker's status of every operation matches the log.
 async fn tracker_agrees(system: &System, history: &History) {
     let http = reqwest::Client::new();
     for (operation, outcome) in &history.outcomes {
         let url = format!("{}/operations/{operation}", system.url());
-        let told: Value = http.get(url).send().await.unwrap().json().await.unwrap();
-        assert_eq!(told["state"], outcome.state.as_str(), "{told}");
-        assert_eq!(told["version"].as_i64(), outcome.version);
-        assert_eq!(told["position"].as_str(), outcome.position.as_deref());
+        let status: Value = http.get(url).send().await.unwrap().json().await.unwrap();
+        assert_eq!(status["state"], outcome.state.as_str(), "{status}");
+        assert_eq!(status["version"].as_i64(), outcome.version);
+        assert_eq!(status["position"].as_str(), outcome.position.as_deref());
     }
 }
 
 /// A handler that is down delays commands and refuses none.
 #[tokio::test(flavor = "multi_thread")]
-async fn commands_wait_for_a_handler_that_is_down() {
+async fn commands_wait_while_their_handler_is_down() {
     let system = System::start("down").await.unwrap();
     system.kill("command-handlers").unwrap();
     let http = reqwest::Client::new();
@@ -138,7 +148,7 @@ async fn commands_wait_for_a_handler_that_is_down() {
         system.url(),
         accepted.headers()["location"].to_str().unwrap()
     );
-    let told: Value = http
+    let status: Value = http
         .get(&location)
         .send()
         .await
@@ -147,14 +157,14 @@ async fn commands_wait_for_a_handler_that_is_down() {
         .await
         .unwrap();
     assert_eq!(
-        (&told["state"], &told["success"]),
+        (&status["state"], &status["success"]),
         (&json!("pending"), &Value::Null)
     );
 
     system.spawn("command-handlers").unwrap();
     eventually("the command completes", async || {
-        let told: Value = http.get(&location).send().await?.json().await?;
-        Ok(told["state"] == "completed")
+        let status: Value = http.get(&location).send().await?.json().await?;
+        Ok(status["state"] == "completed")
     })
     .await
     .unwrap();

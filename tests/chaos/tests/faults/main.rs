@@ -1,4 +1,4 @@
-//! What the store promises while things break.
+//! The store's guarantees under faults.
 
 #![expect(clippy::unwrap_used, reason = "a test says what it finds by panicking")]
 

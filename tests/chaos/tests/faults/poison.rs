@@ -1,35 +1,17 @@
-//! Records that nobody can handle, from command to view.
-
-use std::time::Duration;
+//! Records that cannot be handled, from command to view.
 
 use factline::Envelope;
 use factline_kafka::topics::partition_of;
+use factline_testkit::fixture::try_append;
 use harness::{Log, System, eventually};
-use rdkafka::message::{Header, OwnedHeaders};
-use rdkafka::producer::{FutureProducer, FutureRecord};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-const PATIENCE: Duration = Duration::from_secs(30);
-
 async fn append(log: &Log, topic: &str, partition: i32, envelope: &Envelope, value: &[u8]) {
-    let producer: FutureProducer = log.kafka.client_config().create().unwrap();
-    let headers =
-        envelope
-            .to_headers()
-            .into_iter()
-            .fold(OwnedHeaders::new(), |headers, (key, value)| {
-                headers.insert(Header {
-                    key,
-                    value: Some(&value),
-                })
-            });
-    let record = FutureRecord::to(topic)
-        .partition(partition)
-        .key(&envelope.subject)
-        .payload(value)
-        .headers(headers);
-    producer.send(record, PATIENCE).await.unwrap();
+    let producer = log.kafka.client_config().create().unwrap();
+    let (place, key) = ((topic, partition), &envelope.subject);
+    let sent = try_append(&producer, place, key, &envelope.to_headers(), value).await;
+    sent.unwrap();
 }
 
 async fn state(system: &System, operation: Uuid) -> Value {
@@ -38,7 +20,7 @@ async fn state(system: &System, operation: Uuid) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_poison_command_ends_as_failed_with_a_dead_letter() {
+async fn poison_command_fails_with_a_dead_letter() {
     let system = System::start("poison").await.unwrap();
     let log = Log::of(&system, &ordering_schemas::ORDER);
     let order = Uuid::new_v4().to_string();
@@ -62,7 +44,7 @@ async fn a_poison_command_ends_as_failed_with_a_dead_letter() {
     .await
     .unwrap();
 
-    // A good command's bytes, on a partition that is not its key's.
+    // A valid command's bytes, on a partition that does not match its key.
     let http = reqwest::Client::new();
     let url = format!("{}/orders/{order}/ship", system.url());
     assert_eq!(
@@ -90,27 +72,29 @@ async fn a_poison_command_ends_as_failed_with_a_dead_letter() {
     )
     .await;
     eventually("the stray command has failed", async || {
-        let told = state(&system, stray).await;
-        Ok(told["state"] == "failed" && told["code"] == "wrong_partition")
+        let status = state(&system, stray).await;
+        Ok(status["state"] == "failed" && status["code"] == "wrong_partition")
     })
     .await
     .unwrap();
     let letters = log.read(log.topics.dead_letters()).await.unwrap();
     assert_eq!(letters.len(), 2);
     eventually("the good command was decided, too", async || {
-        Ok(log.check().await.is_ok())
+        Ok(log.open().await?.is_empty())
     })
     .await
     .unwrap();
+    log.check().await.unwrap();
 }
 
 fn now() -> factline::Timestamp {
     std::time::SystemTime::now().into()
 }
 
-/// A poison event stops each view's partition, and the handler's restore of it; the other partitions go on.
+/// A poison event halts its partition in each view and in the handler's recovery; the other
+/// partitions continue.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_poison_event_stops_its_partition_loudly_and_no_other() {
+async fn poison_event_halts_only_its_partition() {
     let system = System::start("poisonevent").await.unwrap();
     let log = Log::of(&system, &ordering_schemas::ORDER);
     let partitions = ordering_schemas::ORDER.partitions;
@@ -140,7 +124,7 @@ async fn a_poison_event_stops_its_partition_loudly_and_no_other() {
     .await
     .unwrap();
 
-    // Any other partition: placed, decided, shown.
+    // On another partition an order is placed, decided and shown.
     let http = reqwest::Client::new();
     let other = std::iter::repeat_with(Uuid::new_v4)
         .find(|id| partition_of(id.to_string().as_bytes(), partitions) != partition)
@@ -165,7 +149,7 @@ async fn a_poison_event_stops_its_partition_loudly_and_no_other() {
     .await
     .unwrap();
 
-    // The handler has not read the partition since it started; its successor has to, and refuses.
+    // The handler has not read the partition since it started. Its successor has to, and refuses.
     system.kill("command-handlers").unwrap();
     system.spawn("command-handlers").unwrap();
     eventually("the handler says that it stopped", async || {
@@ -178,7 +162,7 @@ async fn a_poison_event_stops_its_partition_loudly_and_no_other() {
             && answer
                 .text()
                 .await?
-                .contains(&format!("/{partition} is stopped")))
+                .contains(&format!("/{partition} is halted")))
     })
     .await
     .unwrap();

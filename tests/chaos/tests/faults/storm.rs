@@ -1,16 +1,17 @@
-//! Every kind of fault once, in a minute and a half, under concurrent clients. `./dev faults` has the long form.
+//! Every kind of fault once, within a minute and a half, under concurrent clients. `./dev faults`
+//! has the long form.
 
 use std::time::Duration;
 
 use chaos::schedule::each_once;
 use chaos::{PATIENCE, Plan, run};
 
-/// How long clients go on; all faults begin within.
+/// Duration of the clients' requests; all faults begin within it.
 const LASTS: Duration = Duration::from_secs(90);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn everything_is_done_exactly_once_while_each_kind_of_fault_strikes() {
-    let seed: u64 = rand::random();
+async fn commands_are_executed_exactly_once_under_every_kind_of_fault() {
+    let seed = factline_testkit::seed();
     let plan = Plan {
         seed,
         schedule: each_once(seed, LASTS),

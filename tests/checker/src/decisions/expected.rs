@@ -1,8 +1,8 @@
-//! What must come of a command or a deadline, by the rules of the context and of the kit.
+//! The expected result of a command or a deadline, by the rules of the context and of the kit.
 
 use factline::aggregate::Workflow;
 use factline::outcome::{Outcome, State};
-use factline::{Aggregate, Conclusion, Envelope, Rejection as _, Timestamp};
+use factline::{Aggregate, CommandOf, Conclusion, Envelope, EventOf, Rejection as _, Timestamp};
 use factline_kafka::topics::partition_of;
 use serde_json::Value;
 use uuid::Uuid;
@@ -11,13 +11,13 @@ use super::kept::Kept;
 use crate::history::Logged;
 use crate::typed;
 
-/// What must stand in the log.
+/// The result that the log must have.
 #[derive(Debug)]
 pub(super) struct Expected<E> {
     pub(super) state: State,
     pub(super) code: Option<String>,
     pub(super) events: Vec<E>,
-    /// How the workflow that was open ends.
+    /// The end of the workflow that was open.
     pub(super) ends: Option<Conclusion>,
 }
 
@@ -32,10 +32,12 @@ impl<E> Expected<E> {
     }
 }
 
-/// Faults that the log alone cannot confirm: the broker, a panic that does not come again, or how long a handler remembers.
-const BELIEVED: [&str; 4] = ["too_old", "too_large", "unwritable", "workflow"];
+/// Codes that the log alone cannot confirm: failures of the broker, a panic that does not recur, or
+/// the length of a handler's dedupe window.
+const UNCONFIRMABLE: [&str; 4] = ["too_old", "too_large", "unwritable", "workflow"];
 
-/// Of a command's record. `under` is the operation that came first with its idempotency key.
+/// Returns the result of a command's record. `under` is the operation that came first with its
+/// idempotency key.
 pub(super) fn of_command<A: Aggregate>(
     record: &Logged<Value>,
     partitions: i32,
@@ -43,7 +45,7 @@ pub(super) fn of_command<A: Aggregate>(
     kept: &Kept<A>,
     outcome: &Outcome,
     now: Timestamp,
-) -> Expected<A::Event> {
+) -> Expected<EventOf<A::Type>> {
     let Some((envelope, command)) = read::<A>(record) else {
         return Expected::end(State::Failed, "unreadable");
     };
@@ -54,13 +56,13 @@ pub(super) fn of_command<A: Aggregate>(
         return Expected::end(State::Failed, "wrong_partition");
     }
     let code = outcome.code.as_deref().unwrap_or_default();
-    if outcome.state == State::Failed && BELIEVED.contains(&code) {
+    if outcome.state == State::Failed && UNCONFIRMABLE.contains(&code) {
         return Expected::end(State::Failed, code);
     }
     if under.is_some_and(|first| first != envelope.operation) {
         return Expected::end(State::Rejected, "idempotency_key_reused");
     }
-    // It is the handler's clock that says so, which stands nowhere.
+    // The timeout is by the handler's clock, which is not in the log.
     if envelope.time_to_live_ms.is_some() && (outcome.state, code) == (State::TimedOut, "timed_out")
     {
         return Expected::end(State::TimedOut, "timed_out");
@@ -74,12 +76,12 @@ pub(super) fn of_command<A: Aggregate>(
     decided(kept, command, now)
 }
 
-/// Of a deadline that is due. It is given nothing but what the aggregate's own state says.
+/// Returns the result of a due deadline. It uses only the aggregate's own state.
 pub(super) fn of_deadline<A: Aggregate>(
     kept: &Kept<A>,
     outcome: &Outcome,
     now: Timestamp,
-) -> Option<Expected<A::Event>> {
+) -> Option<Expected<EventOf<A::Type>>> {
     let deadline = kept.state.deadline()?;
     if outcome.state == State::Failed {
         let code = outcome.code.clone().unwrap_or_default();
@@ -97,9 +99,9 @@ pub(super) fn of_deadline<A: Aggregate>(
 
 fn decided<A: Aggregate>(
     kept: &Kept<A>,
-    command: A::Command,
+    command: CommandOf<A::Type>,
     now: Timestamp,
-) -> Expected<A::Event> {
+) -> Expected<EventOf<A::Type>> {
     let decision = match kept.state.decide(command, now) {
         Ok(decision) => decision,
         Err(rejection) => return Expected::end(State::Rejected, rejection.code()),
@@ -119,7 +121,7 @@ fn decided<A: Aggregate>(
     }
 }
 
-fn read<A: Aggregate>(record: &Logged<Value>) -> Option<(&Envelope, A::Command)> {
+fn read<A: Aggregate>(record: &Logged<Value>) -> Option<(&Envelope, CommandOf<A::Type>)> {
     let envelope = record.envelope.as_ref()?;
     let command = typed::message(&envelope.record, record.value.as_ref()?)?;
     Some((envelope, command))

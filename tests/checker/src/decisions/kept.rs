@@ -1,6 +1,6 @@
-//! What is kept of an aggregate beside its state: its numbers, its open workflow, its deadline.
+//! The data kept of an aggregate beside its state: its numbers, its open workflow, its deadline.
 
-use factline::{Aggregate, Envelope, Timestamp, id};
+use factline::{Aggregate, AggregateType as _, Envelope, EventOf, Timestamp, id};
 use uuid::Uuid;
 
 /// An aggregate after some of its events.
@@ -10,7 +10,7 @@ pub(super) struct Kept<A> {
     pub(super) version: u64,
     /// Partition sequence of its last event.
     pub(super) sequence: u64,
-    /// The operation that stays open.
+    /// The open operation.
     pub(super) open: Option<Uuid>,
     wake: Option<Wake>,
 }
@@ -18,13 +18,13 @@ pub(super) struct Kept<A> {
 #[derive(Debug, Clone, Copy)]
 struct Wake {
     due: Timestamp,
-    /// The version that set it.
+    /// The version that set the deadline.
     set: u64,
     spent: bool,
 }
 
 impl<A: Aggregate> Kept<A> {
-    pub(super) fn unborn() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             state: A::default(),
             version: 0,
@@ -34,8 +34,8 @@ impl<A: Aggregate> Kept<A> {
         }
     }
 
-    /// After one more event, which stands in the log.
-    pub(super) fn take(&mut self, event: &A::Event, envelope: &Envelope) {
+    /// Applies one more event of the log.
+    pub(super) fn take(&mut self, event: &EventOf<A::Type>, envelope: &Envelope) {
         self.version += 1;
         self.sequence = envelope.partition_sequence.unwrap_or(self.sequence);
         if envelope.opens.is_some() {
@@ -56,23 +56,23 @@ impl<A: Aggregate> Kept<A> {
         }
     }
 
-    /// When it is to be woken.
+    /// Returns the due time of the deadline.
     pub(super) fn due(&self) -> Option<Timestamp> {
         self.wake.filter(|wake| !wake.spent).map(|wake| wake.due)
     }
 
-    /// The operation of the deadline that is set.
+    /// Returns the operation of the deadline that is set.
     pub(super) fn deadline(&self, subject: &str) -> Option<Uuid> {
         let wake = self.wake.filter(|wake| !wake.spent)?;
-        Some(id::deadline(A::TYPE, subject, wake.set))
+        Some(id::deadline(A::Type::NAME, subject, wake.set))
     }
 
-    /// The version that set the deadline.
+    /// Returns the version that set the deadline.
     pub(super) fn set(&self) -> Option<u64> {
         self.wake.map(|wake| wake.set)
     }
 
-    /// A deadline was decided: unless an event has set another, there is none.
+    /// Removes a deadline that was decided, unless an event has set another.
     pub(super) fn spend(&mut self, set: u64) {
         if let Some(wake) = self.wake.as_mut().filter(|wake| wake.set == set) {
             wake.spent = true;

@@ -1,9 +1,9 @@
-//! One partition, outcome by outcome.
+//! The replay of one partition, outcome by outcome.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use factline::outcome::{Outcome, OutcomeKind};
-use factline::{Aggregate, Conclusion, Position, Timestamp};
+use factline::{Aggregate, Conclusion, EventOf, Position, Timestamp};
 use factline_kafka::Topics;
 use uuid::Uuid;
 
@@ -13,26 +13,26 @@ use super::kept::Kept;
 use crate::history::Logged;
 use crate::violation::{At, Violation};
 
-/// What is known of the partition so far.
+/// The state of the replay.
 pub(super) struct Replay<'f, 'h, A: Aggregate> {
     found: &'f Found<'h, A>,
-    /// The partition's events topic, as positions name it.
+    /// The partition's events topic, in the form used in positions.
     topic: String,
     partition: i32,
     aggregates: HashMap<String, Kept<A>>,
-    /// What is to be woken, the first first.
+    /// The deadlines that are set, in order.
     deadlines: BTreeSet<(Timestamp, String)>,
-    /// Which operation came first with an idempotency scope.
+    /// The operation that came first with an idempotency scope.
     scopes: HashMap<String, Uuid>,
     /// Partition sequence of the last event.
     sequence: u64,
     /// The time of the last decision.
     time: Timestamp,
-    /// Offset of the last command that was decided.
+    /// Offset of the last decided command.
     decided: i64,
-    /// Where the commands are read to find the latest time among them.
+    /// Next command to read, and the latest time among the ones before it.
     read: (usize, Timestamp),
-    /// The operations that are decided.
+    /// The decided operations.
     done: HashSet<Uuid>,
     /// The workflow whose end must come next.
     ends: Option<(Uuid, Conclusion)>,
@@ -59,25 +59,29 @@ impl<'f, 'h, A: Aggregate> Replay<'f, 'h, A> {
         }
     }
 
-    /// The next outcome of the partition.
+    /// Replays the next outcome of the partition.
     pub(super) fn take(&mut self, record: &'h Logged<Outcome>, outcome: &'h Outcome) {
         let at = At::record(self.found.contract.aggregate, "outcomes", record);
         if let Some((operation, conclusion)) = self.ends.take() {
-            let told = (outcome.operation_id, outcome.state, outcome.code.as_deref());
-            // A deadline that failed says with its own code why the workflow did.
+            let end = (outcome.operation_id, outcome.state, outcome.code.as_deref());
+            // If a deadline failed, its code is also the reason for which the workflow failed.
             let code = conclusion
                 .code
-                .or(told.2.filter(|_| conclusion.reason.is_none()));
-            if told == (operation, conclusion.state, code) {
+                .or(end.2.filter(|_| conclusion.reason.is_none()));
+            if end == (operation, conclusion.state, code) {
                 let time = decided_at(outcome);
                 if time != self.time {
-                    self.wrong_time(&at, time, "what ended the workflow was decided at another");
+                    self.wrong_time(
+                        &at,
+                        time,
+                        "the decision that ended the workflow has a different time",
+                    );
                 }
                 return;
             }
             self.violations.push(Violation::Decision {
                 at: at.clone(),
-                recorded: format!("{told:?}"),
+                recorded: format!("{end:?}"),
                 decided: format!("the end of workflow {operation}: {conclusion:?}"),
             });
         }
@@ -98,7 +102,7 @@ impl<'f, 'h, A: Aggregate> Replay<'f, 'h, A> {
         }
     }
 
-    /// What is wrong with the partition, all outcomes taken.
+    /// Returns the violations of the partition, after its last outcome.
     pub(super) fn end(mut self) -> Vec<Violation> {
         if let Some((operation, _)) = self.ends.take() {
             let at = At::operation(self.found.contract.aggregate, operation);
@@ -107,7 +111,7 @@ impl<'f, 'h, A: Aggregate> Replay<'f, 'h, A> {
         self.violations
     }
 
-    /// The decision's time, which never runs back.
+    /// Returns the decision's time, which must never decrease.
     fn advance(&mut self, at: &At, outcome: &Outcome) -> Timestamp {
         let now = decided_at(outcome);
         if now < self.time {
@@ -130,7 +134,7 @@ impl<'f, 'h, A: Aggregate> Replay<'f, 'h, A> {
         now: Timestamp,
     ) {
         let operation = outcome.operation_id;
-        // Without a command, and a second outcome: both are told of elsewhere.
+        // A missing command and a second outcome are reported by other checks.
         let Some(command) = self
             .found
             .commands
@@ -141,7 +145,7 @@ impl<'f, 'h, A: Aggregate> Replay<'f, 'h, A> {
         };
         self.punctual(now);
         if command.partition != record.partition {
-            let what = format!("its command stands in partition {}", command.partition);
+            let what = format!("its command is in partition {}", command.partition);
             self.violations.push(Violation::Order {
                 at: at.clone(),
                 what,
@@ -161,7 +165,7 @@ impl<'f, 'h, A: Aggregate> Replay<'f, 'h, A> {
         if now < command.timestamp {
             self.wrong_time(at, now, "its command was appended later");
         } else if now > before.max(latest) {
-            self.wrong_time(at, now, "nothing of its partition was so late");
+            self.wrong_time(at, now, "no command of its partition is that late");
         }
         let scope = command
             .envelope
@@ -173,7 +177,7 @@ impl<'f, 'h, A: Aggregate> Replay<'f, 'h, A> {
             .aggregates
             .get(&subject)
             .cloned()
-            .unwrap_or_else(Kept::unborn);
+            .unwrap_or_else(Kept::new);
         let partitions = self.found.contract.partitions;
         let expected = expected::of_command(command, partitions, under, &kept, outcome, now);
         self.compare(at, (record, outcome), &subject, kept, expected);
@@ -191,17 +195,17 @@ impl<'f, 'h, A: Aggregate> Replay<'f, 'h, A> {
             .aggregates
             .get(&subject)
             .cloned()
-            .unwrap_or_else(Kept::unborn);
+            .unwrap_or_else(Kept::new);
         let known = kept.deadline(&subject) == Some(outcome.operation_id);
         let due = kept.due().filter(|_| known);
         let (Some(due), Some(expected)) = (due, expected::of_deadline(&kept, outcome, now)) else {
-            self.violations.push(Violation::Unasked(at.clone()));
+            self.violations.push(Violation::Unrequested(at.clone()));
             return;
         };
         if now < due {
             self.wrong_time(at, now, "its deadline is later");
         } else if now > before.max(due) && !self.was_appended(now) {
-            self.wrong_time(at, now, "nothing of its partition was then");
+            self.wrong_time(at, now, "no command of its partition has this time");
         }
         let first = self.deadlines.first();
         if let Some((first, earlier)) = first.filter(|first| **first < (due, subject.clone())) {
@@ -211,13 +215,14 @@ impl<'f, 'h, A: Aggregate> Replay<'f, 'h, A> {
         self.compare(at, (record, outcome), &subject, kept, expected);
     }
 
-    /// Whether a command of the partition came at a time. One that was decided before leaves no other trace of its time.
+    /// Returns true if a command of the partition was appended at this time. A command that was
+    /// decided before leaves no other trace of its time.
     fn was_appended(&self, time: Timestamp) -> bool {
         let mut commands = self.found.log.commands.iter();
         commands.any(|command| command.partition == self.partition && command.timestamp == time)
     }
 
-    /// Before a command of a time, every deadline of that time or earlier.
+    /// Checks that every deadline up to this time was decided before a command of this time.
     fn punctual(&mut self, now: Timestamp) {
         let overdue = self.deadlines.iter().take_while(|(due, _)| *due <= now);
         let overdue: Vec<_> = overdue.cloned().collect();
@@ -228,7 +233,7 @@ impl<'f, 'h, A: Aggregate> Replay<'f, 'h, A> {
         }
     }
 
-    /// The latest time at which a command was appended that stands no later than this one.
+    /// Returns the latest append time of the commands up to this offset.
     fn latest(&mut self, offset: i64) -> Timestamp {
         let (mut read, mut latest) = self.read;
         let rest = self.found.log.commands.get(read..).unwrap_or_default();
@@ -245,14 +250,15 @@ impl<'f, 'h, A: Aggregate> Replay<'f, 'h, A> {
         latest
     }
 
-    /// What stands in the log against what must; and then what stands there counts.
+    /// Compares the result in the log with the expected one. The replay continues with the log's
+    /// result.
     fn compare(
         &mut self,
         at: &At,
         (record, outcome): (&Logged<Outcome>, &Outcome),
         subject: &str,
         mut kept: Kept<A>,
-        expected: Expected<A::Event>,
+        expected: Expected<EventOf<A::Type>>,
     ) {
         let operation = outcome.operation_id;
         let open = kept.open;
@@ -280,7 +286,7 @@ impl<'f, 'h, A: Aggregate> Replay<'f, 'h, A> {
             kept.spend(set);
         }
         let end = (outcome.state, outcome.code.clone());
-        let events: Vec<&A::Event> = recorded.iter().map(|(_, event)| event).collect();
+        let events: Vec<&EventOf<A::Type>> = recorded.iter().map(|(_, event)| event).collect();
         if end != (expected.state, expected.code.clone())
             || events != expected.events.iter().collect::<Vec<_>>()
         {
@@ -308,7 +314,7 @@ impl<'f, 'h, A: Aggregate> Replay<'f, 'h, A> {
         self.aggregates.insert(subject.to_owned(), kept);
     }
 
-    /// Version and position of an outcome are those of the aggregate after it.
+    /// Checks that version and position of an outcome are those of the aggregate after it.
     fn seen(&mut self, at: &At, record: &Logged<Outcome>, outcome: &Outcome, kept: &Kept<A>) {
         if outcome.state == factline::outcome::State::Failed {
             return;
@@ -321,17 +327,18 @@ impl<'f, 'h, A: Aggregate> Replay<'f, 'h, A> {
                 decided: format!("version {version:?}"),
             });
         }
-        let told: Option<Position> = outcome
+        let position: Option<Position> = outcome
             .position
             .as_deref()
             .and_then(|text| text.parse().ok());
-        let told = told.unwrap_or_default();
-        let own = told.points().iter();
+        let position = position.unwrap_or_default();
+        let own = position.points().iter();
         let own =
             own.filter(|point| point.topic == self.topic && point.partition == record.partition);
         let sequence = own.map(|point| point.sequence).max().unwrap_or_default();
-        // A workflow's position may be further on, by what others have done for it.
-        let exact = told.points().len() <= 1;
+        // A workflow's position may be further ahead, because it includes the participants'
+        // positions.
+        let exact = position.points().len() <= 1;
         if sequence < kept.sequence
             || (exact && sequence != kept.sequence)
             || sequence > self.sequence

@@ -1,4 +1,4 @@
-//! One change of a history that must never go unseen.
+//! Single changes of a history that the checker must detect.
 
 use checker::{History, Records, Shown};
 use factline::outcome::State;
@@ -25,11 +25,11 @@ pub(crate) enum Corruption {
     ChangePosition,
     ChangeTime,
     LoseLetter,
-    TellOtherState,
-    TellOtherVersion,
-    TellOtherPosition,
-    TellNothing,
-    TellTooMuch,
+    TrackOtherState,
+    TrackOtherVersion,
+    TrackOtherPosition,
+    TrackNothing,
+    TrackTooMuch,
     SeeOtherEnd,
     SeeTooEarly,
     StaleRow,
@@ -42,7 +42,7 @@ pub(crate) enum Corruption {
 
 use Corruption as C;
 
-/// All of them.
+/// All kinds.
 pub(crate) const KINDS: [C; 30] = [
     C::LoseCommand,
     C::LoseEvent,
@@ -61,11 +61,11 @@ pub(crate) const KINDS: [C; 30] = [
     C::ChangePosition,
     C::ChangeTime,
     C::LoseLetter,
-    C::TellOtherState,
-    C::TellOtherVersion,
-    C::TellOtherPosition,
-    C::TellNothing,
-    C::TellTooMuch,
+    C::TrackOtherState,
+    C::TrackOtherVersion,
+    C::TrackOtherPosition,
+    C::TrackNothing,
+    C::TrackTooMuch,
     C::SeeOtherEnd,
     C::SeeTooEarly,
     C::StaleRow,
@@ -76,7 +76,7 @@ pub(crate) const KINDS: [C; 30] = [
     C::AcceptNothing,
 ];
 
-/// The history with one change; none if it has nothing that could be changed so.
+/// Returns the history with one change; none if the history offers no place for it.
 pub(crate) fn corrupt(history: &History, how: C, which: Index) -> Option<History> {
     let mut changed = history.clone();
     let done = match how {
@@ -97,11 +97,11 @@ pub(crate) fn corrupt(history: &History, how: C, which: Index) -> Option<History
         | C::ChangePosition
         | C::ChangeTime
         | C::LoseLetter => in_outcomes(&mut changed, how, which),
-        C::TellOtherState
-        | C::TellOtherVersion
-        | C::TellOtherPosition
-        | C::TellNothing
-        | C::TellTooMuch => in_tracker(&mut changed, how, which),
+        C::TrackOtherState
+        | C::TrackOtherVersion
+        | C::TrackOtherPosition
+        | C::TrackNothing
+        | C::TrackTooMuch => in_tracker(&mut changed, how, which),
         C::SeeOtherEnd
         | C::SeeTooEarly
         | C::StaleRow
@@ -114,7 +114,7 @@ pub(crate) fn corrupt(history: &History, how: C, which: Index) -> Option<History
     done.map(|()| changed)
 }
 
-/// One of the logs that have what is looked for.
+/// Returns one of the logs that satisfy `has`.
 fn log(history: &mut History, which: Index, has: fn(&Records) -> bool) -> Option<&mut Records> {
     let mut logs: Vec<_> = history.logs.values_mut().filter(|log| has(log)).collect();
     (!logs.is_empty()).then(|| logs.swap_remove(which.index(logs.len())))
@@ -124,7 +124,7 @@ fn in_commands_or_events(history: &mut History, how: C, which: Index) -> Option<
     if how == C::LoseCommand {
         let log = log(history, which, |log| !log.commands.is_empty())?;
         let lost = log.commands[which.index(log.commands.len())].operation;
-        // One that was sent twice is still there without one of its records.
+        // A command that was sent twice is still present after one of its records is removed.
         log.commands.retain(|command| command.operation != lost);
         return Some(());
     }
@@ -152,7 +152,7 @@ fn in_commands_or_events(history: &mut History, how: C, which: Index) -> Option<
             let texts = fields.values_mut().filter(|value| value.is_string());
             let mut texts: Vec<_> = texts.collect();
             let text = texts.last_mut()?;
-            // Still a UUID where it was one.
+            // The value stays a UUID if it was one.
             **text = json!(
                 text.as_str()
                     .unwrap_or_default()
@@ -160,7 +160,7 @@ fn in_commands_or_events(history: &mut History, how: C, which: Index) -> Option<
             );
         }
         _ => {
-            // To the operation of another command.
+            // Moves it to the operation of another command.
             let other = log
                 .commands
                 .iter()
@@ -215,9 +215,9 @@ fn in_outcomes(history: &mut History, how: C, which: Index) -> Option<()> {
 }
 
 fn in_tracker(history: &mut History, how: C, which: Index) -> Option<()> {
-    if how == C::TellTooMuch {
-        let told = history.tracker.values().next()?.clone();
-        history.tracker.insert(Uuid::from_u128(u128::MAX), told);
+    if how == C::TrackTooMuch {
+        let tracked = history.tracker.values().next()?.clone();
+        history.tracker.insert(Uuid::from_u128(u128::MAX), tracked);
         return Some(());
     }
     if history.tracker.is_empty() {
@@ -225,16 +225,16 @@ fn in_tracker(history: &mut History, how: C, which: Index) -> Option<()> {
     }
     let at = which.index(history.tracker.len());
     let operation = *history.tracker.keys().nth(at)?;
-    let told = history.tracker.get_mut(&operation)?;
+    let tracked = history.tracker.get_mut(&operation)?;
     match how {
-        C::TellOtherState => {
-            told.state = match told.state {
+        C::TrackOtherState => {
+            tracked.state = match tracked.state {
                 State::Completed => State::Pending,
                 _ => State::Completed,
             };
         }
-        C::TellOtherVersion => told.version = Some(told.version.unwrap_or_default() + 1),
-        C::TellOtherPosition => told.position = Some("1abc".to_owned()),
+        C::TrackOtherVersion => tracked.version = Some(tracked.version.unwrap_or_default() + 1),
+        C::TrackOtherPosition => tracked.position = Some("1abc".to_owned()),
         _ => drop(history.tracker.remove(&operation)),
     }
     Some(())
@@ -270,7 +270,8 @@ fn in_what_is_read(history: &mut History, how: C, which: Index) -> Option<()> {
     Some(())
 }
 
-/// The later of two operations of one partition was read as ended before the earlier was asked for.
+/// Makes the later of two operations of one partition appear ended before the earlier was
+/// requested.
 fn see_too_early(history: &mut History, which: Index) -> Option<()> {
     let asked: Vec<(Uuid, std::time::Duration)> = history
         .requests

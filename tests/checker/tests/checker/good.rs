@@ -1,4 +1,4 @@
-//! Runs that are right: whatever clients, policies and the clock do, in any order.
+//! Correct runs: any actions of clients, policies and the clock, in any order.
 
 use std::collections::BTreeMap;
 
@@ -9,34 +9,33 @@ use checkout_schemas::{
     NotePaymentDeclined, NotePaymentReleased,
 };
 use chrono::TimeDelta;
-use factline::Aggregate;
 use ordering_schemas::{CancelOrder, ConfirmOrder, Line, PlaceOrder, ShipOrder};
 use proptest::prelude::*;
 use uuid::Uuid;
 
 use crate::world::{Conditions, Model, World};
 
-/// One thing that happens. Numbers name aggregates, of which there are few, so that they meet.
+/// One step of a run. Numbers name aggregates; there are few, so that steps interact.
 #[derive(Debug, Clone)]
 pub(crate) enum Step {
     Place(u8, i64, Conditions),
     Cancel(u8, Conditions),
     Ship(u8, Conditions),
-    /// By a policy.
+    /// A policy confirms an order.
     Confirm(u8),
     Create(u8, i64, Conditions),
     Price(u8, i64, Conditions),
     Discontinue(u8, Conditions),
     Begin(u8, Conditions),
-    /// By a policy: one of what a checkout is told.
+    /// A policy notes a participant's answer for a checkout.
     Note(u8, u8),
-    /// A record that nobody can read.
+    /// A record that cannot be decoded.
     Poison(u8),
-    /// Seconds go by.
+    /// The clock advances by seconds.
     Wait(i64),
-    /// What stands there is decided.
+    /// The appended commands are decided.
     Work,
-    /// Clients read the ends of what they have asked for.
+    /// Clients read the ends of their operations.
     Look,
     ReadOrder(u8),
     ReadCheckout(u8),
@@ -78,7 +77,7 @@ fn conditions() -> impl Strategy<Value = Conditions> + Clone {
     })
 }
 
-/// The run, come to rest.
+/// Returns the history of the run once it is quiescent.
 pub(crate) fn run(steps: &[Step]) -> History {
     let mut store = Store::new();
     for step in steps {
@@ -98,9 +97,9 @@ impl Store {
     fn new() -> Self {
         Self {
             world: World::new(),
-            orders: Model::new(&ordering::ORDER),
-            products: Model::new(&catalog::PRODUCT),
-            checkouts: Model::new(&checkout::CHECKOUT),
+            orders: Model::new(),
+            products: Model::new(),
+            checkouts: Model::new(),
         }
     }
 
@@ -193,7 +192,7 @@ impl Store {
     }
 
     fn work(&mut self) {
-        // What is decided was appended before.
+        // A command is decided after it was appended.
         self.world.pass(TimeDelta::milliseconds(1));
         let now = self.world.time;
         self.orders.work(now);
@@ -208,7 +207,7 @@ impl Store {
         self.world.look(&ends);
     }
 
-    /// Every workflow has come to its end: a day is enough for all that a checkout waits for.
+    /// Lets every workflow end: a day exceeds all timeouts of a checkout.
     fn rest(mut self) -> History {
         self.work();
         for _ in 0..40 {
@@ -221,15 +220,18 @@ impl Store {
         tracker.extend(self.products.ends());
         tracker.extend(self.checkouts.ends());
         history.tracker = tracker;
-        history
-            .logs
-            .insert(ordering::Order::TYPE.to_owned(), self.orders.log);
-        history
-            .logs
-            .insert(catalog::Product::TYPE.to_owned(), self.products.log);
-        history
-            .logs
-            .insert(checkout::Checkout::TYPE.to_owned(), self.checkouts.log);
+        history.logs.insert(
+            ordering_schemas::ORDER.aggregate.to_owned(),
+            self.orders.log,
+        );
+        history.logs.insert(
+            catalog_schemas::PRODUCT.aggregate.to_owned(),
+            self.products.log,
+        );
+        history.logs.insert(
+            checkout_schemas::CHECKOUT.aggregate.to_owned(),
+            self.checkouts.log,
+        );
         for kind in views::VIEWS {
             let log = history.logs.get(kind.aggregate);
             let events: Vec<_> = log.iter().flat_map(|log| &log.events).collect();
@@ -247,7 +249,7 @@ impl Store {
 }
 
 fn confirmed(history: &History) -> i64 {
-    let events = &history.logs[ordering::Order::TYPE].events;
+    let events = &history.logs[ordering_schemas::ORDER.aggregate].events;
     let confirmed = events.iter().filter(|event| {
         event
             .envelope

@@ -1,4 +1,4 @@
-//! The judge, judged: histories that are right pass, and whatever is changed in one is found.
+//! Tests of the checker: it accepts correct histories and detects every change of one.
 
 #![expect(clippy::unwrap_used, reason = "a test says what it finds by panicking")]
 

@@ -1,4 +1,4 @@
-//! Any run that is right passes; any change of it is found.
+//! Any correct run passes; any change of it is detected.
 
 use checker::check;
 use proptest::prelude::*;
@@ -8,13 +8,13 @@ use crate::good::{run, steps};
 
 proptest! {
     #[test]
-    fn what_is_right_passes(steps in steps()) {
+    fn correct_history_passes(steps in steps()) {
         let found = check(&run(&steps));
         prop_assert!(found.is_empty(), "{}", found[0]);
     }
 
     #[test]
-    fn whatever_is_changed_is_found(steps in steps(), kind in 0..KINDS.len(), which in any::<prop::sample::Index>()) {
+    fn any_corruption_is_detected(steps in steps(), kind in 0..KINDS.len(), which in any::<prop::sample::Index>()) {
         let history = run(&steps);
         if let Some(changed) = corrupt(&history, KINDS[kind], which) {
             prop_assert!(changed != history);

@@ -1,4 +1,4 @@
-//! Each kind of violation, by the change of one good history that makes it.
+//! Each kind of violation, by a change of one correct history.
 
 use checker::{Answer, History, Letter, Logged, Shown, Violation, check};
 use factline::outcome::{Outcome, State};
@@ -16,7 +16,7 @@ const CHECKOUTS: &str = "checkout.checkout";
 
 const TABLE: &[(&str, Change, Is)] = &[
     (
-        "an accepted command is not there",
+        "an accepted command is missing",
         |history| {
             history.requests[0].answer = Answer::Accepted {
                 operation: Uuid::from_u128(9999),
@@ -25,12 +25,12 @@ const TABLE: &[(&str, Change, Is)] = &[
         |found| matches!(found, Violation::Lost(_)),
     ),
     (
-        "an accepted command is another's",
+        "an accepted command belongs to another operation",
         |history| history.requests[0].id = Some("another".to_owned()),
         |found| matches!(found, Violation::Other(_)),
     ),
     (
-        "one key makes two operations",
+        "one key becomes two operations",
         |history| {
             let mut again = history.requests[0].clone();
             again.idempotency_key = Some("key".to_owned());
@@ -77,17 +77,17 @@ const TABLE: &[(&str, Change, Is)] = &[
         |found| matches!(found, Violation::RunsTwice(_)),
     ),
     (
-        "nobody has asked for an outcome",
+        "an outcome has no command",
         |history| drop(history.logs.get_mut(ORDERS).unwrap().commands.remove(0)),
-        |found| matches!(found, Violation::Unasked(_)),
+        |found| matches!(found, Violation::Unrequested(_)),
     ),
     (
-        "an event cannot be read",
+        "an event cannot be decoded",
         |history| history.logs.get_mut(ORDERS).unwrap().events[0].value = None,
         |found| matches!(found, Violation::Unreadable(_)),
     ),
     (
-        "a version is left out",
+        "a version is skipped",
         |history| {
             let event = &mut history.logs.get_mut(ORDERS).unwrap().events[0];
             event.envelope.as_mut().unwrap().sequence = Some(2);
@@ -109,7 +109,7 @@ const TABLE: &[(&str, Change, Is)] = &[
         |found| matches!(found, Violation::Sequence { expected: 1, .. }),
     ),
     (
-        "an event has the id of another",
+        "an event has the id of another event",
         |history| {
             let event = &mut history.logs.get_mut(ORDERS).unwrap().events[0];
             event.envelope.as_mut().unwrap().id = Uuid::from_u128(9999);
@@ -117,7 +117,7 @@ const TABLE: &[(&str, Change, Is)] = &[
         |found| matches!(found, Violation::Foreign { .. }),
     ),
     (
-        "another operation's event stands between",
+        "an event of another operation is in between",
         |history| {
             let events = &mut history.logs.get_mut(CHECKOUTS).unwrap().events;
             let first = events[0].clone();
@@ -148,9 +148,9 @@ const TABLE: &[(&str, Change, Is)] = &[
         |found| matches!(found, Violation::Letter { .. }),
     ),
     (
-        "what was seen to end before another was asked for is decided behind it",
+        "an operation that was read as ended before another was requested is decided after it",
         |history| {
-            // As if the last had been asked for after everything was known.
+            // As if the last had been requested after everything was known.
             let end = history.observations.last().unwrap().at;
             let first = history
                 .requests
@@ -170,7 +170,7 @@ const TABLE: &[(&str, Change, Is)] = &[
         },
     ),
     (
-        "what was accepted before another was asked for stands behind it",
+        "a command that was accepted before another was requested comes after it",
         |history| {
             let end = history.requests.last().unwrap().end;
             let first = history
@@ -191,7 +191,7 @@ const TABLE: &[(&str, Change, Is)] = &[
         },
     ),
     (
-        "commands are decided in another order",
+        "commands are decided out of order",
         |history| {
             let outcomes = &mut history.logs.get_mut(ORDERS).unwrap().outcomes;
             outcomes.reverse();
@@ -199,7 +199,7 @@ const TABLE: &[(&str, Change, Is)] = &[
         |found| matches!(found, Violation::Order { .. }),
     ),
     (
-        "time runs back",
+        "time decreases",
         |history| {
             let outcomes = &mut history.logs.get_mut(ORDERS).unwrap().outcomes;
             outcomes
@@ -213,7 +213,7 @@ const TABLE: &[(&str, Change, Is)] = &[
         |found| matches!(found, Violation::Time { .. }),
     ),
     (
-        "a command is decided at a time that never was",
+        "a command is decided at an impossible time",
         |history| {
             let outcomes = &mut history.logs.get_mut(ORDERS).unwrap().outcomes;
             outcomes
@@ -227,7 +227,7 @@ const TABLE: &[(&str, Change, Is)] = &[
         |found| matches!(found, Violation::Time { .. }),
     ),
     (
-        "an event says what the rules do not",
+        "an event differs from the rules",
         |history| {
             let event = &mut history.logs.get_mut(ORDERS).unwrap().events[0];
             event.value.as_mut().unwrap()["units"] = json!(77);
@@ -235,7 +235,7 @@ const TABLE: &[(&str, Change, Is)] = &[
         |found| matches!(found, Violation::Decision { .. }),
     ),
     (
-        "a refusal has another reason than the rules give",
+        "a refusal has a different reason than the rules give",
         |history| {
             let outcomes = &mut history.logs.get_mut(ORDERS).unwrap().outcomes;
             let refused = outcomes
@@ -247,7 +247,7 @@ const TABLE: &[(&str, Change, Is)] = &[
         |found| matches!(found, Violation::Decision { .. }),
     ),
     (
-        "a deadline is left out",
+        "a deadline is skipped",
         |history| {
             let log = history.logs.get_mut(CHECKOUTS).unwrap();
             let deadline = log.outcomes.iter().find(|one| {
@@ -275,12 +275,12 @@ const TABLE: &[(&str, Change, Is)] = &[
         |found| matches!(found, Violation::Row { .. }),
     ),
     (
-        "the tracker has not heard of an end",
+        "the tracker lacks an end",
         |history| history.tracker.values_mut().next().unwrap().state = State::Pending,
         |found| matches!(found, Violation::Tracker { .. }),
     ),
     (
-        "an end that was read was none",
+        "a read end is not final",
         |history| history.observations[0].status.state = State::Failed,
         |found| matches!(found, Violation::Changed { .. }),
     ),
@@ -298,7 +298,7 @@ const TABLE: &[(&str, Change, Is)] = &[
         |found| matches!(found, Violation::Money { .. }),
     ),
     (
-        "a read does not show what its position says",
+        "a read is older than its position",
         |history| history.reads[0].answer = Shown::Missing,
         |found| matches!(found, Violation::Read { .. }),
     ),
@@ -318,7 +318,8 @@ fn state(record: &Logged<Outcome>) -> State {
     record.value.as_ref().unwrap().state
 }
 
-/// Orders that are placed, refused, confirmed and cancelled; a checkout that is paid and one that nobody answers.
+/// Orders that are placed, refused, confirmed and cancelled; a checkout that is paid and one whose
+/// payment times out.
 fn good() -> History {
     let with = Conditions::default();
     let mut steps = vec![
@@ -337,7 +338,8 @@ fn good() -> History {
         Step::Work,
         Step::Look,
     ];
-    // The two share a partition with nobody else: what one leaves out, the other shows.
+    // No other aggregate uses the partition of these two: a record missing from one shows in the
+    // other.
     for number in 0..4 {
         steps.extend([Step::Begin(number, with), Step::Work, Step::Note(number, 0)]);
     }
@@ -356,13 +358,13 @@ fn good() -> History {
 }
 
 #[test]
-fn a_good_history_passes() {
+fn correct_history_passes() {
     let found = check(&good());
     assert!(found.is_empty(), "{found:#?}");
 }
 
 #[test]
-fn every_kind_of_violation_is_found() {
+fn every_kind_of_violation_is_detected() {
     for (what, change, is) in TABLE {
         let mut history = good();
         change(&mut history);
@@ -372,17 +374,15 @@ fn every_kind_of_violation_is_found() {
 }
 
 #[test]
-fn a_violation_says_where_it_is() {
+fn violation_names_its_location() {
     let mut history = good();
     let outcomes = &mut history.logs.get_mut(ORDERS).unwrap().outcomes;
     let again = outcomes[0].clone();
     let (operation, partition, offset) = (again.operation, again.partition, again.offset);
     outcomes.push(again);
-    let texts: Vec<String> = check(&history).iter().map(ToString::to_string).collect();
-    let text = texts
-        .iter()
-        .find(|text| text.contains("a second time"))
-        .unwrap();
+    let found = check(&history);
+    let twice = |violation: &&Violation| matches!(violation, Violation::EndedTwice(_));
+    let text = found.iter().find(twice).unwrap().to_string();
     assert!(text.starts_with(ORDERS), "{text}");
     assert!(text.contains(&operation.to_string()), "{text}");
     assert!(

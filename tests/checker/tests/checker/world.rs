@@ -1,5 +1,6 @@
-//! The machinery in small: commands are appended, decided in the order of their partitions, and looked at. What it makes is
-//! right by construction; it is no copy of the real one, which does all this with brokers, transactions and restarts.
+//! A small model of the system: commands are appended, decided in the order of their partitions,
+//! and read. Its histories are correct by construction. It does not copy the real system, which
+//! does the same with brokers, transactions and restarts.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -13,8 +14,8 @@ use factline::aggregate::Workflow;
 use factline::avro::Codec;
 use factline::outcome::{Outcome, OutcomeKind, State};
 use factline::{
-    Aggregate, Contract, Envelope, Messages, Position, Rejection as _, Timestamp, id,
-    position::Point,
+    Aggregate, AggregateType as _, CommandOf, Contract, Envelope, Messages, Position,
+    Rejection as _, Timestamp, id, position::Point,
 };
 use factline_kafka::Topics;
 use factline_kafka::topics::partition_of;
@@ -23,7 +24,7 @@ use uuid::Uuid;
 
 pub(crate) const PREFIX: &str = "test.";
 
-/// What all aggregate types share: the clocks and what clients know.
+/// The state that all aggregate types share: the clocks and the clients' knowledge.
 pub(crate) struct World {
     pub(crate) history: History,
     /// The broker's clock.
@@ -35,12 +36,12 @@ pub(crate) struct World {
     made: u128,
 }
 
-/// What a client adds to a command.
+/// Preconditions that a client adds to a command.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Conditions {
     pub(crate) key: Option<u8>,
     pub(crate) expected_version: Option<u64>,
-    /// The answer does not arrive.
+    /// The response is lost.
     pub(crate) lost: bool,
 }
 
@@ -58,7 +59,7 @@ impl World {
         }
     }
 
-    /// Both clocks go on.
+    /// Advances both clocks.
     pub(crate) fn pass(&mut self, time: TimeDelta) {
         self.time += time;
         self.moment += time.to_std().unwrap();
@@ -69,7 +70,7 @@ impl World {
         self.moment
     }
 
-    /// Clients read the operations that they wait for.
+    /// Lets clients read the operations that they wait for.
     pub(crate) fn look(&mut self, ends: &BTreeMap<Uuid, Status>) {
         for operation in std::mem::take(&mut self.waiting) {
             let at = self.tick();
@@ -94,7 +95,7 @@ pub(crate) struct Model<A: Aggregate> {
     pub(crate) log: Records,
     aggregates: HashMap<String, Held<A>>,
     deadlines: BTreeSet<(Timestamp, String)>,
-    partitions: HashMap<i32, Partition<A::Command>>,
+    partitions: HashMap<i32, Partition<CommandOf<A::Type>>>,
     decided: HashSet<Uuid>,
     scopes: HashMap<String, Uuid>,
 }
@@ -127,9 +128,9 @@ struct Held<A> {
 }
 
 impl<A: Aggregate> Model<A> {
-    pub(crate) fn new(contract: &'static Contract) -> Self {
+    pub(crate) fn new() -> Self {
         Self {
-            contract,
+            contract: A::Type::CONTRACT,
             log: Records::default(),
             aggregates: HashMap::new(),
             deadlines: BTreeSet::new(),
@@ -139,12 +140,12 @@ impl<A: Aggregate> Model<A> {
         }
     }
 
-    /// A client asks; its command is appended, and the answer may be lost.
+    /// Sends a client's command. The command is appended, and the response may be lost.
     pub(crate) fn ask(
         &mut self,
         world: &mut World,
         id: Uuid,
-        command: impl Into<A::Command>,
+        command: impl Into<CommandOf<A::Type>>,
         with: Conditions,
     ) {
         let command = command.into();
@@ -172,7 +173,7 @@ impl<A: Aggregate> Model<A> {
         let end = world.tick();
         world.history.requests.push(Request {
             client: 0,
-            aggregate: A::TYPE.to_owned(),
+            aggregate: A::Type::NAME.to_owned(),
             id: Some(id),
             route,
             body,
@@ -184,8 +185,13 @@ impl<A: Aggregate> Model<A> {
         });
     }
 
-    /// A policy asks: no client knows.
-    pub(crate) fn emit(&mut self, world: &mut World, id: Uuid, command: impl Into<A::Command>) {
+    /// Sends a policy's command, which no client knows.
+    pub(crate) fn emit(
+        &mut self,
+        world: &mut World,
+        id: Uuid,
+        command: impl Into<CommandOf<A::Type>>,
+    ) {
         let command = command.into();
         world.made += 1;
         let operation = id::emitted("policy", Uuid::from_u128(world.made), 0);
@@ -200,12 +206,12 @@ impl<A: Aggregate> Model<A> {
         self.append(world.time, envelope, Some((json(&command), command)));
     }
 
-    /// Somebody appends what nobody can read.
+    /// Appends a record that cannot be decoded.
     pub(crate) fn poison(&mut self, world: &mut World, id: Uuid) {
         world.made += 1;
         world.tick();
         let operation = Uuid::from_u128(world.made);
-        let record = A::Command::RECORDS[0].name;
+        let record = <CommandOf<A::Type>>::RECORDS[0].name;
         let envelope =
             Envelope::of_command(operation, record, "/foreign", &id.to_string(), world.time);
         self.append(world.time, envelope, None);
@@ -215,7 +221,7 @@ impl<A: Aggregate> Model<A> {
         &mut self,
         timestamp: Timestamp,
         envelope: Envelope,
-        said: Option<(Value, A::Command)>,
+        said: Option<(Value, CommandOf<A::Type>)>,
     ) {
         let partition = partition_of(envelope.subject.as_bytes(), self.contract.partitions);
         let (value, message) = said.unzip();
@@ -234,7 +240,7 @@ impl<A: Aggregate> Model<A> {
         self.log.commands.push(command);
     }
 
-    /// Everything that was appended is decided, and all deadlines of which the time has come.
+    /// Decides all appended commands and all due deadlines.
     pub(crate) fn work(&mut self, now: Timestamp) {
         let mut partitions: Vec<i32> = self.partitions.keys().copied().collect();
         partitions.sort_unstable();
@@ -248,7 +254,7 @@ impl<A: Aggregate> Model<A> {
         }
     }
 
-    fn of(&mut self, partition: i32) -> &mut Partition<A::Command> {
+    fn of(&mut self, partition: i32) -> &mut Partition<CommandOf<A::Type>> {
         self.partitions.entry(partition).or_default()
     }
 
@@ -271,7 +277,7 @@ impl<A: Aggregate> Model<A> {
             let held = self.aggregates[&subject].clone();
             let (_, set, cause) = held.wake.clone().unwrap();
             let command = held.state.deadline().unwrap().command;
-            let operation = id::deadline(A::TYPE, &subject, set);
+            let operation = id::deadline(A::Type::NAME, &subject, set);
             let time = self.advance(partition, due);
             let envelope = Envelope {
                 parent_operation: Some(cause.operation),
@@ -281,7 +287,7 @@ impl<A: Aggregate> Model<A> {
         }
     }
 
-    fn handle(&mut self, command: &Logged<Value>, message: Option<A::Command>) {
+    fn handle(&mut self, command: &Logged<Value>, message: Option<CommandOf<A::Type>>) {
         let now = self.advance(command.partition, command.timestamp);
         if !self.decided.insert(command.operation) {
             return;
@@ -346,7 +352,7 @@ impl<A: Aggregate> Model<A> {
         partition: i32,
         envelope: &Envelope,
         kind: OutcomeKind,
-        command: A::Command,
+        command: CommandOf<A::Type>,
         now: Timestamp,
     ) {
         let subject = &envelope.subject;
@@ -366,7 +372,7 @@ impl<A: Aggregate> Model<A> {
             let sequence = self.of(partition).sequence + 1;
             self.of(partition).sequence = sequence;
             let mut of_event = Envelope {
-                id: id::event(A::TYPE, subject, held.version + 1),
+                id: id::event(A::Type::NAME, subject, held.version + 1),
                 record: event.record().to_owned(),
                 sequence: Some(held.version + 1),
                 partition_sequence: Some(sequence),
@@ -428,7 +434,7 @@ impl<A: Aggregate> Model<A> {
             kind,
             code,
             version: (version > 0).then_some(version.cast_signed()),
-            position: (version > 0).then(|| position(A::TYPE, partition, sequence)),
+            position: (version > 0).then(|| position(A::Type::NAME, partition, sequence)),
             resource: Some(envelope.subject.clone()),
             ..Outcome::of_command(envelope.operation, &envelope.record, state, now)
         };
@@ -441,7 +447,7 @@ impl<A: Aggregate> Model<A> {
         ));
     }
 
-    /// A client reads the aggregate's row, as it is after everything so far.
+    /// Lets a client read the aggregate's row, in its current state.
     pub(crate) fn read(&self, world: &mut World, id: Uuid) {
         let id = id.to_string();
         let of: Vec<_> = self
@@ -453,17 +459,17 @@ impl<A: Aggregate> Model<A> {
         let all: Vec<_> = self.log.events.iter().collect();
         let kind = views::VIEWS
             .iter()
-            .find(|kind| kind.aggregate == A::TYPE)
+            .find(|kind| kind.aggregate == A::Type::NAME)
             .unwrap();
         let row = kind.rows(&all).remove(&id);
         let last = of.last().and_then(|event| {
             let sequence = event.envelope.as_ref()?.partition_sequence?;
-            Some(position(A::TYPE, event.partition, sequence))
+            Some(position(A::Type::NAME, event.partition, sequence))
         });
         let (start, end) = (world.tick(), world.tick());
         world.history.reads.push(Read {
             client: 0,
-            aggregate: A::TYPE.to_owned(),
+            aggregate: A::Type::NAME.to_owned(),
             id,
             position: last,
             start,
@@ -472,7 +478,7 @@ impl<A: Aggregate> Model<A> {
         });
     }
 
-    /// How each operation has ended so far.
+    /// Returns the current status of each operation.
     pub(crate) fn ends(&self) -> BTreeMap<Uuid, Status> {
         let outcomes = self
             .log
@@ -486,7 +492,7 @@ impl<A: Aggregate> Model<A> {
     }
 }
 
-/// Offsets with gaps, as transactions leave them.
+/// Offsets have gaps, as transactions leave them.
 fn logged<T, V>(
     before: &[Logged<V>],
     partition: i32,
@@ -516,7 +522,7 @@ fn position(aggregate: &str, partition: i32, sequence: u64) -> String {
     position.to_string()
 }
 
-/// A message's value as whoever reads it from the log has it.
+/// Returns a message's value as a reader of the log sees it.
 pub(crate) fn json<M: Messages>(message: &M) -> Value {
     let codec = codec::<M>(message.record());
     codec.decode_json(&message.encode(codec).unwrap()).unwrap()

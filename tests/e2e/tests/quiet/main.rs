@@ -1,4 +1,4 @@
-//! A store without traffic: no loop of it waits for what it asks besides.
+//! A store without traffic: no host's loop is blocked by the watchdogs' requests to the brokers.
 
 #![expect(clippy::unwrap_used, reason = "a test says what it finds by panicking")]
 
@@ -9,16 +9,16 @@ use std::time::{Duration, Instant};
 
 use harness::System;
 
-/// How long the store is watched: each watchdog asks every 15 s.
+/// Time for which the store is watched: each watchdog asks the brokers every 15 s.
 const WATCHED: Duration = Duration::from_mins(1);
 
-/// Seconds between two polls of a host at most.
+/// Maximum number of seconds between two polls of a host.
 const BOUND: f64 = 0.25;
 
-/// The watchdogs of each host, as the metric calls them.
+/// The watchdogs' questions of each host, as named in the metric.
 const QUESTIONS: [&str; 2] = ["ends", "owners"];
 
-/// The value of each series of a metric, by its labels.
+/// Returns the value of each series of a metric, by its labels.
 async fn metric(system: &System, process: &str, name: &str) -> BTreeMap<String, f64> {
     let url = format!("{}/metrics", system.address(process));
     let text = reqwest::get(url).await.unwrap().text().await.unwrap();
@@ -29,7 +29,7 @@ async fn metric(system: &System, process: &str, name: &str) -> BTreeMap<String, 
     series.collect()
 }
 
-/// The longest time by which this machine has woken a thread too late.
+/// Returns the longest delay with which this machine has woken a thread.
 fn hiccups(stop: &AtomicBool) -> f64 {
     let (nap, mut longest) = (Duration::from_millis(5), Duration::ZERO);
     while !stop.load(Ordering::Relaxed) {
@@ -41,9 +41,10 @@ fn hiccups(stop: &AtomicBool) -> f64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_host_stops_polling_while_its_watchdogs_ask_the_brokers() {
+#[ignore = "measures delays: `./dev test` runs it alone, after the others"]
+async fn hosts_keep_polling_while_watchdogs_query_brokers() {
     let system = System::start("quiet").await.unwrap();
-    // What happened at the start is shown for a minute.
+    // The gauge includes the startup for a minute.
     let began = Instant::now();
     let stop = Arc::new(AtomicBool::new(false));
     let ending = Arc::clone(&stop);
@@ -71,7 +72,7 @@ async fn no_host_stops_polling_while_its_watchdogs_ask_the_brokers() {
     for question in QUESTIONS {
         let asked = answers
             .iter()
-            .filter(|(labels, _)| labels.contains(question));
+            .filter(|(labels, _)| labels.contains(&format!("question={question:?}")));
         let counts: Vec<f64> = asked.map(|(_, count)| *count).collect();
         assert!(
             counts.len() == longest.len() && counts.iter().all(|count| *count >= 3.0),

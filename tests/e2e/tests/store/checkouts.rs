@@ -1,9 +1,11 @@
-//! Bought and paid: a checkout's operation stays open until the money is where it belongs, whatever the provider does.
+//! Checkouts with payments: the operation stays open until the money is where it belongs, whatever
+//! the provider does.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use harness::System;
+use harness::quiescence::until_quiescent;
 use rand::RngExt as _;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -18,7 +20,7 @@ fn checkout(method: &str, amount: i64, payment_seconds: i64) -> Value {
             "unit_price": {"amount": amount, "currency": "EUR"}}]})
 }
 
-/// The checkout and its order, as the views have them at the operation's own position.
+/// Returns the checkout and its order, as the views have them at the operation's own position.
 async fn read(store: &Client, ended: &Ended) -> (Value, Value) {
     let checkout = store.read(&format!("/{}", ended.resource), ended).await;
     let order = format!("/orders/{}", checkout["order_id"].as_str().unwrap());
@@ -35,14 +37,24 @@ fn ends_as(ended: &Ended, state: &str, code: &Value) {
     );
 }
 
-/// What the provider holds once nothing is under way there and every capture that is not kept has been given back.
-async fn kept_by_the_provider(system: &System, expected: i64) -> Value {
+/// Returns the money that the provider has moved.
+async fn totals(system: &System) -> Value {
     let url = format!("{}/totals", system.address("payment-simulator"));
+    reqwest::get(&url).await.unwrap().json().await.unwrap()
+}
+
+/// Returns the captured money that was not refunded.
+fn kept(totals: &Value) -> i64 {
+    let of = |what: &str| totals[what]["EUR"].as_i64().unwrap_or_default();
+    of("captured") - of("refunded")
+}
+
+/// Waits until the provider has no open orders and has refunded every capture that is not kept.
+async fn kept_by_the_provider(system: &System, expected: i64) -> Value {
     let begun = Instant::now();
     loop {
-        let totals: Value = reqwest::get(&url).await.unwrap().json().await.unwrap();
-        let of = |what: &str| totals[what]["EUR"].as_i64().unwrap_or_default();
-        if totals["open"] == 0 && of("captured") - of("refunded") == expected {
+        let totals = totals(system).await;
+        if totals["open"] == 0 && kept(&totals) == expected {
             return totals;
         }
         assert!(
@@ -54,11 +66,11 @@ async fn kept_by_the_provider(system: &System, expected: i64) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_checkout_ends_as_its_payment_does() {
+async fn checkout_ends_with_the_result_of_its_payment() {
     let system = System::start("checkouts").await.unwrap();
     let store = Client::of(&system);
 
-    // Long enough under way to be seen running.
+    // The operation stays open for long enough to be observed as running.
     let accepted = store
         .post("/checkouts", &checkout("card-slow:1500", 450, 60))
         .await;
@@ -96,7 +108,7 @@ async fn a_checkout_ends_as_its_payment_does() {
     ends_as(&declined, "rejected", &json!("payment_declined"));
     let (state, order) = read(&store, &declined).await;
     assert_eq!(order["state"], "cancelled");
-    // What the provider says once more is an operation of its own, whose resource is the payment.
+    // A repeated webhook of the provider is a separate operation, whose resource is the payment.
     let webhook = format!(
         "/payments/{}/declined",
         state["payment_id"].as_str().unwrap()
@@ -115,7 +127,7 @@ async fn a_checkout_ends_as_its_payment_does() {
     ends_as(&silent, "timed_out", &json!("payment_timed_out"));
     assert_eq!(read(&store, &silent).await.1["state"], "cancelled");
 
-    // Captured when nobody waits any more: given back.
+    // The capture comes after the checkout has timed out: it is refunded.
     let late = store
         .complete("/checkouts", &checkout("card-slow:5000", 1000, 1))
         .await;
@@ -132,7 +144,8 @@ async fn a_checkout_ends_as_its_payment_does() {
     };
     assert_eq!(totals["captured"]["EUR"], 1900);
 
-    // The provider will not give it back: the payment says that it is owed, and the sender goes on.
+    // The provider refuses the refund: the payment records that it is owed, and the sender
+    // continues.
     let owed = store
         .complete("/checkouts", &checkout("card-norefund:3000", 300, 1))
         .await;
@@ -147,7 +160,7 @@ async fn a_checkout_ends_as_its_payment_does() {
     system.service_ready("payment-sender").await.unwrap();
 }
 
-/// The charge of a checkout's payment that the provider does not give back, once it has said so.
+/// Waits for the charge that the provider refuses to refund, and returns it.
 async fn owed_by(store: &Client, checkout: &Value) -> Value {
     let begun = Instant::now();
     loop {
@@ -159,7 +172,7 @@ async fn owed_by(store: &Client, checkout: &Value) -> Value {
     }
 }
 
-/// The same, if the view has it by now.
+/// Returns the refused charge, if the view has it already.
 async fn refused(store: &Client, checkout: &Value) -> Option<Value> {
     let path = format!("/payments/{}", checkout["payment_id"].as_str().unwrap());
     let payment: Value = store.get(&path, &[]).await.json().await.unwrap();
@@ -168,7 +181,8 @@ async fn refused(store: &Client, checkout: &Value) -> Option<Value> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_money_that_is_kept_is_that_of_the_confirmed_orders() {
+async fn kept_money_equals_confirmed_orders() {
+    let mut random = factline_testkit::seeded_random();
     let system = System::start("money").await.unwrap();
     let store = Arc::new(Client::of(&system));
     let methods = [
@@ -183,8 +197,8 @@ async fn the_money_that_is_kept_is_that_of_the_confirmed_orders() {
     ];
     let chosen: Vec<(&str, i64)> = (0..40)
         .map(|_| {
-            let method = methods[rand::rng().random_range(0..methods.len())];
-            (method, rand::rng().random_range(1..10_000))
+            let method = methods[random.random_range(0..methods.len())];
+            (method, random.random_range(1..10_000))
         })
         .collect();
     eprintln!("checkouts: {chosen:?}");
@@ -208,7 +222,7 @@ async fn the_money_that_is_kept_is_that_of_the_confirmed_orders() {
             }
             Some("cancelled") => {
                 assert_ne!(state["state"], "completed");
-                // Asked for, and so captured: only late.
+                // Requested and therefore captured, but too late.
                 if method == "card-norefund:4000" && !state["total"].is_null() {
                     owed_by(&store, &state).await;
                     owed += amount;
@@ -217,5 +231,7 @@ async fn the_money_that_is_kept_is_that_of_the_confirmed_orders() {
             other => panic!("an order is {other:?}"),
         }
     }
-    kept_by_the_provider(&system, confirmed + owed).await;
+    until_quiescent(&system, PATIENCE).await.unwrap();
+    let totals = totals(&system).await;
+    assert_eq!(kept(&totals), confirmed + owed, "{totals}");
 }

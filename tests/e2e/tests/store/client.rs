@@ -1,4 +1,5 @@
-//! Requests and answers in few words. What a client does is `factline-client`'s; what no good client does is here.
+//! A short form of requests and responses. It uses `factline-client`, and adds requests that no
+//! correct client sends.
 
 use std::time::Duration;
 
@@ -66,14 +67,14 @@ impl Client {
             .unwrap()
     }
 
-    /// Sends a command, follows `Location` until the operation has ended, as any client would. A 404 on the way fails
-    /// the test: there is none after a 202.
+    /// Sends a command and follows `Location` until the operation has ended, as any client would. A
+    /// 404 fails the test, because it must not occur after a 202.
     pub(crate) async fn complete(&self, path: &str, body: &Value) -> Ended {
         self.ended(self.proper.send(path, body).await.unwrap())
             .await
     }
 
-    /// The same by `PUT`.
+    /// Sends a command by `PUT` and waits like [`Self::complete`].
     pub(crate) async fn put(&self, path: &str, body: &Value) -> Ended {
         self.ended(self.proper.put(path, body).await.unwrap()).await
     }
@@ -92,7 +93,8 @@ impl Client {
         }
     }
 
-    /// Reads what a completed operation wrote: without a wait of our own, since its position says what to wait for.
+    /// Reads the result of a completed operation. The test does not wait itself: the operation's
+    /// position makes the read wait.
     pub(crate) async fn read(&self, path: &str, ended: &Ended) -> Value {
         let position = ended.operation["position"].as_str();
         assert!(position.is_some());

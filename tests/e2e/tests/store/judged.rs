@@ -1,11 +1,13 @@
-//! An ordinary day, judged: clients that ask for the same things at the same time, and nothing breaks.
+//! A run without faults, checked: clients send requests for the same resources at the same time.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use checker::{Answer, History, Observation, Read, Request, Shown};
 use harness::System;
-use harness::collect::{judge, told};
+use harness::collect::{judge, status_of};
+use harness::quiescence::{behind, until_at_rest, until_followed, until_quiescent};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use serde_json::{Value, json};
@@ -14,8 +16,10 @@ use uuid::Uuid;
 const CLIENTS: u32 = 4;
 const COMMANDS: u32 = 25;
 const PATIENCE: Duration = Duration::from_mins(2);
+/// Patience with a reader that is down.
+const SHORT: Duration = Duration::from_secs(2);
 
-/// What one client does, told to the history of all.
+/// One client, which records its requests in the common history.
 struct Client {
     number: u32,
     url: String,
@@ -26,7 +30,7 @@ struct Client {
 }
 
 impl Client {
-    /// Something about one of a few orders and products, or a checkout of its own.
+    /// Sends a request about one of a few orders and products, or a new checkout.
     async fn ask(&mut self) {
         let id = Uuid::from_u128(0x1000 + self.random.random_range(0..6_u128)).to_string();
         let price = json!({"amount": self.random.random_range(1..900), "currency": "EUR"});
@@ -109,7 +113,7 @@ impl Client {
         }
     }
 
-    /// To its end, all answers told.
+    /// Follows an operation to its end and records all responses.
     async fn follow(&self, location: &str, operation: Uuid) -> Option<String> {
         let begun = Instant::now();
         loop {
@@ -120,12 +124,12 @@ impl Client {
                 begun.elapsed() < PATIENCE,
                 "operation {operation} does not end: {answer:?}"
             );
-            // An answer that says that it cannot tell yet is none.
+            // A response that reports that the tracker cannot answer yet is not an observation.
             if !answer.status().is_success() {
                 tokio::time::sleep(Duration::from_millis(20)).await;
                 continue;
             }
-            let status = told(&answer.json().await.unwrap()).unwrap();
+            let status = status_of(&answer.json().await.unwrap()).unwrap();
             self.history.lock().unwrap().observations.push(Observation {
                 client: self.number,
                 operation,
@@ -139,7 +143,7 @@ impl Client {
         }
     }
 
-    /// An order, as it is at least at this position.
+    /// Reads an order at this position or later.
     async fn read(&self, id: &str, position: Option<String>) {
         let start = self.begun.elapsed();
         let mut request = self.http.get(format!("{}/orders/{id}", self.url));
@@ -165,9 +169,8 @@ impl Client {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_wrong_with_an_ordinary_day() {
-    let seed: u64 = rand::random();
-    println!("seed {seed}");
+async fn run_without_faults_has_no_violations() {
+    let seed = factline_testkit::seed();
     let system = System::start("judged").await.unwrap();
     let (history, begun) = (Arc::new(Mutex::new(History::default())), Instant::now());
     let clients = (0..CLIENTS).map(|number| {
@@ -192,10 +195,48 @@ async fn nothing_is_wrong_with_an_ordinary_day() {
     let history = judge(&system, &known).await.unwrap();
     let count = |of: fn(&checker::Records) -> usize| history.logs.values().map(of).sum::<usize>();
     println!(
-        "{} requests, {} reads, {} commands, {} events: nothing is wrong",
+        "{} requests, {} reads, {} commands, {} events: no violations",
         history.requests.len(),
         history.reads.len(),
         count(|log| log.commands.len()),
         count(|log| log.events.len()),
     );
+}
+
+/// Returns the readers with unread records, by name.
+async fn readers_behind(system: &System) -> Vec<String> {
+    let behind = behind(system).await.unwrap().into_iter();
+    let readers: BTreeSet<String> = behind.map(|behind| behind.reader).collect();
+    readers.into_iter().collect()
+}
+
+/// A run that does not become quiescent is not judged, and the error names what is behind.
+#[tokio::test(flavor = "multi_thread")]
+async fn readers_that_are_behind_are_named() {
+    let system = System::start("behind").await.unwrap();
+    let store = crate::client::Client::of(&system);
+    until_quiescent(&system, PATIENCE).await.unwrap();
+
+    system.kill("projectors").unwrap();
+    let order = json!({"customer_id": "ada", "lines": [{"product_id": "tea", "name": "Tea",
+        "quantity": 1, "unit_price": {"amount": 1, "currency": "EUR"}}]});
+    store.complete("/orders", &order).await;
+    until_at_rest(&system, PATIENCE).await.unwrap();
+    let late = until_followed(&system, SHORT).await.unwrap_err();
+    assert!(format!("{late:#}").contains("orders v1"), "{late:#}");
+    assert_eq!(
+        readers_behind(&system).await,
+        ["customer-spending v1", "orders v1"]
+    );
+
+    system.kill("command-handlers").unwrap();
+    store.post("/orders", &order).await;
+    let open = until_at_rest(&system, SHORT).await;
+    assert!(open.is_err(), "a command has no outcome");
+    let handler = format!("{}handler.ordering.order", system.prefix);
+    assert!(readers_behind(&system).await.contains(&handler));
+
+    system.spawn("projectors").unwrap();
+    system.spawn("command-handlers").unwrap();
+    until_quiescent(&system, PATIENCE).await.unwrap();
 }

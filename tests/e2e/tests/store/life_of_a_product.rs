@@ -1,4 +1,5 @@
-//! Created, renamed, repriced, discontinued: each command's status, and what the views make of it.
+//! The life of a product: created, renamed, repriced, discontinued. Checks each command's status
+//! and the views.
 
 use harness::{Log, System};
 use serde_json::{Value, json};
@@ -19,7 +20,7 @@ fn says(ended: &Ended, state: &str, version: i64) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_product_lives() {
+async fn product_passes_through_its_life() {
     let system = System::start("product").await.unwrap();
     let store = Client::of(&system);
 
@@ -35,7 +36,7 @@ async fn a_product_lives() {
         (&json!("Green Tea"), &json!("offered"), &price(450))
     );
 
-    // Putting what is there already changes nothing, however often.
+    // A `PUT` of the current value changes nothing, however often.
     let name = json!({"name": "Sencha"});
     for _ in 0..2 {
         says(
@@ -52,7 +53,7 @@ async fn a_product_lives() {
             3,
         );
     }
-    // A late retry of the creation finds its work done; another product under the id is refused.
+    // A late retry of the creation has no effect; a different product with the same id is refused.
     let id = created.resource.rsplit('/').next().unwrap();
     let mut again = tea.clone();
     again["product_id"] = json!(id);

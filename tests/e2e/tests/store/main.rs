@@ -1,4 +1,4 @@
-//! The store from outside: HTTP in, HTTP out, as a client sees it.
+//! The store over HTTP, as a client uses it.
 
 #![expect(clippy::unwrap_used, reason = "a test says what it finds by panicking")]
 

@@ -1,4 +1,4 @@
-//! What the edge refuses, and how: nothing of it becomes a command.
+//! Requests that the edge refuses, and its responses: none of them becomes a command.
 
 use harness::{Log, System};
 use reqwest::Method;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::client::Client;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bad_requests_name_what_is_bad() {
+async fn bad_request_names_the_invalid_fields() {
     let system = System::start("refusals").await.unwrap();
     let store = Client::of(&system);
 
@@ -49,7 +49,7 @@ async fn bad_requests_name_what_is_bad() {
     );
 }
 
-/// Each with its own status, and all as problems.
+/// Checks each bad request: its status, and that the response is a problem document.
 async fn each_is_refused(store: &Client) {
     let json_type = Some("application/json");
     let cases = [

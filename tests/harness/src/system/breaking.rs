@@ -1,4 +1,4 @@
-//! Ways to bring an instance down, and up again, other than by a kill.
+//! Ways to stop and resume an instance other than by a kill.
 
 use std::process::{Command, ExitStatus};
 use std::time::{Duration, Instant};
@@ -9,36 +9,36 @@ use rustix::process::{Pid, Signal, kill_process};
 use super::System;
 
 impl System {
-    /// Writes beside each process's log where its threads stand, for whoever asks why one does not go on. Takes `gdb`;
-    /// without it there is nothing.
+    /// Writes the stacks of each process's threads beside its log, to diagnose a stalled process.
+    /// Requires `gdb`; without it nothing is written.
     pub fn keep_stacks(&self) {
         for (name, process) in self.running().iter() {
-            let told = Command::new("gdb")
+            let stacks = Command::new("gdb")
                 .args(["-batch", "-ex", "thread apply all backtrace 16", "-p"])
                 .arg(process.id().to_string())
                 .output();
-            let Ok(told) = told else {
+            let Ok(stacks) = stacks else {
                 return;
             };
             let file = self.logs.path().join(format!("{name}.stacks"));
-            if let Err(error) = std::fs::write(&file, told.stdout) {
+            if let Err(error) = std::fs::write(&file, stacks.stdout) {
                 eprintln!("cannot write {}: {error}", file.display());
             }
         }
     }
 
-    /// Freezes an instance (SIGSTOP): its connections stay open, and it does nothing.
+    /// Freezes an instance (SIGSTOP): its connections stay open, and it makes no progress.
     pub fn freeze(&self, name: &str) -> Result<()> {
         self.signal(name, Signal::STOP)
     }
 
-    /// Lets a frozen instance go on (SIGCONT).
+    /// Resumes a frozen instance (SIGCONT).
     pub fn thaw(&self, name: &str) -> Result<()> {
         self.signal(name, Signal::CONT)
     }
 
-    /// Ends an instance in order (SIGTERM), and waits until it has. One that takes longer than `patience` is killed, and that
-    /// is an error.
+    /// Stops an instance in order (SIGTERM), and waits until it has ended. If it takes longer than
+    /// `patience`, it is killed and the result is an error.
     pub async fn stop(&self, name: &str, patience: Duration) -> Result<()> {
         self.signal(name, Signal::TERM)?;
         let start = Instant::now();
@@ -53,7 +53,8 @@ impl System {
         Ok(())
     }
 
-    /// How an instance has ended by itself; none if it runs, or was brought down.
+    /// Returns the exit status of an instance that ended by itself; none if it runs, or was stopped
+    /// by the test.
     pub fn end(&self, name: &str) -> Result<Option<ExitStatus>> {
         match self.running().get_mut(name) {
             Some(child) => Ok(child.try_wait()?),
@@ -62,7 +63,7 @@ impl System {
     }
 
     fn signal(&self, name: &str, signal: Signal) -> Result<()> {
-        // Once it is known to have ended, its id may be somebody else's.
+        // Once a process is known to have ended, its pid may belong to another process.
         if self.end(name)?.is_some() {
             return Ok(());
         }

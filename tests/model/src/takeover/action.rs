@@ -1,12 +1,12 @@
-//! What can happen, as it is told in a counterexample.
+//! The steps of the takeover model, and their descriptions in a counterexample.
 
 use std::fmt::{Display, Formatter, Result};
 
 use super::state::{DEADLINE, Id, Record, Who};
 
-/// What can happen.
+/// A step of the model.
 #[derive(Debug, Clone)]
-#[expect(missing_docs, reason = "each is told in words below")]
+#[expect(missing_docs, reason = "the `Display` impl describes each")]
 pub enum Action {
     Crash(Who),
     Restart(Who),
@@ -44,12 +44,12 @@ impl Display for Name {
     }
 }
 
-/// A record, as it is told.
-pub fn told(record: Record) -> String {
+/// Describes a record.
+pub fn describe(record: Record) -> String {
     format!("{} (version {})", named(record.id), record.version)
 }
 
-/// A command, or the deadline, as it is told.
+/// Describes a command or the deadline.
 pub fn named(id: Id) -> String {
     match id {
         DEADLINE => "the deadline".to_owned(),
@@ -65,30 +65,30 @@ impl Display for Action {
     fn fmt(&self, to: &mut Formatter<'_>) -> Result {
         match self {
             Self::Crash(who) => write!(to, "{} is killed", Name(*who)),
-            Self::Restart(who) => write!(to, "{} is started again", Name(*who)),
+            Self::Restart(who) => write!(to, "{} restarts", Name(*who)),
             Self::Init(who) => write!(
                 to,
-                "{}'s new producer has its predecessor's transaction aborted",
+                "{}'s new producer aborts its predecessor's transaction",
                 Name(*who)
             ),
-            Self::SessionEnds(who) => write!(to, "the group takes {} for dead", Name(*who)),
+            Self::SessionEnds(who) => write!(to, "the session of {} expires", Name(*who)),
             Self::MovePartition(who) => {
-                write!(to, "the group wants the partition back from {}", Name(*who))
+                write!(to, "the group asks {} to revoke the partition", Name(*who))
             }
-            Self::Rebalance => write!(to, "the group begins another generation"),
-            Self::Hear(who) => write!(to, "{}'s client hears of the generation", Name(*who)),
+            Self::Rebalance => write!(to, "the group begins a new generation"),
+            Self::Hear(who) => write!(to, "{}'s client learns of the generation", Name(*who)),
             Self::Join(who) => write!(to, "{} joins the group", Name(*who)),
             Self::JoinAgain(who) => write!(
                 to,
-                "{}'s client joins again under another id, and its worker has not heard",
+                "{}'s client rejoins with a new member id, and its worker does not know yet",
                 Name(*who)
             ),
-            Self::Assign(who) => write!(to, "the group gives the partition to {}", Name(*who)),
-            Self::Revoke(who) => write!(to, "{} gives the partition back", Name(*who)),
-            Self::Lose(who) => write!(to, "{} hears that it has lost the partition", Name(*who)),
-            Self::Take(who) => write!(to, "{} begins to take the partition over", Name(*who)),
+            Self::Assign(who) => write!(to, "the group assigns the partition to {}", Name(*who)),
+            Self::Revoke(who) => write!(to, "{} revokes the partition", Name(*who)),
+            Self::Lose(who) => write!(to, "{} learns that it has lost the partition", Name(*who)),
+            Self::Take(who) => write!(to, "{} starts to recover the partition", Name(*who)),
             Self::AskOffset(who, offset) => {
-                write!(to, "{} asks for the committed offset: {offset}", Name(*who))
+                write!(to, "{} fetches the committed offset: {offset}", Name(*who))
             }
             Self::Capture(who, end) => {
                 write!(to, "{} captures the end of the log: {end}", Name(*who))
@@ -99,9 +99,9 @@ impl Display for Action {
                 Name(*who)
             ),
             Self::Begin(who, records, next) => {
-                let records: Vec<String> = records.iter().copied().map(told).collect();
+                let records: Vec<String> = records.iter().copied().map(describe).collect();
                 let records = if records.is_empty() {
-                    "nothing new".to_owned()
+                    "no events".to_owned()
                 } else {
                     records.join(", ")
                 };
@@ -115,7 +115,7 @@ impl Display for Action {
                 }
             }
             Self::Append(who, record) => {
-                write!(to, "{}'s {} is appended", Name(*who), told(*record))
+                write!(to, "{}'s {} is appended", Name(*who), describe(*record))
             }
             Self::Offer(who, Some(next)) => {
                 write!(to, "{}'s offset {next} is accepted", Name(*who))
@@ -123,17 +123,17 @@ impl Display for Action {
             Self::Offer(who, None) => write!(to, "{} has no offset to send", Name(*who)),
             Self::Refuse(who) => write!(
                 to,
-                "{}'s offset is refused: not of this generation; it aborts",
+                "{}'s offset is refused: wrong generation; it aborts",
                 Name(*who)
             ),
             Self::OtherMember(who) => write!(
                 to,
-                "{} is another member than the partition came to; it aborts and starts anew",
+                "{} has a new member id since the assignment; it aborts and restarts",
                 Name(*who)
             ),
             Self::Commit(who) => write!(
                 to,
-                "{}'s transaction is committed; it believes it",
+                "{}'s transaction is committed; it adopts the state",
                 Name(*who)
             ),
             Self::GiveUp(who) => write!(to, "{}'s transaction fails; it aborts", Name(*who)),

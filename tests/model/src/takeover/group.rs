@@ -1,7 +1,9 @@
-//! The group: who has the partition, who hears of it when, and processes that come and go.
+//! The consumer group: the assignment of the partition, the notification of workers, and processes
+//! that start and end.
 //!
-//! The assignment is cooperative: a partition is given to another only when its owner has given it back, or is taken
-//! for dead. A worker hears of either when it polls; its client hears of a generation before that.
+//! The assignment is cooperative: a partition is assigned to another worker only after its owner
+//! has revoked it, or after the owner's session has expired. A worker learns of either when it
+//! polls; its client learns of a generation before that.
 
 use super::Steps;
 use super::action::Action;
@@ -34,7 +36,7 @@ fn processes<const W: usize>(state: &State<W>, who: usize, next: &mut Steps<'_, 
     let slot = &state.slots[who];
     match slot.worker {
         Worker::Down => {
-            // One that has died stays so, as far as the others are concerned; unless none is left.
+            // A process that has died may stay down, as long as another one runs.
             let others = state.slots.iter().any(|slot| slot.worker != Worker::Down);
             next.add(Action::Restart(who), others, |to| to.slots[who].end(true));
         }
@@ -92,7 +94,7 @@ fn membership<const W: usize>(state: &State<W>, who: usize, next: &mut Steps<'_,
     }
 }
 
-/// What a worker does when it polls.
+/// Adds the steps that a worker takes when it polls.
 fn partition<const W: usize>(
     model: &Takeover<W>,
     state: &State<W>,

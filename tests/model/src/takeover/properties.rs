@@ -1,16 +1,16 @@
-//! What must be, in every state.
+//! The invariants of every state.
 
 use std::collections::HashSet;
 
 use super::Takeover;
-use super::action::{named, told};
+use super::action::{describe, named};
 use super::state::{DEADLINE, Id, State, Worker};
 
 pub(super) fn wrong<const W: usize>(model: &Takeover<W>, state: &State<W>) -> Option<String> {
     decided_twice(state)
         .or_else(|| versions(state))
         .or_else(|| passed_over(model, state))
-        .or_else(|| belief(state).filter(|_| model.inside))
+        .or_else(|| memory(state).filter(|_| model.inside))
 }
 
 fn decided_twice<const W: usize>(state: &State<W>) -> Option<String> {
@@ -19,13 +19,13 @@ fn decided_twice<const W: usize>(state: &State<W>) -> Option<String> {
     Some(format!("{} has two committed outcomes", named(twice.id)))
 }
 
-/// A version that is given out twice was decided on a state that lacked an event.
+/// A version that is assigned twice was decided on a state that lacked an event.
 fn versions<const W: usize>(state: &State<W>) -> Option<String> {
     let mut numbered = (1..).zip(state.committed());
     let (want, found) = numbered.find(|(want, record)| *want != record.version)?;
     Some(format!(
-        "{} is committed where version {want} should be",
-        told(found)
+        "{} is committed, expected version {want}",
+        describe(found)
     ))
 }
 
@@ -34,24 +34,21 @@ fn passed_over<const W: usize>(model: &Takeover<W>, state: &State<W>) -> Option<
     let lost = handled
         .iter()
         .find(|id| state.committed().all(|record| record.id != **id))?;
-    Some(format!(
-        "{} is passed over, and has no outcome",
-        named(*lost)
-    ))
+    Some(format!("{} is skipped and has no outcome", named(*lost)))
 }
 
-/// An owner that has nothing under way believes what is committed, no more and no less.
-fn belief<const W: usize>(state: &State<W>) -> Option<String> {
+/// An owner without an open transaction has exactly the committed state.
+fn memory<const W: usize>(state: &State<W>) -> Option<String> {
     let slot = &state.slots[state.owner?];
     let Worker::Ready(memory) = &slot.worker else {
         return None;
     };
     let committed = state.committed().map(|record| record.id);
     let differs = slot.polls() && !slot.renamed && !committed.eq(memory.history.iter().copied());
-    differs.then(|| "the owner believes what is not committed, or lacks what is".to_owned())
+    differs.then(|| "the owner's state differs from the committed records".to_owned())
 }
 
-/// Everything is decided, and an owner at rest knows it.
+/// Returns true if everything is decided, and an owner without an open transaction has that state.
 pub(super) fn is_done<const W: usize>(model: &Takeover<W>, state: &State<W>) -> bool {
     let Some(slot) = state.owner.map(|owner| &state.slots[owner]) else {
         return false;

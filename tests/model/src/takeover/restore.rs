@@ -1,4 +1,4 @@
-//! A restore: the stable committed offset, then the end of the log, then the log to there.
+//! Recovery: the stable committed offset, then the end of the log, then the log up to that end.
 
 use super::action::Action;
 use super::rule::Rule;
@@ -42,7 +42,7 @@ pub(super) fn steps<const W: usize>(
     if let (Some(start), Some(end)) = (start, end)
         && (!model.keeps(Rule::WaitUntilStable) || state.stable() >= end)
     {
-        // It reads until the log ends for those who read what is committed.
+        // It reads up to the end of the log for `read_committed` consumers.
         let history: Vec<Id> = state.log[..state.stable()]
             .iter()
             .map(|entry| entry.record.id)

@@ -1,38 +1,38 @@
-//! The rules of the protocol, each of which can be left out.
+//! The rules of the protocol; each can be left out.
 
 use factline_failpoints::Mutant;
 
-/// A rule that the handler keeps.
+/// A rule of the handler.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Rule {
-    /// The offsets are sent when all records are acknowledged.
+    /// The offsets are sent after all records are acknowledged.
     Flush,
     /// The group's metadata is fetched for each transaction.
     FreshMetadata,
-    /// A transaction that consumed nothing carries an offset all the same.
+    /// A transaction that consumed no record still carries an offset.
     DeadlineOffsets,
-    /// A restore reads to the high watermark, not to the last stable offset.
+    /// Recovery reads to the high watermark, not to the last stable offset.
     HighWatermark,
-    /// What is revoked is dropped.
+    /// The state of a revoked partition is dropped.
     DropRevoked,
-    /// State is believed after the commit.
+    /// State is adopted after the commit.
     AdoptAfterCommit,
-    /// A command that was decided is not decided again.
+    /// A decided command is not decided again.
     Dedupe,
-    /// What was decided is read back in a restore.
+    /// Recovery reads the decided command ids back.
     RememberDecided,
-    /// A restore asks for the committed offset before it captures the log's end.
+    /// Recovery fetches the committed offset before it captures the log's end.
     OffsetBeforeEnd,
-    /// The committed offset is answered only when no open transaction holds one.
+    /// The committed offset is returned only when no open transaction holds an offset.
     StableOffset,
-    /// A restore waits until everything below the captured end is committed or aborted.
+    /// Recovery waits until everything below the captured end is committed or aborted.
     WaitUntilStable,
-    /// A worker commits only as the member that the partition came to.
+    /// A worker commits only with the member id to which the partition was assigned.
     SameMember,
 }
 
 impl Rule {
-    /// All of them.
+    /// All rules.
     pub const ALL: [Self; 12] = [
         Self::Flush,
         Self::FreshMetadata,
@@ -48,7 +48,7 @@ impl Rule {
         Self::SameMember,
     ];
 
-    /// The name of a handler without this rule: a mutant's, if the code has one too.
+    /// Returns the name of a handler without this rule: the mutant's name, if the code has one too.
     pub const fn left_out(self) -> &'static str {
         match self {
             Self::Flush => Mutant::NoFlush.name(),

@@ -1,8 +1,9 @@
-//! Everything that is, at one moment, with the workers' names for each other's things as indices.
+//! The complete state at one moment. Workers refer to each other's resources by index.
 
-/// Which worker, and so which slot and producer.
+/// Index of a worker, and so of its slot and producer.
 pub type Who = usize;
-/// Which command, or the deadline. The same number twice in the commands is the same command sent twice.
+/// A command, or the deadline. The same number twice in the commands is the same command sent
+/// twice.
 pub type Id = u8;
 /// The id of the deadline.
 pub const DEADLINE: Id = b'd';
@@ -10,22 +11,22 @@ pub const DEADLINE: Id = b'd';
 /// One partition, its group, and the workers.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct State<const W: usize> {
-    /// Events and outcomes. What was aborted is taken out: nobody can see it any more.
+    /// Events and outcomes. Aborted records are removed, because no consumer can read them.
     pub log: Vec<Entry>,
     /// The group's committed offset: the next command.
     pub offset: u8,
-    /// To whom the group has assigned the partition in its present generation.
+    /// The worker to which the group has assigned the partition in its current generation.
     pub owner: Option<Who>,
-    /// Whether the owner is asked to give it back.
+    /// True if the owner has been asked to revoke the partition.
     pub revoking: bool,
-    /// The workers, with what Kafka knows of them.
+    /// The workers, with Kafka's data about them.
     pub slots: [Slot; W],
 }
 
 /// A decision: event and outcome in one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Record {
-    /// What was decided.
+    /// The command or deadline.
     pub id: Id,
     /// The version that its event gives the aggregate.
     pub version: u8,
@@ -36,22 +37,24 @@ pub struct Record {
 pub struct Entry {
     /// The record.
     pub record: Record,
-    /// Whose transaction it belongs to, until that one's marker is in the log.
+    /// The worker whose transaction it belongs to, until that transaction's marker is in the log.
     pub by: Option<Who>,
 }
 
-/// A worker's place: the process in it, and what the coordinators keep for it.
+/// A worker's slot: the process in it, and the coordinators' data for it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Slot {
     /// The process.
     pub worker: Worker,
-    /// Whether the group counts it in.
+    /// True if it is a member of the group.
     pub member: bool,
-    /// Whether its client has heard of the group's present generation. (Generations only grow, so no number is needed.)
+    /// True if its client has learned of the group's current generation. (Generations only grow, so
+    /// no number is needed.)
     pub current: bool,
-    /// Whether the group knows it under another id than when the partition came to it.
+    /// True if it has a new member id since the partition was assigned to it.
     pub renamed: bool,
-    /// Whether the metadata that it keeps is of the present generation; for the mutant that keeps it.
+    /// True if the metadata that it keeps is of the current generation; for the mutant that keeps
+    /// it.
     pub kept: Option<bool>,
     /// Its transaction, until all markers are written.
     pub transaction: Option<Transaction>,
@@ -60,86 +63,87 @@ pub struct Slot {
 /// A process.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Worker {
-    /// There is none.
+    /// Not running.
     Down,
-    /// Its producer is being made: that aborts what its predecessor of the slot left open.
+    /// Its producer initializes, which aborts the open transaction of the slot's previous process.
     Starting,
-    /// It has not got the partition.
+    /// Running without the partition.
     Idle,
-    /// It reads the partition's state.
+    /// Recovering the partition's state.
     Restoring {
-        /// The committed offset, once asked for.
+        /// The committed offset, once fetched.
         start: Option<u8>,
         /// The captured end of the log.
         end: Option<usize>,
     },
-    /// It handles the partition's commands.
+    /// Handling the partition's commands.
     Ready(Memory),
 }
 
-/// What a worker believes.
+/// The in-memory state of a worker.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Memory {
     /// The decisions that its state is the fold of.
     pub history: Vec<Id>,
-    /// The decisions that it remembers, in order.
+    /// The decided command ids that it remembers, in order.
     pub known: Vec<Id>,
     /// The next command.
     pub next: u8,
 }
 
-/// A transaction, with the records that are still on their way.
+/// A transaction, with the records that are still in flight.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Transaction {
-    /// What it writes.
+    /// The records that it writes.
     pub records: Vec<Record>,
-    /// How many of them are in the log.
+    /// Number of records that are in the log.
     pub appended: usize,
     /// The offset that it commits, if it commits one.
     pub next: Option<u8>,
-    /// Whether the offsets were sent and accepted.
+    /// True if the offsets were sent and accepted.
     pub offered: bool,
-    /// What the coordinator has decided.
+    /// The coordinator's decision.
     pub end: Option<End>,
 }
 
-/// What becomes of a transaction, and who has not been told yet.
+/// The end of a transaction, and the markers that are not yet written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct End {
-    /// Committed, or aborted.
+    /// True if it committed, false if it aborted.
     pub commit: bool,
-    /// The log is still to be marked.
+    /// True if the log's marker is not yet written.
     pub log: bool,
-    /// The group's offsets are still to be marked.
+    /// True if the offsets' marker is not yet written.
     pub offsets: bool,
 }
 
 impl Transaction {
-    /// Whether it holds an offset that is neither committed nor aborted.
+    /// Returns true if it holds an offset that is neither committed nor aborted.
     pub fn is_pending(&self) -> bool {
         self.offered && self.next.is_some() && self.end.is_none_or(|end| end.offsets)
     }
 
-    /// Whether it can still be written to.
+    /// Returns true if it can still be written to.
     pub fn is_open(&self) -> bool {
         self.end.is_none()
     }
 }
 
 impl Slot {
-    /// Whether its process has the partition, or thinks so.
+    /// Returns true if its process has the partition, or assumes so.
     pub fn holds(&self) -> bool {
         matches!(self.worker, Worker::Restoring { .. } | Worker::Ready(_))
     }
 
-    /// Whether its process polls, and so serves rebalances: it has no transaction under way.
+    /// Returns true if its process polls, and so takes part in rebalances: it has no open
+    /// transaction.
     pub fn polls(&self) -> bool {
         let transaction = self.transaction.as_ref();
         !matches!(self.worker, Worker::Down | Worker::Starting)
             && !transaction.is_some_and(Transaction::is_open)
     }
 
-    /// The process has ended, and maybe another comes in its place. The group has not heard of it.
+    /// Ends the process, and possibly restarts it. The group has not noticed yet.
     pub fn end(&mut self, is_started_again: bool) {
         self.worker = match (is_started_again, &self.transaction) {
             (false, _) => Worker::Down,
@@ -151,7 +155,7 @@ impl Slot {
         self.kept = None;
     }
 
-    /// It has the partition no more.
+    /// Drops the partition.
     pub fn drop_partition(&mut self) {
         self.worker = Worker::Idle;
         self.renamed = false;
@@ -159,7 +163,7 @@ impl Slot {
 }
 
 impl<const W: usize> State<W> {
-    /// Nobody is there, nothing is written.
+    /// Returns the initial state: no process, no record.
     pub fn at_first() -> Self {
         let slot = || Slot {
             worker: Worker::Idle,
@@ -178,7 +182,7 @@ impl<const W: usize> State<W> {
         }
     }
 
-    /// The group begins another generation, of which nobody has heard.
+    /// Begins a new generation of the group, of which no client has learned.
     pub fn rebalance(&mut self) {
         for slot in &mut self.slots {
             slot.current = false;
@@ -188,13 +192,14 @@ impl<const W: usize> State<W> {
         }
     }
 
-    /// The last stable offset: the first record of a transaction that has no marker yet.
+    /// Returns the last stable offset: the first record of a transaction without a marker.
     pub fn stable(&self) -> usize {
         let open = self.log.iter().position(|entry| entry.by.is_some());
         open.unwrap_or(self.log.len())
     }
 
-    /// The coordinator decides a transaction; where it has written nothing, no marker is needed.
+    /// Records the coordinator's decision on a transaction. Where it has written nothing, no marker
+    /// is needed.
     pub fn decide(&mut self, who: Who, commit: bool) {
         if let Some(transaction) = &mut self.slots[who].transaction {
             transaction.end = Some(End {
@@ -206,7 +211,7 @@ impl<const W: usize> State<W> {
         self.forget_ended(who);
     }
 
-    /// A transaction whose markers are all written is over.
+    /// Removes a transaction whose markers are all written.
     pub fn forget_ended(&mut self, who: Who) {
         let slot = &mut self.slots[who];
         let end = slot.transaction.as_ref().and_then(|known| known.end);
@@ -218,7 +223,7 @@ impl<const W: usize> State<W> {
         }
     }
 
-    /// What is committed, in the order of the log; the markers may still be missing.
+    /// Returns the committed records, in the order of the log; their markers may still be missing.
     pub fn committed(&self) -> impl Iterator<Item = Record> {
         let is_committed = |entry: &&Entry| {
             entry.by.is_none_or(|who| {
@@ -232,7 +237,7 @@ impl<const W: usize> State<W> {
             .map(|entry| entry.record)
     }
 
-    /// The same with the workers in another order: `order[new]` is the old place.
+    /// Returns the state with the workers in another order: `order[new]` is the old index.
     #[must_use]
     pub fn reordered(&self, order: [Who; W]) -> Self {
         let new = |old: Who| order.iter().position(|place| *place == old);

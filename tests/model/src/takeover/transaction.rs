@@ -1,6 +1,7 @@
-//! A transaction: decide, send, flush, offsets, commit, adopt; and what the coordinators make of it.
+//! A transaction: decide, send, flush, offsets, commit, adopt; and the coordinators' part in it.
 //!
-//! A record that was sent arrives when it likes. The offsets are checked where they arrive, against the group as it is then.
+//! A sent record may arrive at any time. The offsets are checked when they arrive, against the
+//! group's state at that time.
 
 use super::action::Action;
 use super::rule::Rule;
@@ -28,7 +29,7 @@ pub(super) fn steps<const W: usize>(
     }
 }
 
-/// A batch of one command or more, or the deadline alone.
+/// Adds a batch of at least one command, or the deadline alone.
 fn begin<const W: usize>(
     model: &Takeover<W>,
     who: usize,
@@ -82,7 +83,7 @@ fn decide<const W: usize>(
     });
 }
 
-/// What the worker does with its open transaction.
+/// Adds the worker's steps with its open transaction.
 fn worker<const W: usize>(
     model: &Takeover<W>,
     slot: &Slot,
@@ -113,7 +114,7 @@ fn worker<const W: usize>(
             next.step(Action::Refuse(who), |to| to.decide(who, false));
         }
     }
-    // A client that is asked to commit waits for its records first.
+    // A client waits for its records before it commits.
     if transaction.offered && flushed {
         next.step(Action::Commit(who), |to| {
             adopt(model, &mut to.slots[who]);
@@ -135,7 +136,7 @@ fn adopt<const W: usize>(model: &Takeover<W>, slot: &mut Slot) {
     }
 }
 
-/// What the brokers do with it, whatever has become of the worker.
+/// Adds the brokers' steps with it, independent of the worker's fate.
 fn broker<const W: usize>(
     state: &State<W>,
     who: usize,

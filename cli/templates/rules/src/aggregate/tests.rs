@@ -1,4 +1,4 @@
-//! The rules, one by one, and what must hold of all of them together.
+//! Tests of each rule, and properties of all of them together.
 
 use factline::testing::given;
 use {context}_schemas::Create{Aggregate};
@@ -25,28 +25,28 @@ fn created(name: &str) -> Event {
 }
 
 #[test]
-fn what_nobody_has_created_is_created() {
+fn create_creates_an_uncreated_{aggregate}() {
     given::<{Aggregate}>([])
         .when(create("one"))
         .then([created("one")]);
 }
 
 #[test]
-fn created_again_it_is_already_so() {
+fn create_again_is_already_so() {
     given::<{Aggregate}>([created("one")])
         .when(create("one"))
         .then_nothing();
 }
 
 #[test]
-fn another_under_the_same_id_is_refused() {
+fn create_with_other_content_is_refused() {
     given::<{Aggregate}>([created("one")])
         .when(create("two"))
         .then_rejected(&Rejection::{Aggregate}Exists);
 }
 
 #[test]
-fn a_pair_that_no_rule_makes_changes_nothing() {
+fn unexpected_event_does_not_change_the_state() {
     let state = given::<{Aggregate}>([created("one"), created("two")]).state();
     assert_eq!(state, given([created("one")]).state());
 }
@@ -56,9 +56,9 @@ fn command() -> impl Strategy<Value = Command> {
 }
 
 proptest! {
-    /// Every event changes the state, and a command that was accepted is already so when it comes again.
+    /// Every event changes the state, and an accepted command is already so when it is sent again.
     #[test]
-    fn events_change_something_and_commands_can_be_repeated(commands in prop::collection::vec(command(), 1..8)) {
+    fn events_change_the_state_and_commands_can_be_repeated(commands in prop::collection::vec(command(), 1..8)) {
         let mut state = {Aggregate}::default();
         for command in commands {
             let Ok(decision) = state.decide(command.clone(), Timestamp::UNIX_EPOCH) else {

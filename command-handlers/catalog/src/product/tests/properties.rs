@@ -1,10 +1,10 @@
-//! What holds for every command in every state that commands can lead to.
+//! Properties of every command in every reachable state.
 
 use proptest::prelude::*;
 
 use super::*;
 
-/// Few values, so that commands meet; some of them are what no product may have.
+/// Few values, so that commands interact; some of them are invalid.
 fn money() -> impl Strategy<Value = Money> {
     let amount = prop_oneof![Just(-1), Just(0), 1..3_i64, Just(i64::MAX)];
     let currency = prop_oneof![4 => Just("USD"), 1 => Just("EUR"), 1 => Just("usd")];
@@ -38,7 +38,7 @@ fn command() -> impl Strategy<Value = Command> {
     ]
 }
 
-/// Decides and, if accepted, evolves; says what was decided.
+/// Decides a command and, if it is accepted, evolves the state; returns the decision.
 fn handle(product: &mut Product, command: Command) -> Result<Vec<Event>, Rejection> {
     let events = product
         .decide(command, Timestamp::UNIX_EPOCH)?
@@ -51,7 +51,7 @@ fn handle(product: &mut Product, command: Command) -> Result<Vec<Event>, Rejecti
 
 proptest! {
     #[test]
-    fn every_event_changes_the_state_and_doing_it_twice_does_nothing_more(
+    fn events_change_the_state_and_commands_are_idempotent(
         history in prop::collection::vec(command(), 0..8),
         command in command(),
     ) {
@@ -73,7 +73,7 @@ proptest! {
     }
 
     #[test]
-    fn a_product_always_has_a_name_and_a_price(history in prop::collection::vec(command(), 0..12)) {
+    fn product_always_has_a_name_and_a_price(history in prop::collection::vec(command(), 0..12)) {
         let mut product = Product::default();
         for command in history {
             let _ = handle(&mut product, command);
@@ -89,7 +89,7 @@ proptest! {
     }
 
     #[test]
-    fn the_end_is_the_end(
+    fn discontinued_product_stays_discontinued(
         before in prop::collection::vec(command(), 0..4),
         after in prop::collection::vec(command(), 0..4),
     ) {

@@ -1,4 +1,4 @@
-//! What holds for every command in every stage that commands and deadlines can lead to.
+//! Properties of every command in every stage that commands and deadlines can reach.
 
 use factline::aggregate::Workflow;
 use factline::testing::withstands;
@@ -31,13 +31,13 @@ fn command() -> impl Strategy<Value = Command> {
 
 proptest! {
     #[test]
-    fn any_command_is_withstood_in_any_stage(history in prop::collection::vec(command(), 0..20)) {
+    fn any_command_is_handled_in_any_stage(history in prop::collection::vec(command(), 0..20)) {
         withstands::<Checkout>(history);
     }
 
-    /// With or without answers, whatever they are: when all deadlines have passed, the operation has ended, once.
+    /// With any answers or none: after all deadlines, the operation has ended exactly once.
     #[test]
-    fn every_checkout_that_begins_ends_once(
+    fn every_checkout_ends_once(
         history in prop::collection::vec((command(), any::<bool>()), 0..30),
     ) {
         let (mut state, mut now, mut open, mut ends) = (Checkout::default(), at(0), 0, 0);
@@ -62,7 +62,7 @@ proptest! {
             for event in decision.into_events() {
                 state = state.evolve(&event);
             }
-            // The kit asks for it: no workflow is open without a deadline.
+            // The kit requires a deadline for every open workflow.
             prop_assert!(open == ends || state.deadline().is_some());
         }
         prop_assert_eq!(open, ends);

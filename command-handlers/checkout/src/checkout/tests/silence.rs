@@ -1,10 +1,10 @@
-//! What a checkout does when nobody answers.
+//! A checkout without answers from its participants.
 
 use super::*;
 
 const LATE: &str = "the order was not confirmed in time";
 
-/// The events of a stage that asks again until its last time, from when it was asked first on.
+/// Returns the events of a stage that retries until its last attempt, from its first attempt on.
 fn asked(step: Step, reason: &str, first: i64) -> (Vec<Event>, i64) {
     let (mut events, mut due) = (Vec::new(), first + 30);
     for attempt in 2..=ATTEMPTS {
@@ -24,23 +24,24 @@ fn unanswered() -> Vec<Event> {
 }
 
 #[test]
-fn an_order_that_is_not_placed_in_time_is_cancelled() {
+fn order_not_placed_in_time_is_cancelled() {
     let reason = "the order was not placed in time";
     let cause = Cause::OrderTimedOut;
     placing()
         .when_due()
         .then([abandoned(cause, reason, 930)])
         .waking(at(930), expire());
-    // No payment was asked for, so none is to be released.
+    // No payment was requested, so none has to be released.
     given::<Checkout>([begun(), abandoned(cause, reason, 930)])
         .when(cancelled())
         .then([failed(cause, reason)])
         .concluding(&Conclusion::timed_out("order_timed_out", reason));
 }
 
-/// It is told so before it is told that there was no order to cancel: the two come from different topics.
+/// The answer about the placed order arrives before the answer that there was no order to cancel:
+/// the two come from different topics.
 #[test]
-fn an_order_that_is_placed_while_it_is_cancelled_is_recalled() {
+fn order_placed_during_cancellation_is_recalled() {
     let reason = "the order was not placed in time";
     let cause = Cause::OrderTimedOut;
     let recalled = retried(Step::CancelOrder, 1, reason, 940);
@@ -62,7 +63,7 @@ fn an_order_that_is_placed_while_it_is_cancelled_is_recalled() {
         .when(cancelled())
         .then([failed(cause, reason)])
         .concluding(&Conclusion::timed_out("order_timed_out", reason));
-    // Without it, there is none to cancel.
+    // Without the late order, there is none to cancel.
     given::<Checkout>(late)
         .when(not_cancelled("order_not_found"))
         .then([failed(cause, reason)])
@@ -70,7 +71,7 @@ fn an_order_that_is_placed_while_it_is_cancelled_is_recalled() {
 }
 
 #[test]
-fn a_payment_that_is_not_made_in_time_is_called_off_with_its_order() {
+fn late_payment_is_voided_with_its_order() {
     let reason = "the payment was not made in time";
     let cause = Cause::PaymentTimedOut;
     let late = || abandoned(cause, reason, 930);
@@ -89,7 +90,7 @@ fn a_payment_that_is_not_made_in_time_is_called_off_with_its_order() {
 }
 
 #[test]
-fn before_its_time_nothing_expires() {
+fn expire_before_the_deadline_changes_nothing() {
     for checkout in [placing, paying, confirming, cancelling, released_next] {
         let early = checkout().deadline().unwrap().due - chrono::TimeDelta::microseconds(1);
         checkout().at(early).when(expire()).then_nothing();
@@ -97,7 +98,7 @@ fn before_its_time_nothing_expires() {
 }
 
 #[test]
-fn what_is_not_answered_is_asked_again_with_growing_pauses() {
+fn unanswered_request_is_retried_with_growing_pauses() {
     for (checkout, step, reason) in [
         (confirming as Stage, Step::ConfirmOrder, ""),
         (cancelling, Step::CancelOrder, DECLINED),
@@ -115,7 +116,7 @@ fn what_is_not_answered_is_asked_again_with_growing_pauses() {
 }
 
 #[test]
-fn a_confirmation_that_nobody_answers_is_settled_by_cancelling() {
+fn unanswered_confirmation_is_resolved_by_cancelling() {
     let confirmations = unanswered();
     let (abandonment, before) = confirmations.split_last().unwrap();
     given::<Checkout>(before.to_vec())
@@ -138,7 +139,7 @@ fn a_confirmation_that_nobody_answers_is_settled_by_cancelling() {
 }
 
 #[test]
-fn an_order_that_has_left_is_asked_once_more_to_be_confirmed_before_people_look() {
+fn shipped_order_is_confirmed_once_more_before_the_checkout_is_stuck() {
     let again = retried(Step::ConfirmOrder, ATTEMPTS + 1, "", 12_600);
     given::<Checkout>(unanswered())
         .at(at(9_000))
@@ -157,7 +158,7 @@ fn an_order_that_has_left_is_asked_once_more_to_be_confirmed_before_people_look(
 }
 
 #[test]
-fn a_stuck_checkout_still_acts_on_answers_and_ends_its_operation_once() {
+fn stuck_checkout_acts_on_answers_and_ends_once() {
     let (asked, _) = asked(Step::CancelOrder, DECLINED, 10);
     let mut history = vec![
         begun(),

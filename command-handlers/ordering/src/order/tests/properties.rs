@@ -1,10 +1,10 @@
-//! What holds for every command in every state that commands can lead to.
+//! Properties of every command in every reachable state.
 
 use factline::testing::withstands;
 
 use super::*;
 
-/// Few values, so that commands meet; some of them are what no order may have.
+/// Few values, so that commands interact; some of them are invalid.
 fn money() -> impl Strategy<Value = Money> {
     let amount = prop_oneof![Just(-1), Just(0), 1..5_000_i64, Just(i64::MAX)];
     (
@@ -73,7 +73,7 @@ fn record_command() -> Command {
     super::record().into()
 }
 
-/// Decides and, if accepted, evolves; says what was decided.
+/// Decides a command and, if it is accepted, evolves the state; returns the decision.
 fn handle(order: &mut Order, command: Command) -> Result<Vec<Event>, Rejection> {
     let events = order.decide(command, Timestamp::UNIX_EPOCH)?.into_events();
     for event in &events {
@@ -84,7 +84,7 @@ fn handle(order: &mut Order, command: Command) -> Result<Vec<Event>, Rejection> 
 
 proptest! {
     #[test]
-    fn every_event_changes_the_state_and_doing_it_twice_does_nothing_more(
+    fn events_change_the_state_and_commands_are_idempotent(
         history in prop::collection::vec(command(), 0..6),
         command in command(),
     ) {
@@ -106,7 +106,7 @@ proptest! {
     }
 
     #[test]
-    fn a_total_is_the_sum_of_its_lines(lines in lines()) {
+    fn total_is_the_sum_of_the_lines(lines in lines()) {
         let sum: i128 = lines
             .iter()
             .map(|line| i128::from(line.unit_price.amount) * i128::from(line.quantity))
@@ -122,7 +122,7 @@ proptest! {
     }
 
     #[test]
-    fn any_command_is_withstood_in_any_state(history in prop::collection::vec(command(), 0..12)) {
+    fn any_command_is_handled_in_any_state(history in prop::collection::vec(command(), 0..12)) {
         withstands::<Order>(history);
     }
 }

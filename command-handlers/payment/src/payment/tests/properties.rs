@@ -1,4 +1,4 @@
-//! What holds for every command in every state that commands can lead to.
+//! Properties of every command in every reachable state.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// Few values, so that commands meet.
+/// Few values, so that commands interact.
 fn command() -> impl Strategy<Value = Command> {
     let charge = || prop_oneof![Just("ch-1"), Just("ch-2"), Just("ch-3")];
     let amount = prop_oneof![4 => Just(750), 1 => Just(1), 1 => Just(-1)];
@@ -22,7 +22,7 @@ fn command() -> impl Strategy<Value = Command> {
     ]
 }
 
-/// Decides and, if accepted, evolves; says what was decided.
+/// Decides a command and, if it is accepted, evolves the state; returns the decision.
 fn handle(payment: &mut Payment, command: Command) -> Result<Vec<Event>, Rejection> {
     let events = payment
         .decide(command, Timestamp::UNIX_EPOCH)?
@@ -35,12 +35,12 @@ fn handle(payment: &mut Payment, command: Command) -> Result<Vec<Event>, Rejecti
 
 proptest! {
     #[test]
-    fn any_command_is_withstood_in_any_state(history in prop::collection::vec(command(), 0..20)) {
+    fn any_command_is_handled_in_any_state(history in prop::collection::vec(command(), 0..20)) {
         withstands::<Payment>(history);
     }
 
     #[test]
-    fn doing_it_twice_does_nothing_more(
+    fn commands_are_idempotent(
         history in prop::collection::vec(command(), 0..8),
         command in command(),
     ) {
@@ -54,9 +54,10 @@ proptest! {
         prop_assert_eq!(payment, after);
     }
 
-    /// Every charge that is not kept has a refund asked for, once; and one at most is kept.
+    /// Every charge that is not kept has exactly one requested refund, and at most one charge is
+    /// kept.
     #[test]
-    fn what_was_taken_is_kept_or_given_back(history in prop::collection::vec(command(), 0..20)) {
+    fn charges_are_kept_or_refunded(history in prop::collection::vec(command(), 0..20)) {
         let mut payment = Payment::default();
         let mut open: BTreeMap<String, i64> = BTreeMap::new();
         for command in history {

@@ -1,5 +1,5 @@
-//! Somebody else's transaction is open while a partition is taken over: a neighbour's on the events, or that of an owner
-//! who is not as dead as it seems.
+//! A transaction of another producer is open while a partition is taken over. It belongs to an
+//! unrelated producer on the events topic, or to a former owner that is still alive.
 
 use std::time::Duration;
 
@@ -14,21 +14,23 @@ use crate::account::ACCOUNT;
 use crate::judge::judge;
 use crate::process::Process;
 use crate::rig::{self, Rig};
-use crate::rules::{forge, stranger, transactional};
+use crate::rules::{foreign_transaction, forge, transactional};
 use factline_kafka::topics::partition_of;
 
-/// How long the successor is watched while the transaction is open: long enough for it to be done if it does not wait.
+/// Time for which the successor is observed while the transaction is open. It is long enough to
+/// finish the takeover if the successor does not wait.
 const WATCH: Duration = Duration::from_secs(6);
 
-/// Behind the open transaction an event is committed. Who reads to the last stable offset only gives its version out again.
+/// Rule 4. An event is committed after the first record of the open transaction. A successor that
+/// reads only to the last stable offset assigns the version of that event again.
 async fn events_are_committed_behind_it(mutant: Option<Mutant>) -> Wrong {
     let rig = Rig::new("foreign").await;
     let first = rig.start("").await;
     let mut operations = vec![rig.deposit("ada", 1).await];
     rig.outcomes_of(&operations).await;
-    let ours = [partition_of(b"ada", ACCOUNT.partitions)];
-    let events = (rig.topics.events(), ours.as_slice());
-    let neighbour = stranger(&rig, events, Duration::from_mins(1)).await;
+    let own = [partition_of(b"ada", ACCOUNT.partitions)];
+    let events = (rig.topics.events(), own.as_slice());
+    let neighbour = foreign_transaction(&rig, events, Duration::from_mins(1)).await;
     operations.push(rig.deposit("ada", 2).await);
     rig.outcomes_of(&operations).await;
     first.stop().await;
@@ -41,7 +43,7 @@ async fn events_are_committed_behind_it(mutant: Option<Mutant>) -> Wrong {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_committed_behind_an_open_transaction_is_restored() {
+async fn restore_reads_events_behind_an_open_transaction() {
     passes(events_are_committed_behind_it).await;
 }
 
@@ -51,11 +53,12 @@ async fn mutant_restore_to_stable_is_detected() {
     finds(Mutant::RestoreToStable, 2, events_are_committed_behind_it).await;
 }
 
-/// An owner whose offsets are in and whose events are not, as one that does not flush: whoever takes over sees no end of the
-/// events before that transaction has ended, for it asks for the stable offsets first. So a flush that is missing does no harm
-/// to what is restored. Each of the two rules is enough for it.
+/// A former owner has sent its offsets but not its events, as an owner that does not flush. The
+/// successor sees no end of the events before that transaction has ended, because it asks for the
+/// stable offsets first. So a missing flush does not harm the restored state. Each of the two rules
+/// is sufficient for that.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_take_over_waits_for_whoever_holds_an_offset() {
+async fn takeover_waits_for_an_open_transaction_with_offsets() {
     let rig = Rig::new("holds").await;
     let partition = partition_of(b"ada", ACCOUNT.partitions);
     let first = rig.start("").await;
@@ -63,7 +66,7 @@ async fn a_take_over_waits_for_whoever_holds_an_offset() {
     rig.outcomes_of(&[before]).await;
     first.stop().await;
 
-    // It decides the next command, and tells Kafka so before it sends the event.
+    // The former owner decides the next command, and sends its offset before the event.
     rig.deposit("ada", 2).await;
     let next = rig.read(rig.topics.commands()).await.last().unwrap().offset + 1;
     let id = format!("{}slow", rig.kafka.topic_prefix);
@@ -73,19 +76,22 @@ async fn a_take_over_waits_for_whoever_holds_an_offset() {
     offsets
         .add_partition_offset(rig.topics.commands(), partition, Offset::Offset(next))
         .unwrap();
-    // The group is empty: it takes anybody's word.
+    // The group has no members, so it accepts the offsets of any client.
     let mut config = rig.kafka.client_config();
-    let nobody: BaseConsumer = config
+    let client: BaseConsumer = config
         .set("group.id", rig.topics.handler_group())
         .create()
         .unwrap();
-    slow.send_offsets_to_transaction(&offsets, &nobody.group_metadata().unwrap(), rig::PATIENCE)
+    slow.send_offsets_to_transaction(&offsets, &client.group_metadata().unwrap(), rig::PATIENCE)
         .unwrap();
 
     let second = rig.launch("");
     let after = rig.deposit("ada", 4).await;
     let early = tokio::time::timeout(WATCH, rig.outcomes_of(&[after])).await;
-    assert!(early.is_err(), "taken over while an owner may still write");
+    assert!(
+        early.is_err(),
+        "partition was taken over while a former owner could still write"
+    );
     let (record, envelope, _) = rig.events().await.remove(0);
     let late = factline::Envelope {
         sequence: Some(2),

@@ -1,6 +1,5 @@
-//! Partitions move to a second handler while all is well with the first.
+//! Partitions move to a second handler while the first one is healthy.
 
-use factline::outcome::OutcomeKind;
 use factline_failpoints::Mutant;
 use uuid::Uuid;
 
@@ -8,11 +7,12 @@ use super::{Wrong, environment, finds, passes, patience};
 use crate::deadlines::schedule;
 use crate::judge::judge;
 use crate::process::Process;
-use crate::rig::{Rig, eventually};
+use crate::rig::Rig;
 use crate::takeover::accounts;
 
-/// Deadlines come due when their partitions have moved: who had them before may not decide them, and Kafka would let it,
-/// since it is a member of the group and no owner is checked.
+/// Deadlines come due after their partitions have moved. The former owner must not decide them.
+/// Kafka would accept its transaction, because it is a member of the group and Kafka does not check
+/// who owns a partition.
 async fn deadlines_come_due_elsewhere(mutant: Option<Mutant>) -> Wrong {
     const DEADLINES: usize = 40;
     let rig = Rig::new("moved").await;
@@ -24,15 +24,8 @@ async fn deadlines_come_due_elsewhere(mutant: Option<Mutant>) -> Wrong {
     }
     rig.outcomes_of(&operations).await;
     let second = rig.start("").await;
-    eventually("the deadlines are decided", async || {
-        let outcomes = rig.outcomes().await;
-        let deadlines = outcomes
-            .iter()
-            .filter(|outcome| outcome.kind == OutcomeKind::Deadline);
-        deadlines.count() >= DEADLINES
-    })
-    .await;
-    // Who wakes somewhat later has its turn before these are decided.
+    rig.until_deadlines_decided(DEADLINES).await;
+    // A handler that wakes somewhat later has its turn before these deadlines are decided.
     for account in accounts() {
         operations.push(schedule(&rig, &account, 1_000, 1, true).await);
     }
@@ -41,7 +34,7 @@ async fn deadlines_come_due_elsewhere(mutant: Option<Mutant>) -> Wrong {
     wrong
 }
 
-/// The group's generation changes between two transactions of the first.
+/// The generation of the group changes between two transactions of the first handler.
 async fn another_joins_between_two_transactions(mutant: Option<Mutant>) -> Wrong {
     let rig = Rig::new("joined").await;
     let _first = Process::start_with(&rig, "", &environment(mutant, &[]));
@@ -71,11 +64,12 @@ async fn mutant_keep_revoked_is_detected() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_stays_goes_on_when_another_joins() {
+async fn remaining_member_continues_when_another_joins() {
     passes(another_joins_between_two_transactions).await;
 }
 
-/// It does no harm to the log: Kafka refuses the old generation. But whoever goes on with it never commits again.
+/// The log stays correct, because Kafka rejects the old generation. But a handler that keeps the
+/// old generation never commits again.
 #[cfg(feature = "failpoints")]
 #[tokio::test(flavor = "multi_thread")]
 async fn mutant_stale_metadata_is_detected() {

@@ -1,11 +1,14 @@
-//! The broker refuses a record of a batch, as larger than the topic takes: the transaction is aborted, and what was decided
-//! with it is decided again in smaller batches.
+//! The broker rejects a record of a batch as larger than the topic allows. The transaction is
+//! aborted, and its commands are decided again in smaller batches.
 //!
-//! State that was believed before the commit has those commands for decided, and they never end. Without the flush the refusal
-//! is heard of when the commit was asked for already: then the outcome of the transaction is unknown, and whose fault it
-//! was, too. (The other harm of a missing flush, events behind the end that a successor reads to, does not come about in this
-//! handler: a successor asks for the stable offsets first, and these are held back by the open transaction, see
-//! `foreign::a_take_over_waits_for_whoever_holds_an_offset`. The two rules cover each other.)
+//! A handler that adopts state before the commit treats these commands as decided, and they never
+//! end. Without the flush, the rejection arrives after the commit was requested. Then the result of
+//! the transaction is unknown, and so is the command at fault.
+//!
+//! (A missing flush has another possible harm: events behind the end to which a successor reads. It
+//! does not occur in this handler. A successor asks for the stable offsets first, and the open
+//! transaction holds these back, see
+//! `foreign::takeover_waits_for_an_open_transaction_with_offsets`. The two rules cover each other.)
 
 use factline_failpoints::Mutant;
 use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, ResourceSpecifier};
@@ -18,7 +21,8 @@ use crate::judge::judge;
 use crate::process::Process;
 use crate::rig::Rig;
 
-/// Commands of one aggregate, and which of them leads to an event that the broker finds too large.
+/// Sends commands of one aggregate. Returns them, and the index of the one whose event is too large
+/// for the broker.
 pub(crate) async fn one_is_too_large(rig: &Rig) -> (Vec<Uuid>, usize) {
     const LARGE: usize = 13;
     let admin: AdminClient<DefaultClientContext> = rig.kafka.client_config().create().unwrap();
@@ -50,7 +54,7 @@ async fn one_of_a_batch_is_too_large(mutant: Option<Mutant>) -> Wrong {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refused_record_costs_no_other_command() {
+async fn rejected_record_affects_no_other_command() {
     passes(one_of_a_batch_is_too_large).await;
 }
 

@@ -1,4 +1,5 @@
-//! Commands come twice, as from an edge that heard no answer: at once, and when whoever decided them was killed.
+//! Commands are repeated, as by an edge that received no response: immediately, and after the
+//! handler that decided them was killed.
 
 use factline_failpoints::Mutant;
 use uuid::Uuid;
@@ -10,7 +11,8 @@ use crate::process::Process;
 use crate::rig::Rig;
 use crate::takeover::accounts;
 
-/// Of each partition one that is accepted, one that changes nothing, and one that is refused.
+/// Returns three commands for each partition: one that is accepted, one that changes nothing, and
+/// one that is rejected.
 fn commands() -> Vec<(Uuid, String, Command)> {
     let asked = |account: String| {
         let asked: [Command; 3] = [
@@ -23,7 +25,7 @@ fn commands() -> Vec<(Uuid, String, Command)> {
     accounts().into_iter().flat_map(asked).collect()
 }
 
-async fn commands_come_again(mutant: Option<Mutant>) -> Wrong {
+async fn commands_are_repeated(mutant: Option<Mutant>) -> Wrong {
     let rig = Rig::new("repeated").await;
     let commands = commands();
     let operations: Vec<Uuid> = commands.iter().map(|(operation, ..)| *operation).collect();
@@ -33,14 +35,15 @@ async fn commands_come_again(mutant: Option<Mutant>) -> Wrong {
         }
     };
     let start = || Process::start_with(&rig, "a", &environment(mutant, &[]));
-    // At once, and behind the first batch.
+    // Repeated immediately, and after the first batch.
     send().await;
     send().await;
     let mut handler = start();
     rig.outcomes_of(&operations).await;
     send().await;
     handler.kill();
-    // And once more, when what was in memory is gone. The last commands tell when all before them are handled.
+    // Repeated again after the state in memory is lost. Once the last commands are handled, all
+    // earlier ones are, too.
     send().await;
     let _handler = start();
     let mut operations = operations;
@@ -51,18 +54,18 @@ async fn commands_come_again(mutant: Option<Mutant>) -> Wrong {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_comes_again_is_decided_once() {
-    passes(commands_come_again).await;
+async fn repeated_commands_are_decided_once() {
+    passes(commands_are_repeated).await;
 }
 
 #[cfg(feature = "failpoints")]
 #[tokio::test(flavor = "multi_thread")]
 async fn mutant_no_dedupe_is_detected() {
-    finds(Mutant::NoDedupe, 1, commands_come_again).await;
+    finds(Mutant::NoDedupe, 1, commands_are_repeated).await;
 }
 
 #[cfg(feature = "failpoints")]
 #[tokio::test(flavor = "multi_thread")]
 async fn mutant_forget_dedupe_is_detected() {
-    finds(Mutant::ForgetDedupe, 1, commands_come_again).await;
+    finds(Mutant::ForgetDedupe, 1, commands_are_repeated).await;
 }

@@ -1,6 +1,8 @@
-//! A transaction of somebody else on a topic of the store: it stays open while partitions are taken over, and is aborted.
+//! A transaction of a foreign producer on a topic of the store. It stays open while partitions are
+//! taken over, and is then aborted.
 //!
-//! What it writes must never be read by anybody, and whoever restores a partition meanwhile must wait for its end.
+//! No consumer may ever read its records. A handler that recovers a partition meanwhile must wait
+//! for its end.
 
 use std::time::Duration;
 
@@ -11,10 +13,10 @@ use crate::cluster::Cluster;
 use crate::schedule::Stream;
 use harness::Log;
 
-/// How long the broker may take to answer. It may be struck itself.
+/// Timeout of requests to the broker, which may itself be under a fault.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Opens it on every partition of the topic, and aborts it.
+/// Opens the transaction on every partition of the topic, and aborts it.
 pub(super) async fn open(
     cluster: &Cluster,
     aggregate: &str,
@@ -24,7 +26,7 @@ pub(super) async fn open(
     let contract = contracts::ALL
         .iter()
         .find(|contract| contract.aggregate == aggregate);
-    let contract = contract.with_context(|| format!("no aggregate is called {aggregate}"))?;
+    let contract = contract.with_context(|| format!("unknown aggregate {aggregate}"))?;
     let log = Log::of(&cluster.system, contract);
     let topic = match stream {
         Stream::Commands => log.topics.commands(),
@@ -32,12 +34,13 @@ pub(super) async fn open(
     }
     .to_owned();
     let mut config = log.kafka.client_config();
-    // If it cannot be aborted, since the broker is away, the broker does that itself.
+    // If the broker is unavailable and the abort fails, the broker aborts the transaction after
+    // this timeout.
     let limit = (lasts + Duration::from_secs(5)).as_millis().to_string();
     config
         .set(
             "transactional.id",
-            format!("stranger-{}", uuid::Uuid::new_v4()),
+            format!("open-transaction-{}", uuid::Uuid::new_v4()),
         )
         .set("transaction.timeout.ms", limit);
     let partitions = contract.partitions;
@@ -52,8 +55,8 @@ pub(super) async fn open(
     };
     let ended = tokio::task::spawn_blocking(work).await?;
     if let Err(error) = ended {
-        // The broker may have been struck: then Kafka ends the transaction.
-        println!("          a stranger's transaction was cut short: {error:#}");
+        // The broker may be under a fault: then Kafka ends the transaction.
+        println!("          foreign transaction ended early: {error:#}");
     }
     Ok(())
 }
@@ -64,7 +67,7 @@ fn begin(producer: &BaseProducer, topic: &str, partitions: i32) -> rdkafka::erro
     for partition in 0..partitions {
         let record = BaseRecord::to(topic)
             .partition(partition)
-            .key("stranger")
+            .key("foreign")
             .payload("never to be read");
         producer.send(record).map_err(|(error, _)| error)?;
     }

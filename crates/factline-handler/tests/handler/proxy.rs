@@ -1,4 +1,4 @@
-//! A line to the broker: a proxy that knows Kafka's requests by their numbers.
+//! Proxy in front of a broker. It knows Kafka's requests by their numbers.
 
 use std::collections::HashMap;
 use std::io;
@@ -12,85 +12,87 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::sleep;
 
-/// Numbers of requests, see Kafka's protocol.
+/// Request numbers of Kafka's protocol.
 const JOIN_GROUP: i16 = 11;
 const SYNC_GROUP: i16 = 14;
 
-/// Whose answers are late.
+/// Connections whose responses are delayed.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Whom {
-    Everybody,
-    /// Those that were connected before the first member of a group had its partitions: the member itself is.
+pub(crate) enum Connections {
+    All,
+    /// Connections that were opened before the first member of a group had its partitions. That of
+    /// the member itself is one of them.
     BeforeSync,
 }
 
-/// What the proxy is told.
+/// Settings and state of the proxy.
 #[derive(Default)]
-struct Told {
-    late: Option<(i16, Duration, Whom)>,
+struct State {
+    late: Option<(i16, Duration, Connections)>,
     synced: bool,
     half: Half,
     no_joins: bool,
 }
 
-/// How far a rebalance has come that is to get no further than its first generation.
+/// Progress of a rebalance that must not get beyond its first generation.
 #[derive(Default, Clone, Copy, PartialEq, Eq)]
 enum Half {
-    /// None is.
+    /// No rebalance is being halved.
     #[default]
     Whole,
-    /// The next one.
+    /// The next rebalance will be halved.
     Begun,
-    /// Members know the first generation.
+    /// The members have received the first generation.
     Synced,
-    /// One has asked for the second, in vain.
+    /// A member has requested the second generation, and the request was dropped.
     Halved,
 }
 
-/// A line to the broker.
+/// Proxy in front of a broker. Clones share one state.
 #[derive(Clone, Default)]
-pub(crate) struct Line(Arc<Mutex<Told>>);
+pub(crate) struct Proxy(Arc<Mutex<State>>);
 
-impl Line {
-    /// A line to servers of its own, and the address at which it is entered. The servers end with the test process.
+impl Proxy {
+    /// Starts separate servers with a proxy, and returns the address of the proxy. The servers end
+    /// with the test process.
     pub(crate) async fn to_servers() -> (Self, &'static Servers, String) {
         let servers = tokio::task::spawn_blocking(|| Servers::with_detours(1));
         let servers: &Servers = Box::leak(Box::new(servers.await.unwrap().unwrap()));
         let detour = servers.kafka.detours()[0];
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, detour.outer));
-        let line = Self::default();
-        tokio::spawn(line.clone().forward(listener.await.unwrap(), detour.inner));
-        (line, servers, format!("127.0.0.1:{}", detour.outer))
+        let proxy = Self::default();
+        tokio::spawn(proxy.clone().forward(listener.await.unwrap(), detour.inner));
+        (proxy, servers, format!("127.0.0.1:{}", detour.outer))
     }
 
-    pub(crate) fn hold_back(&self, request: i16, by: Duration, whom: Whom) {
-        self.0.lock().unwrap().late = Some((request, by, whom));
+    pub(crate) fn hold_back(&self, request: i16, by: Duration, connections: Connections) {
+        self.0.lock().unwrap().late = Some((request, by, connections));
     }
 
-    /// Holds back nothing more.
-    pub(crate) fn pass(&self) {
-        let mut told = self.0.lock().unwrap();
-        told.late = None;
-        told.half = Half::Whole;
+    /// Stops delaying responses and halving rebalances.
+    pub(crate) fn reset(&self) {
+        let mut state = self.0.lock().unwrap();
+        state.late = None;
+        state.half = Half::Whole;
     }
 
-    /// The next rebalance comes to its first generation, in which partitions leave, and not to the second, in which they are
-    /// given to somebody else: who asks for it is not heard.
+    /// Halves the next rebalance: partitions are revoked in its first generation, but not assigned
+    /// to other members in a second one. Requests for the second generation are dropped.
     pub(crate) fn halve_a_rebalance(&self) {
         self.0.lock().unwrap().half = Half::Begun;
     }
 
-    /// Who asks to join its group is not heard, or is heard now.
+    /// Starts or stops holding back requests to join a group.
     pub(crate) fn hold_joins(&self, held: bool) {
         self.0.lock().unwrap().no_joins = held;
     }
 
-    /// Whether a rebalance was halved.
+    /// Returns whether a rebalance was halved.
     pub(crate) fn has_halved(&self) -> bool {
         self.0.lock().unwrap().half == Half::Halved
     }
 
-    /// Takes connections for as long as the test lasts.
+    /// Accepts connections until the test ends.
     async fn forward(self, listener: TcpListener, to: u16) {
         while let Ok((client, _)) = listener.accept().await {
             let Ok(server) = TcpStream::connect((Ipv4Addr::LOCALHOST, to)).await else {
@@ -112,7 +114,7 @@ impl Line {
         }
     }
 
-    /// Passes requests on, and remembers what each asks for.
+    /// Forwards requests and remembers the kind of each.
     async fn requests(
         &self,
         mut from: OwnedReadHalf,
@@ -126,11 +128,11 @@ impl Line {
             if let [_, _, _, _, high, low, _, _, a, b, c, d, ..] = request[..] {
                 let number = i16::from_be_bytes([high, low]);
                 asked.lock().unwrap().insert([a, b, c, d], number);
-                let mut told = self.0.lock().unwrap();
-                told.synced |= number == SYNC_GROUP;
+                let mut state = self.0.lock().unwrap();
+                state.synced |= number == SYNC_GROUP;
                 is_join = number == JOIN_GROUP;
-                if is_join && matches!(told.half, Half::Synced | Half::Halved) {
-                    told.half = Half::Halved;
+                if is_join && matches!(state.half, Half::Synced | Half::Halved) {
+                    state.half = Half::Halved;
                     continue;
                 }
             }
@@ -141,18 +143,18 @@ impl Line {
         }
     }
 
-    /// Takes note of an answer; says by how much it is late, if it is to be.
+    /// Registers a response, and returns its delay if it is to be delayed.
     fn answered(&self, number: Option<i16>, before_sync: bool) -> Option<Duration> {
-        let mut told = self.0.lock().unwrap();
-        if number == Some(SYNC_GROUP) && told.half == Half::Begun {
-            told.half = Half::Synced;
+        let mut state = self.0.lock().unwrap();
+        if number == Some(SYNC_GROUP) && state.half == Half::Begun {
+            state.half = Half::Synced;
         }
-        let (late, by, whom) = told.late?;
-        let is_late = number == Some(late) && (before_sync || whom == Whom::Everybody);
+        let (late, by, connections) = state.late?;
+        let is_late = number == Some(late) && (before_sync || connections == Connections::All);
         is_late.then_some(by)
     }
 
-    /// Passes answers on, those late that are to be.
+    /// Forwards responses, some of them delayed.
     async fn answers(
         &self,
         mut from: OwnedReadHalf,
@@ -174,7 +176,7 @@ impl Line {
     }
 }
 
-/// A request or an answer, with its length before it.
+/// Reads a request or a response with its length prefix.
 async fn frame(from: &mut OwnedReadHalf) -> io::Result<Vec<u8>> {
     let mut frame = vec![0; 4];
     from.read_exact(&mut frame).await?;

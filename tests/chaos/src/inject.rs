@@ -1,4 +1,5 @@
-//! How each fault is brought about, and taken back: whoever was struck works again when [`strike`] returns, or is about to.
+//! Injects each fault and undoes it. When [`inject`] returns, the affected process works again or
+//! is restarting.
 
 use std::time::Duration;
 
@@ -6,32 +7,32 @@ use anyhow::{Context as _, Result, ensure};
 use tokio::time::sleep;
 
 use crate::cluster::{BROKER, Cluster, DATABASE};
+use crate::open_transaction;
 use crate::proxy::Line;
 use crate::roles::{ROLES, Role};
 use crate::schedule::Fault;
-use crate::stranger;
 
-/// How long a process may take to end in order: its own limit, and time to be late on a machine that is busy.
+/// Timeout of an orderly stop: the process's own limit, and a margin for a busy machine.
 const ORDERLY: Duration = Duration::from_secs(30);
 
-/// Does it.
-pub(super) async fn strike(cluster: &Cluster, fault: &Fault) -> Result<()> {
+/// Injects a fault, and returns when it is over.
+pub(super) async fn inject(cluster: &Cluster, fault: &Fault) -> Result<()> {
     let system = &cluster.system;
     match fault {
         Fault::Kill { instance, away } => kill(cluster, instance, *away).await,
         Fault::Freeze { instance, lasts } => {
-            let _alone = cluster.alone(instance).await?;
+            let _lock = cluster.lock_target(instance).await?;
             system.freeze(instance)?;
             sleep(*lasts).await;
             system.thaw(instance)
         }
         Fault::RollingRestart { service } => {
             for name in names(service)? {
-                let _alone = cluster.alone(&name).await?;
+                let _lock = cluster.lock_target(&name).await?;
                 stop(cluster, &name).await?;
                 system.spawn(&name)?;
                 system
-                    .ready_before(&name, || !cluster.servers_are_struck())
+                    .ready_before(&name, || !cluster.servers_have_faults())
                     .await?;
             }
             Ok(())
@@ -40,7 +41,7 @@ pub(super) async fn strike(cluster: &Cluster, fault: &Fault) -> Result<()> {
             let names = names(service)?;
             let mut held = Vec::new();
             for name in names.iter().skip(1) {
-                held.push(cluster.alone(name).await?);
+                held.push(cluster.lock_target(name).await?);
                 stop(cluster, name).await?;
             }
             sleep(*lasts).await;
@@ -51,7 +52,7 @@ pub(super) async fn strike(cluster: &Cluster, fault: &Fault) -> Result<()> {
             down(cluster, BROKER, *away, || kafka.kill(), || kafka.start()).await
         }
         Fault::FreezeBroker { lasts } => {
-            let _alone = cluster.alone(BROKER).await?;
+            let _lock = cluster.lock_target(BROKER).await?;
             let kafka = &system.servers.kafka;
             kafka.pause()?;
             sleep(*lasts).await;
@@ -63,13 +64,13 @@ pub(super) async fn strike(cluster: &Cluster, fault: &Fault) -> Result<()> {
             by,
             lasts,
         } => bad_line(cluster, instance, Line::Slow(*by), *lasts).await,
-        Fault::Stranger {
+        Fault::OpenTransaction {
             aggregate,
             stream,
             lasts,
             victim,
         } => {
-            let open = stranger::open(cluster, aggregate, *stream, *lasts);
+            let open = open_transaction::open(cluster, aggregate, *stream, *lasts);
             let taken_over = async {
                 sleep(*lasts / 4).await;
                 kill(cluster, victim, *lasts / 4).await
@@ -90,7 +91,7 @@ pub(super) async fn strike(cluster: &Cluster, fault: &Fault) -> Result<()> {
     }
 }
 
-/// Ends a server in some way, and starts it again. What ends it may wait for that.
+/// Stops a server with `end`, and starts it again. `end` may block until the server has ended.
 async fn down(
     cluster: &Cluster,
     name: &str,
@@ -98,26 +99,26 @@ async fn down(
     end: impl FnOnce() -> Result<()>,
     start: impl FnOnce() -> Result<()>,
 ) -> Result<()> {
-    let _alone = cluster.alone(name).await?;
+    let _lock = cluster.lock_target(name).await?;
     tokio::task::block_in_place(end)?;
     sleep(away).await;
     tokio::task::block_in_place(start)
 }
 
 async fn kill(cluster: &Cluster, name: &str, away: Duration) -> Result<()> {
-    let _alone = cluster.alone(name).await?;
+    let _lock = cluster.lock_target(name).await?;
     cluster.system.kill(name)?;
     sleep(away).await;
     cluster.system.spawn(name)
 }
 
-/// One that has ended by itself meanwhile is stopped too.
+/// Stops an instance, also if it has ended by itself meanwhile.
 async fn stop(cluster: &Cluster, name: &str) -> Result<()> {
     cluster.system.stop(name, ORDERLY).await
 }
 
 async fn bad_line(cluster: &Cluster, name: &str, line: Line, lasts: Duration) -> Result<()> {
-    let _alone = cluster.alone(name).await?;
+    let _lock = cluster.lock_target(name).await?;
     let proxy = cluster.proxies.get(name);
     let proxy = proxy.with_context(|| format!("{name} has no proxy"))?;
     proxy.set(line);

@@ -1,0 +1,122 @@
+//! The order in which a batch decides commands and deadlines.
+
+use std::collections::{HashMap, HashSet};
+
+use factline::{Aggregate, Timestamp};
+use factline_failpoints::{Mutant, mutated};
+
+use super::Batch;
+use crate::decide::fault::Fault;
+use crate::decide::handle;
+use crate::decide::inputs::{Budget, Environment, Pending};
+use crate::state::partition::{Overlay, Partition};
+use crate::state::waiting::Waiting;
+use factline_kafka::records::decode;
+use factline_kafka::records::record::Record;
+
+impl<A: Aggregate> Batch<A> {
+    /// Decides at most `count` commands and deadlines: pending commands, before each the deadlines
+    /// that are due at its time, and at last those that are due in idle partitions. `fault` is a
+    /// fault that the broker has found in the first.
+    pub(crate) fn decide(
+        environment: &Environment<'_, A>,
+        pending: &Pending<'_, A>,
+        (count, fault): (usize, Option<Fault>),
+    ) -> Self {
+        let mut overlays: HashMap<i32, Overlay<'_, A>> = HashMap::new();
+        let mut batch = Self::with_capacity(pending.commands.len().min(count));
+        let mut budget = Budget { count, fault };
+        // Order within a partition is kept: if a command waits, later commands of its partition
+        // wait, too. Other partitions continue.
+        let mut waiting = HashSet::new();
+        for record in pending.commands {
+            if budget.is_spent() {
+                break;
+            }
+            let partition = record.partition;
+            let Some(state) = pending.partitions.get(&partition) else {
+                continue;
+            };
+            if waiting.contains(&partition) {
+                continue;
+            }
+            let overlay = overlays
+                .entry(partition)
+                .or_insert_with(|| Overlay::over(state));
+            let decided = batch.decide_command(environment, (state, overlay), record, &mut budget);
+            if let Err(reason) = decided {
+                waiting.insert(partition);
+                batch.waiting = Some(reason);
+            }
+        }
+        for (partition, now) in pending.idle {
+            if let Some(state) = pending.partitions.get(partition)
+                && !waiting.contains(partition)
+            {
+                let overlay = overlays
+                    .entry(*partition)
+                    .or_insert_with(|| Overlay::over(state));
+                let due = (*partition, *now);
+                if let Err(reason) = batch.decide_due(environment, overlay, due, &mut budget) {
+                    batch.waiting = Some(reason);
+                }
+            }
+        }
+        let changes = overlays
+            .into_iter()
+            .map(|(partition, overlay)| (partition, overlay.into_changes()));
+        batch.changes = changes.collect();
+        batch
+    }
+
+    /// Decides the deadlines that are due at the time of a command, and then the command.
+    fn decide_command(
+        &mut self,
+        environment: &Environment<'_, A>,
+        (state, overlay): (&Partition<A>, &mut Overlay<'_, A>),
+        record: &Record,
+        budget: &mut Budget,
+    ) -> Result<(), Waiting> {
+        let partition = record.partition;
+        let now = overlay.time().max(record.timestamp);
+        self.decide_due(environment, overlay, (partition, now), budget)?;
+        if budget.is_spent() {
+            return Ok(());
+        }
+        if let Some(known) = overlay.is_full(record.timestamp) {
+            return Err(Waiting::Full { partition, known });
+        }
+        if let Some(bytes) = state.over_memory_limit() {
+            return Err(Waiting::OverMemoryLimit { partition, bytes });
+        }
+        let fault = budget.take();
+        let facts = handle::command(environment, overlay, record, fault, &mut self.records)?;
+        self.next.insert(partition, overlay.next());
+        self.add(&facts);
+        Ok(())
+    }
+
+    /// Decides the deadlines of a partition that are due at a time, until the budget is spent.
+    fn decide_due(
+        &mut self,
+        environment: &Environment<'_, A>,
+        overlay: &mut Overlay<'_, A>,
+        (partition, now): (i32, Timestamp),
+        budget: &mut Budget,
+    ) -> Result<(), Waiting> {
+        while !budget.is_spent()
+            && let Some(subject) = overlay.first_due(now)
+        {
+            let (fault, of) = (budget.take(), (partition, &subject));
+            let facts = handle::deadline(environment, overlay, of, fault, &mut self.records);
+            let facts = facts.map_err(decode::Error::Avro)?;
+            // Also if no command was handled: Kafka checks only with offsets that this worker still
+            // owns the partition.
+            if !mutated(Mutant::NoDeadlineOffsets) {
+                self.next.insert(partition, overlay.next());
+            }
+            self.add(&facts);
+        }
+        Ok(())
+    }
+}

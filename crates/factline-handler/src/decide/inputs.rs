@@ -1,0 +1,70 @@
+//! The inputs of a decision besides the aggregate's rules.
+
+use std::collections::HashMap;
+
+use factline::{Aggregate, CommandOf, Envelope, Timestamp};
+
+use crate::decide::encode::Encoder;
+use crate::decide::fault::Fault;
+use crate::decide::origin::Origin;
+use crate::decide::record_factory::RecordFactory;
+use crate::state::partition::Partition;
+use factline_kafka::records::decode;
+use factline_kafka::records::record::Record;
+
+/// A decoded command with its envelope, or the reason why its record cannot be decoded.
+pub(crate) type ReadCommand<A> =
+    Result<(Envelope, CommandOf<<A as Aggregate>::Type>), decode::Error>;
+
+/// The surroundings of a decision. A test replaces each of them.
+pub(crate) struct Environment<'e, A: Aggregate> {
+    pub(crate) origin: &'e Origin,
+    pub(crate) encoder: &'e Encoder,
+    /// Decodes a command's record.
+    pub(crate) read: &'e dyn Fn(&Record) -> ReadCommand<A>,
+    /// Returns the worker's time, to which a command's time to live refers.
+    pub(crate) clock: fn() -> Timestamp,
+}
+
+impl<'e, A: Aggregate> Environment<'e, A> {
+    /// Returns the surroundings in which a worker decides. `read` decodes the record of a command.
+    pub(crate) fn of(
+        factory: &'e RecordFactory,
+        read: &'e dyn Fn(&Record) -> ReadCommand<A>,
+    ) -> Self {
+        Self {
+            origin: &factory.origin,
+            encoder: &factory.encoder,
+            read,
+            clock: chrono::Utc::now,
+        }
+    }
+}
+
+/// The committed states, and the commands and deadlines to decide on top of them.
+pub(crate) struct Pending<'p, A> {
+    pub(crate) partitions: &'p HashMap<i32, Partition<A>>,
+    /// The commands, in order within each partition.
+    pub(crate) commands: &'p [Record],
+    /// The idle partitions, with the time up to which their deadlines are decided.
+    pub(crate) idle: &'p HashMap<i32, Timestamp>,
+}
+
+/// The number of commands and deadlines that may still be decided, and a known fault of the first.
+pub(crate) struct Budget {
+    pub(crate) count: usize,
+    pub(crate) fault: Option<Fault>,
+}
+
+impl Budget {
+    /// Counts one decision, and returns the fault if it is the first.
+    pub(crate) fn take(&mut self) -> Option<Fault> {
+        self.count -= 1;
+        self.fault.take()
+    }
+
+    /// Returns whether nothing more may be decided.
+    pub(crate) fn is_spent(&self) -> bool {
+        self.count == 0
+    }
+}

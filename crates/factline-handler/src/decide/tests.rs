@@ -1,0 +1,15 @@
+//! Tests of decisions, without a broker and without a registry.
+//!
+//! `counter` is the aggregate, `desk` a worker's memory without a worker. The other modules test
+//! one subject each.
+
+mod conditions;
+mod counter;
+mod deadlines;
+mod desk;
+mod duplicates;
+mod endings;
+mod failures;
+mod messages;
+mod order;
+mod workflows;

@@ -1,0 +1,184 @@
+//! A desk: the partitions and pending commands of a worker, without the worker.
+
+use std::collections::HashMap;
+
+use chrono::TimeDelta;
+use factline::{AggregateType as _, Envelope, Messages as _, Timestamp};
+use uuid::Uuid;
+
+use super::counter::{Counter, CounterType};
+use super::messages::{Event, Step, Take};
+use crate::decide::batch::Batch;
+use crate::decide::codecs::Codecs;
+use crate::decide::facts::Facts;
+use crate::decide::fault::Fault;
+use crate::decide::inputs::{Environment, Pending, ReadCommand};
+use crate::decide::record_factory::RecordFactory;
+use crate::state::partition::{Bounds, Overlay, Partition};
+use factline_kafka::records::record::Record;
+use factline_kafka::topics::partition_of;
+
+/// Dedupe window of a desk's partitions.
+pub(super) const WINDOW: TimeDelta = TimeDelta::hours(1);
+
+/// The time of the worker's clock.
+pub(super) const CLOCK: i64 = 1_000_000;
+
+pub(super) struct Desk {
+    pub(super) factory: RecordFactory,
+    /// Codecs of commands.
+    codecs: Codecs,
+    pub(super) partitions: HashMap<i32, Partition<Counter>>,
+    pub(super) pending: Vec<Record>,
+    pub(super) idle: HashMap<i32, Timestamp>,
+    /// Append time of the next command.
+    pub(super) now: Timestamp,
+    /// Number of commands so far.
+    sent: u32,
+}
+
+/// Returns a time in seconds.
+pub(super) fn at(seconds: i64) -> Timestamp {
+    Timestamp::UNIX_EPOCH + TimeDelta::seconds(seconds)
+}
+
+/// Returns the id of an aggregate of a partition.
+pub(super) fn subject(partition: i32, number: usize) -> String {
+    let names = (0..).map(|name| format!("counter-{name}"));
+    let mut own = names.filter(|name| partition_of(name.as_bytes(), 2) == partition);
+    own.nth(number).expect("a partition has many keys")
+}
+
+/// Returns a command that takes a step without a deadline.
+pub(super) fn step(step: Step) -> Take {
+    let amount = 1;
+    Take {
+        step,
+        amount,
+        ..Take::default()
+    }
+}
+
+/// Returns a command that takes a step and sets a deadline.
+pub(super) fn step_until(first: Step, due: Timestamp, at_due: Step) -> Take {
+    Take {
+        due: due.timestamp_millis(),
+        at_due,
+        ..step(first)
+    }
+}
+
+impl Desk {
+    pub(super) fn new() -> Self {
+        Self::with_limit(1000)
+    }
+
+    /// Creates a desk whose partitions remember at most this many operations.
+    pub(super) fn with_limit(operations: usize) -> Self {
+        let factory = RecordFactory::in_memory(CounterType::CONTRACT);
+        let bounds = Bounds {
+            window: WINDOW,
+            operations,
+            bytes: u64::MAX,
+            snapshots_every: 0,
+        };
+        let partitions = (0..CounterType::PARTITIONS)
+            .map(|partition| (partition, Partition::new(&factory, bounds, None)));
+        Self {
+            partitions: partitions.collect(),
+            codecs: Codecs::in_memory(1, Take::RECORDS),
+            factory,
+            pending: Vec::new(),
+            idle: HashMap::new(),
+            now: at(CLOCK),
+            sent: 0,
+        }
+    }
+
+    /// Appends a command at the present time, and returns its operation.
+    pub(super) fn send(&mut self, subject: &str, take: Take) -> Uuid {
+        self.send_as(subject, take, |_| ())
+    }
+
+    /// Appends a command whose envelope is changed.
+    pub(super) fn send_as(
+        &mut self,
+        subject: &str,
+        take: Take,
+        change: impl FnOnce(&mut Envelope),
+    ) -> Uuid {
+        self.sent += 1;
+        let operation = Uuid::from_u128(self.sent.into());
+        let mut envelope =
+            Envelope::of_command(operation, take.record(), "/test", subject, self.now);
+        change(&mut envelope);
+        self.pending.push(Record {
+            topic: self.factory.topics.commands().to_owned(),
+            partition: partition_of(subject.as_bytes(), CounterType::PARTITIONS),
+            offset: self.sent.into(),
+            timestamp: self.now,
+            key: Some(subject.as_bytes().to_vec()),
+            headers: envelope.to_headers().into_iter().collect(),
+            value: Some(self.codecs.message(&take).expect("the command is encoded")),
+        });
+        envelope.operation
+    }
+
+    /// Returns the command that was appended last.
+    pub(super) fn last(&mut self) -> &mut Record {
+        self.pending.last_mut().expect("a command is pending")
+    }
+
+    /// Decides all that is pending.
+    pub(super) fn decide(&self) -> Batch<Counter> {
+        self.decide_first(usize::MAX, None)
+    }
+
+    /// Decides at most `count` commands and deadlines. `fault` is a known fault of the first.
+    pub(super) fn decide_first(&self, count: usize, fault: Option<Fault>) -> Batch<Counter> {
+        self.decide_as((count, fault), &|record| self.codecs.read(record))
+    }
+
+    /// Decides with another way to read commands.
+    pub(super) fn decide_as(
+        &self,
+        limit: (usize, Option<Fault>),
+        read: &dyn Fn(&Record) -> ReadCommand<Counter>,
+    ) -> Batch<Counter> {
+        let environment = Environment {
+            clock: || at(CLOCK),
+            ..Environment::of(&self.factory, read)
+        };
+        let pending = Pending {
+            partitions: &self.partitions,
+            commands: &self.pending,
+            idle: &self.idle,
+        };
+        Batch::decide(&environment, &pending, limit)
+    }
+
+    /// Reads a command as a worker does.
+    pub(super) fn read(&self, record: &Record) -> ReadCommand<Counter> {
+        self.codecs.read(record)
+    }
+
+    /// Adopts a batch, as after its commit.
+    pub(super) fn adopt(&mut self, batch: Batch<Counter>) {
+        batch.adopt(&self.factory, &mut self.partitions, &mut self.pending);
+    }
+
+    /// Decides and adopts all that is pending, and returns the facts.
+    pub(super) fn turn(&mut self) -> Vec<Facts<Event>> {
+        let batch = self.decide();
+        let facts = batch.facts.clone();
+        self.adopt(batch);
+        facts
+    }
+
+    /// Returns the version and the total of an aggregate in the committed state.
+    pub(super) fn committed(&self, subject: &str) -> (u64, i64) {
+        let partition = partition_of(subject.as_bytes(), CounterType::PARTITIONS);
+        let stored = Overlay::over(&self.partitions[&partition]).load(subject);
+        (stored.version, stored.state.total)
+    }
+}

@@ -1,0 +1,23 @@
+//! The common part of the tests on real servers. Only tests depend on it.
+//!
+//! - [`fixture`]: a topic prefix on Kafka and a registry, and the records of one test
+//! - [`commands`]: commands as the edge writes them
+//! - [`reports`]: the readiness that hosts in the test process report
+//! - [`wait`]: waits for conditions
+//! - [`seed`]: seeds of random tests
+//!
+//! The functions fail the test by a panic.
+
+#![expect(clippy::unwrap_used, reason = "a test reports failures by panicking")]
+
+pub mod commands;
+pub mod fixture;
+pub mod reports;
+pub mod seed;
+pub mod wait;
+
+pub use commands::CommandTopic;
+pub use fixture::{Fixture, kafka_config, servers};
+pub use reports::Reports;
+pub use seed::{seed, seeded_random};
+pub use wait::{PATIENCE, eventually, found};
