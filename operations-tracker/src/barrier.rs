@@ -20,7 +20,7 @@ use crate::store::{self, Found};
 
 /// Interval at which a waiting request polls. Commits wake it much earlier, unless the listener has
 /// lost its connection.
-const POLL_INTERVAL: Duration = Duration::from_millis(250);
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The result of a look-up.
 #[derive(Debug, Clone, PartialEq, Eq)]

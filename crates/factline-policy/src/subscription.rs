@@ -6,7 +6,7 @@
 //! partitions to `handle`, in the order of each partition. It commits their offsets only after
 //! `handle` has succeeded, so a crash between the two makes `handle` receive the facts again.
 //! Therefore `handle` must be idempotent: it sends commands whose ids derive from the fact
-//! ([`factline_policy`]), or requests with an idempotency key.
+//! ([`Policy`](factline::Policy)), or requests with an idempotency key.
 //!
 //! - A temporary failure is retried without limit and with growing pauses. Readiness reports the
 //!   reason.

@@ -19,7 +19,7 @@ use crate::checkpoint;
 
 /// Interval between two checks of a waiting reader, in case a notification is lost with its
 /// connection.
-const CHECK_INTERVAL: Duration = Duration::from_millis(250);
+const CHECK_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Reason why no snapshot could be opened.
 #[derive(Debug, thiserror::Error)]

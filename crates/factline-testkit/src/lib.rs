@@ -4,7 +4,7 @@
 //! - [`commands`]: commands as the edge writes them
 //! - [`reports`]: the readiness that hosts in the test process report
 //! - [`wait`]: waits for conditions
-//! - [`seed`]: seeds of random tests
+//! - [`mod@seed`]: seeds of random tests
 //!
 //! The functions fail the test by a panic.
 
