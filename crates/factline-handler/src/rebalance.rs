@@ -6,6 +6,8 @@
 //! and not handled. The reason: the broker would let a member of the current generation commit for
 //! a partition that it no longer owns.
 
+use std::time::Instant;
+
 use factline::Aggregate;
 use factline_failpoints::{Mutant, mutated};
 
@@ -39,9 +41,13 @@ impl<A: Aggregate> Worker<'_, A> {
         tracing::info!(topic, ?partitions, "partitions assigned");
         let member = assignment.membership.map(|membership| membership.member);
         let before = std::mem::replace(&mut self.assignment.member, member);
-        let renamed = before.is_some()
-            && before != self.assignment.member
-            && self.assignment.has_partitions();
+        let renamed = before != self.assignment.member && self.assignment.has_partitions();
+        if !partitions.is_empty() {
+            let begun = format!("restoring partitions {partitions:?}: 0 % of their events");
+            self.readiness.set(Problem::Joining, None);
+            self.readiness.set(Problem::Recovery, Some(begun));
+            self.progress_reported = Some(Instant::now());
+        }
         self.assignment.recovering.extend(partitions);
         if renamed && !mutated(Mutant::AnyMember) {
             return Err(WorkerExit::Renamed);

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use factline::{Aggregate, AggregateType as _};
-use rdkafka::error::KafkaError;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -56,9 +55,6 @@ pub enum Error {
     /// Another process uses the same instance id.
     #[error(transparent)]
     Fenced(#[from] Fenced),
-    /// The client's configuration is invalid.
-    #[error("cannot create a kafka consumer")]
-    Consumer(#[from] KafkaError),
     /// The client library has stalled.
     #[error("the kafka client of {aggregate}'s handler has stalled")]
     Silent {
@@ -233,7 +229,7 @@ fn supervise<A: Aggregate>(
         snapshots_every: options.snapshot_every.into(),
     };
     let state = CommittedState::<A>::new(kafka, factory, bounds, stop);
-    let mut host = ConsumerHost::join(settings, state, watchdog)?;
+    let mut host = ConsumerHost::new(settings, state, watchdog);
     let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(2));
     while !stop.is_cancelled() {
         let started = std::time::Instant::now();
@@ -267,7 +263,7 @@ fn supervise<A: Aggregate>(
         if started.elapsed() > Duration::from_secs(30) {
             backoff.reset();
         }
-        host.rejoin()?;
+        host.leave();
         std::thread::sleep(backoff.pause());
     }
     report(component, Err("stopped".to_owned()));
@@ -306,6 +302,7 @@ fn work<A: Aggregate>(
         source,
     })?;
 
+    host.rejoin().map_err(WorkerExit::Join)?;
     let (component, report) = (component.to_owned(), Arc::clone(report));
     let report = move |state| report(&component, state);
     let mut readiness = Readiness::new(report, Problem::Joining);

@@ -73,7 +73,7 @@ pub(crate) struct Worker<'l, A: Aggregate> {
     /// Set if the group has given this member another id since the assignment.
     renamed: bool,
     /// Time of the last report of a recovery's progress.
-    progress_reported: Option<Instant>,
+    pub(crate) progress_reported: Option<Instant>,
     /// Number of failed tries of the present batch.
     failures: u32,
     /// Time at which a failed batch is retried.
@@ -105,6 +105,8 @@ pub(crate) struct WorkerMemory {
 pub(crate) enum WorkerExit {
     #[error(transparent)]
     Transaction(#[from] Failure),
+    #[error("cannot join the consumer group")]
+    Join(#[source] KafkaError),
     #[error(transparent)]
     Consumer(#[from] Replace),
     #[error("{0}")]
@@ -420,9 +422,9 @@ impl<'l, A: Aggregate> Worker<'l, A> {
                 retry_at.saturating_duration_since(Instant::now())
             });
             if is_enough(count / 2, bytes / 2) {
-                std::thread::sleep(pause);
+                self.host.sleep(pause);
             } else if is_enough(count, bytes) {
-                std::thread::sleep(pause.min(REBALANCE_CHECK));
+                self.host.sleep(pause.min(REBALANCE_CHECK));
             }
             let polled = self.host.poll(wait.max(pause));
             self.take_changes()?;

@@ -198,7 +198,7 @@ impl Host {
     /// that the consumer must be replaced.
     fn poll<S: Sink>(&mut self, sink: &S) -> Result<Vec<Record>, Replace> {
         let (mut polled, mut bytes, mut wait) = (Vec::new(), 0, self.consumers.idle_wait());
-        let (mut first, mut asked, mut patience) = (None, 0, Duration::MAX);
+        let mut first = None;
         while polled.len() < BATCH_RECORDS && bytes < BATCH_BYTES {
             let next = self.consumers.poll(wait)?;
             self.take_changes(&mut polled);
@@ -207,9 +207,10 @@ impl Host {
                     let Some(first) = first else {
                         break;
                     };
-                    patience = patience.min(sink.patience(&polled[asked..]));
-                    asked = polled.len();
-                    wait = patience.saturating_sub(Instant::elapsed(&first));
+                    // Of all records: a rebalance may have taken some of them out meanwhile.
+                    wait = sink
+                        .patience(&polled)
+                        .saturating_sub(Instant::elapsed(&first));
                     if wait.is_zero() {
                         break;
                     }

@@ -32,3 +32,20 @@ fn metrics_list_matches_the_code() {
         "the metrics in docs/operations.md (left) and in the code (right)"
     );
 }
+
+#[test]
+fn log_events_are_documented() {
+    let path = Path::new("crates/factline-handler/src/log_events.rs");
+    let code = &files("rs")[path];
+    let values = code.lines().filter_map(|line| {
+        let value = line.split_once(": &str = \"")?.1;
+        value.strip_suffix("\";")
+    });
+    let values: Vec<&str> = values.collect();
+    assert!(values.len() >= 3, "{values:?}");
+    let documents = files("md");
+    let document = &documents[Path::new("docs/operations.md")];
+    for value in values {
+        assert!(document.contains(&format!("`{value}`")), "{value}");
+    }
+}

@@ -237,3 +237,53 @@ fn import_cycle_is_found_through_braces_and_parents() {
     let found = cycle(&imports).expect("there is one");
     assert_eq!(found.len(), 3, "{found:?}");
 }
+
+/// The workspace's packages, each with the names of what its production code depends on.
+fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
+    let mut found = BTreeMap::new();
+    for text in files("toml").into_values() {
+        let (mut section, mut name, mut needed) = ("", String::new(), BTreeSet::new());
+        for line in text.lines() {
+            if line.starts_with('[') {
+                section = line;
+            } else if let ("[package]", Some(value)) = (section, line.strip_prefix("name = ")) {
+                value.trim_matches('"').clone_into(&mut name);
+            } else if section == "[dependencies]" && !line.starts_with('#') {
+                let end = line.find([' ', '.', '=']).unwrap_or_default();
+                needed.insert(line[..end].to_owned());
+            }
+        }
+        found.insert(name, needed);
+    }
+    found
+}
+
+#[test]
+fn edits_of_the_handler_rebuild_no_other_side() {
+    let dependencies = dependencies();
+    for process in [
+        "projectors",
+        "operations-tracker",
+        "command-api",
+        "read-api",
+        "gateway",
+    ] {
+        assert!(dependencies.contains_key(process), "{process} is a package");
+        let (mut reached, mut next) = (BTreeSet::new(), vec![process]);
+        while let Some(package) = next.pop() {
+            if reached.insert(package) {
+                next.extend(
+                    dependencies
+                        .get(package)
+                        .into_iter()
+                        .flatten()
+                        .map(String::as_str),
+                );
+            }
+        }
+        for side in ["factline-handler", "factline-policy"] {
+            assert!(dependencies.contains_key(side), "{side} is a package");
+            assert!(!reached.contains(side), "{process} depends on {side}");
+        }
+    }
+}

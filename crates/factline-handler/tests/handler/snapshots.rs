@@ -100,8 +100,13 @@ async fn delete(rig: &Rig, topic: &str, below: &HashMap<i32, i64>) {
         list.add_partition_offset(topic, *partition, offset)
             .unwrap();
     }
-    let deleted = admin.delete_records(&list, &options).await.unwrap();
-    assert!(deleted.elements().iter().all(|place| place.error().is_ok()));
+    // The broker answers before it has applied the changed policy, and refuses until then.
+    let deleted = async || {
+        let deleted = admin.delete_records(&list, &options).await.unwrap();
+        let places = deleted.elements();
+        places.iter().all(|place| place.error().is_ok())
+    };
+    eventually("records are deleted", deleted).await;
 }
 
 /// Returns the balances in the state of a handler. The handler reports a balance when it rejects a

@@ -80,6 +80,8 @@ pub struct PartitionStatistics {
 #[derive(Default)]
 pub struct GroupListener {
     changes: Mutex<Vec<Change>>,
+    /// Reason why a rebalance could not be answered: the client must be replaced.
+    failure: Mutex<Option<KafkaError>>,
     /// Every partition that is assigned to this member, fetched or not.
     assigned: Mutex<BTreeSet<TopicPartition>>,
     statistics: Mutex<Option<HashMap<TopicPartition, PartitionStatistics>>>,
@@ -94,6 +96,11 @@ impl GroupListener {
     /// Returns the rebalances since the last call.
     pub fn take_changes(&self) -> Vec<Change> {
         std::mem::take(&mut lock(&self.changes))
+    }
+
+    /// Returns the reason why a rebalance could not be answered, if there is one.
+    pub fn take_failure(&self) -> Option<KafkaError> {
+        lock(&self.failure).take()
     }
 
     /// Returns the statistics of each fetched partition. `None` if there were none since the last
@@ -156,6 +163,7 @@ impl ConsumerContext for GroupListener {
             self.generation.store(generation, Ordering::Relaxed);
             if let Err(error) = consumer.incremental_assign(&TopicPartitionList::new()) {
                 tracing::error!(%error, "cannot answer assignment");
+                *lock(&self.failure) = Some(error);
             }
             lock(&self.assigned).extend(keys.iter().cloned());
             Change::Assigned(keys, membership)
@@ -166,6 +174,7 @@ impl ConsumerContext for GroupListener {
             }
             if let Err(error) = unassign(consumer, &keys) {
                 tracing::error!(%error, "cannot unassign revoked partitions");
+                *lock(&self.failure) = Some(error);
             }
             lock(&self.assigned).retain(|key| !keys.contains(key));
             Change::Revoked(keys)

@@ -109,12 +109,18 @@ pub struct ConsumerHost<P: Progress> {
 }
 
 impl<P: Progress> ConsumerHost<P> {
-    /// Creates the client and subscribes. The watchdog receives a beat each time librdkafka's
-    /// statistics are polled.
+    /// Creates the client and subscribes.
     pub fn join(settings: Settings, progress: P, watchdog: &Watchdog) -> KafkaResult<Self> {
-        let consumer = group::join(&settings, watchdog)?;
-        Ok(Self {
-            client: Client(Some(consumer)),
+        let mut host = Self::new(settings, progress, watchdog);
+        host.rejoin()?;
+        Ok(host)
+    }
+
+    /// Creates a host that has not joined its group: it must [`rejoin`](Self::rejoin) before
+    /// anything else. The watchdog receives a beat each time librdkafka's statistics are polled.
+    pub fn new(settings: Settings, progress: P, watchdog: &Watchdog) -> Self {
+        Self {
+            client: Client(None),
             // A heartbeat tells a member that it was fenced, and a session has several of them.
             membership: StaticMembership::within(settings.session_timeout * 4),
             stalled: StalledPartitions::new(&settings.kafka, &settings.group, &settings.topics),
@@ -124,32 +130,39 @@ impl<P: Progress> ConsumerHost<P> {
             joined: false,
             settings,
             progress,
-        })
+        }
     }
 
     /// Replaces the client. Every partition counts as released, without a change that says so.
     ///
     /// # Errors
-    /// If the configuration is invalid. Then the host must not be used any more.
+    /// If the configuration is invalid. Then the host has no client.
     pub fn rejoin(&mut self) -> KafkaResult<()> {
+        self.leave();
+        self.client = Client(Some(group::join(&self.settings, &self.watchdog)?));
+        Ok(())
+    }
+
+    /// Closes the client, which leaves the group. The host must [`rejoin`](Self::rejoin) before
+    /// anything else.
+    pub fn leave(&mut self) {
         self.client.close();
         self.starts = StartLookups::default();
         self.joined = false;
         self.stalled.reset();
-        self.client = Client(Some(group::join(&self.settings, &self.watchdog)?));
-        Ok(())
     }
 
     /// Returns whether another process has this member's instance id. To be asked once after each
     /// failure of the client, see [`StaticMembership`].
     pub fn is_instance_taken(&mut self) -> bool {
-        self.membership.is_taken(self.client.get())
+        let consumer = self.client.0.as_ref();
+        consumer.is_some_and(|consumer| self.membership.is_taken(consumer))
     }
 
     /// Returns the client, for commits, pauses and positions.
     ///
     /// # Panics
-    /// After a [`rejoin`](Self::rejoin) that failed.
+    /// If the host has no client: before it has joined, and after it has left.
     pub fn consumer(&self) -> &BaseConsumer<GroupListener> {
         self.client.get()
     }
@@ -186,7 +199,17 @@ impl<P: Progress> ConsumerHost<P> {
             None => Ok(Polled::Nothing),
         };
         self.poll_gap.ends();
-        polled
+        match self.consumer().context().take_failure() {
+            Some(unanswered) => Err(Replace::Assign(unanswered)),
+            None => polled,
+        }
+    }
+
+    /// Sleeps on purpose. The time does not count as a gap between two polls.
+    pub fn sleep(&mut self, pause: Duration) {
+        self.poll_gap.begins();
+        std::thread::sleep(pause);
+        self.poll_gap.ends();
     }
 
     fn failed(&self, error: KafkaError) -> Result<Polled, Replace> {
@@ -321,13 +344,13 @@ impl<P: Progress> ConsumerHost<P> {
     }
 }
 
-/// The client of a host. It is empty only after it could not be replaced.
+/// The client of a host, while it is a member of its group.
 struct Client(Option<BaseConsumer<GroupListener>>);
 
 impl Client {
     fn get(&self) -> &BaseConsumer<GroupListener> {
         let consumer = self.0.as_ref();
-        consumer.expect("a host that could not rejoin is not used any more")
+        consumer.expect("a host joins its group before it is used")
     }
 
     /// Closes the client. librdkafka does not close a consumer that was fenced before it has the
