@@ -1,12 +1,17 @@
 //! `dev-servers status`: the running processes, and the reasons for which others are not ready.
 
+use std::io::{self, Write as _};
+
 use crate::component::{self, Part};
 use crate::port;
 use crate::services::Addresses;
 
 /// Prints a table of all processes; returns true if every one is ready.
 pub fn status(addresses: Addresses) -> bool {
-    println!("{:<20} {:>8} {:>6}  STATE", "PROCESS", "PID", "PORT");
+    print(&format!(
+        "{:<20} {:>8} {:>6}  STATE",
+        "PROCESS", "PID", "PORT"
+    ));
     let parts = component::servers(addresses)
         .into_iter()
         .chain(component::services(addresses));
@@ -26,8 +31,14 @@ fn print_line(part: &Part) -> bool {
         None => ("-".to_owned(), Err(stopped(number))),
     };
     let state = ready.as_ref().map_or_else(String::as_str, |()| "ready");
-    println!("{:<20} {pid:>8} {number:>6}  {state}", part.name);
+    print(&format!("{:<20} {pid:>8} {number:>6}  {state}", part.name));
     ready.is_ok()
+}
+
+/// Prints a line. A reader that has seen enough, such as `head`, closes the pipe; that is no
+/// failure.
+fn print(line: &str) {
+    let _ = writeln!(io::stdout(), "{line}");
 }
 
 fn stopped(port: u16) -> String {
