@@ -9,15 +9,21 @@
 //! - *Flush*: the crate's flush waits in steps of 100 ms, and its commit calls it. librdkafka's own
 //!   flush returns as soon as the last acknowledgement has arrived, and the commit then has nothing
 //!   to wait for.
+//! - *Status*: the crate does not say whether a record that failed can be in the log
+//!   (`rd_kafka_message_status`).
+//! - *Partitioner*: the edge, policies and tests need the partition of a key without a producer.
+//! - *Topic ids* (KIP-516): the crate does not wrap `DescribeTopics`.
 //! - *Reports*: the crate can wait for delivery reports only with a deadline, see
 //!   [`crate::producer::polled`].
 
-use std::ffi::{CStr, c_void};
+use std::ffi::{CStr, c_char, c_void};
+use std::ptr;
 use std::thread::Thread;
 use std::time::Duration;
 
 use rdkafka::client::{Client, ClientContext};
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
+use rdkafka::message::BorrowedMessage;
 use rdkafka::producer::{BaseProducer, Producer as _, ProducerContext};
 use rdkafka_sys as sys;
 
@@ -133,4 +139,137 @@ impl Drop for ReportQueue {
 unsafe extern "C" fn wake(_: *mut sys::rd_kafka_t, thread: *mut c_void) {
     // SAFETY: the pointer is that of `ReportQueue::waking`.
     unsafe { &*thread.cast::<Thread>() }.unpark();
+}
+
+/// Returns whether librdkafka knows that the record is in no log.
+#[expect(unsafe_code, reason = "the crate does not wrap the status of a record")]
+pub fn never_sent(message: &BorrowedMessage<'_>) -> bool {
+    // SAFETY: the pointer belongs to the message, which lives until the delivery callback returns.
+    let status = unsafe { sys::rd_kafka_message_status(message.ptr()) };
+    status == sys::rd_kafka_msg_status_t::RD_KAFKA_MSG_STATUS_NOT_PERSISTED
+}
+
+/// Returns the partition of a key by librdkafka's partitioner `murmur2`.
+#[expect(unsafe_code, reason = "the crate does not wrap the partitioner")]
+pub fn murmur2_partition(key: &[u8], partitions: i32) -> i32 {
+    // SAFETY: this partitioner reads `key_length` bytes at `key` and nothing else; topic and
+    // opaques are unused.
+    unsafe {
+        sys::rd_kafka_msg_partitioner_murmur2(
+            ptr::null(),
+            key.as_ptr().cast::<c_void>(),
+            key.len(),
+            partitions,
+            ptr::null_mut(),
+            ptr::null_mut(),
+        )
+    }
+}
+
+/// Reason why a topic could not be described.
+#[derive(Debug)]
+pub struct Refusal {
+    /// librdkafka's message.
+    pub reason: String,
+    /// `true` if the cluster reports that the topic does not exist.
+    pub unknown_topic: bool,
+}
+
+impl Refusal {
+    fn new(reason: &str, unknown_topic: bool) -> Self {
+        Self {
+            reason: reason.to_owned(),
+            unknown_topic,
+        }
+    }
+}
+
+/// Returns the most significant half of a topic's id. Waits for the brokers' answer.
+#[expect(unsafe_code, reason = "the crate does not wrap DescribeTopics")]
+pub fn topic_id<C: ClientContext>(
+    client: &Client<C>,
+    name: &CStr,
+    timeout: Duration,
+) -> Result<u64, Refusal> {
+    // SAFETY: every pointer that is passed lives until after the call that uses it. Everything
+    // obtained from a `_new`, `queue` or `event` call is destroyed once by its guard. The result is
+    // read before its event is destroyed.
+    unsafe {
+        let mut names = [name.as_ptr()];
+        let collection = Guard(
+            sys::rd_kafka_TopicCollection_of_topic_names(names.as_mut_ptr(), 1),
+            sys::rd_kafka_TopicCollection_destroy,
+        );
+        let handle = client.native_ptr();
+        let options = Guard(
+            sys::rd_kafka_AdminOptions_new(
+                handle,
+                sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS,
+            ),
+            sys::rd_kafka_AdminOptions_destroy,
+        );
+        let queue = Guard(sys::rd_kafka_queue_new(handle), sys::rd_kafka_queue_destroy);
+        sys::rd_kafka_DescribeTopics(handle, collection.0, options.0, queue.0);
+        let event = sys::rd_kafka_queue_poll(
+            queue.0,
+            i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX),
+        );
+        if event.is_null() {
+            return Err(Refusal::new("no answer in time", false));
+        }
+        let event = Guard(event, sys::rd_kafka_event_destroy);
+        if sys::rd_kafka_event_error(event.0)
+            != sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR
+        {
+            return Err(Refusal::new(
+                &text(sys::rd_kafka_event_error_string(event.0)),
+                false,
+            ));
+        }
+        let mut count = 0;
+        let result = sys::rd_kafka_event_DescribeTopics_result(event.0);
+        let topics = sys::rd_kafka_DescribeTopics_result_topics(result, ptr::addr_of_mut!(count));
+        if topics.is_null() || count != 1 {
+            return Err(Refusal::new("empty answer", false));
+        }
+        let error = sys::rd_kafka_TopicDescription_error(*topics);
+        let code = sys::rd_kafka_error_code(error);
+        if code != sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
+            let unknown = code == sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+            return Err(Refusal::new(
+                &text(sys::rd_kafka_error_string(error)),
+                unknown,
+            ));
+        }
+        let id = sys::rd_kafka_TopicDescription_topic_id(*topics);
+        let high = sys::rd_kafka_Uuid_most_significant_bits(id).cast_unsigned();
+        Ok(high)
+    }
+}
+
+/// Copies a text.
+///
+/// # Safety
+/// `text` is null or a C string.
+#[expect(unsafe_code, reason = "called with pointers of librdkafka")]
+unsafe fn text(text: *const c_char) -> String {
+    if text.is_null() {
+        return String::new();
+    }
+    // SAFETY: by this function's contract.
+    unsafe { CStr::from_ptr(text) }
+        .to_string_lossy()
+        .into_owned()
+}
+
+/// A pointer and its destructor.
+struct Guard<T>(*mut T, unsafe extern "C" fn(*mut T));
+
+impl<T> Drop for Guard<T> {
+    #[expect(unsafe_code, reason = "calls the destructor of a raw pointer")]
+    fn drop(&mut self) {
+        // SAFETY: the pointer came from the constructor that belongs to this destructor, and is
+        // destroyed only here.
+        unsafe { (self.1)(self.0) }
+    }
 }

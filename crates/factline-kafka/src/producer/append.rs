@@ -9,12 +9,12 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{BorrowedMessage, Header, Message as _, OwnedHeaders};
+use rdkafka::message::{Header, Message as _, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DeliveryResult, Producer as _, ProducerContext};
 use rdkafka::{ClientConfig, ClientContext};
-use rdkafka_sys::{rd_kafka_message_status, rd_kafka_msg_status_t};
 use tokio::sync::oneshot;
 
+use crate::client::ffi::never_sent;
 use crate::producer::polled::PolledProducer;
 
 /// A record to append.
@@ -288,14 +288,6 @@ impl ProducerContext for Acknowledgements {
         // either case.
         let _ = waiting.send(acknowledged);
     }
-}
-
-/// Returns whether librdkafka knows that the record is in no log.
-fn never_sent(message: &BorrowedMessage<'_>) -> bool {
-    // SAFETY: the pointer belongs to the message, which lives until the delivery callback returns.
-    #[expect(unsafe_code, reason = "rdkafka has no safe name for the status")]
-    let status = unsafe { rd_kafka_message_status(message.ptr()) };
-    status == rd_kafka_msg_status_t::RD_KAFKA_MSG_STATUS_NOT_PERSISTED
 }
 
 #[cfg(test)]

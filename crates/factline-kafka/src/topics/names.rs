@@ -8,8 +8,7 @@
 //! | registry subject | `<topic>-<full name of the record>`, which Confluent calls topic-record naming |
 //! | partition | murmur2 of the key, as in Java clients |
 
-use std::os::raw::c_void;
-use std::ptr;
+use crate::client::ffi::murmur2_partition;
 
 /// A topic and the number of one of its partitions.
 pub type TopicPartition = (String, i32);
@@ -91,22 +90,7 @@ pub fn subject(topic: &str, record: &str) -> String {
 ///
 /// `partitions` is a topic's partition count, at least 1.
 pub fn partition_of(key: &[u8], partitions: i32) -> i32 {
-    // SAFETY: this partitioner reads `key_length` bytes at `key` and nothing else; topic and
-    // opaques are unused.
-    #[expect(
-        unsafe_code,
-        reason = "the crate has no safe name for librdkafka's partitioner"
-    )]
-    unsafe {
-        rdkafka_sys::rd_kafka_msg_partitioner_murmur2(
-            ptr::null(),
-            key.as_ptr().cast::<c_void>(),
-            key.len(),
-            partitions,
-            ptr::null_mut(),
-            ptr::null_mut(),
-        )
-    }
+    murmur2_partition(key, partitions)
 }
 
 #[cfg(test)]
