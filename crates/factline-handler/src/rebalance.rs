@@ -97,11 +97,12 @@ impl<A: Aggregate> Worker<'_, A> {
         if !starts.is_empty() {
             self.host.fetch(&starts)?;
         }
-        let progress = self.host.progress().recoveries().describe();
         if self.host.is_started() {
             self.readiness.set(Problem::Joining, None);
             self.readiness.set(Problem::Recovery, None);
-        } else if let Some(progress) = progress.filter(|_| self.progress_is_due()) {
+        } else if let Some(progress) = self.host.progress().recoveries().describe()
+            && self.progress_is_due()
+        {
             self.readiness.set(Problem::Joining, None);
             self.readiness.set(Problem::Recovery, Some(progress));
         }

@@ -189,9 +189,9 @@ impl<'l, A: Aggregate> Worker<'l, A> {
     /// Publishes metrics, and checks that commands which exist are fetched.
     fn watch(&mut self) -> Result<(), WorkerExit> {
         let topic = self.factory.topics.commands();
-        let recovered = self.host.progress().recoveries().percent();
+        let recoveries = self.host.progress().recoveries();
         self.meters
-            .publish(&self.assignment, (&self.factory, recovered));
+            .publish(&self.assignment, (&self.factory, recoveries));
         if let Some(statistics) = self.host.take_statistics() {
             publish_lag(&self.assignment, topic, &statistics);
         }

@@ -9,6 +9,7 @@ use factline_kafka::consumer::group::{PartitionStatistics, TopicPartition};
 
 use crate::assignment::Assignment;
 use crate::decide::record_factory::RecordFactory;
+use crate::recovery::committed_state::Recoveries;
 
 const EVERY: Duration = Duration::from_secs(1);
 
@@ -26,7 +27,7 @@ impl WorkerMetrics {
     pub(crate) fn publish<A: Aggregate>(
         &mut self,
         assignment: &Assignment<A>,
-        (factory, recovered): (&RecordFactory, i64),
+        (factory, recoveries): (&RecordFactory, &Recoveries),
     ) {
         if self.0.is_some_and(|last| last.elapsed() < EVERY) {
             return;
@@ -37,7 +38,7 @@ impl WorkerMetrics {
         metrics::gauge!("factline_handler_partitions_blocked", "topic" => topic.to_owned())
             .set(figure(assignment.halted.len()));
         metrics::gauge!("factline_handler_restored_percent", "topic" => topic.to_owned())
-            .set(figure(usize::try_from(recovered).unwrap_or(100)));
+            .set(figure(usize::try_from(recoveries.percent()).unwrap_or(100)));
         let (mut aggregates, mut remembered, mut overdue, mut bytes) = (0, 0, 0, 0);
         for partition in assignment.partitions.values() {
             aggregates += partition.len();

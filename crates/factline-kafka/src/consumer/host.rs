@@ -85,12 +85,12 @@ pub struct Changes {
     /// Partitions that are assigned to this member. Their starts are being looked up.
     pub assigned: Vec<TopicPartition>,
     /// Set if the group has made an assignment, which may have no new partition.
-    pub assignment: Option<Assignment>,
+    pub assignment: Option<GroupAssignment>,
 }
 
 /// An assignment by the group.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Assignment {
+pub struct GroupAssignment {
     /// The member to which it was made; `None` if the group has removed the member meanwhile.
     pub membership: Option<Membership>,
 }
@@ -237,7 +237,7 @@ impl<P: Progress> ConsumerHost<P> {
                 }
                 Change::Assigned(keys, membership) => {
                     self.joined = true;
-                    changes.assignment = Some(Assignment { membership });
+                    changes.assignment = Some(GroupAssignment { membership });
                     changes.assigned.extend(keys);
                 }
             }
@@ -290,11 +290,6 @@ impl<P: Progress> ConsumerHost<P> {
     /// If the client must be replaced.
     pub fn fetch(&self, starts: &[(TopicPartition, i64)]) -> Result<(), Replace> {
         group::assign(self.consumer(), starts).map_err(Replace::Assign)
-    }
-
-    /// Returns whether the group has made an assignment.
-    pub fn has_joined(&self) -> bool {
-        self.joined
     }
 
     /// Returns whether the start of every assigned partition is known.

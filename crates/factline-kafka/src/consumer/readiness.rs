@@ -34,6 +34,10 @@ impl<T: Ord> Readiness<T> {
 
     /// Sets the reason of a problem; with no reason, clears the problem.
     pub fn set(&mut self, problem: T, reason: Option<String>) {
+        // Hosts set and clear their problems in every turn.
+        if self.problems.get(&problem) == reason.as_ref() {
+            return;
+        }
         match reason {
             Some(reason) => self.problems.insert(problem, reason),
             None => self.problems.remove(&problem),
@@ -49,8 +53,9 @@ impl<T: Ord> Readiness<T> {
 
     /// Clears a partition that was revoked, or that starts again.
     pub fn released(&mut self, key: &TopicPartition) {
-        self.halted.remove(key);
-        self.publish();
+        if self.halted.remove(key).is_some() {
+            self.publish();
+        }
     }
 
     /// Reports that the host has stopped.

@@ -65,33 +65,26 @@ impl Progress for GroupOffsets {
         self,
         keys: Vec<TopicPartition>,
     ) -> Result<Vec<(TopicPartition, Beginning)>, LookUpError> {
-        look_up(self, keys).await
+        let GroupOffsets {
+            kafka,
+            group,
+            events,
+        } = self;
+        let (asking, asked) = (kafka.clone(), keys.clone());
+        let committed = tokio::task::spawn_blocking(move || committed(&asking, &group, &asked));
+        let committed = committed
+            .await
+            .map_err(|_| LookUpError::Offsets(KafkaError::Canceled))??;
+        let extents = extents(&kafka, keys.clone(), TIMEOUT).await?;
+        // The position of an outcome also refers to the events topic.
+        let identity = identity_of(&kafka, events).await?;
+        let found = keys.into_iter().filter_map(|key| {
+            let beginning = check(extents.get(&key)?, committed.get(&key).copied());
+            let identity = identity.clone();
+            Some((key, beginning.map(|next| Start { next, identity })))
+        });
+        Ok(found.collect())
     }
-}
-
-async fn look_up(
-    offsets: GroupOffsets,
-    keys: Vec<TopicPartition>,
-) -> Result<Vec<(TopicPartition, Beginning)>, LookUpError> {
-    let GroupOffsets {
-        kafka,
-        group,
-        events,
-    } = offsets;
-    let (asking, asked) = (kafka.clone(), keys.clone());
-    let committed = tokio::task::spawn_blocking(move || committed(&asking, &group, &asked));
-    let committed = committed
-        .await
-        .map_err(|_| LookUpError::Offsets(KafkaError::Canceled))??;
-    let extents = extents(&kafka, keys.clone(), TIMEOUT).await?;
-    // The position of an outcome also refers to the events topic.
-    let identity = identity_of(&kafka, events).await?;
-    let found = keys.into_iter().filter_map(|key| {
-        let beginning = check(extents.get(&key)?, committed.get(&key).copied());
-        let identity = identity.clone();
-        Some((key, beginning.map(|next| Start { next, identity })))
-    });
-    Ok(found.collect())
 }
 
 /// Reads the group's committed offsets. Partitions without one are left out.

@@ -43,46 +43,39 @@ impl Progress for Checkpoints {
         self,
         keys: Vec<TopicPartition>,
     ) -> Result<Vec<(TopicPartition, Found)>, Unavailable> {
-        look_up(self, keys).await
+        let Checkpoints {
+            follower,
+            kafka,
+            pool,
+        } = self;
+        let owner: &FollowerId = &follower.owner;
+        // Load the checkpoints before the ends of the logs. In the opposite order, another instance
+        // could move a checkpoint past an end that was already read.
+        let mut known = index(checkpoint::load(&mut *pool.acquire().await?, owner).await?);
+        let mut extents = extents(&kafka, keys.clone(), TIMEOUT).await?;
+        let mut connection = pool.acquire().await?;
+        let mut all = Vec::new();
+        for key in keys {
+            let kind = follower.topics.iter().find(|(name, _)| *name == key.0);
+            let (Some((_, kind)), Some(extent)) = (kind, extents.remove(&key)) else {
+                continue;
+            };
+            let checkpoint = if let Some(checkpoint) = known.remove(&key) {
+                checkpoint
+            } else {
+                let first = first(&key, &extent, *kind);
+                checkpoint::begin(&mut connection, owner, &first).await?;
+                first
+            };
+            let found = Found {
+                kind: *kind,
+                checkpoint,
+                extent,
+            };
+            all.push((key, found));
+        }
+        Ok(all)
     }
-}
-
-async fn look_up(
-    checkpoints: Checkpoints,
-    keys: Vec<TopicPartition>,
-) -> Result<Vec<(TopicPartition, Found)>, Unavailable> {
-    let Checkpoints {
-        follower,
-        kafka,
-        pool,
-    } = checkpoints;
-    let owner: &FollowerId = &follower.owner;
-    // Load the checkpoints before the ends of the logs. In the opposite order, another instance
-    // could move a checkpoint past an end that was already read.
-    let mut known = index(checkpoint::load(&mut *pool.acquire().await?, owner).await?);
-    let mut extents = extents(&kafka, keys.clone(), TIMEOUT).await?;
-    let mut connection = pool.acquire().await?;
-    let mut all = Vec::new();
-    for key in keys {
-        let kind = follower.topics.iter().find(|(name, _)| *name == key.0);
-        let (Some((_, kind)), Some(extent)) = (kind, extents.remove(&key)) else {
-            continue;
-        };
-        let checkpoint = if let Some(checkpoint) = known.remove(&key) {
-            checkpoint
-        } else {
-            let first = first(&key, &extent, *kind);
-            checkpoint::begin(&mut connection, owner, &first).await?;
-            first
-        };
-        let found = Found {
-            kind: *kind,
-            checkpoint,
-            extent,
-        };
-        all.push((key, found));
-    }
-    Ok(all)
 }
 
 /// Checkpoint of a partition in the database, and the extent of its log on the broker.
