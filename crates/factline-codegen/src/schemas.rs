@@ -44,7 +44,7 @@ pub(crate) fn load(own: &Path, shared: &[Shared]) -> Result<Records> {
     for (folder, home) in std::iter::once((own, None)).chain(folders) {
         for (name, value) in texts(folder)? {
             if all.insert(name.clone(), value).is_some() {
-                bail!("record {name} is defined in two files");
+                bail!("record {name} is defined twice");
             }
             homes.insert(name, home.map(|shared| shared.crate_name.replace('-', "_")));
         }
@@ -74,10 +74,15 @@ fn texts(folder: &Path) -> Result<Vec<(String, Value)>> {
             .extension()
             .is_some_and(|extension| extension == "avsc")
         {
-            let value = json(&path)?;
-            let name =
-                full_name(&value).with_context(|| format!("{} names no record", path.display()))?;
-            texts.push((name, value));
+            let definitions = match json(&path)? {
+                Value::Array(definitions) => definitions,
+                definition => vec![definition],
+            };
+            for definition in definitions {
+                let name = full_name(&definition)
+                    .with_context(|| format!("{} names no record", path.display()))?;
+                texts.push((name, definition));
+            }
         }
     }
     Ok(texts)

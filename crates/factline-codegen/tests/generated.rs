@@ -116,3 +116,25 @@ fn missing_file_of_an_aggregate_is_reported() {
         "{reported}"
     );
 }
+
+#[test]
+fn file_may_have_several_records() {
+    let settings = (
+        "big_thing.json",
+        r#"{"aggregate": "shop.big-thing", "partitions": 3}"#,
+    );
+    let one = folder(&[("All.avsc", &format!("[{MONEY}, {PRICED}]")), settings]);
+    let each = folder(&[
+        ("Money.avsc", MONEY),
+        ("ThingPriced.avsc", PRICED),
+        settings,
+    ]);
+    assert_eq!(
+        generate(one.path(), &[]).unwrap(),
+        generate(each.path(), &[]).unwrap()
+    );
+
+    let twice = folder(&[("All.avsc", &format!("[{MONEY}, {MONEY}]")), settings]);
+    let error = generate(twice.path(), &[]).unwrap_err().to_string();
+    assert_eq!(error, "record money.Money is defined twice");
+}
