@@ -8,8 +8,8 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::Result;
-use dev_servers::services::{SERVICES, ports};
-use dev_servers::{SERVERS, port};
+use dev_servers::services::SERVICES;
+use factline_dev_servers::{SERVERS, port, ports, provision};
 use tempfile::TempDir;
 
 /// Folders like `target/debug` and `.factline`, and an unused port offset.
@@ -23,7 +23,7 @@ impl Machine {
         let everybody = Permissions::from_mode(0o755);
         let dir = tempfile::Builder::new().permissions(everybody).tempdir()?;
         // Reuses the fetched servers.
-        let servers = dev_servers::provision()?;
+        let servers = provision()?;
         fs::create_dir(dir.path().join("home"))?;
         symlink(servers.join(".."), dir.path().join("home/servers"))?;
         fs::copy(

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use dev_servers::postgres;
 use dev_servers::services::SERVICES;
+use factline_dev_servers::postgres;
 use serde_json::Value;
 
 use crate::{Variables, expected, help, text, yaml};
@@ -222,12 +222,12 @@ fn role_script_matches_dev_servers() {
 /// that is tested.
 #[test]
 fn containers_run_the_tested_kafka() {
-    let pom = text("dev-servers/pom.xml");
+    let pom = text("crates/factline-dev-servers/pom.xml");
     let version = pom
         .split_once("<kafka.version>")
         .and_then(|(_, rest)| rest.split_once('<'))
         .map(|(version, _)| format!("apache/kafka:{version}"));
-    let version = version.expect("dev-servers/pom.xml names a version of Kafka");
+    let version = version.expect("pom.xml names a version of Kafka");
     for file in [COMPOSE, THREE] {
         let text = text(file);
         let images = text.lines().filter_map(|line| {

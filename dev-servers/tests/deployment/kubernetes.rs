@@ -4,7 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
-use dev_servers::services::{Need, SERVICES};
+use dev_servers::services::SERVICES;
+use factline_dev_servers::Need;
 use serde_json::{Value, json};
 
 use crate::{expected, help, list, project, word, yaml};

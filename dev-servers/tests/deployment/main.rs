@@ -16,7 +16,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use dev_servers::services::{Addresses, SERVICES, Service, ports};
+use dev_servers::services::{SERVICES, STORE};
+use factline_dev_servers::{Addresses, Service, ports};
 use serde_json::Value;
 
 /// Folder of a service's files in a container: a volume, which the image gives to its user.
@@ -63,7 +64,7 @@ fn expected(service: &Service) -> Variables {
     ];
     let others = SERVICES.iter().filter(|other| other.port != service.port);
     hosts.extend(others.map(|other| (other.port, format!("{}:{}", other.name, other.port))));
-    let environment = Addresses::default().environment(service);
+    let environment = STORE.environment(service, Addresses::default());
     let named = environment.into_iter().map(|(name, value)| {
         if name == "FACTLINE_DATA_DIR" {
             return (name, DATA.to_owned());

@@ -17,7 +17,7 @@ fn prose(text: &str) -> String {
 }
 
 /// The targets of `[text](target)` in a document.
-fn targets(text: &str) -> Vec<String> {
+pub(crate) fn targets(text: &str) -> Vec<String> {
     let prose = prose(text);
     let after = prose.split("](").skip(1);
     after

@@ -1,10 +1,12 @@
-//! Checks the documents against their subjects: links against files and headings, problems and
-//! metrics against the code. The tests build and start nothing. To add another kind of document,
-//! add a module here.
+//! Checks the documents against their subjects: links against files and headings, code against the
+//! files that it is quoted from, problems and metrics against the code. The tests build and start
+//! nothing. To add another kind of document, add a module here.
 
+mod book;
 mod links;
 mod metrics;
 mod problems;
+mod quoted;
 mod rooms;
 mod words;
 

@@ -1,20 +1,20 @@
-//! `dev-servers status`: the running processes, and the reasons for which others are not ready.
+//! `status`: the running processes, and the reasons for which others are not ready.
 
 use std::io::{self, Write as _};
 
 use crate::component::{self, Part};
 use crate::port;
-use crate::services::Addresses;
+use crate::services::{Addresses, Project};
 
 /// Prints a table of all processes; returns true if every one is ready.
-pub fn status(addresses: Addresses) -> bool {
+pub(crate) fn status(project: &Project, addresses: Addresses) -> bool {
     print(&format!(
         "{:<20} {:>8} {:>6}  STATE",
         "PROCESS", "PID", "PORT"
     ));
     let parts = component::servers(addresses)
         .into_iter()
-        .chain(component::services(addresses));
+        .chain(component::services(project, addresses));
     // Every line must be printed, so this does not stop at the first process that is not ready.
     let ready: Vec<bool> = parts.map(|part| print_line(&part)).collect();
     ready.iter().all(|ready| *ready)

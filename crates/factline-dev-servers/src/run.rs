@@ -1,4 +1,4 @@
-//! One run of `dev-servers up` or `dev-servers down`: its lock, and its lines of progress.
+//! One run of `up` or `down`: its lock, and its lines of progress.
 
 use std::fs::File;
 use std::time::Instant;

@@ -1,8 +1,8 @@
-//! Locations on disk: the ignored folder `.factline` of a checkout, or the folder named by
+//! Locations on disk: the ignored folder `.factline` of a project, or the folder named by
 //! `FACTLINE_HOME`.
 //!
-//! `servers/` holds the unpacked servers, `data/` the data of `./dev up`, `logs/` and `run/` its
-//! logs and pid files.
+//! `servers/` holds the unpacked servers, `data/` the data of `up`, `logs/` and `run/` its logs and
+//! pid files.
 
 use std::env;
 use std::fs::{self, Permissions};
@@ -12,18 +12,22 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
-/// Returns the root of the checkout that this crate was built in.
-pub fn checkout() -> PathBuf {
-    let crate_dir = Path::new(env!("CARGO_MANIFEST_DIR"));
-    crate_dir.parent().unwrap_or(crate_dir).to_path_buf()
+/// Returns the folder of everything that is not source: `FACTLINE_HOME`, or `.factline` in the
+/// project's folder.
+pub fn home() -> PathBuf {
+    let named = env::var_os("FACTLINE_HOME").map(PathBuf::from);
+    let named = named.and_then(|home| std::path::absolute(home).ok());
+    named.unwrap_or_else(|| project(&env::current_dir().unwrap_or_default()).join(".factline"))
 }
 
-/// Returns the folder of everything that is not source: `FACTLINE_HOME`, or `.factline` in the
-/// checkout.
-pub fn home() -> PathBuf {
-    let home = env::var_os("FACTLINE_HOME").map(PathBuf::from);
-    let home = home.and_then(|home| std::path::absolute(home).ok());
-    home.unwrap_or_else(|| checkout().join(".factline"))
+/// Returns the folder of the project that `folder` is part of. The first folder above it that has a
+/// `.factline` wins, so that all examples of a repository share its servers. If there is none, the
+/// first with a `Cargo.lock` wins: cargo runs the tests of a member in the member's folder.
+fn project(folder: &Path) -> &Path {
+    let with = |name: &str| folder.ancestors().find(|above| above.join(name).exists());
+    with(".factline")
+        .or_else(|| with("Cargo.lock"))
+        .unwrap_or(folder)
 }
 
 /// Creates `dir`, readable by all users whatever the umask, because as root PostgreSQL runs as
@@ -49,8 +53,8 @@ pub(crate) fn open_to_all(path: &Path) -> bool {
         .all(|folder| fs::metadata(folder).is_ok_and(|found| found.mode() & 0o001 != 0))
 }
 
-/// Returns the folder for files that an unprivileged user must reach when `data_dir` is closed to
-/// other users, such as a folder below root's home. Its name derives from `data_dir`, so that every
+/// Returns the folder for files that an unprivileged user must reach when `home` is closed to
+/// other users, such as a folder below root's home. Its name derives from `home`, so that every
 /// run of one checkout finds it.
 pub(crate) fn open_home(home: &Path) -> Result<PathBuf> {
     let mut hasher = DefaultHasher::new();
@@ -75,5 +79,21 @@ pub(crate) fn scratch() -> PathBuf {
         preferred
     } else {
         PathBuf::from("/tmp")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn project_is_the_nearest_folder_with_servers_and_else_with_a_lock_file() {
+        let root = tempfile::tempdir().unwrap();
+        let member = root.path().join("examples/one/src");
+        fs::create_dir_all(&member).unwrap();
+        fs::write(root.path().join("examples/one/Cargo.lock"), "").unwrap();
+        assert_eq!(project(&member), root.path().join("examples/one"));
+        fs::create_dir(root.path().join(".factline")).unwrap();
+        assert_eq!(project(&member), root.path());
     }
 }

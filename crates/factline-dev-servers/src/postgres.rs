@@ -16,7 +16,7 @@ use crate::process::Launch;
 use crate::runtime::block_on;
 use crate::server::Server;
 
-/// The superuser, and the name of the database of `./dev up`.
+/// The superuser, and the name of the database of `up`.
 pub const SUPERUSER: &str = "factline";
 /// Roles that may create schemas in a database: each migrates its own.
 pub const WRITERS: [&str; 2] = ["factline_tracker", "factline_projector"];
@@ -275,7 +275,7 @@ pub(crate) fn reachable_program(unpacked: &Path, home: &Path) -> Result<PathBuf>
     Ok(copy)
 }
 
-/// Returns the data folder of `./dev up`: in `data_dir`, or elsewhere if PostgreSQL's user cannot
+/// Returns the data folder of `up`: in `data_dir`, or elsewhere if PostgreSQL's user cannot
 /// reach that.
 pub(crate) fn lasting_data(home: &Path) -> Result<PathBuf> {
     if unprivileged()?.is_none() || open_to_all(home) {

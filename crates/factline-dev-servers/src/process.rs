@@ -2,7 +2,7 @@
 //!
 //! A [`Guarded`] process ends with its owner, even when the owner is killed: a small `sh` beside it
 //! reads a pipe that the owner holds, and kills the server at end of file. A detached process (see
-//! `./dev up`) outlives its owner. It is found again by pid *and* start time, so that a reused pid
+//! `up`) outlives its owner. It is found again by pid *and* start time, so that a reused pid
 //! is never mistaken for it.
 
 use std::fs::{self, File};

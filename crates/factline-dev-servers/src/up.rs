@@ -1,10 +1,10 @@
-//! `dev-servers up`: servers, then one-shot jobs, then services. A process that already runs
+//! `up`: servers, then one-shot jobs, then services. A process that already runs
 //! correctly is left alone.
 
 use std::collections::HashMap;
 use std::env;
 use std::fs::{self, File};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ use crate::component::{self, Part, build_time};
 use crate::data_dir::make_dir;
 use crate::process::{Launch, await_ready, last_lines};
 use crate::run::{lock, step};
-use crate::services::{Addresses, SERVICES};
+use crate::services::{Addresses, Project, Service};
 use crate::{data_dir, down, hints, kafka, port, postgres, provision, registry, warm_up};
 
 /// Timeout until one process is ready.
@@ -28,7 +28,7 @@ const PATIENCE: Duration = Duration::from_mins(2);
 /// If a port is taken by another process, or a server, job or service fails: the error names it
 /// and has the end of its log. Started processes stay, so that their logs can be read; the next run
 /// continues from there.
-pub fn up(addresses: Addresses, only_servers: bool) -> Result<()> {
+pub(crate) fn up(project: &Project, addresses: Addresses, only_servers: bool) -> Result<()> {
     let home = data_dir::home();
     for folder in ["data", "logs", "run"] {
         make_dir(&home.join(folder))?;
@@ -38,7 +38,7 @@ pub fn up(addresses: Addresses, only_servers: bool) -> Result<()> {
     let services = if only_servers {
         Vec::new()
     } else {
-        component::services(addresses)
+        component::services(project, addresses)
     };
     refuse_taken_ports(servers.iter().chain(&services))?;
 
@@ -52,16 +52,16 @@ pub fn up(addresses: Addresses, only_servers: bool) -> Result<()> {
         hints::print_servers(addresses);
         return Ok(());
     }
-    let launches = service_launches(addresses)?;
+    let launches = service_launches(project, addresses)?;
     println!("jobs");
-    for service in SERVICES {
+    for service in project.services {
         for job in service.jobs {
             run_job(&launches[service.name], job)?;
         }
     }
     println!("services");
     start_all(&services, &launches)?;
-    hints::print(addresses);
+    hints::print(project, addresses);
     Ok(())
 }
 
@@ -146,20 +146,31 @@ fn server_launches(servers: &[Part]) -> Result<HashMap<&'static str, Launch>> {
     Ok(launches.map(|launch| (launch.name, launch)).into())
 }
 
-fn service_launches(addresses: Addresses) -> Result<HashMap<&'static str, Launch>> {
-    // The services are built beside this tool: same profile, same target folder.
+/// The services are built beside this tool, which may be an example: same profile, same target
+/// folder.
+fn service_launches(
+    project: &Project,
+    addresses: Addresses,
+) -> Result<HashMap<&'static str, Launch>> {
     let tool = env::current_exe().context("cannot find this program")?;
-    let binaries = tool.parent().context("this program is in no folder")?;
-    let launch = |service: &crate::services::Service| Launch {
+    let folders = tool.ancestors().skip(1);
+    let binaries = folders.filter(|folder| !folder.ends_with("examples"));
+    let binaries = binaries
+        .map(Path::to_owned)
+        .next()
+        .context("this program is in no folder")?;
+    let dir = env::current_dir().context("cannot find the current folder")?;
+    let launch = |service: &Service| Launch {
         name: service.name,
         program: binaries.join(service.name),
         args: Vec::new(),
-        env: addresses.environment(service),
+        env: project.environment(service, addresses),
         user: None,
-        dir: data_dir::checkout(),
+        dir: dir.clone(),
         log: component::log(service.name),
     };
-    Ok(SERVICES
+    Ok(project
+        .services
         .iter()
         .map(|service| (service.name, launch(service)))
         .collect())

@@ -1,4 +1,4 @@
-//! `dev-servers logs`: prints a log through `tail`, which can also follow a log that is recreated.
+//! `logs`: prints a log through `tail`, which can also follow a log that is recreated.
 
 use std::fs;
 use std::os::unix::process::CommandExt;
@@ -14,7 +14,7 @@ use crate::data_dir;
 /// # Errors
 ///
 /// If there is no such log: the error lists the existing ones.
-pub fn show(name: &str, follow: bool) -> Result<()> {
+pub(crate) fn show(name: &str, follow: bool) -> Result<()> {
     let path = log(name);
     if !path.is_file() {
         let mut names: Vec<String> = fs::read_dir(data_dir::home().join("logs"))

@@ -21,7 +21,7 @@ use crate::{Kafka, Registry, kafka, port, provision, registry};
 /// # Errors
 ///
 /// If a server does not start or stop.
-pub fn warm() -> Result<()> {
+pub(crate) fn warm() -> Result<()> {
     let programs = provision()?;
     let target = programs.join("warm");
     if target.exists() {

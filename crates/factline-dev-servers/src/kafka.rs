@@ -21,7 +21,7 @@ use crate::server::Server;
 pub(crate) enum Purpose {
     /// A test: fast recovery after a crash, few internal partitions.
     Throwaway,
-    /// `./dev up`: durable data.
+    /// `up`: durable data.
     Development,
 }
 

@@ -1,5 +1,4 @@
-//! `dev-servers down` and `dev-servers reset`: stop what `dev-servers up` started and nothing else,
-//! and wipe its data.
+//! `down` and `reset`: stop what `up` started and nothing else, and wipe its data.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -12,7 +11,7 @@ use rustix::process::{Signal, kill_process};
 use crate::component::{self, Part, Running};
 use crate::process::await_end;
 use crate::run::{lock, step};
-use crate::services::Addresses;
+use crate::services::{Addresses, Project};
 use crate::{data_dir, postgres};
 
 /// Stops the services, then the servers, by the pids that were recorded when they started.
@@ -20,9 +19,9 @@ use crate::{data_dir, postgres};
 /// # Errors
 ///
 /// If a process can neither be stopped nor killed.
-pub fn down() -> Result<()> {
+pub(crate) fn down(project: &Project) -> Result<()> {
     let _lock = lock()?;
-    stop_everything()
+    stop_everything(project)
 }
 
 /// Stops everything and removes data, logs and pid files. The unpacked servers stay.
@@ -30,9 +29,9 @@ pub fn down() -> Result<()> {
 /// # Errors
 ///
 /// As [`down`], and when a folder cannot be removed.
-pub fn reset() -> Result<()> {
+pub(crate) fn reset(project: &Project) -> Result<()> {
     let _lock = lock()?;
-    stop_everything()?;
+    stop_everything(project)?;
     let home = data_dir::home();
     for dir in [
         postgres::lasting_data(&home)?,
@@ -50,11 +49,11 @@ pub fn reset() -> Result<()> {
     Ok(())
 }
 
-fn stop_everything() -> Result<()> {
+fn stop_everything(project: &Project) -> Result<()> {
     // Ports do not matter here: the pid files name the processes.
     let mut stopped = 0;
     for parts in [
-        component::services(Addresses::default()),
+        component::services(project, Addresses::default()),
         component::servers(Addresses::default()),
     ] {
         stopped += stop_all(&parts)?;

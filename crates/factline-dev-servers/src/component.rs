@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::data_dir::make_dir;
 use crate::process::start_time;
 use crate::runtime::block_on;
-use crate::services::{Addresses, SERVICES, ports};
+use crate::services::{Addresses, Project, Service, ports};
 use crate::{data_dir, kafka, postgres, registry};
 
 /// The names of the servers, in the order of status tables.
@@ -85,8 +85,8 @@ pub(crate) fn servers(addresses: Addresses) -> Vec<Part> {
 }
 
 /// The services, in the order of the table.
-pub(crate) fn services(addresses: Addresses) -> Vec<Part> {
-    let part = |service: &crate::services::Service| Part {
+pub(crate) fn services(project: &Project, addresses: Addresses) -> Vec<Part> {
+    let part = |service: &Service| Part {
         name: service.name,
         ports: vec![addresses.port(service.port)],
         stop: Signal::TERM,
@@ -94,11 +94,11 @@ pub(crate) fn services(addresses: Addresses) -> Vec<Part> {
         patience: Duration::from_secs(15),
         probe: service_ready,
     };
-    SERVICES.iter().map(part).collect()
+    project.services.iter().map(part).collect()
 }
 
-/// The log of a process of `./dev up`.
-pub fn log(name: &str) -> PathBuf {
+/// Returns the log of a process that `up` started.
+pub(crate) fn log(name: &str) -> PathBuf {
     data_dir::home().join("logs").join(format!("{name}.log"))
 }
 
@@ -173,7 +173,7 @@ pub(crate) fn build_time(program: &Path) -> u64 {
 }
 
 /// Queries a service's readiness; the error lists its reasons.
-fn service_ready(port: u16) -> Result<()> {
+pub(crate) fn service_ready(port: u16) -> Result<()> {
     block_on(async move {
         let client = reqwest::Client::builder()
             .timeout(Duration::from_secs(5))
