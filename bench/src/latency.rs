@@ -8,7 +8,7 @@
 mod client;
 mod probes;
 mod raw;
-mod spread;
+pub(crate) mod spread;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

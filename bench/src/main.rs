@@ -10,6 +10,8 @@
 //! - [`baseline`]: the same loop without a framework, states, schemas or checks
 //! - [`takeover`]: handlers in processes that are killed, and the time for which their partitions
 //!   stall
+//! - [`views`]: the derived statements of a view beside statements by hand
+//! - [`lists`]: pages of a list over sums, with a million of them
 //! - [`latency`]: the whole store at a low rate, hop by hop, and without traffic
 //! - [`cpu`]: CPU time of this process and of the servers, which is comparable even where the clock
 //!   is not
@@ -20,10 +22,12 @@ mod baseline;
 mod cpu;
 mod factline_loop;
 mod latency;
+mod lists;
 mod load;
 mod memory;
 mod restart;
 mod takeover;
+mod views;
 
 use anyhow::Result;
 use clap::Parser as _;
@@ -48,6 +52,10 @@ enum Bench {
     Restarted(Box<restart::Restarted>),
     /// Time from kill -9 of one of three handlers until every partition commits again
     Takeover(takeover::Options),
+    /// Time of the statements that load and write the rows of a view
+    Views(views::Options),
+    /// Time of the pages of `GET /customers`
+    Lists(lists::Options),
     /// A handler that will be killed; `takeover` starts it
     #[command(hide = true)]
     Host(Box<takeover::Host>),
@@ -91,12 +99,14 @@ fn main() -> Result<()> {
         Bench::Restart(options) => restart::measure(&runtime, &options),
         Bench::Restarted(options) => runtime.block_on(restart::restarted(*options)),
         Bench::Takeover(options) => takeover::measure(&runtime, &options),
+        Bench::Views(options) => views::measure(&runtime, &options),
+        Bench::Lists(options) => lists::measure(&runtime, &options),
         Bench::Host(host) => runtime.block_on(takeover::host(*host)),
     }
 }
 
 fn handler(runtime: &tokio::runtime::Runtime, options: &Handler) -> Result<()> {
-    let servers = dev_servers::Servers::throwaway()?;
+    let servers = factline_dev_servers::Servers::throwaway()?;
     println!(
         "round | handler, commands/s | CPU µs each, servers' | bare, commands/s | CPU µs each, servers' | ratio | restart, s | bare read, s | MiB in use"
     );

@@ -50,7 +50,7 @@ pub(crate) struct Restarted {
 }
 
 pub(crate) fn measure(runtime: &tokio::runtime::Runtime, options: &Options) -> Result<()> {
-    let servers = dev_servers::Servers::throwaway()?;
+    let servers = factline_dev_servers::Servers::throwaway()?;
     println!(
         "round | restart by | s | bare read of events and outcomes, s | MiB before | MiB after | bytes for each aggregate"
     );

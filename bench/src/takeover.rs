@@ -47,7 +47,7 @@ enum Case {
 
 pub(crate) fn measure(runtime: &tokio::runtime::Runtime, options: &Options) -> Result<()> {
     ensure!(options.tries > 0, "nothing to measure in no tries");
-    let servers = dev_servers::Servers::throwaway()?;
+    let servers = factline_dev_servers::Servers::throwaway()?;
     println!(
         "session, s | transaction, s | killed process | tries | p50, s | p99, s | longest, s | p50 in sessions"
     );

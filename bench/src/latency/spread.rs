@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Spread {
-    pub(super) p50: f64,
-    pub(super) p95: f64,
-    pub(super) p99: f64,
-    pub(super) worst: f64,
+pub(crate) struct Spread {
+    pub(crate) p50: f64,
+    pub(crate) p95: f64,
+    pub(crate) p99: f64,
+    pub(crate) worst: f64,
 }
 
 impl Spread {
-    pub(super) fn of(durations: &[Duration]) -> Self {
+    pub(crate) fn of(durations: &[Duration]) -> Self {
         let mut sorted: Vec<f64> = durations
             .iter()
             .map(|took| took.as_secs_f64() * 1e3)

@@ -75,12 +75,12 @@ impl ConsistentReads {
     }
 
     /// Begins a read-only transaction that sees one state of the database, in which the view has
-    /// passed the position. `checkpoints` is the relation with the view's checkpoints. Points of
-    /// topics that the view does not follow are ignored. A view without checkpoints has passed no
-    /// position.
+    /// passed the position. `checkpoints` is the relation with the view's checkpoints; its name
+    /// comes from code, never from input. Points of topics that the view does not follow are
+    /// ignored. A view without checkpoints has passed no position.
     pub async fn begin(
         &self,
-        checkpoints: &'static str,
+        checkpoints: &str,
         position: Option<&Position>,
     ) -> Result<Transaction<'static, Postgres>, Error> {
         let deadline = Instant::now() + self.patience;
@@ -118,7 +118,7 @@ impl ConsistentReads {
 /// Returns the first point of the position that the view has not reached.
 async fn missing(
     connection: &mut PgConnection,
-    checkpoints: &'static str,
+    checkpoints: &str,
     position: &Position,
 ) -> Result<Option<Point>, Error> {
     let query = format!("select topic, partition, topic_identity, sequence from {checkpoints}");

@@ -13,7 +13,7 @@ static CHECKPOINTS: Migrator = sqlx::migrate!("./migrations");
 
 /// Creates an owner's schema and its checkpoint table. Each owner is a separate role with a
 /// separate table.
-pub async fn checkpoints(pool: &PgPool, schema: &'static str) -> Result<(), MigrateError> {
+pub async fn checkpoints(pool: &PgPool, schema: &str) -> Result<(), MigrateError> {
     run(pool, schema, "checkpoint_migrations", &CHECKPOINTS).await
 }
 
@@ -21,7 +21,7 @@ pub async fn checkpoints(pool: &PgPool, schema: &'static str) -> Result<(), Migr
 /// the table in that schema that records which migrations have run.
 pub async fn run(
     pool: &PgPool,
-    schema: &'static str,
+    schema: &str,
     history: &str,
     migrations: &Migrator,
 ) -> Result<(), MigrateError> {
@@ -29,7 +29,7 @@ pub async fn run(
         migrations: Cow::Owned(migrations.migrations.to_vec()),
         ..Migrator::DEFAULT
     };
-    migrator.create_schema(schema);
+    migrator.create_schema(schema.to_owned());
     migrator.dangerous_set_table_name(format!("{schema}.{history}"));
     // Detached from the pool, because the changed search path must not affect other users of the
     // connection.

@@ -18,7 +18,7 @@ use sqlx::PgConnection;
 ///   any order
 /// - at most one batch at a time, with at least one record
 ///
-/// There are two kinds of sinks: [`crate::view::ViewSink`] for projections, and custom sinks that
+/// Views have two sinks, [`crate::view::ViewSink`] and [`crate::view::AdditiveSink`]. Custom sinks
 /// follow records by their envelopes.
 pub trait Sink: Send + 'static {
     /// Writes the rows for the records. It must neither begin nor end a transaction, and must not

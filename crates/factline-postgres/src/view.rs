@@ -1,156 +1,91 @@
-//! Views: projections whose rows are in PostgreSQL.
+//! Views: tables that are projected from events.
 //!
-//! A view contains three hand-written statements: load rows, upsert rows, delete rows, each for
-//! many rows at once. [`ViewSink`] folds all events of a batch into the affected rows, in memory
-//! and in order, and then writes each changed row once.
+//! # To add a view
 //!
-//! To add a view, implement [`factline::Projection`] and [`View`], and follow its topic with a
-//! [`ViewSink`] for it.
+//! A view is a struct and two functions: the row, [`keys`](factline::Projection::keys) and
+//! [`apply`](factline::Projection::apply), and one migration. The kit makes the three statements
+//! that load, upsert and delete rows. [`ViewSink`] folds all events of a batch into the affected
+//! rows, in memory and in order, and then writes each changed row once.
+//!
+//! ```ignore
+//! /// One loan.
+//! #[derive(Clone, PartialEq, Columns)]
+//! pub struct Loan {
+//!     pub reader: String,
+//!     pub since: DateTime<Utc>,
+//! }
+//!
+//! impl Projection for Loans {
+//!     type Source = book::Type;
+//!     type Key = Uuid;
+//!     type Row = Loan;
+//!
+//!     fn keys(event: &Recorded<Event>) -> Vec<Uuid> { .. }
+//!     fn apply(_: &Uuid, row: Option<Loan>, event: &Recorded<Event>) -> Option<Loan> { .. }
+//! }
+//!
+//! impl View for Loans {
+//!     const NAME: &'static str = "loans";
+//!     const VERSION: i32 = 1;
+//!     const KEY: &'static str = "book_id";
+//!     const MIGRATIONS: Migrations = || sqlx::migrate!("src/loans/migrations");
+//! }
+//! ```
+//!
+//! ```sql
+//! create table loans (
+//!     book_id uuid        primary key,
+//!     reader  text        not null,
+//!     since   timestamptz not null
+//! );
+//! create index loans_by_reader on loans (reader, book_id);
+//! ```
+//!
+//! Then add `HostedView::of::<Loans>()` to the list of the process. Its migration makes the table,
+//! compares it with the struct, and makes the stable names for readers.
+//!
+//! # Kinds of views
+//!
+//! | kind | the author writes | rows |
+//! |---|---|---|
+//! | [`Document`] | a struct and `apply` | a document for each aggregate, see [`document`] |
+//! | [`View`] | a row, `keys`, `apply`, a migration | folded, with columns, see [`crate::columns`] |
+//! | [`AdditiveView`] | a delta, `deltas`, a migration | sums over events of any key, see [`additive`] |
+//!
+//! A view may write each statement by hand, by implementing [`View::load`], [`View::upsert`],
+//! [`View::delete`] or [`AdditiveView::add`]. This is not an object mapper: it has no relations and
+//! no query language. Readers write their own queries.
+//!
+//! # Names and versions
+//!
+//! All names derive from the view's name and version, see [`ViewName`]: the table `loans` is in the
+//! schema `loans_v1`, and readers select from `read.loans` and `read.loans_checkpoint`.
+//!
+//! To change the contents of rows, raise `VERSION`. The new version is filled from the first event
+//! in tables of its own, and the tables of the old one are not written any more. Its migrations
+//! begin again too, so the first one may be edited. Within a version, an applied migration never
+//! changes, and another one may only add what existing rows can have.
+//!
+//! The stable names move to the newest version that is migrated, see [`stable_names`]. The old
+//! version stays until an operator drops its schema.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+pub mod additive;
+pub mod document;
+mod event;
+mod folded;
+pub mod hosted;
+pub mod migrate;
+mod name;
+pub mod stable_names;
+mod statements;
+mod table;
+pub mod table_check;
+mod view_sink;
 
-use factline::{Projection, Recorded, panic_message};
-use factline_kafka::{Record, Registry, records::decode};
-use sqlx::PgConnection;
-
-use crate::sink::{Poison, Sink, SinkError};
-
-/// Identity of a row: its key and the partition of its events.
-///
-/// If events of several partitions affect one key, each partition has a separate row, and readers
-/// add the rows up. Then no two instances write the same row, and each row is the fold of a fixed
-/// order. A view whose key is that of its events omits the partition from its table, because each
-/// key then has only one partition.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RowId<K> {
-    /// The projection's key.
-    pub key: K,
-    /// Partition of the events.
-    pub source_partition: i32,
-}
-
-/// Rows of a view with their ids.
-pub type Rows<V> = Vec<(RowId<<V as Projection>::Key>, <V as Projection>::Row)>;
-
-/// Projection with rows in PostgreSQL.
-pub trait View: Projection {
-    /// Stable name, such as `prices`.
-    const NAME: &'static str;
-    /// Version, increased with every change to the contents of a row. A new version is filled from
-    /// the first event, beside the old one.
-    const VERSION: i32;
-
-    /// Loads the rows with these ids that exist.
-    fn load(
-        connection: &mut PgConnection,
-        ids: &[RowId<Self::Key>],
-    ) -> impl Future<Output = Result<Rows<Self>, sqlx::Error>>;
-
-    /// Inserts or updates rows. The ids are distinct.
-    fn upsert(
-        connection: &mut PgConnection,
-        rows: &[(RowId<Self::Key>, Self::Row)],
-    ) -> impl Future<Output = Result<(), sqlx::Error>>;
-
-    /// Deletes existing rows.
-    fn delete(
-        connection: &mut PgConnection,
-        ids: &[RowId<Self::Key>],
-    ) -> impl Future<Output = Result<(), sqlx::Error>>;
-}
-
-/// Sink of a view.
-#[derive(Debug)]
-pub struct ViewSink<V> {
-    registry: Registry,
-    view: std::marker::PhantomData<V>,
-}
-
-impl<V: View> ViewSink<V> {
-    /// Creates a sink that finds schemas in the registry.
-    pub fn new(registry: Registry) -> Self {
-        Self {
-            registry,
-            view: std::marker::PhantomData,
-        }
-    }
-}
-
-impl<V: View> Sink for ViewSink<V> {
-    async fn write(
-        &mut self,
-        transaction: &mut PgConnection,
-        records: &[Record],
-    ) -> Result<(), SinkError> {
-        let mut concerns = Vec::with_capacity(records.len());
-        for record in records {
-            let event = decode(&self.registry, record).await?;
-            let keys = caught(record, || V::keys(&event))?;
-            let ids: BTreeSet<_> = keys.into_iter().map(|key| id(record, key)).collect();
-            concerns.push((record, event, ids));
-        }
-        let ids: BTreeSet<_> = concerns
-            .iter()
-            .flat_map(|(_, _, ids)| ids.iter().cloned())
-            .collect();
-        if ids.is_empty() {
-            return Ok(());
-        }
-        let ids: Vec<_> = ids.into_iter().collect();
-        let before: BTreeMap<_, _> = V::load(transaction, &ids).await?.into_iter().collect();
-        let mut rows = before.clone();
-        for (record, event, ids) in concerns {
-            for id in ids {
-                let row = rows.remove(&id);
-                if let Some(row) = caught(record, || V::apply(&id.key, row, &event))? {
-                    rows.insert(id, row);
-                }
-            }
-        }
-        let deleted: Vec<_> = before
-            .keys()
-            .filter(|id| !rows.contains_key(id))
-            .cloned()
-            .collect();
-        let changed: Vec<_> = rows
-            .into_iter()
-            .filter(|(id, row)| before.get(id) != Some(row))
-            .collect();
-        if !deleted.is_empty() {
-            V::delete(transaction, &deleted).await?;
-        }
-        if !changed.is_empty() {
-            V::upsert(transaction, &changed).await?;
-        }
-        Ok(())
-    }
-}
-
-fn id<K>(record: &Record, key: K) -> RowId<K> {
-    RowId {
-        key,
-        source_partition: record.partition,
-    }
-}
-
-async fn decode<E: factline::Messages>(
-    registry: &Registry,
-    record: &Record,
-) -> Result<Recorded<E>, SinkError> {
-    match decode::message(registry, record).await {
-        Ok((envelope, event)) => Ok(Recorded { envelope, event }),
-        Err(error) if error.is_transient() => Err(SinkError::Unavailable(error.into())),
-        Err(error) => Err(Poison::new(record, error).into()),
-    }
-}
-
-/// Runs the code of a projection. A projection cannot return an error, but its code can have a
-/// defect. A panic makes the record poison and does not end the process.
-fn caught<T>(record: &Record, code: impl FnOnce() -> T) -> Result<T, Poison> {
-    catch_unwind(AssertUnwindSafe(code)).map_err(|panic| {
-        let text = format!("projection panicked: {}", panic_message(panic.as_ref()));
-        Poison::new(record, text)
-    })
-}
+pub use additive::{AdditiveSink, AdditiveView};
+pub use document::{Document, DocumentView, Documents, GeneratedColumn, document_columns};
+pub use folded::{Migrations, RowId, Rows, View};
+pub use hosted::{Following, HostedView};
+pub use migrate::CHECKPOINTS;
+pub use name::ViewName;
+pub use view_sink::ViewSink;

@@ -38,3 +38,21 @@ pub trait Projection: Send + Sync + 'static {
         event: &Recorded<EventOf<Self::Source>>,
     ) -> Option<Self::Row>;
 }
+
+/// A view's rows as sums over events: a delta instead of a row.
+///
+/// Rows may be keyed by anything in the event, and events of any aggregates may change a row. Sums
+/// are the same in every order, so the events of different partitions are added to one row at the
+/// same time.
+pub trait AdditiveProjection: Send + Sync + 'static {
+    /// The aggregate type whose events the view follows.
+    type Source: AggregateType;
+    /// A row's key.
+    type Key: Clone + Eq + Hash + Ord + Send + Sync;
+    /// The change of a row: numbers that are added to those of the row. A new row begins with zero.
+    type Delta: Send + Sync;
+
+    /// Returns the changes of this event with the keys of their rows; none if the event does not
+    /// affect the view. An event that takes something back has negative numbers.
+    fn deltas(event: &Recorded<EventOf<Self::Source>>) -> Vec<(Self::Key, Self::Delta)>;
+}

@@ -1,28 +1,19 @@
 //! The view `price-history`: every price that a product has had, with the time from which it
 //! applied.
 
-mod table;
-
 use catalog_schemas::Money;
 use catalog_schemas::product::{self, Event};
 use chrono::{DateTime, Utc};
 use factline::{Projection, Recorded};
-use sqlx::migrate::Migrator;
+use factline_postgres::{Columns, Migrations, RowKey, View};
 use uuid::Uuid;
-
-use crate::views::Entry;
-
-static MIGRATIONS: Migrator = sqlx::migrate!("src/catalog/price_history/migrations");
-
-/// The entry of the view, with the migrations of its tables.
-pub const VIEW: Entry = Entry::of::<PriceHistory>("price_history_v1", &MIGRATIONS);
 
 /// The view.
 #[derive(Debug)]
 pub struct PriceHistory;
 
 /// The key of a price. Each price is set by one event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, RowKey)]
 pub struct Key {
     /// The product.
     pub product_id: Uuid,
@@ -31,12 +22,19 @@ pub struct Key {
 }
 
 /// The price of one unit from an instant on.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Columns)]
 pub struct Price {
     /// The price.
+    #[column(embed(amount, currency))]
     pub price: Money,
     /// The instant from which it applies.
     pub since: DateTime<Utc>,
+}
+
+impl View for PriceHistory {
+    const NAME: &'static str = "price-history";
+    const VERSION: i32 = 2;
+    const MIGRATIONS: Migrations = || sqlx::migrate!("src/catalog/price_history/migrations");
 }
 
 impl Projection for PriceHistory {

@@ -1,34 +1,26 @@
 //! The view `products`: the current state of every product, read by id, and by name within all
 //! products or one brand.
 
-mod table;
-
 use catalog_schemas::Money;
 use catalog_schemas::product::{self, Event};
 use chrono::{DateTime, Utc};
 use factline::{Projection, Recorded};
-use sqlx::migrate::Migrator;
+use factline_postgres::{Columns, Migrations, TextEnum, View};
 use uuid::Uuid;
-
-use crate::views::Entry;
-
-static MIGRATIONS: Migrator = sqlx::migrate!("src/catalog/products/migrations");
-
-/// The entry of the view, with the migrations of its tables.
-pub const VIEW: Entry = Entry::of::<Products>("products_v1", &MIGRATIONS);
 
 /// The view.
 #[derive(Debug)]
 pub struct Products;
 
 /// One product.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Columns)]
 pub struct Product {
     /// Its name.
     pub name: String,
     /// Its brand.
     pub brand: String,
     /// The price of one unit.
+    #[column(embed(amount = "price_amount", currency))]
     pub price: Money,
     /// Its state.
     pub state: State,
@@ -41,7 +33,7 @@ pub struct Product {
 }
 
 /// A product's state.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, TextEnum)]
 pub enum State {
     /// In the catalogue.
     Offered,
@@ -49,17 +41,11 @@ pub enum State {
     Discontinued,
 }
 
-impl State {
-    /// All states.
-    pub const ALL: [Self; 2] = [Self::Offered, Self::Discontinued];
-
-    /// Returns the text of the state in the table.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Offered => "offered",
-            Self::Discontinued => "discontinued",
-        }
-    }
+impl View for Products {
+    const NAME: &'static str = "products";
+    const VERSION: i32 = 2;
+    const KEY: &'static str = "product_id";
+    const MIGRATIONS: Migrations = || sqlx::migrate!("src/catalog/products/migrations");
 }
 
 impl Projection for Products {

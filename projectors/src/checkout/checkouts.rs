@@ -1,27 +1,18 @@
 //! The view `checkouts`: the current state of every checkout, read by id.
 
-mod table;
-
 use checkout_schemas::checkout::{self, Event};
 use checkout_schemas::{Cause, Money, Step};
 use chrono::{DateTime, Utc};
 use factline::{Projection, Recorded};
-use sqlx::migrate::Migrator;
+use factline_postgres::{Columns, Migrations, TextEnum, View};
 use uuid::Uuid;
-
-use crate::views::Entry;
-
-static MIGRATIONS: Migrator = sqlx::migrate!("src/checkout/checkouts/migrations");
-
-/// The entry of the view, with the migrations of its tables.
-pub const VIEW: Entry = Entry::of::<Checkouts>("checkouts_v1", &MIGRATIONS);
 
 /// The view.
 #[derive(Debug)]
 pub struct Checkouts;
 
 /// One checkout.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Columns)]
 pub struct Checkout {
     /// The customer.
     pub customer_id: String,
@@ -32,6 +23,7 @@ pub struct Checkout {
     /// Its payment.
     pub payment_id: Uuid,
     /// The total of the order, once it is placed.
+    #[column(embed(amount = "total_amount", currency))]
     pub total: Option<Money>,
     /// Stable code of the failure reason.
     pub code: Option<String>,
@@ -46,7 +38,7 @@ pub struct Checkout {
 }
 
 /// A checkout's state.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, TextEnum)]
 pub enum State {
     /// The order is being placed.
     Placing,
@@ -66,32 +58,11 @@ pub enum State {
     Failed,
 }
 
-impl State {
-    /// All states.
-    pub const ALL: [Self; 8] = [
-        Self::Placing,
-        Self::Paying,
-        Self::Confirming,
-        Self::Cancelling,
-        Self::Releasing,
-        Self::Stuck,
-        Self::Completed,
-        Self::Failed,
-    ];
-
-    /// Returns the text of the state in the table.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Placing => "placing",
-            Self::Paying => "paying",
-            Self::Confirming => "confirming",
-            Self::Cancelling => "cancelling",
-            Self::Releasing => "releasing",
-            Self::Stuck => "stuck",
-            Self::Completed => "completed",
-            Self::Failed => "failed",
-        }
-    }
+impl View for Checkouts {
+    const NAME: &'static str = "checkouts";
+    const VERSION: i32 = 2;
+    const KEY: &'static str = "checkout_id";
+    const MIGRATIONS: Migrations = || sqlx::migrate!("src/checkout/checkouts/migrations");
 }
 
 impl Projection for Checkouts {

@@ -1,30 +1,19 @@
 //! The view `customer-spending`: the purchases of each customer in each currency. Cancelled orders
 //! do not count.
 //!
-//! A customer is not the key of an order's events, so one customer's orders are in several
-//! partitions. Each partition has its own row, and `read.customer_spending` adds the rows up: see
-//! [`factline_postgres::RowId`].
+//! The orders of a customer are in several partitions, so a row is a sum over all of them: see
+//! [`factline_postgres::view::additive`].
 
-mod table;
-
-use factline::{Projection, Recorded};
-use ordering_schemas::Money;
+use factline::{AdditiveProjection, Recorded};
+use factline_postgres::{AdditiveView, Columns, Delta, Migrations, RowKey};
 use ordering_schemas::order::{self, Event};
-use sqlx::migrate::Migrator;
-
-use crate::views::Entry;
-
-static MIGRATIONS: Migrator = sqlx::migrate!("src/ordering/customer_spending/migrations");
-
-/// The entry of the view, with the migrations of its tables.
-pub const VIEW: Entry = Entry::of::<CustomerSpending>("customer_spending_v1", &MIGRATIONS);
 
 /// The view.
 #[derive(Debug)]
 pub struct CustomerSpending;
 
 /// A customer and a currency.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, RowKey)]
 pub struct Purse {
     /// The customer.
     pub customer_id: String,
@@ -34,7 +23,7 @@ pub struct Purse {
 
 /// The purchases. The numbers are wider than those of one order, so that no sum of orders
 /// overflows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Columns, Delta)]
 pub struct Spending {
     /// Number of orders that count.
     pub orders: i64,
@@ -44,60 +33,40 @@ pub struct Spending {
     pub total: i128,
 }
 
-impl Projection for CustomerSpending {
+impl AdditiveView for CustomerSpending {
+    const NAME: &'static str = "customer-spending";
+    const VERSION: i32 = 2;
+    const MIGRATIONS: Migrations = || sqlx::migrate!("src/ordering/customer_spending/migrations");
+}
+
+impl AdditiveProjection for CustomerSpending {
     type Source = order::Type;
     type Key = Purse;
-    type Row = Spending;
+    type Delta = Spending;
 
-    fn keys(event: &Recorded<Event>) -> Vec<Purse> {
-        let change = change(&event.event).map(|change| Purse {
-            customer_id: change.customer_id.to_owned(),
-            currency: change.total.currency.clone(),
-        });
-        change.into_iter().collect()
-    }
-
-    fn apply(_: &Purse, row: Option<Spending>, event: &Recorded<Event>) -> Option<Spending> {
-        let Some(change) = change(&event.event) else {
-            return row;
+    fn deltas(event: &Recorded<Event>) -> Vec<(Purse, Spending)> {
+        let (customer_id, orders, units, total) = match &event.event {
+            Event::OrderPlaced(placed) => (&placed.customer_id, 1, placed.units, &placed.total),
+            Event::PastOrderRecorded(recorded) => {
+                (&recorded.customer_id, 1, recorded.units, &recorded.total)
+            }
+            Event::OrderCancelled(cancelled) => (
+                &cancelled.customer_id,
+                -1,
+                cancelled.units,
+                &cancelled.total,
+            ),
+            Event::OrderConfirmed(_) | Event::OrderShipped(_) => return Vec::new(),
         };
-        let before = row.unwrap_or_default();
-        Some(Spending {
-            orders: before.orders + change.orders,
-            units: before.units + i128::from(change.orders) * i128::from(change.units),
-            total: before.total + i128::from(change.orders) * i128::from(change.total.amount),
-        })
-    }
-}
-
-/// The change of an event. With -1 orders it subtracts.
-struct Change<'a> {
-    customer_id: &'a str,
-    orders: i64,
-    units: i64,
-    total: &'a Money,
-}
-
-fn change(event: &Event) -> Option<Change<'_>> {
-    match event {
-        Event::OrderPlaced(placed) => Some(Change {
-            customer_id: &placed.customer_id,
-            orders: 1,
-            units: placed.units,
-            total: &placed.total,
-        }),
-        Event::PastOrderRecorded(recorded) => Some(Change {
-            customer_id: &recorded.customer_id,
-            orders: 1,
-            units: recorded.units,
-            total: &recorded.total,
-        }),
-        Event::OrderCancelled(cancelled) => Some(Change {
-            customer_id: &cancelled.customer_id,
-            orders: -1,
-            units: cancelled.units,
-            total: &cancelled.total,
-        }),
-        Event::OrderConfirmed(_) | Event::OrderShipped(_) => None,
+        let purse = Purse {
+            customer_id: customer_id.clone(),
+            currency: total.currency.clone(),
+        };
+        let spending = Spending {
+            orders,
+            units: i128::from(orders) * i128::from(units),
+            total: i128::from(orders) * i128::from(total.amount),
+        };
+        vec![(purse, spending)]
     }
 }

@@ -1,37 +1,30 @@
 //! The view `orders`: the current state of every order, read by id, by customer and by state.
 
-mod table;
-
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use factline::{Projection, Recorded};
+use factline_postgres::{Columns, Migrations, TextEnum, View};
 use ordering_schemas::order::{self, Event};
 use ordering_schemas::{Line, Money};
-use sqlx::migrate::Migrator;
 use uuid::Uuid;
-
-use crate::views::Entry;
-
-static MIGRATIONS: Migrator = sqlx::migrate!("src/ordering/orders/migrations");
-
-/// The entry of the view, with the migrations of its tables.
-pub const VIEW: Entry = Entry::of::<Orders>("orders_v1", &MIGRATIONS);
 
 /// The view.
 #[derive(Debug)]
 pub struct Orders;
 
 /// One order.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Columns)]
 pub struct Order {
     /// The customer.
     pub customer_id: String,
     /// Its state.
     pub state: State,
     /// The lines. They are empty for an order taken elsewhere, which has only its totals.
+    #[column(json)]
     pub lines: Vec<Line>,
     /// Units bought.
     pub units: i64,
     /// The total price.
+    #[column(embed(amount = "total_amount", currency))]
     pub total: Money,
     /// The location of an order taken elsewhere in the other system.
     pub source: Option<String>,
@@ -50,7 +43,7 @@ pub struct Order {
 }
 
 /// An order's state.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, TextEnum)]
 pub enum State {
     /// Placed here, not yet paid or shipped.
     Placed,
@@ -64,26 +57,11 @@ pub enum State {
     Recorded,
 }
 
-impl State {
-    /// All states.
-    pub const ALL: [Self; 5] = [
-        Self::Placed,
-        Self::Confirmed,
-        Self::Shipped,
-        Self::Cancelled,
-        Self::Recorded,
-    ];
-
-    /// Returns the text of the state in the table.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Placed => "placed",
-            Self::Confirmed => "confirmed",
-            Self::Shipped => "shipped",
-            Self::Cancelled => "cancelled",
-            Self::Recorded => "recorded",
-        }
-    }
+impl View for Orders {
+    const NAME: &'static str = "orders";
+    const VERSION: i32 = 2;
+    const KEY: &'static str = "order_id";
+    const MIGRATIONS: Migrations = || sqlx::migrate!("src/ordering/orders/migrations");
 }
 
 impl Projection for Orders {

@@ -1,35 +1,27 @@
 //! The view `payments`: the current state of every payment, read by id, with all charges that the
 //! provider has reported.
 
-mod table;
-
 use chrono::{DateTime, Utc};
 use factline::{Projection, Recorded};
+use factline_postgres::{Columns, Migrations, TextEnum, View};
 use payment_schemas::Money;
 use payment_schemas::payment::{self, Event};
 use serde::{Deserialize, Serialize};
-use sqlx::migrate::Migrator;
 use uuid::Uuid;
-
-use crate::views::Entry;
-
-static MIGRATIONS: Migrator = sqlx::migrate!("src/payment/payments/migrations");
-
-/// The entry of the view, with the migrations of its tables.
-pub const VIEW: Entry = Entry::of::<Payments>("payments_v1", &MIGRATIONS);
 
 /// The view.
 #[derive(Debug)]
 pub struct Payments;
 
 /// One payment.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Columns)]
 pub struct Payment {
     /// The reference of the sender that requested the payment, which names the purpose.
     pub reference: String,
     /// Its state. Its charges show money that is not kept.
     pub state: State,
     /// The requested amount; none if the payment was voided before it was requested.
+    #[column(embed(amount, currency))]
     pub amount: Option<Money>,
     /// The payment method; none if the payment was voided before it was requested.
     pub method: Option<String>,
@@ -38,6 +30,7 @@ pub struct Payment {
     /// The reason why it was voided.
     pub reason: Option<String>,
     /// The charges, in the order in which the provider reported them.
+    #[column(json)]
     pub charges: Vec<Charge>,
     /// Time of its first event.
     pub created_at: DateTime<Utc>,
@@ -79,9 +72,10 @@ pub enum Whereabouts {
 }
 
 /// A payment's state.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, TextEnum)]
 pub enum State {
     /// The payment was requested from the provider.
+    #[default]
     Requested,
     /// The money is received.
     Captured,
@@ -91,24 +85,11 @@ pub enum State {
     Voided,
 }
 
-impl State {
-    /// All states.
-    pub const ALL: [Self; 4] = [
-        Self::Requested,
-        Self::Captured,
-        Self::Declined,
-        Self::Voided,
-    ];
-
-    /// Returns the text of the state in the table.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Requested => "requested",
-            Self::Captured => "captured",
-            Self::Declined => "declined",
-            Self::Voided => "voided",
-        }
-    }
+impl View for Payments {
+    const NAME: &'static str = "payments";
+    const VERSION: i32 = 2;
+    const KEY: &'static str = "payment_id";
+    const MIGRATIONS: Migrations = || sqlx::migrate!("src/payment/payments/migrations");
 }
 
 impl Projection for Payments {
@@ -193,18 +174,11 @@ impl Projection for Payments {
     }
 }
 
-fn new(reference: &str, time: DateTime<Utc>) -> Payment {
+fn new(reference: &str, created_at: DateTime<Utc>) -> Payment {
     Payment {
         reference: reference.to_owned(),
-        state: State::Requested,
-        amount: None,
-        method: None,
-        code: None,
-        reason: None,
-        charges: Vec::new(),
-        created_at: time,
-        updated_at: time,
-        version: 0,
+        created_at,
+        ..Payment::default()
     }
 }
 

@@ -6,7 +6,7 @@ use checkout_schemas::{
     CheckoutPaid, CheckoutRetried, CheckoutStuck, Money, PaymentReleaseRequested, Step, order_id,
     payment_id,
 };
-use factline::id;
+use factline::{Recorded, id};
 use projectors::checkout::checkouts::{Checkout, Checkouts, State};
 use uuid::Uuid;
 
@@ -232,8 +232,8 @@ fn event_of_each_kind_sets_its_state() {
     );
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn checkouts_table_holds_the_projected_rows() {
+/// Returns the events of thirty checkouts, with every kind of life.
+pub(crate) fn lives() -> Vec<Recorded<Event>> {
     let mut events = Vec::new();
     for number in 0..30 {
         events.push(Of::checkout(number).begun());
@@ -248,5 +248,10 @@ async fn checkouts_table_holds_the_projected_rows() {
             _ => events.push(of.failed()),
         }
     }
-    holds_what_is_projected::<Checkouts>("checkouts.events", &history(events)).await;
+    history(events)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn checkouts_table_holds_the_projected_rows() {
+    holds_what_is_projected::<Checkouts>("checkouts.events", &lives()).await;
 }

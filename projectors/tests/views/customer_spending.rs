@@ -1,24 +1,23 @@
-//! The effect of each event on a customer's spending, and the sum over partitions.
+//! The effect of each event on a customer's spending.
 
 use factline::Recorded;
 use ordering_schemas::order::Event;
-use projectors::ordering::customer_spending::{CustomerSpending, Spending};
+use projectors::ordering::customer_spending::{CustomerSpending, Purse};
 
-use crate::histories::{cancelled, confirmed, history, money, placed, recorded, rows, shipped};
+use crate::histories::{cancelled, confirmed, history, money, placed, recorded, shipped, sums};
 
-/// Returns what a reader sees: the sum of the rows of all partitions.
+/// Returns the orders, units and total of a customer in a currency.
 fn spending(
     history: &[Recorded<Event>],
     customer: &str,
     currency: &str,
 ) -> Option<(i64, i128, i128)> {
-    let rows = rows::<CustomerSpending>(history);
-    let of_purse = rows
-        .iter()
-        .filter(|((_, purse), _)| purse.customer_id == customer && purse.currency == currency);
-    of_purse
-        .map(|(_, row): (_, &Spending)| (row.orders, row.units, row.total))
-        .reduce(|one, other| (one.0 + other.0, one.1 + other.1, one.2 + other.2))
+    let purse = Purse {
+        customer_id: customer.to_owned(),
+        currency: currency.to_owned(),
+    };
+    let spending = sums::<CustomerSpending>(history).remove(&purse)?;
+    Some((spending.orders, spending.units, spending.total))
 }
 
 #[test]
@@ -63,8 +62,8 @@ fn shipping_does_not_change_spending() {
         shipped(1, "ann"),
     ]);
     assert_eq!(
-        rows::<CustomerSpending>(&before),
-        rows::<CustomerSpending>(&after)
+        sums::<CustomerSpending>(&before),
+        sums::<CustomerSpending>(&after)
     );
 }
 

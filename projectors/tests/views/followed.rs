@@ -6,16 +6,16 @@ use std::time::Duration;
 
 use factline_kafka::topics::provision::provision;
 use factline_kafka::{KafkaConfig, Record, Registry};
+use factline_postgres::Following;
 use ordering_schemas::ORDER;
-use projectors::migrate;
-use projectors::views::{ALL, Dependencies};
+use projectors::views::ALL;
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
 use crate::histories::{history, money, recorded};
-use crate::tables::{database, records, servers};
+use crate::tables::{database, migrate, records, servers};
 
 const CUSTOMERS: u32 = 50;
 /// The last reported readiness of a view.
@@ -27,7 +27,7 @@ const SOON: Duration = Duration::from_mins(1);
 async fn views_show_the_followed_events() {
     let count = 5_000_u32;
     let (pool, servers) = (database().await, servers().await);
-    migrate::run(&pool).await.unwrap();
+    migrate(&pool).await;
     let kafka = KafkaConfig {
         brokers: servers.kafka.brokers(),
         registry_url: servers.registry.url(),
@@ -55,7 +55,7 @@ async fn views_show_the_followed_events() {
     let healths: Vec<Health> = ALL.iter().map(|_| Health::default()).collect();
     for (view, health) in ALL.iter().zip(&healths) {
         let health = Arc::clone(health);
-        following.push(tokio::spawn(view.run(Dependencies {
+        following.push(tokio::spawn(view.run(Following {
             kafka: kafka.clone(),
             registry: registry.clone(),
             pool: pool.clone(),

@@ -3,8 +3,12 @@
 use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
-use factline::{AggregateType, Envelope, EventOf, Messages, Projection, Recorded, Timestamp, id};
+use factline::{
+    AdditiveProjection, AggregateType, Envelope, EventOf, Messages, Projection, Recorded,
+    Timestamp, id,
+};
 use factline_kafka::topics::partition_of;
+use factline_postgres::Delta;
 use ordering_schemas::order::Event;
 use ordering_schemas::{
     Line, Money, OrderCancelled, OrderConfirmed, OrderPlaced, OrderShipped, PastOrderRecorded,
@@ -154,4 +158,19 @@ pub(crate) fn rows<P: Projection<Source: AggregateType<Event: HistoryEvent>>>(
         }
     }
     rows
+}
+
+/// Returns the sums after a history.
+pub(crate) fn sums<P>(history: &[Recorded<EventOf<P::Source>>]) -> BTreeMap<P::Key, P::Delta>
+where
+    P: AdditiveProjection<Delta: Delta + Clone>,
+{
+    let mut sums: BTreeMap<P::Key, P::Delta> = BTreeMap::new();
+    for (key, delta) in history.iter().flat_map(P::deltas) {
+        match sums.get_mut(&key) {
+            Some(sum) => sum.add(&delta).unwrap(),
+            None => drop(sums.insert(key, delta)),
+        }
+    }
+    sums
 }

@@ -7,6 +7,7 @@ mod catalog;
 mod checkouts;
 mod customer_spending;
 mod followed;
+mod golden;
 mod histories;
 mod orders;
 mod payments;

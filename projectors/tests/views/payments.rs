@@ -1,6 +1,6 @@
 //! The effect of each event on a payment's row, in memory and in the table.
 
-use factline::id;
+use factline::{Recorded, id};
 use payment_schemas::payment::Event;
 use payment_schemas::{
     Money, PaymentCaptured, PaymentDeclined, PaymentRefundRefused, PaymentRefundRequested,
@@ -214,8 +214,8 @@ fn refused_refund_shows_the_reason() {
     assert_eq!(back.charges[0].code, None);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn payments_table_holds_the_projected_rows() {
+/// Returns the events of thirty payments, with every kind of life.
+pub(crate) fn lives() -> Vec<Recorded<Event>> {
     let mut events = Vec::new();
     for number in 0..30 {
         if number % 5 == 4 {
@@ -243,5 +243,10 @@ async fn payments_table_holds_the_projected_rows() {
             ]),
         }
     }
-    holds_what_is_projected::<Payments>("payments.events", &history(events)).await;
+    history(events)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn payments_table_holds_the_projected_rows() {
+    holds_what_is_projected::<Payments>("payments.events", &lives()).await;
 }

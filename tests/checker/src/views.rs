@@ -4,7 +4,8 @@
 
 use std::collections::BTreeMap;
 
-use factline::{Projection, Recorded};
+use factline::{AdditiveProjection, EventOf, Messages, Projection, Recorded};
+use factline_postgres::{Delta, HostedView, TextEnum as _, ViewName};
 use projectors::catalog::price_history::PriceHistory;
 use projectors::catalog::products::Products;
 use projectors::checkout::checkouts::Checkouts;
@@ -19,10 +20,8 @@ use super::violation::Violation;
 
 /// A view: its table, and the function that computes its rows.
 pub struct Kind {
-    /// Its name.
-    pub name: &'static str,
-    /// Its table.
-    pub table: &'static str,
+    /// Its name and version.
+    pub view: ViewName,
     /// SQL of the text that identifies a row.
     pub key: &'static str,
     /// The aggregate type whose events it folds.
@@ -33,8 +32,7 @@ pub struct Kind {
 /// All views.
 pub const VIEWS: &[Kind] = &[
     Kind {
-        name: "orders",
-        table: "orders_v1.orders",
+        view: HostedView::of::<Orders>().view_name(),
         key: "order_id::text",
         aggregate: "ordering.order",
         fold: |events| {
@@ -47,13 +45,12 @@ pub const VIEWS: &[Kind] = &[
         },
     },
     Kind {
-        name: "customer-spending",
-        table: "customer_spending_v1.customer_spending",
-        key: "customer_id || ' ' || currency || ' ' || source_partition",
+        view: HostedView::additive::<CustomerSpending>().view_name(),
+        key: "customer_id || ' ' || currency",
         aggregate: "ordering.order",
         fold: |events| {
-            fold::<CustomerSpending>(events, |purse, partition, row| {
-                let key = format!("{} {} {partition}", purse.customer_id, purse.currency);
+            sum::<CustomerSpending>(events, |purse, row| {
+                let key = format!("{} {}", purse.customer_id, purse.currency);
                 let wide = |number: i128| i64::try_from(number).unwrap_or(i64::MAX);
                 let compared = json!({"orders": row.orders, "units": wide(row.units), "total": wide(row.total)});
                 (key, compared)
@@ -61,8 +58,7 @@ pub const VIEWS: &[Kind] = &[
         },
     },
     Kind {
-        name: "products",
-        table: "products_v1.products",
+        view: HostedView::of::<Products>().view_name(),
         key: "product_id::text",
         aggregate: "catalog.product",
         fold: |events| {
@@ -74,8 +70,7 @@ pub const VIEWS: &[Kind] = &[
         },
     },
     Kind {
-        name: "price-history",
-        table: "price_history_v1.price_history",
+        view: HostedView::of::<PriceHistory>().view_name(),
         key: "product_id || ' ' || version",
         aggregate: "catalog.product",
         fold: |events| {
@@ -86,8 +81,7 @@ pub const VIEWS: &[Kind] = &[
         },
     },
     Kind {
-        name: "checkouts",
-        table: "checkouts_v1.checkouts",
+        view: HostedView::of::<Checkouts>().view_name(),
         key: "checkout_id::text",
         aggregate: "checkout.checkout",
         fold: |events| {
@@ -100,8 +94,7 @@ pub const VIEWS: &[Kind] = &[
         },
     },
     Kind {
-        name: "payments",
-        table: "payments_v1.payments",
+        view: HostedView::of::<Payments>().view_name(),
         key: "payment_id::text",
         aggregate: "payment.payment",
         fold: |events| {
@@ -125,7 +118,7 @@ impl Kind {
 pub(super) fn rows(history: &History) -> Vec<Violation> {
     let mut found = Vec::new();
     for kind in VIEWS {
-        let Some(shown) = history.views.get(kind.name) else {
+        let Some(shown) = history.views.get(kind.view.name) else {
             continue;
         };
         let events: Vec<_> = history
@@ -133,7 +126,7 @@ pub(super) fn rows(history: &History) -> Vec<Violation> {
             .map_or(Vec::new(), |log| log.events.iter().collect());
         let expected = kind.rows(&events);
         let mut wrong = |key: &String, what: String| {
-            let (view, key) = (kind.name.to_owned(), key.clone());
+            let (view, key) = (kind.view.name.to_owned(), key.clone());
             found.push(Violation::Row { view, key, what });
         };
         for (key, row) in &expected {
@@ -163,19 +156,9 @@ type Compared<P> = fn(&<P as Projection>::Key, i32, &<P as Projection>::Row) -> 
 /// Folds the events with each partition in its own rows, as the views' hosts do.
 fn fold<P: Projection>(events: &[&Logged<Value>], compared: Compared<P>) -> Rows {
     let mut rows: BTreeMap<(P::Key, i32), P::Row> = BTreeMap::new();
-    for record in events {
-        let (Some(envelope), Some(value)) = (&record.envelope, &record.value) else {
-            continue;
-        };
-        let Some(event) = typed::message(&envelope.record, value) else {
-            continue;
-        };
-        let event = Recorded {
-            envelope: envelope.clone(),
-            event,
-        };
+    for (partition, event) in recorded::<EventOf<P::Source>>(events) {
         for key in P::keys(&event) {
-            let id = (key, record.partition);
+            let id = (key, partition);
             let row = rows.remove(&id);
             if let Some(row) = P::apply(&id.0, row, &event) {
                 rows.insert(id, row);
@@ -186,6 +169,43 @@ fn fold<P: Projection>(events: &[&Logged<Value>], compared: Compared<P>) -> Rows
         .iter()
         .map(|((key, partition), row)| compared(key, *partition, row));
     rows.collect()
+}
+
+/// Function from a key and sum to the text of the key and the compared columns.
+type ComparedSum<P> =
+    fn(&<P as AdditiveProjection>::Key, &<P as AdditiveProjection>::Delta) -> (String, Value);
+
+/// Adds up the events. A sum that does not fit into its column is left out, because the view halts
+/// there.
+fn sum<P>(events: &[&Logged<Value>], compared: ComparedSum<P>) -> Rows
+where
+    P: AdditiveProjection<Delta: Delta>,
+{
+    let mut sums: BTreeMap<P::Key, P::Delta> = BTreeMap::new();
+    let deltas = recorded::<EventOf<P::Source>>(events).flat_map(|(_, event)| P::deltas(&event));
+    for (key, delta) in deltas {
+        match sums.remove(&key) {
+            None => {
+                sums.insert(key, delta);
+            }
+            Some(mut sum) => {
+                if sum.add(&delta).is_ok() {
+                    sums.insert(key, sum);
+                }
+            }
+        }
+    }
+    sums.iter().map(|(key, sum)| compared(key, sum)).collect()
+}
+
+/// Returns the events that can be decoded, each with its partition.
+fn recorded<E: Messages>(events: &[&Logged<Value>]) -> impl Iterator<Item = (i32, Recorded<E>)> {
+    events.iter().filter_map(|record| {
+        let (envelope, value) = (record.envelope.as_ref()?, record.value.as_ref()?);
+        let event = typed::message(&envelope.record, value)?;
+        let envelope = envelope.clone();
+        Some((record.partition, Recorded { envelope, event }))
+    })
 }
 
 /// Returns the row of an aggregate after its first `count` events, if a view has one row per

@@ -234,14 +234,15 @@ async fn rows(system: &System) -> Result<BTreeMap<String, Rows>> {
     for kind in views::VIEWS {
         let query = format!(
             "select {}, to_jsonb(t)::text from {} t",
-            kind.key, kind.table
+            kind.key,
+            kind.view.relation()
         );
         let mut of: Rows = BTreeMap::new();
         for row in sqlx::query(AssertSqlSafe(query)).fetch_all(&pool).await? {
             let (key, text): (String, String) = (row.try_get(0)?, row.try_get(1)?);
             of.insert(key, serde_json::from_str(&text)?);
         }
-        rows.insert(kind.name.to_owned(), of);
+        rows.insert(kind.view.name.to_owned(), of);
     }
     pool.close().await;
     Ok(rows)

@@ -15,8 +15,9 @@ use anyhow::{Context as _, Result, bail, ensure};
 use factline_kafka::KafkaConfig;
 use factline_kafka::topics::TopicPartition;
 use factline_kafka::topics::watermarks::bounds;
+use factline_postgres::view::CHECKPOINTS;
 use factline_postgres::{FollowerId, checkpoint};
-use operations_tracker::store;
+use factline_tracker::store;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
 use rdkafka::{Message as _, Offset, TopicPartitionList};
@@ -230,7 +231,7 @@ async fn followers_behind(system: &System) -> Result<Vec<Behind>> {
     let mut projector = PgConnection::connect(&url).await?;
     for view in projectors::views::ALL {
         let owner = FollowerId {
-            schema: projectors::views::CHECKPOINTS,
+            schema: CHECKPOINTS,
             view: view.name.to_owned(),
             version: view.version,
         };
@@ -244,7 +245,7 @@ async fn followers_behind(system: &System) -> Result<Vec<Behind>> {
 /// Returns the topic that a view follows, with its number of partitions.
 fn events_of(kafka: &KafkaConfig, view: &str) -> Result<(String, i32)> {
     let mut kinds = checker::views::VIEWS.iter();
-    let kind = kinds.find(|kind| kind.name == view);
+    let kind = kinds.find(|kind| kind.view.name == view);
     let kind = kind.with_context(|| format!("the checker does not know the view {view}"))?;
     let mut contracts = contracts::ALL.iter();
     let contract = contracts.find(|contract| contract.aggregate == kind.aggregate);

@@ -13,8 +13,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
-use dev_servers::services::{Need, SERVICES, Service};
-use dev_servers::{Servers, port};
+use dev_servers::services::SERVICES;
+use factline_dev_servers::{Need, Servers, Service, port};
 use factline_kafka::KafkaConfig;
 
 /// Timeout of every wait of a test.

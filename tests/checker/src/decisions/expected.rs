@@ -2,7 +2,9 @@
 
 use factline::aggregate::Workflow;
 use factline::outcome::{Outcome, State};
-use factline::{Aggregate, CommandOf, Conclusion, Envelope, EventOf, Rejection as _, Timestamp};
+use factline::{
+    Aggregate, CommandOf, Conclusion, Context, Envelope, EventOf, Rejection as _, Timestamp,
+};
 use factline_kafka::topics::partition_of;
 use serde_json::Value;
 use uuid::Uuid;
@@ -73,7 +75,7 @@ pub(super) fn of_command<A: Aggregate>(
     {
         return Expected::end(State::Rejected, "version_conflict");
     }
-    decided(kept, command, now)
+    decided(kept, command, &Context::of_command(envelope, now))
 }
 
 /// Returns the result of a due deadline. It uses only the aggregate's own state.
@@ -94,15 +96,16 @@ pub(super) fn of_deadline<A: Aggregate>(
             ..Expected::end(State::Failed, &code)
         });
     }
-    Some(decided(kept, deadline.command, now))
+    let context = Context::of_deadline(kept.deadline_actor()?, now);
+    Some(decided(kept, deadline.command, &context))
 }
 
 fn decided<A: Aggregate>(
     kept: &Kept<A>,
     command: CommandOf<A::Type>,
-    now: Timestamp,
+    context: &Context<'_>,
 ) -> Expected<EventOf<A::Type>> {
-    let decision = match kept.state.decide(command, now) {
+    let decision = match kept.state.decide(command, context) {
         Ok(decision) => decision,
         Err(rejection) => return Expected::end(State::Rejected, rejection.code()),
     };

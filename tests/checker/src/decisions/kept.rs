@@ -15,11 +15,13 @@ pub(super) struct Kept<A> {
     wake: Option<Wake>,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Wake {
     due: Timestamp,
     /// The version that set the deadline.
     set: u64,
+    /// The actor of the event that set it.
+    actor: String,
     spent: bool,
 }
 
@@ -46,11 +48,12 @@ impl<A: Aggregate> Kept<A> {
         }
         self.state = std::mem::take(&mut self.state).evolve(event);
         let due = self.state.deadline().map(|deadline| deadline.due);
-        if due != self.wake.map(|wake| wake.due) {
+        if due != self.wake.as_ref().map(|wake| wake.due) {
             let set = self.version;
             self.wake = due.map(|due| Wake {
                 due,
                 set,
+                actor: envelope.actor.clone(),
                 spent: false,
             });
         }
@@ -58,18 +61,27 @@ impl<A: Aggregate> Kept<A> {
 
     /// Returns the due time of the deadline.
     pub(super) fn due(&self) -> Option<Timestamp> {
-        self.wake.filter(|wake| !wake.spent).map(|wake| wake.due)
+        self.unspent().map(|wake| wake.due)
     }
 
     /// Returns the operation of the deadline that is set.
     pub(super) fn deadline(&self, subject: &str) -> Option<Uuid> {
-        let wake = self.wake.filter(|wake| !wake.spent)?;
+        let wake = self.unspent()?;
         Some(id::deadline(A::Type::NAME, subject, wake.set))
+    }
+
+    /// Returns the actor on whose behalf the deadline is decided.
+    pub(super) fn deadline_actor(&self) -> Option<&str> {
+        self.unspent().map(|wake| wake.actor.as_str())
+    }
+
+    fn unspent(&self) -> Option<&Wake> {
+        self.wake.as_ref().filter(|wake| !wake.spent)
     }
 
     /// Returns the version that set the deadline.
     pub(super) fn set(&self) -> Option<u64> {
-        self.wake.map(|wake| wake.set)
+        self.wake.as_ref().map(|wake| wake.set)
     }
 
     /// Removes a deadline that was decided, unless an event has set another.

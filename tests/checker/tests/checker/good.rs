@@ -236,7 +236,7 @@ impl Store {
             let log = history.logs.get(kind.aggregate);
             let events: Vec<_> = log.iter().flat_map(|log| &log.events).collect();
             let rows = kind.rows(&events);
-            history.views.insert(kind.name.to_owned(), rows);
+            history.views.insert(kind.view.name.to_owned(), rows);
         }
         let confirmed = confirmed(&history);
         let moved = Moved {

@@ -14,7 +14,7 @@ use factline::aggregate::Workflow;
 use factline::avro::Codec;
 use factline::outcome::{Outcome, OutcomeKind, State};
 use factline::{
-    Aggregate, AggregateType as _, CommandOf, Contract, Envelope, Messages, Position,
+    Aggregate, AggregateType as _, CommandOf, Context, Contract, Envelope, Messages, Position,
     Rejection as _, Timestamp, id, position::Point,
 };
 use factline_kafka::Topics;
@@ -281,6 +281,7 @@ impl<A: Aggregate> Model<A> {
             let time = self.advance(partition, due);
             let envelope = Envelope {
                 parent_operation: Some(cause.operation),
+                actor: cause.actor.clone(),
                 ..Envelope::of_command(operation, command.record(), "/handler", &subject, time)
             };
             self.decide(partition, &envelope, OutcomeKind::Deadline, command, time);
@@ -357,7 +358,11 @@ impl<A: Aggregate> Model<A> {
     ) {
         let subject = &envelope.subject;
         let mut held = self.aggregates.get(subject).cloned().unwrap_or_default();
-        let decision = match held.state.decide(command, now) {
+        let context = match kind {
+            OutcomeKind::Deadline => Context::of_deadline(&envelope.actor, now),
+            _ => Context::of_command(envelope, now),
+        };
+        let decision = match held.state.decide(command, &context) {
             Ok(decision) => decision,
             Err(rejection) => {
                 let end = (State::Rejected, Some(rejection.code().to_owned()));

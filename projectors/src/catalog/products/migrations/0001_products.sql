@@ -1,4 +1,4 @@
-create table products_v1.products (
+create table products (
     product_id   uuid        primary key,
     name         text        not null,
     -- What names are sorted and searched by: without case, the same in every locale, character by character.
@@ -14,15 +14,5 @@ create table products_v1.products (
 );
 -- By name, for keyset paging and for prefixes: of all, of one brand. Names and brands are short: see the rules of the
 -- catalogue; a key of any length would fit into no index.
-create index products_by_name on products_v1.products (name_key, product_id);
-create index products_by_brand on products_v1.products (brand, name_key, product_id);
-
--- The stable names that readers use: the live version's rows and its checkpoints, always switched together.
-create schema if not exists read;
-create view read.products as
-    select product_id, name, name_key, brand, price_amount, currency, state, created_at, updated_at, version
-    from products_v1.products;
-create view read.products_checkpoint as
-    select topic, partition, topic_identity, sequence, event_time
-    from factline.checkpoint
-    where view = 'products' and version = 1;
+create index products_by_name on products (name_key, product_id);
+create index products_by_brand on products (brand, name_key, product_id);

@@ -1,4 +1,4 @@
-create table orders_v1.orders (
+create table orders (
     order_id      uuid        primary key,
     customer_id   text        not null,
     state         text        not null,
@@ -12,23 +12,14 @@ create table orders_v1.orders (
     ordered_on    date        not null,
     -- Lists go by it.
     ordered_at    timestamptz not null,
+    -- For readers: an order taken elsewhere was not placed here.
+    placed_at     timestamptz generated always as (case when source is null then ordered_at end) stored,
     updated_at    timestamptz not null,
     cancel_reason text,
     -- The aggregate's.
     version       bigint      not null
 );
 -- Newest first, for keyset paging: of one customer (who has few in each state), of one state, of all.
-create index orders_by_customer on orders_v1.orders (customer_id, ordered_at desc, order_id desc);
-create index orders_by_state on orders_v1.orders (state, ordered_at desc, order_id desc);
-create index orders_by_time on orders_v1.orders (ordered_at desc, order_id desc);
-
--- The stable names that readers use: the live version's rows and its checkpoints, always switched together.
-create schema if not exists read;
-create view read.orders as
-    select order_id, customer_id, state, lines, units, total_amount, currency, source, ordered_on, ordered_at,
-           case when source is null then ordered_at end as placed_at, updated_at, cancel_reason, version
-    from orders_v1.orders;
-create view read.orders_checkpoint as
-    select topic, partition, topic_identity, sequence, event_time
-    from factline.checkpoint
-    where view = 'orders' and version = 1;
+create index orders_by_customer on orders (customer_id, ordered_at desc, order_id desc);
+create index orders_by_state on orders (state, ordered_at desc, order_id desc);
+create index orders_by_time on orders (ordered_at desc, order_id desc);

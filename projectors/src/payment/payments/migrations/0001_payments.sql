@@ -1,4 +1,4 @@
-create table payments_v1.payments (
+create table payments (
     payment_id  uuid        primary key,
     reference   text        not null,
     state       text        not null,
@@ -17,14 +17,3 @@ create table payments_v1.payments (
     -- The aggregate's.
     version     bigint      not null
 );
-
--- The stable names that readers use: the live version's rows and its checkpoints, always switched together.
-create schema if not exists read;
-create view read.payments as
-    select payment_id, reference, state, amount, currency, method, code, reason, charges, created_at, updated_at,
-           version
-    from payments_v1.payments;
-create view read.payments_checkpoint as
-    select topic, partition, topic_identity, sequence, event_time
-    from factline.checkpoint
-    where view = 'payments' and version = 1;

@@ -1,0 +1,105 @@
+//! The projection process: follows events and maintains a list of views.
+//!
+//! It has no views of its own. An application calls [`main`] with its views.
+
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::CommandFactory as _;
+use clap::builder::PossibleValuesParser;
+use factline_kafka::{KafkaConfig, Registry};
+use factline_service::{Service, ServiceConfig};
+use sqlx::PgPool;
+
+use crate::config::PostgresConfig;
+use crate::migration;
+use crate::view::{CHECKPOINTS, Following, HostedView};
+
+/// Maintains read models in PostgreSQL, from events
+#[derive(Debug, clap::Parser)]
+#[command(
+    name = NAME,
+    version,
+    after_help = "Example:\n  projectors migrate\n  projectors --only orders"
+)]
+struct Config {
+    #[command(flatten)]
+    service: ServiceConfig,
+    #[command(flatten)]
+    kafka: KafkaConfig,
+    #[command(flatten)]
+    postgres: PostgresConfig,
+    /// Maintain only these views, separated by commas; without it, all views
+    #[arg(long, env = "FACTLINE_ONLY", value_delimiter = ',')]
+    only: Vec<String>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Create or update tables, stable names and rights, then exit
+    Migrate,
+}
+
+/// The name of the process in logs and metrics.
+const NAME: &str = "projectors";
+
+/// Runs the process `projectors` for these views.
+pub fn main(views: &'static [HostedView]) -> ExitCode {
+    let names: Vec<&str> = views.iter().map(|view| view.name).collect();
+    let command = Config::command().mut_arg("only", |only| {
+        only.value_parser(PossibleValuesParser::new(names))
+    });
+    factline_service::main_with::<Config, _, _>(
+        command,
+        NAME,
+        |config: &Config| &config.service,
+        |config, service| run(views, config, service),
+    )
+}
+
+async fn run(views: &[HostedView], config: Config, service: Service) -> anyhow::Result<()> {
+    if let Some(Command::Migrate) = config.command {
+        return migrate(&config.postgres.pool(service.name), views).await;
+    }
+    let chosen = views
+        .iter()
+        .filter(|view| config.only.is_empty() || config.only.iter().any(|name| name == view.name));
+    spawn(chosen, &config.kafka, &config.postgres, &service);
+    service.serve(axum::Router::new()).await
+}
+
+/// Creates or updates everything that these views own in the database. A second run, or two at
+/// once, changes nothing.
+pub async fn migrate(pool: &PgPool, views: &[HostedView]) -> anyhow::Result<()> {
+    migration::checkpoints(pool, CHECKPOINTS)
+        .await
+        .context("cannot migrate the checkpoints")?;
+    for view in views {
+        view.migrate(pool).await?;
+    }
+    Ok(())
+}
+
+/// Starts views as a part of a process. They end when the process shuts down.
+pub fn spawn<'v>(
+    views: impl IntoIterator<Item = &'v HostedView>,
+    kafka: &KafkaConfig,
+    postgres: &PostgresConfig,
+    service: &Service,
+) {
+    let registry = Registry::new(&kafka.registry_url);
+    for &view in views {
+        service.health.expect(view.name);
+        let health = service.health.clone();
+        let with = Following {
+            kafka: kafka.clone(),
+            registry: registry.clone(),
+            pool: postgres.follower_pool(service.name),
+            report: Box::new(move |state| health.set(view.name, state)),
+            shutdown: service.shutdown.clone(),
+        };
+        service.spawn(view.name, async move { Ok(view.run(with).await?) });
+    }
+}

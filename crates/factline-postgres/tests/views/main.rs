@@ -1,0 +1,12 @@
+//! Views on a real database: columns, tables, versions, documents and sums.
+
+#![expect(clippy::unwrap_used, reason = "a test reports failures by panicking")]
+
+mod additive;
+mod columns;
+mod documents;
+mod sales;
+mod shared_rows;
+mod stage;
+mod tables;
+mod versions;
