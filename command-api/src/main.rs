@@ -1,9 +1,7 @@
-//! The process `command-api`; see the library of the same name.
+//! The process `command-api`: the edge of `factline-edge` with the contracts of the store.
 
 use std::process::ExitCode;
 
-use command_api::{Config, run};
-
 fn main() -> ExitCode {
-    factline_service::main::<Config, _, _>("command-api", |config: &Config| &config.service, run)
+    factline_edge::main(contracts::ALL)
 }

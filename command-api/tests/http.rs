@@ -7,19 +7,26 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Parser as _;
-use command_api::{Config, edge};
+use factline::{Contract, RecordSchema};
+use factline_edge::{Config, edge};
+use factline_http::openapi::testing;
 use reqwest::header::HeaderMap;
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 
 const ID: &str = "0190a6d2-7c4e-7f3a-8b1d-5e2f9c0a4b67";
 
-/// Starts the edge on a free port, with brokers that do not exist.
+/// Starts the edge of the store.
 async fn edge() -> String {
+    edge_of(contracts::ALL).await
+}
+
+/// Starts an edge on a free port, with brokers that do not exist.
+async fn edge_of(contracts: &[&'static Contract]) -> String {
     // Port 9 (discard) is closed wherever tests run.
     let args = ["command-api", "--kafka-brokers", "127.0.0.1:9"];
     let config = Config::try_parse_from(args).unwrap();
-    let edge = edge::Edge::new(contracts::ALL, &config.kafka, Duration::from_millis(300)).unwrap();
+    let edge = edge::Edge::new(contracts, &config.kafka, Duration::from_millis(300)).unwrap();
     let router = edge::router(&Arc::new(edge));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let origin = format!("http://{}", listener.local_addr().unwrap());
@@ -130,6 +137,47 @@ async fn invalid_ids_are_refused() {
         pointers(post(format!("/orders/{ID}/ship")).json(&other)).await,
         ["/order_id"]
     );
+}
+
+/// An aggregate with natural keys. Its command has no field for them.
+const TAG: &Contract = &Contract {
+    aggregate: "catalog.tag",
+    partitions: 1,
+    commands: &[RecordSchema {
+        name: "catalog.AddTag",
+        json: r#"{"type": "record", "name": "catalog.AddTag", "fields": [{"name": "note", "type": "string"}]}"#,
+    }],
+    events: &[],
+    routes: r#"{"aggregate": "catalog.tag", "resource": "tags/{id}", "routes": [
+        {"method": "PUT", "path": "/tags/{id}", "command": "catalog.AddTag",
+         "id": {"from": "path", "pattern": "[A-Z/ é]{2,5}"}}]}"#,
+};
+
+#[tokio::test]
+async fn id_can_be_a_text_that_matches_a_pattern() {
+    let (origin, client) = (edge_of(&[TAG]).await, Client::new());
+    let put = |path: &str| {
+        let body = json!({"note": "n"});
+        client.put(format!("{origin}/tags/{path}")).json(&body)
+    };
+    let accepted = problem(put("AB%2FC%C3%A9")).await;
+    assert_eq!(accepted.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(accepted.body["resource"], "tags/AB%2FC%C3%A9");
+    assert_eq!(accepted.headers["x-resource"], "tags/AB%2FC%C3%A9");
+    for id in ["A", "ABCDEF", "ab", "AB%0A", "%ff", ID] {
+        assert_eq!(pointers(put(id)).await, ["id"], "{id}");
+    }
+}
+
+#[tokio::test]
+async fn edge_serves_the_document_of_its_routes() {
+    let origin = edge().await;
+    let response = reqwest::get(format!("{origin}/openapi.json"))
+        .await
+        .unwrap();
+    let document: Value = response.json().await.unwrap();
+    assert_eq!(document, factline_edge::openapi(contracts::ALL).unwrap());
+    assert_eq!(testing::faults(&document), Vec::<String>::new());
 }
 
 #[tokio::test]

@@ -1,9 +1,7 @@
-//! The process `gateway`; see the library of the same name.
+//! The process `gateway`; see `factline-gateway`.
 
 use std::process::ExitCode;
 
-use gateway::{Config, run};
-
 fn main() -> ExitCode {
-    factline_service::main::<Config, _, _>("gateway", |config: &Config| &config.service, run)
+    factline_gateway::main()
 }

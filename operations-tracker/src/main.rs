@@ -1,9 +1,8 @@
-//! The process `operations-tracker`; see the library of the same name.
+//! The process `operations-tracker`: the tracker of `factline-tracker` with the contracts of the
+//! store.
 
 use std::process::ExitCode;
 
-use operations_tracker::service::{Config, run};
-
 fn main() -> ExitCode {
-    factline_service::main::<Config, _, _>("operations-tracker", |config| &config.service, run)
+    factline_tracker::main(contracts::ALL)
 }

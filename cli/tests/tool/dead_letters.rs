@@ -1,6 +1,6 @@
 //! Dead letters: listed, shown, redriven and discarded, with the name of the operator.
 
-use factline::Outcome;
+use factline::{Outcome, Roles};
 use factline_testkit::found;
 use serde_json::json;
 use uuid::Uuid;
@@ -25,7 +25,8 @@ async fn letters_are_redriven_or_discarded_with_a_mark() {
     let mut failed = Vec::new();
     for _ in 0..2 {
         let operation = Uuid::now_v7();
-        let envelope = Stage::envelope(operation, "ordering.ShipOrder", Uuid::new_v4());
+        let mut envelope = Stage::envelope(operation, "ordering.ShipOrder", Uuid::new_v4());
+        envelope.roles = Roles::of(["clerk"]).unwrap();
         stage
             .append(stage.topics.commands(), &envelope, b"poison")
             .await;
@@ -54,6 +55,7 @@ async fn letters_are_redriven_or_discarded_with_a_mark() {
     assert_eq!(shown["letter"], of(failed[0]));
     assert_eq!(shown["bytes"], "cG9pc29u");
     assert_eq!(shown["headers"]["ce_actor"], "eve");
+    assert_eq!(shown["headers"]["ce_roles"], "clerk");
 
     let redriven = &stage
         .json(&["dead-letters", "redrive", X, &of(failed[0])])
@@ -64,6 +66,12 @@ async fn letters_are_redriven_or_discarded_with_a_mark() {
         (again.retry_of, again.actor.as_str()),
         (Some(failed[0]), "ada")
     );
+    let commands = stage.fixture.read(stage.topics.commands()).await;
+    let command = commands
+        .iter()
+        .find(|command| command.operation() == operation);
+    let envelope = command.unwrap().envelope().unwrap();
+    assert!(envelope.roles.is_empty(), "eve's roles are not ada's");
     assert_eq!(
         again.code.as_deref(),
         Some("unreadable"),

@@ -96,8 +96,8 @@ fn new_context_compiles_and_passes_its_tests() {
             "--check",
         ],
     );
-    let lines = fs::read_to_string(root.join("command-handlers/src/contexts.rs")).unwrap();
-    assert!(lines.contains("hosted::<shipping::Parcel>(),"), "{lines}");
+    let lines = fs::read_to_string(root.join("command-handlers/src/lib.rs")).unwrap();
+    assert!(lines.contains("HostedAggregate::of::<shipping::Parcel>(),"), "{lines}");
 
     let again = tool(root, "shipping");
     assert!(!again.status.success(), "the context already exists");

@@ -170,9 +170,11 @@ impl Stage {
     /// Appends any value, to the partition of its subject.
     pub(crate) async fn append(&self, topic: &str, envelope: &Envelope, value: &[u8]) {
         let key = &envelope.subject;
-        let place = (topic, partition_of(key.as_bytes(), ORDER.partitions));
+        let partition = partition_of(key.as_bytes(), ORDER.partitions);
         let headers = envelope.to_headers();
-        self.fixture.append(place, key, &headers, value).await;
+        self.fixture
+            .append(topic, partition, key, &headers, value)
+            .await;
     }
 }
 

@@ -46,7 +46,7 @@ fn help_of_every_command_has_examples() {
     }
     assert_eq!(
         seen,
-        1 + 8 + 7,
+        1 + 8 + 14,
         "the tool, its commands, and their subcommands"
     );
 }

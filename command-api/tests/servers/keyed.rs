@@ -3,8 +3,8 @@
 
 use std::collections::HashSet;
 
-use dev_servers::Servers;
 use factline::{Envelope, id};
+use factline_dev_servers::Servers;
 use ordering_schemas::ORDER;
 use reqwest::{RequestBuilder, StatusCode};
 use serde_json::{Value, json};

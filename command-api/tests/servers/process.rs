@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use dev_servers::Servers;
+use factline_dev_servers::Servers;
 use reqwest::{Client, RequestBuilder, Response};
 use serde_json::Value;
 

@@ -4,7 +4,7 @@ use catalog_schemas::product::{self, Command, Event};
 use catalog_schemas::{
     CreateProduct, Money, PriceChanged, ProductCreated, ProductDiscontinued, ProductRenamed,
 };
-use factline::{Aggregate, Decision, Timestamp};
+use factline::{Aggregate, Context, Decision};
 use serde::{Deserialize, Serialize};
 
 use crate::Rejection;
@@ -47,7 +47,7 @@ impl Aggregate for Product {
     type Type = product::Type;
     type Rejection = Rejection;
 
-    fn decide(&self, command: Command, _now: Timestamp) -> Result<Decision<Event>, Rejection> {
+    fn decide(&self, command: Command, _: &Context) -> Result<Decision<Event>, Rejection> {
         use Command::{
             ChangePrice as Reprice, CreateProduct as Create, DiscontinueProduct as Discontinue,
             RenameProduct as Rename,

@@ -2,7 +2,7 @@
 
 use checkout_schemas::checkout::{self, Command, Event};
 use checkout_schemas::{BeginCheckout, Cause, ExpireCheckout, Line, Money};
-use factline::{Aggregate, Deadline, Decision, Timestamp};
+use factline::{Aggregate, Context, Deadline, Decision, Timestamp};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -111,7 +111,8 @@ impl Aggregate for Checkout {
     type Type = checkout::Type;
     type Rejection = Rejection;
 
-    fn decide(&self, command: Command, now: Timestamp) -> Result<Decision<Event>, Rejection> {
+    fn decide(&self, command: Command, context: &Context) -> Result<Decision<Event>, Rejection> {
+        let now = context.now();
         if let Command::BeginCheckout(command) = command {
             return self.begin(command, now);
         }

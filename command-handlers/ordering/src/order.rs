@@ -1,6 +1,6 @@
 //! An order, from nothing to its end.
 
-use factline::{Aggregate, Decision, Timestamp};
+use factline::{Aggregate, Context, Decision};
 use ordering_schemas::order::{self, Command, Event};
 use ordering_schemas::{
     CancelOrder, ConfirmOrder, Line, Money, OrderCancelled, OrderConfirmed, OrderPlaced,
@@ -72,7 +72,7 @@ impl Aggregate for Order {
     type Type = order::Type;
     type Rejection = Rejection;
 
-    fn decide(&self, command: Command, _now: Timestamp) -> Result<Decision<Event>, Rejection> {
+    fn decide(&self, command: Command, _: &Context) -> Result<Decision<Event>, Rejection> {
         use Command::{
             CancelOrder as Cancel, ConfirmOrder as Confirm, PlaceOrder as Place,
             RecordPastOrder as Record, ShipOrder as Ship,

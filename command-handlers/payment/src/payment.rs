@@ -1,6 +1,6 @@
 //! A payment, from the request to the location of its money.
 
-use factline::{Aggregate, Decision, Timestamp};
+use factline::{Aggregate, Context, Decision};
 use payment_schemas::payment::{self, Command, Event};
 use payment_schemas::{
     AuthorizePayment, Money, PaymentCaptured, PaymentDeclined, PaymentRefundRefused,
@@ -97,7 +97,7 @@ impl Aggregate for Payment {
     type Type = payment::Type;
     type Rejection = Rejection;
 
-    fn decide(&self, command: Command, _now: Timestamp) -> Result<Decision<Event>, Rejection> {
+    fn decide(&self, command: Command, _: &Context) -> Result<Decision<Event>, Rejection> {
         match command {
             Command::AuthorizePayment(command) => self.authorize(command),
             Command::RecordPaymentCaptured(command) => self.captured(command),

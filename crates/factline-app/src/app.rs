@@ -1,59 +1,70 @@
-//! The process: its hosts and the context of its routes.
+//! The application: the parts that it runs, and the order in which they start.
 
 use std::collections::HashMap;
-use std::future::Future;
-use std::pin::Pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use axum::Router;
-use factline::{Aggregate, AggregateType as _, CommandOf, Contract};
-use factline_kafka::{KafkaConfig, Registry, topics::provision};
-use factline_postgres::{Follower, FollowerId, PostgresConfig, TopicKind, ViewSink, migration};
+use clap::CommandFactory as _;
+use factline::{Aggregate, AggregateType as _, CommandOf, Contract, Policy};
+use factline_handler::HostedAggregate;
+use factline_http::fallback;
+use factline_http::openapi::{self, serving};
+use factline_kafka::KafkaConfig;
+use factline_policy::HostedPolicy;
+use factline_postgres::{Document, HostedView, PostgresConfig, process, view::document};
+use factline_read::Resource;
 use factline_service::{Service, ServiceConfig};
+use serde_json::Value;
 use sqlx::PgPool;
-use sqlx::migrate::Migrator;
 use uuid::Uuid;
 
-use crate::document::{self, Document, Documents};
 use crate::sender::{Error, Sender};
-
-/// Schema of the checkpoints.
-const CHECKPOINTS: &str = "factline";
-/// Schema of the documents.
-const DOCUMENTS: &str = "documents";
-static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
 /// Options of the process.
 #[derive(Debug, Clone, clap::Parser)]
+#[command(after_help = EXAMPLE)]
 struct Config {
     #[command(flatten)]
     service: ServiceConfig,
     #[command(flatten)]
     kafka: KafkaConfig,
     #[command(flatten)]
+    postgres: PostgresConfig,
+    #[command(flatten)]
     handler: factline_handler::Options,
     #[command(flatten)]
-    postgres: PostgresConfig,
+    edge: factline_edge::Options,
+    #[command(flatten)]
+    tracker: factline_tracker::Options,
+    #[command(flatten)]
+    read: factline_read::Options,
 }
+
+const EXAMPLE: &str = "\
+Example:
+  app --listen 127.0.0.1:8080 --kafka-brokers 127.0.0.1:19092 \\
+    --registry-url http://127.0.0.1:18081/apis/ccompat/v7 \\
+    --database-url postgres://factline@127.0.0.1:15432/factline";
 
 /// An application: each part that is added to it is hosted when it runs.
 pub struct App {
     name: &'static str,
-    aggregates: Vec<&'static Contract>,
-    parts: Vec<(&'static str, Part)>,
+    aggregates: Vec<HostedAggregate>,
+    policies: Vec<HostedPolicy>,
+    views: Vec<HostedView>,
+    resources: &'static [Resource],
+    routes: Option<Routes>,
 }
 
-/// A part that runs until the process drains.
-type Part = fn(&Config, &PgPool, &Service) -> Running;
-type Running = Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send>>;
+type Routes = Box<dyn FnOnce(Handles) -> Router + Send>;
 
-/// The handles that routes need. Cheap to clone.
+/// The handles that an application's own routes need. Cheap to clone.
 #[derive(Clone)]
-pub struct Context {
+pub struct Handles {
     senders: Arc<HashMap<&'static str, Sender>>,
-    /// The database, for views with tables of their own.
+    /// The database, for queries by hand.
     pub pool: PgPool,
 }
 
@@ -63,99 +74,158 @@ impl App {
         Self {
             name,
             aggregates: Vec::new(),
-            parts: Vec::new(),
+            policies: Vec::new(),
+            views: Vec::new(),
+            resources: &[],
+            routes: None,
         }
     }
 
-    /// Handles the commands of an aggregate.
+    /// Handles the commands of an aggregate, and accepts them at the routes of its contract.
     #[must_use]
     pub fn aggregate<A: Aggregate>(mut self) -> Self {
-        self.aggregates.push(A::Type::CONTRACT);
-        self.parts.push((A::Type::NAME, handle::<A>));
+        self.aggregates.push(HostedAggregate::of::<A>());
+        self
+    }
+
+    /// Sends the commands that follow from an aggregate's facts.
+    #[must_use]
+    pub fn policy<P: Policy>(mut self) -> Self {
+        self.policies.push(HostedPolicy::of::<P>());
         self
     }
 
     /// Keeps a document for each aggregate of the document's source.
     #[must_use]
-    pub fn documents<D: Document>(mut self) -> Self {
-        self.parts.push((D::NAME, follow::<D>));
+    pub fn documents<D: Document>(self) -> Self {
+        self.view(HostedView::document::<D>())
+    }
+
+    /// Maintains a view.
+    #[must_use]
+    pub fn view(mut self, view: HostedView) -> Self {
+        self.views.push(view);
         self
     }
 
-    /// Runs the process; `routes` creates the routes that it serves.
-    pub fn run(self, routes: impl FnOnce(Context) -> Router) -> ExitCode {
-        factline_service::main::<Config, _, _>(
+    /// Serves these resources from the views.
+    #[must_use]
+    pub fn resources(self, resources: &'static [Resource]) -> Self {
+        Self { resources, ..self }
+    }
+
+    /// Serves routes of the application's own, beside those of contracts and resources.
+    #[must_use]
+    pub fn routes(self, routes: impl FnOnce(Handles) -> Router + Send + 'static) -> Self {
+        Self {
+            routes: Some(Box::new(routes)),
+            ..self
+        }
+    }
+
+    /// Runs the process.
+    pub fn run(self) -> ExitCode {
+        factline_service::main_with::<Config, _, _>(
+            Config::command().name(self.name),
             self.name,
             |config: &Config| &config.service,
-            |config, service| self.host(config, service, routes),
+            |config, service| self.host(config, service),
         )
     }
 
-    async fn host(
-        self,
-        config: Config,
-        service: Service,
-        routes: impl FnOnce(Context) -> Router,
-    ) -> anyhow::Result<()> {
+    async fn host(self, config: Config, service: Service) -> anyhow::Result<()> {
         let pool = config.postgres.pool(self.name);
-        migration::checkpoints(&pool, CHECKPOINTS)
-            .await
-            .context("cannot create the checkpoint tables")?;
-        migration::run(&pool, DOCUMENTS, "migrations", &MIGRATIONS)
-            .await
-            .context("cannot create the document tables")?;
-        let mut senders = HashMap::new();
-        for contract in self.aggregates {
-            provision::provision(&config.kafka, contract, None).await?;
-            let source = format!("/{}", self.name);
-            let sender = Sender::new(&config.kafka, contract, &source).await?;
-            senders.insert(contract.aggregate, sender);
+        self.provision(&config.kafka, &pool).await?;
+        let contracts = self.contracts();
+        let kafka = &config.kafka;
+
+        let edge = factline_edge::start(&contracts, kafka, &config.edge, &service)?;
+        let answers = factline_tracker::start(
+            &contracts,
+            kafka,
+            &config.postgres,
+            &config.tracker,
+            &service,
+        )?;
+        let reads = factline_read::start(self.resources, &config.postgres, &config.read, &service);
+        let mut router = factline_edge::edge::routes(&edge)
+            .merge(factline_tracker::http::routes(answers))
+            .merge(factline_read::routes(self.resources, reads)?)
+            .merge(serving::router(self.openapi(&contracts)?));
+        self.spawn(&config, &service);
+        if let Some(routes) = self.routes {
+            let senders = senders(self.name, kafka, &contracts).await?;
+            let senders = Arc::new(senders);
+            router = router.merge(routes(Handles { senders, pool }));
         }
-        for (name, part) in self.parts {
-            service.health.expect(name);
-            let running = part(&config, &pool, &service);
-            service.spawn(name, running);
+        let router = router
+            .fallback(fallback::not_found)
+            .method_not_allowed_fallback(fallback::method_not_allowed);
+        service.serve(router).await?;
+        factline_edge::flush(edge).await
+    }
+
+    /// Creates the topics, schemas, first offsets and tables that do not exist yet.
+    async fn provision(&self, kafka: &KafkaConfig, pool: &PgPool) -> anyhow::Result<()> {
+        for aggregate in &self.aggregates {
+            factline_handler::process::provision(kafka, aggregate, None).await?;
         }
-        let senders = Arc::new(senders);
-        service.serve(routes(Context { senders, pool })).await
+        for policy in &self.policies {
+            factline_policy::process::provision(kafka, policy).await?;
+        }
+        factline_tracker::migrate(pool).await?;
+        process::migrate(pool, &self.views).await
+    }
+
+    /// Starts the hosts. Each ends when the process drains.
+    fn spawn(&self, config: &Config, service: &Service) {
+        let health = service.health.clone();
+        let report: factline_handler::Report =
+            Arc::new(move |component, state| health.set(component, state));
+        for aggregate in &self.aggregates {
+            let options = &config.handler;
+            factline_handler::process::spawn(*aggregate, &config.kafka, options, &report, service);
+        }
+        for policy in &self.policies {
+            factline_policy::process::spawn(*policy, &config.kafka, &report, service);
+        }
+        process::spawn(&self.views, &config.kafka, &config.postgres, service);
+    }
+
+    /// Describes the routes of contracts and resources.
+    fn openapi(&self, contracts: &[&'static Contract]) -> anyhow::Result<Value> {
+        let documents = [
+            factline_edge::openapi::document(contracts)?,
+            factline_tracker::openapi::document(),
+            factline_read::openapi(self.resources)?,
+        ];
+        openapi::merge(self.name, documents).context("cannot describe the routes")
+    }
+
+    fn contracts(&self) -> Vec<&'static Contract> {
+        let hosted = self.aggregates.iter();
+        hosted.map(|aggregate| aggregate.contract).collect()
     }
 }
 
-fn handle<A: Aggregate>(config: &Config, _: &PgPool, service: &Service) -> Running {
-    let health = service.health.clone();
-    let running = factline_handler::run::<A>(
-        config.kafka.clone(),
-        config.handler.clone(),
-        // One component for each aggregate, under the aggregate's name and not the worker's.
-        Arc::new(move |_, state| health.set(A::Type::NAME, state)),
-        service.shutdown.clone(),
-    );
-    Box::pin(async { Ok(running.await?) })
+/// Creates a sender for each aggregate.
+async fn senders(
+    name: &str,
+    kafka: &KafkaConfig,
+    contracts: &[&'static Contract],
+) -> anyhow::Result<HashMap<&'static str, Sender>> {
+    let source = format!("/{name}");
+    let mut senders = HashMap::new();
+    for contract in contracts {
+        let sender = Sender::new(kafka, contract, &source)
+            .await
+            .with_context(|| format!("cannot send commands to {}", contract.aggregate))?;
+        senders.insert(contract.aggregate, sender);
+    }
+    Ok(senders)
 }
 
-fn follow<D: Document>(config: &Config, pool: &PgPool, service: &Service) -> Running {
-    let kafka = config.kafka.clone();
-    let prefix = &kafka.topic_prefix;
-    let follower = Follower {
-        owner: FollowerId {
-            schema: CHECKPOINTS,
-            view: D::NAME.to_owned(),
-            version: D::VERSION,
-        },
-        group: format!("{prefix}projector.{}.v{}", D::NAME, D::VERSION),
-        topics: vec![(
-            kafka.topics(D::Source::CONTRACT).events().to_owned(),
-            TopicKind::Events,
-        )],
-    };
-    let sink = ViewSink::<Documents<D>>::new(Registry::new(&kafka.registry_url));
-    let health = service.health.clone();
-    let report = move |state| health.set(D::NAME, state);
-    let running = follower.run(sink, kafka, pool.clone(), report, service.shutdown.clone());
-    Box::pin(async { Ok(running.await?) })
-}
-
-impl Context {
+impl Handles {
     /// Sends a command to the aggregate of this id. Returns its operation once all in-sync replicas
     /// have it.
     ///
@@ -176,5 +246,16 @@ impl Context {
     /// Returns the document of an aggregate, if it has one.
     pub async fn document<D: Document>(&self, id: &str) -> Result<Option<D>, sqlx::Error> {
         document::find(&self.pool, id).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The options come from several crates.
+    #[test]
+    fn options_do_not_collide() {
+        Config::command().debug_assert();
     }
 }

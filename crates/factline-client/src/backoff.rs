@@ -1,4 +1,8 @@
 //! Waits between two attempts.
+//!
+//! `factline_kafka::retry` has the same for processes that use Kafka. A client must not depend on a
+//! Kafka library, and its waits follow what the service suggests (`Retry-After`). So it has its
+//! own.
 
 use std::time::Duration;
 

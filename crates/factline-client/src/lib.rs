@@ -53,3 +53,8 @@ pub use factline::outcome::State;
 /// The origin of an operation: a request or a due deadline. A kind that this client does not know
 /// is `Unknown`.
 pub use factline::outcome::OutcomeKind as Kind;
+
+/// The README, so that its code runs as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -183,3 +183,8 @@ pub fn pause_at(point: Point) {
         std::thread::sleep(delay);
     }
 }
+
+/// The README, so that its code runs as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

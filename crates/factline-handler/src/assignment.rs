@@ -22,8 +22,6 @@ pub(crate) struct Assignment<A> {
     pub(crate) recovering: BTreeSet<i32>,
     /// The member id with which the partitions were assigned.
     pub(crate) member: Option<String>,
-    /// Number of times that partitions were released.
-    pub(crate) releases: u64,
 }
 
 impl<A: Aggregate> Assignment<A> {
@@ -34,7 +32,6 @@ impl<A: Aggregate> Assignment<A> {
             halted: BTreeSet::new(),
             recovering: BTreeSet::new(),
             member: None,
-            releases: 0,
         }
     }
 
@@ -97,7 +94,6 @@ impl<A: Aggregate> Assignment<A> {
 
     /// Releases partitions, and drops their fetched records.
     pub(crate) fn release(&mut self, partitions: &[i32]) {
-        self.releases += 1;
         for partition in partitions {
             self.partitions.remove(partition);
             self.halted.remove(partition);

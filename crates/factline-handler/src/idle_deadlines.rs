@@ -88,7 +88,7 @@ impl IdleDeadlines {
                 None => unknown.push((self.topic.clone(), partition)),
                 Some(captured) => {
                     if next >= captured.end
-                        || has_passed((assignment, consumer), &self.topic, partition, captured.end)
+                        || has_passed(assignment, consumer, &self.topic, partition, captured.end)
                     {
                         ready.insert(partition, captured.time);
                     }
@@ -136,7 +136,8 @@ impl IdleDeadlines {
 /// There may be no such command: the transaction of another producer ends with a marker, which no
 /// consumer receives. librdkafka's position passes the marker nevertheless.
 fn has_passed<A: Aggregate>(
-    (assignment, consumer): (&Assignment<A>, &BaseConsumer<GroupListener>),
+    assignment: &Assignment<A>,
+    consumer: &BaseConsumer<GroupListener>,
     topic: &str,
     partition: i32,
     end: i64,

@@ -16,15 +16,18 @@
 //!   partitions
 //! - `state`: the aggregates of a partition, and the ids of decided commands
 //! - `snapshot`: stored states that keep recovery short
+//! - [`process`]: the process `command-handlers`, which hosts a list of [`HostedAggregate`]s
 //! - `worker_metrics`, [`log_events`]: metrics and log fields of a worker
 //!
 //! This crate contains no business code: the rules are in an [`Aggregate`](factline::Aggregate).
 
 mod assignment;
 mod decide;
+mod hosted;
 mod idle_deadlines;
 pub mod log_events;
 mod options;
+pub mod process;
 mod readiness;
 mod rebalance;
 mod recovery;
@@ -37,5 +40,11 @@ mod worker_metrics;
 
 pub use decide::record_factory::{RecordFactory, RecordFactoryError};
 pub use factline_kafka::consumer::readiness::Report;
+pub use hosted::{HostedAggregate, StateError};
 pub use options::Options;
 pub use supervisor::{Error, Fenced, run};
+
+/// The README, so that its code runs as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -2,6 +2,7 @@
 
 /// Options of a command handler.
 #[derive(Debug, Clone, clap::Args)]
+#[group(skip)]
 pub struct Options {
     /// Maximum number of commands in one transaction
     #[arg(long, env = "FACTLINE_MAX_BATCH", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=10_000))]

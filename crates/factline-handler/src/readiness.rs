@@ -1,5 +1,10 @@
 //! Readiness of a worker.
 
+use std::time::{Duration, Instant};
+
+/// Minimum interval between two reports of a recovery's progress.
+const PROGRESS: Duration = Duration::from_secs(1);
+
 /// Temporary reason for being not ready.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Problem {
@@ -13,3 +18,23 @@ pub(crate) enum Problem {
 
 /// Readiness with the reasons of a worker.
 pub(crate) type Readiness = factline_kafka::consumer::readiness::Readiness<Problem>;
+
+/// The reports of a recovery's progress, which are limited to one a second.
+#[derive(Debug, Default)]
+pub(crate) struct ProgressReports(Option<Instant>);
+
+impl ProgressReports {
+    /// Records that a recovery begins: its begin is reported.
+    pub(crate) fn begin(&mut self) {
+        self.0 = Some(Instant::now());
+    }
+
+    /// Returns whether the progress is to be reported now.
+    pub(crate) fn are_due(&mut self) -> bool {
+        let are_due = self.0.is_none_or(|last| last.elapsed() > PROGRESS);
+        if are_due {
+            self.0 = Some(Instant::now());
+        }
+        are_due
+    }
+}

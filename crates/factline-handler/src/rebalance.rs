@@ -6,8 +6,6 @@
 //! and not handled. The reason: the broker would let a member of the current generation commit for
 //! a partition that it no longer owns.
 
-use std::time::Instant;
-
 use factline::Aggregate;
 use factline_failpoints::{Mutant, mutated};
 
@@ -46,7 +44,7 @@ impl<A: Aggregate> Worker<'_, A> {
             let begun = format!("restoring partitions {partitions:?}: 0 % of their events");
             self.readiness.set(Problem::Joining, None);
             self.readiness.set(Problem::Recovery, Some(begun));
-            self.progress_reported = Some(Instant::now());
+            self.progress_reports.begin();
         }
         self.assignment.recovering.extend(partitions);
         if renamed && !mutated(Mutant::AnyMember) {
@@ -64,11 +62,17 @@ impl<A: Aggregate> Worker<'_, A> {
             "partitions revoked"
         );
         if !mutated(Mutant::KeepRevoked) {
-            self.assignment.release(&partitions);
+            self.release(&partitions);
             for key in revoked {
                 self.readiness.released(key);
             }
         }
+    }
+
+    /// Releases partitions. What was observed of their progress no longer counts.
+    fn release(&mut self, partitions: &[i32]) {
+        self.assignment.release(partitions);
+        self.host.reset_stalled();
     }
 
     /// Returns whether the partitions were assigned to this member id. A static member that the
@@ -101,7 +105,7 @@ impl<A: Aggregate> Worker<'_, A> {
             self.readiness.set(Problem::Joining, None);
             self.readiness.set(Problem::Recovery, None);
         } else if let Some(progress) = self.host.progress().recoveries().describe()
-            && self.progress_is_due()
+            && self.progress_reports.are_due()
         {
             self.readiness.set(Problem::Joining, None);
             self.readiness.set(Problem::Recovery, Some(progress));
@@ -129,7 +133,7 @@ impl<A: Aggregate> Worker<'_, A> {
     /// member fails at the same record. It is also still fetched, because librdkafka could take a
     /// call that stops it for the answer to a rebalance.
     pub(crate) fn halt(&mut self, key: &TopicPartition, reason: String) {
-        self.assignment.release(&[key.1]);
+        self.release(&[key.1]);
         tracing::error!(
             topic = key.0,
             partition = key.1,

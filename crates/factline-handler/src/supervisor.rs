@@ -24,7 +24,7 @@ use factline::error_chain;
 use factline_kafka::client::config::KafkaConfig;
 use factline_kafka::consumer::group::Settings;
 use factline_kafka::consumer::host::{ConsumerHost, Replace};
-use factline_kafka::consumer::readiness::Report;
+use factline_kafka::consumer::readiness::{Component, Report};
 use factline_kafka::consumer::watchdog::{SILENCE, Watchdog};
 use factline_kafka::retry::{Backoff, retry_until_stopped};
 use factline_kafka::topics::broker_settings;
@@ -78,14 +78,12 @@ pub async fn run<A: Aggregate>(
     stop: CancellationToken,
 ) -> Result<(), Error> {
     let contract = A::Type::CONTRACT;
-    let component = format!("handler of {}", contract.aggregate);
-    report(&component, Err("connecting".to_owned()));
-    let connected = retry_until_stopped(
-        (&component, &report),
-        &stop,
-        RecordFactoryError::is_transient,
-        || RecordFactory::connect(&kafka, contract),
-    );
+    let component = Component::new(format!("handler of {}", contract.aggregate), &report);
+    component.report(Err("connecting".to_owned()));
+    let connected =
+        retry_until_stopped(&component, &stop, RecordFactoryError::is_transient, || {
+            RecordFactory::connect(&kafka, contract)
+        });
     let factory = connected.await.map_err(|source| Error::RecordFactory {
         aggregate: contract.aggregate,
         source,
@@ -96,7 +94,6 @@ pub async fn run<A: Aggregate>(
     broker_settings::check(&kafka)
         .await
         .map_err(provision::Error::from)?;
-    let factory = Arc::new(factory);
     // A process without an instance id gets a generated one. All workers that succeed one another
     // in the same place share it, so that each aborts at once the transaction that its predecessor
     // left open.
@@ -105,18 +102,18 @@ pub async fn run<A: Aggregate>(
     } else {
         kafka.instance.clone()
     };
-    // A worker that cannot continue stops the others.
-    let stop = stop.child_token();
+    let first = Place {
+        kafka,
+        factory: Arc::new(factory),
+        options,
+        instance,
+        component,
+        // A worker that cannot continue stops the others.
+        stop: stop.child_token(),
+    };
     let mut workers = Vec::new();
-    for number in 1..=options.workers {
-        let names = WorkerNames::of(number, &instance, &component);
-        workers.push(spawn::<A>(
-            &kafka,
-            &factory,
-            &options,
-            (names, &report),
-            &stop,
-        )?);
+    for number in 1..=first.options.workers {
+        workers.push(spawn::<A>(first.numbered(number, &report))?);
     }
     let mut result = Ok(());
     for ended in workers {
@@ -128,52 +125,54 @@ pub async fn run<A: Aggregate>(
     result
 }
 
-/// The names of one worker.
-struct WorkerNames {
+/// The place of one worker in the process. All workers that succeed one another there share it.
+#[derive(Clone)]
+struct Place {
+    kafka: KafkaConfig,
+    factory: Arc<RecordFactory>,
+    options: Options,
     /// Part of the `transactional.id`, and the static member id in the group if the process has an
     /// instance id.
     instance: String,
-    /// Name of the component in readiness.
-    component: String,
+    component: Component,
+    stop: CancellationToken,
 }
 
-impl WorkerNames {
-    /// The first worker has the names of the process, so that adding workers changes no existing
-    /// name.
-    fn of(number: u32, instance: &str, component: &str) -> Self {
-        let (mut instance, mut component) = (instance.to_owned(), component.to_owned());
+impl Place {
+    /// Returns the place of a worker by its number. The first worker has the names of the process,
+    /// so that adding workers changes no existing name.
+    fn numbered(&self, number: u32, report: &Report) -> Self {
+        let mut place = self.clone();
         if number > 1 {
-            instance = format!("{instance}-{number}");
-            component = format!("{component}, worker {number}");
+            place.instance = format!("{}-{number}", self.instance);
+            let name = format!("{}, worker {number}", self.component.name());
+            place.component = Component::new(name, report);
         }
-        Self {
-            instance,
-            component,
+        if !place.kafka.instance.is_empty() {
+            place.kafka.instance.clone_from(&place.instance);
         }
+        place
+    }
+
+    fn aggregate(&self) -> &'static str {
+        self.factory.contract.aggregate
+    }
+
+    fn transaction_timeout(&self) -> Duration {
+        Duration::from_millis(self.options.transaction_timeout_ms.into())
     }
 }
 
 /// Starts a worker's thread and its watchdog.
-fn spawn<A: Aggregate>(
-    kafka: &KafkaConfig,
-    factory: &Arc<RecordFactory>,
-    options: &Options,
-    (names, report): (WorkerNames, &Report),
-    stop: &CancellationToken,
-) -> Result<JoinHandle<Result<(), Error>>, Error> {
-    let mut kafka = kafka.clone();
-    if !kafka.instance.is_empty() {
-        kafka.instance.clone_from(&names.instance);
-    }
-    let (factory, options, report) = (Arc::clone(factory), options.clone(), Arc::clone(report));
-    let (runtime, stop) = (tokio::runtime::Handle::current(), stop.clone());
+fn spawn<A: Aggregate>(place: Place) -> Result<JoinHandle<Result<(), Error>>, Error> {
+    let runtime = tokio::runtime::Handle::current();
     let (done, ended) = oneshot::channel();
-    let (watchdog, aggregate) = (Watchdog::default(), factory.contract.aggregate);
+    let (watchdog, aggregate) = (Watchdog::default(), place.aggregate());
     let name = format!("handler-{aggregate}");
     // A transaction has four steps. Each may be retried for as long as the transaction may last.
-    let longest = SILENCE + Duration::from_millis(options.transaction_timeout_ms.into()) * 4;
+    let longest = SILENCE + place.transaction_timeout() * 4;
     let watch = {
-        let (watchdog, stop) = (watchdog.clone(), stop.clone());
+        let (watchdog, stop) = (watchdog.clone(), place.stop.clone());
         async move {
             tokio::select! {
                 ended = ended => ended.unwrap_or_else(|_| Err(Error::Thread("panicked".to_owned()))),
@@ -186,16 +185,9 @@ fn spawn<A: Aggregate>(
     };
     let thread = std::thread::Builder::new().name(name).spawn(move || {
         let _guard = runtime.enter();
-        let readiness = (names.component.as_str(), &report);
-        let result = supervise::<A>(
-            &kafka,
-            &factory,
-            &options,
-            (&names.instance, readiness),
-            (&stop, &watchdog),
-        );
+        let result = supervise::<A>(&place, &watchdog);
         if result.is_err() {
-            stop.cancel();
+            place.stop.cancel();
         }
         let _ = done.send(result);
     });
@@ -205,13 +197,15 @@ fn spawn<A: Aggregate>(
 
 /// Runs one worker after another. When a worker fails, its successor starts from the committed
 /// state.
-fn supervise<A: Aggregate>(
-    kafka: &KafkaConfig,
-    factory: &Arc<RecordFactory>,
-    options: &Options,
-    (instance, (component, report)): (&str, (&str, &Report)),
-    (stop, watchdog): (&CancellationToken, &Watchdog),
-) -> Result<(), Error> {
+fn supervise<A: Aggregate>(place: &Place, watchdog: &Watchdog) -> Result<(), Error> {
+    let Place {
+        kafka,
+        factory,
+        options,
+        component,
+        stop,
+        ..
+    } = place;
     let mut memory = WorkerMemory {
         limit: options.max_batch as usize,
     };
@@ -220,7 +214,7 @@ fn supervise<A: Aggregate>(
         group: factory.topics.handler_group().to_owned(),
         topics: vec![factory.topics.commands().to_owned()],
         session_timeout: Duration::from_millis(options.session_timeout_ms.into()),
-        name: component.to_owned(),
+        name: component.name().to_owned(),
     };
     let bounds = Bounds {
         window: TimeDelta::hours(options.dedupe_hours.into()),
@@ -233,14 +227,7 @@ fn supervise<A: Aggregate>(
     let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(2));
     while !stop.is_cancelled() {
         let started = std::time::Instant::now();
-        let ended = work(
-            (&mut host, &mut memory),
-            factory,
-            (options, instance),
-            (component, report),
-            stop,
-        );
-        match ended {
+        match work(place, &mut host, &mut memory) {
             Ok(()) => break,
             // The first fencings may be due to this worker itself, which rejoined after its session
             // had timed out.
@@ -251,13 +238,13 @@ fn supervise<A: Aggregate>(
             Err(ended) => {
                 let reason = error_chain(&ended);
                 tracing::warn!(
-                    aggregate = factory.contract.aggregate,
+                    aggregate = place.aggregate(),
                     event = log_events::WORKER_RESTARTED,
                     reason,
                     "restarting worker from committed state"
                 );
-                metrics::counter!("factline_workers_restarted_total", "aggregate" => factory.contract.aggregate).increment(1);
-                report(component, Err(reason));
+                metrics::counter!("factline_workers_restarted_total", "aggregate" => place.aggregate()).increment(1);
+                component.report(Err(reason));
             }
         }
         if started.elapsed() > Duration::from_secs(30) {
@@ -266,18 +253,25 @@ fn supervise<A: Aggregate>(
         host.leave();
         std::thread::sleep(backoff.pause());
     }
-    report(component, Err("stopped".to_owned()));
+    component.report(Err("stopped".to_owned()));
     Ok(())
 }
 
+/// Runs one worker, until it fails or the handler stops.
 fn work<A: Aggregate>(
-    (host, memory): (&mut ConsumerHost<CommittedState<A>>, &mut WorkerMemory),
-    factory: &Arc<RecordFactory>,
-    (options, instance): (&Options, &str),
-    (component, report): (&str, &Report),
-    stop: &CancellationToken,
+    place: &Place,
+    host: &mut ConsumerHost<CommittedState<A>>,
+    memory: &mut WorkerMemory,
 ) -> Result<(), WorkerExit> {
-    let kafka = host.settings().kafka.clone();
+    let Place {
+        kafka,
+        factory,
+        options,
+        instance,
+        component,
+        stop,
+    } = place;
+    let timeout = place.transaction_timeout();
     // The producer comes first: it aborts its predecessor's open transaction, which the recovery
     // would otherwise wait for.
     let transactions = Transactions::init(
@@ -287,15 +281,13 @@ fn work<A: Aggregate>(
                 "transactional.id",
                 format!("{}.{instance}", factory.topics.handler_group()),
             )
-            .set(
-                "transaction.timeout.ms",
-                options.transaction_timeout_ms.to_string(),
-            )
+            .set("transaction.timeout.ms", timeout.as_millis().to_string())
             .set("message.max.bytes", "2097152")
             .set("compression.type", "lz4")
             .set("linger.ms", "5"),
-        (factory.topics.events(), factory.contract.partitions),
-        Duration::from_millis(options.transaction_timeout_ms.into()),
+        factory.topics.events(),
+        factory.contract.partitions,
+        timeout,
     )
     .map_err(|source| transaction::Failure::Unknown {
         what: "init",
@@ -303,8 +295,8 @@ fn work<A: Aggregate>(
     })?;
 
     host.rejoin().map_err(WorkerExit::Join)?;
-    let (component, report) = (component.to_owned(), Arc::clone(report));
-    let report = move |state| report(&component, state);
+    let component = component.clone();
+    let report = move |state| component.report(state);
     let mut readiness = Readiness::new(report, Problem::Joining);
     let waiting = "waiting for an assignment of partitions";
     readiness.set(Problem::Joining, Some(waiting.to_owned()));
@@ -313,7 +305,7 @@ fn work<A: Aggregate>(
         readiness,
         transactions,
         Arc::clone(factory),
-        IdleDeadlines::new(&kafka, factory.topics.commands()),
+        IdleDeadlines::new(kafka, factory.topics.commands()),
         options.max_batch as usize,
         memory,
     );

@@ -76,7 +76,8 @@ impl Transactions {
     /// partitions.
     pub(crate) fn init(
         config: &ClientConfig,
-        (events, partitions): (&str, i32),
+        events: &str,
+        partitions: i32,
         timeout: Duration,
     ) -> KafkaResult<Self> {
         let deliveries = Deliveries::of(partitions);

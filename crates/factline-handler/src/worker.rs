@@ -1,69 +1,48 @@
 //! The worker: one thread, one member of the group, one transaction at a time over all its
 //! partitions.
 //!
-//! Its loop is the guarantee, and fits on one screen: [`Worker::turn`].
+//! Its loop is the guarantee, and fits on one screen: [`Worker::turn`] and the two steps below it,
+//! [`Worker::commit`] and [`Worker::adopt`]. The other steps have files of their own: `gather`
+//! polls, `rebalance` releases and takes partitions, `decide` decides. Retries, metrics and
+//! readiness are not part of the guarantee: see `retries`, `worker_metrics` and `readiness`.
+
+mod gather;
+mod retries;
 
 use std::collections::HashMap;
+use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use factline::{Aggregate, Timestamp};
 use factline_failpoints::{Mutant, Point, mutated, pause_at};
-use rdkafka::consumer::Consumer as _;
-#[cfg(feature = "failpoints")]
-use rdkafka::consumer::ConsumerGroupMetadata;
+use rdkafka::consumer::{Consumer as _, ConsumerGroupMetadata};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
+use self::retries::Retries;
 use crate::Fenced;
 use crate::assignment::Assignment;
 use crate::decide::batch::Batch;
 use crate::decide::fault::Fault;
-use crate::decide::inputs::{Environment, Pending};
+use crate::decide::inputs::{Budget, Environment, Pending};
 use crate::decide::record_factory::RecordFactory;
 use crate::idle_deadlines::IdleDeadlines;
-use crate::log_events;
-use crate::readiness::{Problem, Readiness};
+use crate::readiness::{ProgressReports, Readiness};
 use crate::recovery::committed_state::CommittedState;
-use crate::recovery::log_reader::is_transient;
 use crate::state::waiting::Waiting;
 use crate::transaction::{Failure, Transactions};
-use crate::worker_metrics::{WorkerMetrics, publish_lag};
+use crate::worker_metrics::WorkerMetrics;
 use factline::error_chain;
 use factline_kafka::client::ffi::membership;
-use factline_kafka::consumer::host::{ConsumerHost, Polled, Replace};
+use factline_kafka::consumer::host::{ConsumerHost, Replace};
 use factline_kafka::records::decode;
 use factline_kafka::records::record::Record;
-
-/// Maximum size in bytes of the commands that are gathered for one transaction; their number is
-/// limited too.
-const GATHERED_BYTES: usize = 16 << 20;
-
-/// A flush that takes this long has usually met the end of the previous transaction: librdkafka
-/// retries after 20 ms.
-const FLUSH_WAITED: Duration = Duration::from_millis(19);
-
-/// Time for which batches are written without snapshots after a batch with snapshots has failed:
-/// the snapshots may be the cause.
-const SNAPSHOTS_AGAIN: Duration = Duration::from_mins(1);
-
-/// Number of failed tries of a batch after which readiness reports the problem.
-const TROUBLE: u32 = 5;
-
-/// Number of failed tries, about half a minute, after which a worker that is no member of its group
-/// restarts.
-const NO_MEMBER: u32 = 20;
-
-/// Interval at which a worker that has gathered enough serves rebalances while it waits. Each check
-/// may add a record. A worker that has gathered twice as much checks once.
-const REBALANCE_CHECK: Duration = Duration::from_millis(20);
-
-/// Interval between two reports of a recovery's progress.
-const PROGRESS: Duration = Duration::from_secs(1);
 
 pub(crate) struct Worker<'l, A: Aggregate> {
     pub(crate) host: &'l mut ConsumerHost<CommittedState<A>>,
     pub(crate) assignment: Assignment<A>,
     pub(crate) readiness: Readiness,
+    pub(crate) progress_reports: ProgressReports,
     transactions: Transactions,
     pub(crate) factory: Arc<RecordFactory>,
     runtime: tokio::runtime::Handle,
@@ -72,23 +51,14 @@ pub(crate) struct Worker<'l, A: Aggregate> {
     memory: &'l mut WorkerMemory,
     /// Set if the group has given this member another id since the assignment.
     renamed: bool,
-    /// Time of the last report of a recovery's progress.
-    pub(crate) progress_reported: Option<Instant>,
-    /// Number of failed tries of the present batch.
-    failures: u32,
-    /// Time at which a failed batch is retried.
-    retry_at: Option<Instant>,
+    retries: Retries,
     idle: IdleDeadlines,
-    /// Number of releases of partitions at the last turn.
-    releases: u64,
-    meters: WorkerMetrics,
+    metrics: WorkerMetrics,
     /// The partitions whose deadlines, up to a time each, are to be decided in this turn.
     due: HashMap<i32, Timestamp>,
-    /// Set after a batch with snapshots has failed.
-    no_snapshots_before: Option<Instant>,
     /// The group's metadata of the first transaction, for the mutant that keeps it.
     #[cfg(feature = "failpoints")]
-    stale: Option<ConsumerGroupMetadata>,
+    stale: Option<Rc<ConsumerGroupMetadata>>,
 }
 
 /// State kept across worker restarts.
@@ -134,20 +104,17 @@ impl<'l, A: Aggregate> Worker<'l, A> {
             host,
             assignment: Assignment::empty(),
             readiness,
+            progress_reports: ProgressReports::default(),
             transactions,
+            metrics: WorkerMetrics::new(factory.contract.aggregate),
             factory,
             runtime: tokio::runtime::Handle::current(),
             max_batch,
             memory,
             renamed: false,
-            progress_reported: None,
-            failures: 0,
-            retry_at: None,
+            retries: Retries::new(),
             idle,
-            releases: 0,
-            meters: WorkerMetrics::new(),
             due: HashMap::new(),
-            no_snapshots_before: None,
             #[cfg(feature = "failpoints")]
             stale: None,
         }
@@ -158,16 +125,8 @@ impl<'l, A: Aggregate> Worker<'l, A> {
         self.gather()?; // rebalances are served here and nowhere else
         self.start_partitions()?;
         self.watch()?;
-        // Deadlines in idle partitions.
-        self.due = self
-            .idle
-            .due_partitions(&self.assignment, self.host.consumer());
         let start = Instant::now();
-        let mut batch = self.decide(None);
-        self.add_snapshots(&mut batch);
-        if let Some(waiting) = batch.waiting.take() {
-            self.wait(&waiting);
-        }
+        let mut batch = self.decide_pending();
         if batch.is_empty() {
             return Ok(());
         }
@@ -186,35 +145,84 @@ impl<'l, A: Aggregate> Worker<'l, A> {
         }
     }
 
-    /// Publishes metrics, and checks that commands which exist are fetched.
-    fn watch(&mut self) -> Result<(), WorkerExit> {
-        let topic = self.factory.topics.commands();
-        let recoveries = self.host.progress().recoveries();
-        self.meters
-            .publish(&self.assignment, (&self.factory, recoveries));
-        if let Some(statistics) = self.host.take_statistics() {
-            publish_lag(&self.assignment, topic, &statistics);
+    /// Commits a batch in one transaction. After a crash between any two lines nothing is visible:
+    /// the next owner of the partitions finds the old offsets and decides the same commands again.
+    fn commit(&mut self, batch: &Batch<A>) -> Result<(), Failure> {
+        self.transactions.begin()?;
+        for record in &batch.records {
+            self.transactions.send(record)?;
         }
-        let releases = self.assignment.releases;
-        if std::mem::replace(&mut self.releases, releases) != releases {
-            self.host.reset_stalled();
+        pause_at(Point::Sent);
+        // Everything that a successor must see is in the log before the offsets are sent, because
+        // only there does Kafka check the generation.
+        let mut steps = self.metrics.steps();
+        if !mutated(Mutant::NoFlush) {
+            self.transactions.flush()?;
         }
-        let assignment = &self.assignment;
-        Ok(self.host.check_stalled(|| assignment.followed(topic))?)
+        pause_at(Point::Flushed);
+        steps.flushed();
+        let offsets = batch.offsets(self.factory.topics.commands());
+        let group = self.group()?;
+        self.transactions.send_offsets(&offsets, &group)?;
+        steps.offered();
+        pause_at(Point::Offered);
+        self.transactions.commit()?;
+        steps.committed();
+        pause_at(Point::Committed);
+        Ok(())
     }
 
-    /// Returns whether a recovery's progress is to be reported, at most once a second.
-    pub(crate) fn progress_is_due(&mut self) -> bool {
-        let due = |last: Instant| last.elapsed() > PROGRESS;
-        let is_due = self.progress_reported.is_none_or(due);
-        if is_due {
-            self.progress_reported = Some(Instant::now());
-        }
-        is_due
+    /// Adopts a batch that is committed: only now does the state change.
+    fn adopt(&mut self, batch: Batch<A>, start: Instant) {
+        self.metrics.committed(start, batch.len());
+        let assignment = &mut self.assignment;
+        batch.adopt(
+            &self.factory,
+            &mut assignment.partitions,
+            &mut assignment.pending,
+        );
+        self.memory.limit = (self.memory.limit * 2).min(self.max_batch);
+        self.retries.succeeded(&mut self.readiness);
     }
 
-    /// Decides the pending commands and due deadlines. `fault` is a known fault of the first.
-    fn decide(&self, fault: Option<Fault>) -> Batch<A> {
+    /// Reads the group's metadata for the offsets of one transaction. It is read now: metadata of
+    /// an older generation would be refused, and empty metadata would not be checked at all.
+    fn group(&mut self) -> Result<Rc<ConsumerGroupMetadata>, Failure> {
+        let not_member = || Failure::Abort {
+            what: "the worker is no member of its group",
+            source: KafkaError::ConsumerCommit(RDKafkaErrorCode::UnknownMemberId),
+        };
+        let consumer = self.host.consumer();
+        let before = membership(consumer).ok_or_else(not_member)?;
+        let group = Rc::new(consumer.group_metadata().ok_or_else(not_member)?);
+        if membership(consumer).as_ref() != Some(&before) {
+            return Err(not_member());
+        }
+        self.renamed = !self.is_member(&before);
+        if self.renamed {
+            return Err(not_member());
+        }
+        #[cfg(feature = "failpoints")]
+        if mutated(Mutant::StaleMetadata) {
+            return Ok(Rc::clone(self.stale.get_or_insert(group)));
+        }
+        Ok(group)
+    }
+
+    /// Decides everything that is pending, and adds the snapshots that are due.
+    fn decide_pending(&mut self) -> Batch<A> {
+        let consumer = self.host.consumer();
+        self.due = self.idle.due_partitions(&self.assignment, consumer);
+        let mut batch = self.decide(Budget::of(self.memory.limit));
+        self.add_snapshots(&mut batch);
+        if let Some(waiting) = batch.waiting.take() {
+            self.wait(&waiting);
+        }
+        batch
+    }
+
+    /// Decides pending commands and due deadlines until the budget is spent.
+    fn decide(&self, budget: Budget) -> Batch<A> {
         let (factory, runtime) = (&self.factory, &self.runtime);
         let read = |record: &Record| decode::message_blocking(&factory.registry, runtime, record);
         let pending = Pending {
@@ -222,8 +230,20 @@ impl<'l, A: Aggregate> Worker<'l, A> {
             commands: &self.assignment.pending,
             idle: &self.due,
         };
-        let limit = self.memory.limit;
-        Batch::decide(&Environment::of(factory, &read), &pending, (limit, fault))
+        Batch::decide(&Environment::of(factory, &read), &pending, budget)
+    }
+
+    /// Adds the snapshots that are due, of states that were committed before the batch. They are
+    /// optional: after a failure they are left out.
+    fn add_snapshots(&mut self, batch: &mut Batch<A>) {
+        if batch.is_empty() || !self.retries.allow_snapshots() {
+            return;
+        }
+        for partition in self.assignment.snapshots_due() {
+            let written = self.transactions.end_of_events(partition);
+            self.assignment.begin_snapshots(partition, written);
+        }
+        batch.add_snapshots(&self.factory, &self.assignment.partitions);
     }
 
     /// Halts a partition that has reached a limit. If the registry is unavailable, the batch is
@@ -239,103 +259,6 @@ impl<'l, A: Aggregate> Worker<'l, A> {
         }
     }
 
-    /// Adds the snapshots that are due, of states that were committed before the batch. They are
-    /// optional: after a failure they are left out.
-    fn add_snapshots(&mut self, batch: &mut Batch<A>) {
-        if batch.is_empty()
-            || self
-                .no_snapshots_before
-                .is_some_and(|end| Instant::now() < end)
-        {
-            return;
-        }
-        for partition in self.assignment.snapshots_due() {
-            let written = self.transactions.end_of_events(partition);
-            self.assignment.begin_snapshots(partition, written);
-        }
-        batch.add_snapshots(&self.factory, &self.assignment.partitions);
-    }
-
-    /// Commits a batch in one transaction. After a crash between any two lines nothing is visible:
-    /// the next owner of the partitions finds the old offsets and decides the same commands again.
-    fn commit(&mut self, batch: &Batch<A>) -> Result<(), Failure> {
-        self.transactions.begin()?;
-        for record in &batch.records {
-            self.transactions.send(record)?;
-        }
-        pause_at(Point::Sent);
-        // Everything that a successor must see is in the log before the offsets are sent, because
-        // only there does Kafka check the generation.
-        let flushing = Instant::now();
-        if !mutated(Mutant::NoFlush) {
-            self.transactions.flush()?;
-        }
-        pause_at(Point::Flushed);
-        if flushing.elapsed() >= FLUSH_WAITED {
-            metrics::counter!("factline_transaction_flush_waits_total", "aggregate" => self.factory.contract.aggregate)
-                .increment(1);
-        }
-        self.record_step("flush", flushing);
-        let offering = Instant::now();
-        // Read the metadata now: metadata of an older generation would be refused, and empty
-        // metadata would not be checked at all.
-        let not_member = || Failure::Abort {
-            what: "the worker is no member of its group",
-            source: KafkaError::ConsumerCommit(RDKafkaErrorCode::UnknownMemberId),
-        };
-        let consumer = self.host.consumer();
-        let before = membership(consumer).ok_or_else(not_member)?;
-        let group = consumer.group_metadata().ok_or_else(not_member)?;
-        if membership(consumer).as_ref() != Some(&before) {
-            return Err(not_member());
-        }
-        self.renamed = !self.is_member(&before);
-        if self.renamed {
-            return Err(not_member());
-        }
-        let offsets = batch.offsets(self.factory.topics.commands());
-        #[cfg(feature = "failpoints")]
-        let group = if mutated(Mutant::StaleMetadata) {
-            &*self.stale.get_or_insert(group)
-        } else {
-            &group
-        };
-        #[cfg(not(feature = "failpoints"))]
-        let group = &group;
-        self.transactions.send_offsets(&offsets, group)?;
-        self.record_step("offsets", offering);
-        pause_at(Point::Offered);
-        let committing = Instant::now();
-        self.transactions.commit()?;
-        self.record_step("commit", committing);
-        pause_at(Point::Committed);
-        Ok(())
-    }
-
-    fn record_step(&self, step: &'static str, since: Instant) {
-        metrics::histogram!("factline_transaction_step_seconds", "aggregate" => self.factory.contract.aggregate, "step" => step)
-            .record(since.elapsed());
-    }
-
-    fn adopt(&mut self, batch: Batch<A>, start: Instant) {
-        let aggregate = self.factory.contract.aggregate;
-        metrics::histogram!("factline_transaction_seconds", "aggregate" => aggregate)
-            .record(start.elapsed());
-        metrics::histogram!("factline_transaction_commands", "aggregate" => aggregate)
-            .record(f64::from(u32::try_from(batch.len()).unwrap_or(u32::MAX)));
-        let assignment = &mut self.assignment;
-        batch.adopt(
-            &self.factory,
-            &mut assignment.partitions,
-            &mut assignment.pending,
-        );
-        self.memory.limit = (self.memory.limit * 2).min(self.max_batch);
-        if self.failures >= TROUBLE {
-            self.readiness.set(Problem::Batches, None);
-        }
-        self.failures = 0;
-    }
-
     /// Handles a failed transaction. Either nothing of the batch is visible, or the outcome is
     /// unknown and the worker must end.
     fn handle_failure(&mut self, failure: Failure, batch: &Batch<A>) -> Result<(), WorkerExit> {
@@ -343,7 +266,7 @@ impl<'l, A: Aggregate> Worker<'l, A> {
         // skipped others.
         let alone = self.memory.limit == 1;
         if batch.has_snapshots() {
-            self.no_snapshots_before = Some(Instant::now() + SNAPSHOTS_AGAIN);
+            self.retries.suspend_snapshots();
         }
         // Set it before the abort, which may fail and end the worker: its successor starts with the
         // smaller batch.
@@ -356,7 +279,7 @@ impl<'l, A: Aggregate> Worker<'l, A> {
             }
             failure => {
                 self.transactions.abort()?;
-                if self.failures >= NO_MEMBER && membership(self.host.consumer()).is_none() {
+                if self.retries.are_lasting() && membership(self.host.consumer()).is_none() {
                     return Err(WorkerExit::Broken(error_chain(&failure)));
                 }
                 self.retry_later(&error_chain(&failure));
@@ -368,7 +291,7 @@ impl<'l, A: Aggregate> Worker<'l, A> {
     /// Fails the first pending command alone, because its records are too large for the broker.
     fn fail_too_large(&mut self) -> Result<(), WorkerExit> {
         let start = Instant::now();
-        let batch = self.decide(Some(Fault::TooLarge));
+        let batch = self.decide(Budget::with_fault(self.memory.limit, Fault::TooLarge));
         match self.commit(&batch) {
             Ok(()) => self.adopt(batch, start),
             Err(failure @ Failure::Unknown { .. }) => return Err(failure.into()),
@@ -383,76 +306,16 @@ impl<'l, A: Aggregate> Worker<'l, A> {
     /// Retries the same commands after a pause, in which rebalances are served. Nothing of the
     /// batch is visible.
     fn retry_later(&mut self, reason: &str) {
-        self.failures = self.failures.saturating_add(1);
-        tracing::warn!(
-            topic = self.factory.topics.commands(),
-            reason,
-            event = log_events::BATCH_RETRIED,
-            tries = self.failures,
-            "transaction aborted; retrying batch"
-        );
-        metrics::counter!("factline_transactions_aborted_total", "aggregate" => self.factory.contract.aggregate).increment(1);
-        if self.failures >= TROUBLE {
-            let reason = Some(reason.to_owned());
-            self.readiness.set(Problem::Batches, reason);
-        }
-        let pause = Duration::from_millis(10) * 2_u32.saturating_pow(self.failures.min(10));
-        self.retry_at = Some(Instant::now() + pause.min(Duration::from_secs(2)));
+        self.metrics.aborted();
+        let topic = self.factory.topics.commands();
+        self.retries.failed(topic, reason, &mut self.readiness);
     }
 
-    /// Polls until there is a record and no further one is available, or until enough is gathered.
-    /// In any case it polls until a failed batch may be retried. One poll serves one event of
-    /// librdkafka, which may be a line of its log. So the pause is spent polling: otherwise such
-    /// events would delay the rebalance that ends the failure.
-    fn gather(&mut self) -> Result<(), WorkerExit> {
-        let pending = &self.assignment.pending;
-        let mut count = pending.len();
-        let mut bytes: usize = pending.iter().map(Record::size).sum();
-        let idle = self.assignment.until_next_look(chrono::Utc::now());
-        let mut wait = match count {
-            0 if self.idle.is_waiting() => Duration::from_millis(5),
-            0 => idle,
-            _ => Duration::ZERO,
-        };
-        let retry_at = self.retry_at.take();
-        let most = self.max_batch;
-        let is_enough = |count, bytes| count >= most || bytes >= GATHERED_BYTES;
-        loop {
-            let pause = retry_at.map_or(Duration::ZERO, |retry_at| {
-                retry_at.saturating_duration_since(Instant::now())
-            });
-            if is_enough(count / 2, bytes / 2) {
-                self.host.sleep(pause);
-            } else if is_enough(count, bytes) {
-                self.host.sleep(pause.min(REBALANCE_CHECK));
-            }
-            let polled = self.host.poll(wait.max(pause));
-            self.take_changes()?;
-            match polled? {
-                Polled::Record(record) => {
-                    if self.assignment.is_next(&record) {
-                        bytes += record.size();
-                        self.assignment.pending.push(record);
-                    }
-                    count = self.assignment.pending.len();
-                }
-                Polled::Unavailable(error) if is_transient(&error) => {}
-                Polled::Unavailable(error) => {
-                    tracing::warn!(%error, "kafka consumer reports an error");
-                }
-                // A rebalance was served.
-                Polled::Nothing if !pause.is_zero() => {}
-                Polled::Nothing => break,
-            }
-            if pause.is_zero() && is_enough(count, bytes) {
-                break;
-            }
-            wait = Duration::ZERO;
-        }
-        if self.renamed {
-            Err(WorkerExit::Renamed)
-        } else {
-            Ok(())
-        }
+    /// Publishes metrics, and checks that commands which exist are fetched.
+    fn watch(&mut self) -> Result<(), WorkerExit> {
+        let topic = self.factory.topics.commands();
+        self.metrics.publish(&self.assignment, self.host, topic);
+        let assignment = &self.assignment;
+        Ok(self.host.check_stalled(|| assignment.followed(topic))?)
     }
 }

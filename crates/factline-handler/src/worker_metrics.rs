@@ -1,4 +1,4 @@
-//! Metrics that a worker publishes once a second, beside those that it counts in its loop.
+//! Metrics of a worker: those of its transactions, and those of its state, once a second.
 //! `docs/operations.md` says what an operator can do about each.
 
 use std::collections::HashMap;
@@ -6,35 +6,115 @@ use std::time::{Duration, Instant};
 
 use factline::Aggregate;
 use factline_kafka::consumer::group::{PartitionStatistics, TopicPartition};
+use factline_kafka::consumer::host::ConsumerHost;
 
 use crate::assignment::Assignment;
-use crate::decide::record_factory::RecordFactory;
-use crate::recovery::committed_state::Recoveries;
+use crate::recovery::committed_state::{CommittedState, Recoveries};
 
 const EVERY: Duration = Duration::from_secs(1);
 
-/// The metrics of a worker, with the time at which they were published last.
-#[derive(Debug)]
-pub(crate) struct WorkerMetrics(Option<Instant>);
+/// A flush that takes this long has usually met the end of the previous transaction: librdkafka
+/// retries after 20 ms.
+const FLUSH_WAITED: Duration = Duration::from_millis(19);
 
-impl WorkerMetrics {
-    pub(crate) fn new() -> Self {
-        Self(None)
+/// The metrics of a worker, with the time at which those of its state were published last.
+#[derive(Debug)]
+pub(crate) struct WorkerMetrics {
+    aggregate: &'static str,
+    published: Option<Instant>,
+}
+
+/// The durations of a transaction's steps.
+#[derive(Debug)]
+pub(crate) struct Steps {
+    aggregate: &'static str,
+    begin: Instant,
+}
+
+impl Steps {
+    /// Records that the transaction's records are acknowledged.
+    pub(crate) fn flushed(&mut self) {
+        if self.begin.elapsed() >= FLUSH_WAITED {
+            metrics::counter!("factline_transaction_flush_waits_total", "aggregate" => self.aggregate)
+                .increment(1);
+        }
+        self.end("flush");
     }
 
-    /// Publishes the sizes of the state, the number of overdue deadlines, the number of halted
-    /// partitions and the percentage that is recovered, at most once a second.
+    /// Records that the transaction's offsets are accepted.
+    pub(crate) fn offered(&mut self) {
+        self.end("offsets");
+    }
+
+    /// Records that the transaction is committed.
+    pub(crate) fn committed(&mut self) {
+        self.end("commit");
+    }
+
+    fn end(&mut self, step: &'static str) {
+        metrics::histogram!("factline_transaction_step_seconds", "aggregate" => self.aggregate, "step" => step)
+            .record(self.begin.elapsed());
+        self.begin = Instant::now();
+    }
+}
+
+impl WorkerMetrics {
+    pub(crate) fn new(aggregate: &'static str) -> Self {
+        Self {
+            aggregate,
+            published: None,
+        }
+    }
+
+    /// Begins to measure the steps of a transaction, with the flush.
+    pub(crate) fn steps(&self) -> Steps {
+        Steps {
+            aggregate: self.aggregate,
+            begin: Instant::now(),
+        }
+    }
+
+    /// Counts a transaction that was aborted.
+    pub(crate) fn aborted(&self) {
+        metrics::counter!("factline_transactions_aborted_total", "aggregate" => self.aggregate)
+            .increment(1);
+    }
+
+    /// Counts a transaction that was committed, with its number of commands and deadlines. `start`
+    /// is the time before its decision.
+    pub(crate) fn committed(&self, start: Instant, commands: usize) {
+        metrics::histogram!("factline_transaction_seconds", "aggregate" => self.aggregate)
+            .record(start.elapsed());
+        metrics::histogram!("factline_transaction_commands", "aggregate" => self.aggregate)
+            .record(f64::from(u32::try_from(commands).unwrap_or(u32::MAX)));
+    }
+
+    /// Publishes what is known of the worker's state and of its lag. Called once in each turn.
     pub(crate) fn publish<A: Aggregate>(
         &mut self,
         assignment: &Assignment<A>,
-        (factory, recoveries): (&RecordFactory, &Recoveries),
+        host: &ConsumerHost<CommittedState<A>>,
+        topic: &str,
     ) {
-        if self.0.is_some_and(|last| last.elapsed() < EVERY) {
-            return;
+        if self.published.is_none_or(|last| last.elapsed() >= EVERY) {
+            self.published = Some(Instant::now());
+            self.publish_state(assignment, host.progress().recoveries(), topic);
         }
-        self.0 = Some(Instant::now());
+        if let Some(statistics) = host.take_statistics() {
+            publish_lag(assignment, topic, &statistics);
+        }
+    }
+
+    /// Publishes the sizes of the state, the number of overdue deadlines, the number of halted
+    /// partitions and the percentage that is recovered.
+    fn publish_state<A: Aggregate>(
+        &self,
+        assignment: &Assignment<A>,
+        recoveries: &Recoveries,
+        topic: &str,
+    ) {
         let now = chrono::Utc::now();
-        let (aggregate, topic) = (factory.contract.aggregate, factory.topics.commands());
+        let aggregate = self.aggregate;
         metrics::gauge!("factline_handler_partitions_blocked", "topic" => topic.to_owned())
             .set(figure(assignment.halted.len()));
         metrics::gauge!("factline_handler_restored_percent", "topic" => topic.to_owned())
@@ -58,7 +138,7 @@ impl WorkerMetrics {
 }
 
 /// Publishes the lag of each partition, from the end offsets in librdkafka's statistics.
-pub(crate) fn publish_lag<A: Aggregate>(
+fn publish_lag<A: Aggregate>(
     assignment: &Assignment<A>,
     topic: &str,
     statistics: &HashMap<TopicPartition, PartitionStatistics>,

@@ -72,12 +72,15 @@ pub fn after<C: DeserializeOwned>(text: Option<&str>) -> Result<Option<C>, Probl
         .ok()
         .and_then(|bytes| serde_json::from_slice(&bytes).ok())
         .map(Some)
-        .ok_or_else(|| {
-            Problem::invalid_request().parameter(
-                "after",
-                "must be the value of `next` from a page of the same list",
-            )
-        })
+        .ok_or_else(foreign_cursor)
+}
+
+/// Creates the 400 of a cursor that is not from this list.
+pub fn foreign_cursor() -> Problem {
+    Problem::invalid_request().parameter(
+        "after",
+        "must be the value of `next` from a page of the same list",
+    )
 }
 
 /// Encodes a cursor as opaque text. A key that is not valid JSON does not occur in rows; it gives a

@@ -132,12 +132,17 @@ impl Problem {
             source = cause.source();
         }
         tracing::error!(problem = %id, error = text, "cannot answer request");
+        Self::service_failed().member("instance", format!("urn:uuid:{id}"))
+    }
+
+    /// Creates a 500 without an id, for descriptions of the type. [`Self::internal`] also logs the
+    /// cause.
+    pub fn service_failed() -> Self {
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "internal",
             "The service failed",
         )
-        .member("instance", format!("urn:uuid:{id}"))
     }
 
     /// Sets the human-readable description of this occurrence.
@@ -203,6 +208,27 @@ impl Problem {
         self.0.status
     }
 
+    /// Returns the name of the type, the last part of its URI.
+    pub fn slug(&self) -> &'static str {
+        self.0.slug
+    }
+
+    /// Returns the title of the type.
+    pub fn title(&self) -> &'static str {
+        self.0.title
+    }
+
+    /// Returns the URI of the type.
+    pub fn type_uri(&self) -> String {
+        format!("{TYPE_BASE}{}", self.0.slug)
+    }
+
+    /// Returns whether the response has this header in addition to those of every problem.
+    pub fn has_header(&self, name: &str) -> bool {
+        let mut headers = self.0.headers.iter();
+        headers.any(|(own, _)| own.as_str().eq_ignore_ascii_case(name))
+    }
+
     /// Returns the errors, in the order in which they were added.
     pub fn errors(&self) -> &[FieldError] {
         &self.0.errors
@@ -214,7 +240,7 @@ impl Problem {
         let mut put = |name: &str, value: Value| {
             document.insert(name.to_owned(), value);
         };
-        put("type", format!("{TYPE_BASE}{}", self.0.slug).into());
+        put("type", self.type_uri().into());
         put("title", self.0.title.into());
         put("status", self.0.status.as_u16().into());
         if let Some(detail) = &self.0.detail {

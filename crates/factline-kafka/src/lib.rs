@@ -26,3 +26,8 @@ pub use records::headers::Headers;
 pub use records::record::Record;
 pub use records::registry::Registry;
 pub use topics::Topics;
+
+/// The README, so that its code runs as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

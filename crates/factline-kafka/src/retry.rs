@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::consumer::readiness::Report;
+use crate::consumer::readiness::Component;
 use factline::error_chain;
 
 /// Pauses between retries. Each is twice as long as the one before, up to a maximum, and up to a
@@ -49,7 +49,7 @@ pub(crate) fn random_fraction() -> f64 {
 /// Retries until the attempt succeeds, while the error is transient, and reports the reason to
 /// readiness. Returns `None` if it is stopped meanwhile.
 pub async fn retry_until_stopped<T, E, F>(
-    (component, report): (&str, &Report),
+    component: &Component,
     stop: &CancellationToken,
     is_transient: fn(&E) -> bool,
     mut attempt: impl FnMut() -> F,
@@ -64,8 +64,9 @@ where
             Ok(value) => return Ok(Some(value)),
             Err(error) if is_transient(&error) => {
                 let reason = error_chain(&error);
-                tracing::warn!(component, reason, "start delayed; retrying");
-                report(component, Err(reason));
+                let name = component.name();
+                tracing::warn!(component = name, reason, "start delayed; retrying");
+                component.report(Err(reason));
             }
             Err(error) => return Err(error),
         }

@@ -5,10 +5,12 @@
 //! - [`identity`]: distinguishes a topic from one of the same name that was created later
 //! - [`watermarks`]: first offsets and end offsets
 //! - [`trim`]: deletes handled commands
+//! - [`admin`]: the client of such requests, and their error
 //! - [`broker_settings`]: settings of the brokers that a group's offsets depend on
 //!
 //! To add a topic for each aggregate, begin in `names`, and add its settings in [`provision`].
 
+pub mod admin;
 pub mod broker_settings;
 pub mod diff;
 pub mod identity;

@@ -18,9 +18,11 @@
 //! - a command that is too large for the topic
 //!
 //! This crate contains no policies. Policies are pure code, see [`Policy`]. To host another policy,
-//! [`provision()`] and [`run`] it.
+//! [`provision()`] and [`run`] it, or add it to the list of a [`process`].
 
 mod commands;
+mod hosted;
+pub mod process;
 pub mod subscription;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -30,9 +32,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::subscription::{Facts, Failure, Subscription};
 use factline_kafka::client::config::KafkaConfig;
+use factline_kafka::consumer::readiness::Component;
 use factline_kafka::retry::retry_until_stopped;
 use factline_kafka::{records::registry, topics, topics::provision};
 
+pub use crate::hosted::HostedPolicy;
 pub use crate::subscription::Report;
 
 use commands::{Command, Sender};
@@ -88,14 +92,13 @@ pub async fn run<P: Policy>(
     stop: CancellationToken,
 ) -> Result<(), Error> {
     let subscription = subscription_of::<P>(&kafka);
+    let component = Component::new(&subscription.name, &report);
     let mut sender = Sender::new(&kafka, P::NAME).map_err(subscription::Error::from)?;
     for target in P::TARGETS {
-        let registered = retry_until_stopped(
-            (&subscription.name, &report),
-            &stop,
-            registry::Error::is_transient,
-            || sender.register_schemas(target),
-        );
+        let registered =
+            retry_until_stopped(&component, &stop, registry::Error::is_transient, || {
+                sender.register_schemas(target)
+            });
         let registered = registered.await.map_err(|source| Error::Target {
             policy: P::NAME,
             aggregate: target.aggregate,
@@ -130,3 +133,8 @@ fn react<P: Policy>(place: usize, fact: &Fact<EventOf<P::Source>>) -> Result<Vec
         Failure::Poison { fact: place, cause }
     })
 }
+
+/// The README, so that its code runs as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -78,7 +78,24 @@ where
     R: FnOnce(C, Service) -> F,
     F: Future<Output = anyhow::Result<()>>,
 {
-    let config = C::parse();
+    main_with(C::command(), name, service, run)
+}
+
+/// Does the same as [`main`], with a command line that is known only at run time: `command` is
+/// `C::command()` with changes, such as the values that an option accepts.
+pub fn main_with<C, R, F>(
+    command: clap::Command,
+    name: &'static str,
+    service: for<'a> fn(&'a C) -> &'a ServiceConfig,
+    run: R,
+) -> ExitCode
+where
+    C: clap::Parser,
+    R: FnOnce(C, Service) -> F,
+    F: Future<Output = anyhow::Result<()>>,
+{
+    let parsed = C::from_arg_matches(&command.get_matches());
+    let config = parsed.unwrap_or_else(|error| error.exit());
     let shared = service(&config).clone();
     telemetry::logs(shared.log_format);
     match start(name, config, shared, run) {
@@ -163,3 +180,8 @@ impl Service {
         outcome.and(self.failure.take().map_or(Ok(()), Err))
     }
 }
+
+/// The README, so that its code runs as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -59,12 +59,10 @@ impl CommandTopic {
         command: &C,
     ) {
         let id = &envelope.subject;
-        let place = (
-            self.topic.as_str(),
-            partition_of(id.as_bytes(), self.partitions),
-        );
-        let value = self.encode(command);
-        let sent = try_append(producer, place, id, &envelope.to_headers(), &value).await;
-        sent.unwrap();
+        let partition = partition_of(id.as_bytes(), self.partitions);
+        let (headers, value) = (envelope.to_headers(), self.encode(command));
+        try_append(producer, &self.topic, partition, id, &headers, &value)
+            .await
+            .unwrap();
     }
 }

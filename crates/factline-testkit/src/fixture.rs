@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use dev_servers::Servers;
 use factline::{Contract, Envelope, Messages, Outcome};
+use factline_dev_servers::Servers;
 use factline_kafka::producer::append::headers;
 use factline_kafka::records::{decode, framing};
 use factline_kafka::tools::topic_reader::{Range, Reader};
@@ -46,7 +46,8 @@ pub fn kafka_config(servers: &Servers, prefix: &str) -> KafkaConfig {
 /// Appends a record with any content. Returns the refusal of Kafka or the client, if there is one.
 pub async fn try_append(
     producer: &FutureProducer,
-    (topic, partition): (&str, i32),
+    topic: &str,
+    partition: i32,
     key: &str,
     envelope: &[(&str, String)],
     value: &[u8],
@@ -96,13 +97,15 @@ impl Fixture {
     /// If Kafka does not acknowledge the record.
     pub async fn append(
         &self,
-        place: (&str, i32),
+        topic: &str,
+        partition: i32,
         key: &str,
         envelope: &[(&str, String)],
         value: &[u8],
     ) {
-        let sent = try_append(&self.producer, place, key, envelope, value).await;
-        sent.unwrap();
+        try_append(&self.producer, topic, partition, key, envelope, value)
+            .await
+            .unwrap();
     }
 
     /// Reads every committed record of a topic, in the order of each partition.

@@ -2,6 +2,7 @@
 //!
 //! - [`fixture`]: a topic prefix on Kafka and a registry, and the records of one test
 //! - [`commands`]: commands as the edge writes them
+//! - [`mod@messages`]: the messages of a test's aggregate
 //! - [`reports`]: the readiness that hosts in the test process report
 //! - [`wait`]: waits for conditions
 //! - [`mod@seed`]: seeds of random tests
@@ -12,6 +13,7 @@
 
 pub mod commands;
 pub mod fixture;
+pub mod messages;
 pub mod reports;
 pub mod seed;
 pub mod wait;

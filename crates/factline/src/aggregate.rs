@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::outcome::State;
-use crate::{AggregateType, CommandOf, EventOf, Timestamp};
+use crate::{AggregateType, CommandOf, Context, EventOf, Timestamp};
 
 /// A type whose history is a stream of events and whose rules accept or refuse commands.
 ///
@@ -29,12 +29,12 @@ pub trait Aggregate: Default + Clone + Send + Serialize + DeserializeOwned + 'st
     /// Accepts a command with events, accepts it without events if its effect is already in place,
     /// or refuses it.
     ///
-    /// `now` is the command's time: the time at which the broker appended it. It never decreases
-    /// within a partition.
+    /// The [context](Context) has the command's time and the actor who asks. The function depends
+    /// on the state, the command and the context alone.
     fn decide(
         &self,
         command: CommandOf<Self::Type>,
-        now: Timestamp,
+        context: &Context<'_>,
     ) -> Result<Decision<EventOf<Self::Type>>, Self::Rejection>;
 
     /// Returns the state after an event. It cannot fail, because the event has happened. For a pair
@@ -45,10 +45,10 @@ pub trait Aggregate: Default + Clone + Send + Serialize + DeserializeOwned + 'st
     /// Returns the deadline of this state: a due time and the command to decide then. A state that
     /// waits for nothing has none.
     ///
-    /// A due deadline is decided in the same loop as all commands, with `now` = its due time. It is
-    /// decided before any command of that time or later, and late rather than never. Each state
-    /// that set a deadline has it decided once. The host calls this function after every event; the
-    /// first state with another due time sets another deadline.
+    /// A due deadline is decided in the same loop as all commands, with its due time as the time of
+    /// the decision. It is decided before any command of that time or later, and late rather than
+    /// never. Each state that set a deadline has it decided once. The host calls this function
+    /// after every event; the first state with another due time sets another deadline.
     fn deadline(&self) -> Option<Deadline<CommandOf<Self::Type>>> {
         None
     }
@@ -77,6 +77,13 @@ impl<C> Deadline<C> {
 pub trait Rejection: std::fmt::Display + std::fmt::Debug + PartialEq {
     /// Returns the stable code in `snake_case`. Clients compare it.
     fn code(&self) -> &'static str;
+}
+
+/// The rejection of an aggregate that refuses nothing, such as a process that ends as others answer.
+impl Rejection for std::convert::Infallible {
+    fn code(&self) -> &'static str {
+        match *self {}
+    }
 }
 
 /// The result of an accepted command.

@@ -13,7 +13,7 @@ use chrono::{Datelike as _, NaiveDate, SecondsFormat, Timelike as _};
 use uuid::Uuid;
 use uuid::fmt::Hyphenated;
 
-use crate::Timestamp;
+use crate::{Roles, Timestamp};
 
 /// Actor of a request that has no authenticated sender.
 pub const ANONYMOUS: &str = "anonymous";
@@ -60,6 +60,9 @@ pub struct Envelope {
     pub causation: Uuid,
     /// `ce_actor`: the sender of the request.
     pub actor: String,
+    /// `ce_roles`: the roles that the actor had when the edge accepted the command. Only a client's
+    /// command has roles.
+    pub roles: Roles,
     /// `ce_origintime`: the time at which the edge accepted the command, or at which the fact
     /// happened that a policy reacted to.
     pub origin_time: Timestamp,
@@ -129,6 +132,7 @@ impl Envelope {
             correlation: operation,
             causation: operation,
             actor: ANONYMOUS.to_owned(),
+            roles: Roles::none(),
             origin_time: now,
             time_to_live_ms: None,
             expected_version: None,
@@ -163,6 +167,9 @@ impl Envelope {
         write("ce_causationid", room.id(self.causation));
         write("ce_actor", &self.actor);
         write("ce_origintime", room.instant(self.origin_time));
+        if !self.roles.is_empty() {
+            write("ce_roles", self.roles.as_str());
+        }
         if let Some(sequence) = self.sequence {
             write("ce_sequence", room.number(sequence));
         }
@@ -248,6 +255,7 @@ impl Envelope {
             correlation: uuid("ce_correlationid", found.correlation)?.unwrap_or(operation),
             causation: uuid("ce_causationid", found.causation)?.unwrap_or(id),
             actor: text("ce_actor", found.actor)?.unwrap_or_else(|| ANONYMOUS.to_owned()),
+            roles: roles(found.roles)?,
             origin_time: instant("ce_origintime", found.origin_time)?.unwrap_or(time),
             time_to_live_ms: number("ce_timetolive", found.time_to_live)?,
             expected_version: number("ce_expectedversion", found.expected_version)?,
@@ -344,6 +352,7 @@ struct Headers<'a> {
     correlation: Option<&'a [u8]>,
     causation: Option<&'a [u8]>,
     actor: Option<&'a [u8]>,
+    roles: Option<&'a [u8]>,
     origin_time: Option<&'a [u8]>,
     time_to_live: Option<&'a [u8]>,
     expected_version: Option<&'a [u8]>,
@@ -376,6 +385,7 @@ impl<'a> Headers<'a> {
             "ce_correlationid" => &mut self.correlation,
             "ce_causationid" => &mut self.causation,
             "ce_actor" => &mut self.actor,
+            "ce_roles" => &mut self.roles,
             "ce_origintime" => &mut self.origin_time,
             "ce_timetolive" => &mut self.time_to_live,
             "ce_expectedversion" => &mut self.expected_version,
@@ -415,6 +425,13 @@ fn required<T: FromStr>(
 
 fn text(name: &'static str, value: Option<&[u8]>) -> Result<Option<String>, InvalidEnvelope> {
     parsed(name, value, "text", |text| Some(text.to_owned()))
+}
+
+fn roles(value: Option<&[u8]>) -> Result<Roles, InvalidEnvelope> {
+    let known = parsed("ce_roles", value, "names separated by spaces", |text| {
+        text.parse().ok()
+    })?;
+    Ok(known.unwrap_or_default())
 }
 
 fn uuid(name: &'static str, value: Option<&[u8]>) -> Result<Option<Uuid>, InvalidEnvelope> {
@@ -472,6 +489,7 @@ mod tests {
         let time = Timestamp::from_timestamp_micros(1_700_000_000_123_456).unwrap();
         let mut envelope =
             Envelope::of_command(Uuid::from_u128(1), "catalog.Sell", "/edge", "p-1", time);
+        envelope.roles = Roles::of(["admin", "clerk"]).unwrap();
         envelope.sequence = Some(4);
         envelope.partition_sequence = Some(90);
         envelope.root_operation = Some(Uuid::from_u128(2));
@@ -527,6 +545,23 @@ mod tests {
             Err(InvalidEnvelope::Malformed {
                 name: "ce_sequence",
                 expected: "a whole number"
+            })
+        );
+    }
+
+    /// Records that are older than the header have none.
+    #[test]
+    fn absent_roles_are_none() {
+        let mut headers = full().to_headers();
+        assert!(headers.contains(&("ce_roles", "admin clerk".to_owned())));
+        headers.retain(|(name, _)| *name != "ce_roles");
+        assert_eq!(read(&headers).map(|read| read.roles), Ok(Roles::none()));
+        headers.push(("ce_roles", "admin\u{a0}clerk".to_owned()));
+        assert_eq!(
+            read(&headers),
+            Err(InvalidEnvelope::Malformed {
+                name: "ce_roles",
+                expected: "names separated by spaces"
             })
         );
     }

@@ -4,9 +4,10 @@
 //! these traits are in `factline-handler` (command handlers), `factline-policy` (policies) and
 //! `factline-postgres` (projections).
 //!
-//! - [`Aggregate`], [`Decision`], [`Rejection`]: the write side, tested with [`testing::given`]
+//! - [`Aggregate`], [`Context`], [`Decision`], [`Rejection`]: the write side, tested with
+//!   [`testing::given`]
 //! - [`Policy`], [`Fact`], [`Emit`]: from facts to commands, the links of a workflow
-//! - [`Projection`], [`Recorded`]: the read side
+//! - [`Projection`], [`AdditiveProjection`], [`Recorded`]: the read side
 //! - [`Envelope`], [`Outcome`], [`Position`], [`id`]: the frozen wire format, described in
 //!   `docs/wire-format.md`
 //! - [`AggregateType`], [`Contract`], [`Messages`], [`avro`]: schemas and the types generated from
@@ -14,6 +15,7 @@
 
 pub mod aggregate;
 pub mod avro;
+mod context;
 pub mod contract;
 pub mod envelope;
 mod failure_text;
@@ -25,9 +27,11 @@ pub mod position;
 pub mod projection;
 #[expect(clippy::pedantic, missing_docs, reason = "generated from the schemas")]
 mod records;
+mod roles;
 pub mod testing;
 
 pub use aggregate::{Aggregate, Conclusion, Deadline, Decision, Rejection};
+pub use context::{Context, Sender};
 pub use contract::{AggregateType, CommandOf, Contract, EventOf};
 pub use envelope::Envelope;
 pub use failure_text::{error_chain, panic_message};
@@ -35,7 +39,8 @@ pub use message::{Messages, RecordSchema};
 pub use outcome::Outcome;
 pub use policy::{Emit, Fact, Policy};
 pub use position::{Point, Position};
-pub use projection::{Projection, Recorded};
+pub use projection::{AdditiveProjection, Projection, Recorded};
+pub use roles::{InvalidRole, Roles};
 
 /// The README, so that its code runs as a test.
 #[cfg(doctest)]
@@ -47,5 +52,5 @@ struct Readme;
 #[doc = include_str!("../tests/mistakes.md")]
 struct Mistakes;
 
-/// An instant in UTC. Contexts get it from the command, never from a clock.
+/// An instant in UTC. Rules get it from the command's [`Context`], never from a clock.
 pub type Timestamp = chrono::DateTime<chrono::Utc>;

@@ -2,19 +2,22 @@
 //!
 //! ```ignore
 //! given::<Product>([created()]).when(rename("")).then_rejected(&Rejection::EmptyName);
+//! given::<Product>([created()]).by("ada").with_role("clerk").when(rename("b")).then([renamed()]);
 //! given::<Checkout>([begun()]).when_due().then([expired()]).concluding(&timed_out());
 //! let placed = happened("o-1", placed()).of_process("sales.checkout", "c-1");
 //! assert_eq!(react::<OnOrders>(&placed), [note()]);
+//! assert_eq!(Shelf::apply(None, &recorded("b-1", lent())), Some(shelf()));
 //! ```
 
 use uuid::Uuid;
 
 use crate::aggregate::Workflow;
+use crate::envelope::ANONYMOUS;
 use crate::outcome::State;
 use crate::policy::What;
 use crate::{
-    Aggregate, AggregateType as _, CommandOf, Conclusion, Deadline, Decision, Emit, Envelope,
-    EventOf, Fact, Messages as _, Outcome, Policy, Timestamp,
+    Aggregate, AggregateType as _, CommandOf, Conclusion, Context, Deadline, Decision, Emit,
+    Envelope, EventOf, Fact, Messages as _, Outcome, Policy, Recorded, Roles, Sender, Timestamp,
 };
 
 /// Starts from the aggregate after these events.
@@ -24,13 +27,19 @@ pub fn given<A: Aggregate>(events: impl IntoIterator<Item = EventOf<A::Type>>) -
             .into_iter()
             .fold(A::default(), |state, event| state.evolve(&event)),
         now: Timestamp::UNIX_EPOCH,
+        actor: ANONYMOUS.to_owned(),
+        roles: Roles::none(),
+        sender: Sender::Client,
     }
 }
 
-/// An aggregate with a history.
+/// An aggregate with a history, and the context of the next command.
 pub struct Given<A> {
     state: A,
     now: Timestamp,
+    actor: String,
+    roles: Roles,
+    sender: Sender,
 }
 
 impl<A: Aggregate> Given<A> {
@@ -40,15 +49,43 @@ impl<A: Aggregate> Given<A> {
         Self { now, ..self }
     }
 
+    /// Sets the command's actor; the default is `anonymous`.
+    #[must_use]
+    pub fn by(self, actor: &str) -> Self {
+        let actor = actor.to_owned();
+        Self { actor, ..self }
+    }
+
+    /// Adds a role of the actor; the default is none.
+    ///
+    /// # Panics
+    /// If the name is invalid.
+    #[must_use]
+    #[track_caller]
+    pub fn with_role(self, role: &str) -> Self {
+        match Roles::of(self.roles.iter().chain([role])) {
+            Ok(roles) => Self { roles, ..self },
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// Sets the command's sender; the default is a client.
+    #[must_use]
+    pub fn sent_by(self, sender: Sender) -> Self {
+        Self { sender, ..self }
+    }
+
     /// Decides a command.
     pub fn when(self, command: impl Into<CommandOf<A::Type>>) -> Decided<A> {
+        let context = Context::at(self.now).with(&self.actor, &self.roles, self.sender);
         Decided {
-            decision: self.state.decide(command.into(), self.now),
+            decision: self.state.decide(command.into(), &context),
             state: self.state,
         }
     }
 
-    /// Decides the command of the state's deadline, at its due time.
+    /// Decides the command of the state's deadline, at its due time. A deadline has an actor but no
+    /// roles.
     ///
     /// # Panics
     /// If the state has no deadline.
@@ -57,7 +94,13 @@ impl<A: Aggregate> Given<A> {
         let Some(deadline) = self.state.deadline() else {
             panic!("the state has no deadline")
         };
-        self.at(deadline.due).when(deadline.command)
+        let due = Self {
+            now: deadline.due,
+            roles: Roles::none(),
+            sender: Sender::Deadline,
+            ..self
+        };
+        due.when(deadline.command)
     }
 
     /// Returns the state's deadline.
@@ -182,7 +225,7 @@ pub fn withstands<A: Aggregate>(commands: impl IntoIterator<Item = CommandOf<A::
     let mut state = A::default();
     let mut now = Timestamp::UNIX_EPOCH;
     for command in commands {
-        state = decided(state, command, now);
+        state = decided(state, command, &Context::at(now));
         // A deadline that leads to no event is spent. A chain of deadlines must end.
         let mut left = 1_000_u32;
         while let Some(deadline) = state.deadline() {
@@ -194,7 +237,8 @@ pub fn withstands<A: Aggregate>(commands: impl IntoIterator<Item = CommandOf<A::
             left -= 1;
             now = now.max(deadline.due);
             let before = json(&state);
-            state = decided(state, deadline.command, now);
+            let context = Context::of_deadline(ANONYMOUS, now);
+            state = decided(state, deadline.command, &context);
             if json(&state) == before {
                 break;
             }
@@ -205,9 +249,9 @@ pub fn withstands<A: Aggregate>(commands: impl IntoIterator<Item = CommandOf<A::
 }
 
 #[track_caller]
-fn decided<A: Aggregate>(state: A, command: CommandOf<A::Type>, now: Timestamp) -> A {
+fn decided<A: Aggregate>(state: A, command: CommandOf<A::Type>, context: &Context<'_>) -> A {
     let subject = format!("{} {command:?}", command.record());
-    let Ok(decision) = state.decide(command, now) else {
+    let Ok(decision) = state.decide(command, context) else {
         return state;
     };
     let state = decision.into_events().iter().fold(state, |state, event| {
@@ -267,6 +311,15 @@ pub fn happened<E: crate::Messages>(subject: &str, event: impl Into<E>) -> Fact<
     Fact {
         envelope: envelope(event.record(), subject),
         what: What::Event(event),
+    }
+}
+
+/// Creates an event as a view receives it.
+pub fn recorded<E: crate::Messages>(subject: &str, event: impl Into<E>) -> Recorded<E> {
+    let event = event.into();
+    Recorded {
+        envelope: envelope(event.record(), subject),
+        event,
     }
 }
 

@@ -3,9 +3,9 @@
 use chrono::TimeDelta;
 use factline::Timestamp;
 use factline::outcome::State;
-use operations_tracker::fold::fold;
-use operations_tracker::observation::{RecordId, StatusUpdate};
-use operations_tracker::store::{self, Operation};
+use factline_tracker::fold::fold;
+use factline_tracker::observation::{RecordId, StatusUpdate};
+use factline_tracker::store::{self, Operation};
 use sqlx::{PgPool, Row as _};
 use uuid::Uuid;
 

@@ -1,6 +1,6 @@
 //! Tracker and projectors share a database, and neither can write the other's schemas.
 
-use dev_servers::Servers;
+use factline_dev_servers::Servers;
 use sqlx::PgPool;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -18,10 +18,10 @@ async fn tracker_and_projectors_cannot_write_each_others_schemas() {
     };
     let tracker = connect("factline_tracker").await;
     let projector = connect("factline_projector").await;
-    operations_tracker::service::migrate(&tracker)
+    factline_tracker::service::migrate(&tracker).await.unwrap();
+    factline_postgres::process::migrate(&projector, projectors::views::ALL)
         .await
         .unwrap();
-    projectors::migrate::run(&projector).await.unwrap();
 
     let forbidden = [
         (&projector, "delete from operations.operation"),
@@ -31,10 +31,10 @@ async fn tracker_and_projectors_cannot_write_each_others_schemas() {
         ),
         (&projector, "create table operations.mine ()"),
         (&projector, "drop schema operations cascade"),
-        (&tracker, "delete from orders_v1.orders"),
+        (&tracker, "delete from orders_v2.orders"),
         (&tracker, "update factline.checkpoint set next_offset = 0"),
         (&tracker, "create table factline.mine ()"),
-        (&tracker, "drop schema orders_v1 cascade"),
+        (&tracker, "drop schema orders_v2 cascade"),
     ];
     for (role, statement) in forbidden {
         let refused = sqlx::raw_sql(statement).execute(role).await.unwrap_err();
@@ -45,7 +45,7 @@ async fn tracker_and_projectors_cannot_write_each_others_schemas() {
     // Each role may do the same in its own schemas.
     for (role, statement) in [
         (&tracker, "delete from operations.operation"),
-        (&projector, "delete from orders_v1.orders"),
+        (&projector, "delete from orders_v2.orders"),
     ] {
         sqlx::raw_sql(statement).execute(role).await.unwrap();
     }

@@ -2,20 +2,20 @@
 
 use std::time::Duration;
 
-use dev_servers::Servers;
 use factline::envelope::Envelope;
 use factline::outcome::{self, Outcome, State};
 use factline::{Contract, Timestamp, avro};
+use factline_dev_servers::Servers;
 use factline_kafka::client::config::KafkaConfig;
 use factline_kafka::{Registry, records::framing, topics::provision};
-use operations_tracker::barrier::Barrier;
-use operations_tracker::contracts::{Resources, Source, sources};
-use operations_tracker::ends::Watermarks;
-use operations_tracker::http::{self, Answers};
-use operations_tracker::service::{commands, follower, migrate};
-use operations_tracker::sink::OperationSink;
-use operations_tracker::store::follower_id;
-use operations_tracker::{notifications, observation::RecordId};
+use factline_tracker::barrier::Barrier;
+use factline_tracker::contracts::{Resources, Source, sources};
+use factline_tracker::ends::Watermarks;
+use factline_tracker::http::{self, Answers};
+use factline_tracker::service::{commands, follower, migrate};
+use factline_tracker::sink::OperationSink;
+use factline_tracker::store::follower_id;
+use factline_tracker::{notifications, observation::RecordId};
 use ordering_schemas::ORDER;
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord};

@@ -3,8 +3,8 @@
 
 use chrono::{TimeDelta, Utc};
 use factline::outcome::State;
-use operations_tracker::store;
-use operations_tracker::trimming::round;
+use factline_tracker::store;
+use factline_tracker::trimming::round;
 use ordering_schemas::ORDER;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::{Offset, TopicPartitionList};

@@ -3,8 +3,8 @@
 use factline::Outcome;
 use factline::id;
 use factline::outcome::State;
-use operations_tracker::observation::RecordId;
-use operations_tracker::store::{self, Operation};
+use factline_tracker::observation::RecordId;
+use factline_tracker::store::{self, Operation};
 use serde_json::Value;
 use uuid::Uuid;
 

@@ -4,9 +4,9 @@
 use chrono::TimeDelta;
 use factline::outcome::{OutcomeKind, State};
 use factline::{Envelope, Outcome};
-use operations_tracker::fold::fold;
-use operations_tracker::observation::{RecordId, StatusUpdate};
-use operations_tracker::store::{self, MAX_RELATED};
+use factline_tracker::fold::fold;
+use factline_tracker::observation::{RecordId, StatusUpdate};
+use factline_tracker::store::{self, MAX_RELATED};
 use reqwest::header::{ETAG, IF_NONE_MATCH, RETRY_AFTER};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -200,7 +200,7 @@ async fn large_workflow_is_truncated_and_read_by_index() {
         .execute(&system.pool)
         .await
         .unwrap();
-    let statement = concat!("explain ", include_str!("../../src/find.sql"));
+    let statement = concat!("explain ", include_str!("../../../crates/factline-tracker/src/find.sql"));
     let plan: Vec<String> = sqlx::query_scalar(statement)
         .bind(root)
         .bind(most + 1)

@@ -11,8 +11,8 @@ use factline::avro::Codec;
 use factline::outcome::State;
 use factline::testing::{ended, happened, react};
 use factline::{
-    Aggregate, AggregateType as _, CommandOf, Conclusion, Emit, EventOf, Fact, Messages, Policy,
-    Rejection as _, Timestamp,
+    Aggregate, AggregateType as _, CommandOf, Conclusion, Context, Emit, EventOf, Fact, Messages,
+    Policy, Rejection as _, Timestamp,
 };
 use ordering_schemas::order as of_order;
 use payment::{Payment, Refund};
@@ -305,7 +305,7 @@ fn decide<A: Aggregate>(
     now: Timestamp,
 ) -> Decided<EventOf<A::Type>> {
     let state = states.entry(subject.to_owned()).or_default();
-    match state.decide(command, now) {
+    match state.decide(command, &Context::at(now)) {
         Ok(decision) => {
             let workflow = decision.workflow().cloned();
             let events = decision.into_events();

@@ -1,139 +1,91 @@
 //! Customers: the spending of one, and the customers with the highest spending.
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::get;
-use factline_http::{Path, Problem, etag, page};
-use factline_postgres::ConsistentReads;
+use factline_http::{Path, Problem, etag};
+use factline_postgres::{Columns, ConsistentReads, select_list};
+use factline_read::{ByHand, Filter, Parameters, Resource, Rows, Sort, asc, database, desc};
+use factline_read::{parameters, snapshot};
 use serde::Serialize;
-use sqlx::postgres::PgRow;
-use sqlx::{Postgres, QueryBuilder, Row as _};
+use sqlx::{Postgres, QueryBuilder};
+use utoipa::ToSchema;
 
-use crate::listing;
-use crate::money::{Money, whole};
-use crate::parameters::{self, LIMIT, MOST, Parameters};
-use crate::read_your_writes::{database, snapshot};
-use crate::resource::Resource;
+use crate::money::Money;
 
-pub(crate) const RESOURCE: Resource = Resource {
-    routes: || {
-        Router::new()
-            .route("/customers", get(top))
-            .route("/customers/{id}/spending", get(spending))
-    },
-    checkpoints: &[CHECKPOINTS],
-};
+const VIEW: &str = "customer-spending";
 
-const CHECKPOINTS: &str = "read.customer_spending_checkpoint";
-const SELECT: &str =
-    "select customer_id, currency, orders, units::text, total::text from read.customer_spending ";
+pub(crate) const RESOURCE: Resource = Resource::new("customer")
+    .lists(&[Rows::of::<TopCustomer>(VIEW)
+        .list("/customers", &[HIGHEST_TOTAL_FIRST])
+        .filters(&[Filter::equal("currency", "currency")
+            .required("totals of different currencies cannot be compared")])
+        .summary("Customers, those who spent most first")])
+    .by_hand(&[
+        ByHand::of::<Customer>("/customers/{id}/spending", &[VIEW], || get(spending))
+            .summary("The purchases of a customer, in each currency"),
+    ]);
+
+const HIGHEST_TOTAL_FIRST: Sort = Sort::by(
+    "-total",
+    &[desc("total"), asc("customer_id")],
+    &["customer_spending_by_total"],
+);
 
 /// The purchases of a customer in one currency. Cancelled orders do not count.
-#[derive(Debug, Serialize)]
-struct Spending {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    customer_id: Option<String>,
+#[derive(Debug, Columns, Serialize, ToSchema)]
+struct TopCustomer {
+    customer_id: String,
     orders: i64,
     units: i128,
+    #[column(embed(amount = "total", currency))]
     total: Money,
 }
 
-/// A customer as clients see it.
-#[derive(Debug, Serialize)]
+/// The purchases in one currency. Cancelled orders do not count.
+#[derive(Debug, Columns, Serialize, ToSchema)]
+struct Spending {
+    orders: i64,
+    units: i128,
+    #[column(embed(amount = "total", currency))]
+    total: Money,
+}
+
+/// The purchases of a customer.
+#[derive(Debug, Serialize, ToSchema)]
 struct Customer {
     customer_id: String,
     spending: Vec<Spending>,
 }
 
-/// `GET /customers/{id}/spending`
+/// `GET /customers/{id}/spending`: by hand, because the rows of a customer are one response.
 async fn spending(
     State(snapshots): State<ConsistentReads>,
-    Path(id): Path<String>,
+    Path(customer_id): Path<String>,
     parameters: Parameters,
     request: HeaderMap,
 ) -> Result<Response, Problem> {
     parameters::none(parameters)?;
-    let mut snapshot = snapshot(&snapshots, CHECKPOINTS, &request).await?;
-    let rows = QueryBuilder::<Postgres>::new(SELECT)
-        .push("where customer_id = ")
-        .push_bind(&id)
-        .push(" order by currency")
-        .build()
-        .fetch_all(&mut *snapshot)
-        .await
-        .map_err(database)?;
+    let mut snapshot = snapshot(&snapshots, VIEW, &request).await?;
+    let columns = select_list(Spending::COLUMNS);
+    let rows = QueryBuilder::<Postgres>::new(format!(
+        "select {columns} from read.customer_spending where customer_id = "
+    ))
+    .push_bind(&customer_id)
+    .push(" order by currency")
+    .build()
+    .fetch_all(&mut *snapshot)
+    .await
+    .map_err(database)?;
     if rows.is_empty() {
-        return Err(Problem::not_found(format!(
-            "there are no orders of customer {id}"
-        )));
+        let detail = format!("there are no orders of customer {customer_id}");
+        return Err(Problem::not_found(detail));
     }
-    let spending = rows.iter().map(|row| {
-        spent(row).map(|spending| Spending {
-            customer_id: None,
-            ..spending
-        })
-    });
+    let spending = rows.iter().map(Spending::decode);
     let customer = Customer {
         spending: spending.collect::<Result<_, _>>().map_err(database)?,
-        customer_id: id,
+        customer_id,
     };
     etag::json(&request, &customer)
-}
-
-/// `GET /customers?sort=-total&currency=USD&limit=&after=`
-async fn top(
-    State(snapshots): State<ConsistentReads>,
-    parameters: Parameters,
-    request: HeaderMap,
-) -> Result<Response, Problem> {
-    let [sort, currency, limit, after] = parameters.read(["sort", "currency", "limit", "after"])?;
-    if sort.is_some_and(|sort| sort != "-total") {
-        return Err(Problem::invalid_request().parameter("sort", "must be -total"));
-    }
-    let currency = currency.ok_or_else(|| {
-        let detail = "is missing; totals of different currencies cannot be compared";
-        Problem::invalid_request().parameter("currency", detail)
-    })?;
-    let limit = page::limit(limit.as_deref(), LIMIT, MOST)?;
-    let after: Option<(i128, String)> = page::after(after.as_deref())?;
-    let mut query = QueryBuilder::<Postgres>::new(SELECT);
-    query.push("where currency = ").push_bind(currency);
-    if let Some((total, customer)) = after {
-        let total = total.to_string();
-        query
-            .push(" and (total < ")
-            .push_bind(total.clone())
-            .push("::numeric");
-        query
-            .push(" or (total = ")
-            .push_bind(total)
-            .push("::numeric");
-        query
-            .push(" and customer_id > ")
-            .push_bind(customer)
-            .push("))");
-    }
-    // The column is qualified. A bare `total` would be the text column of the result, and 9 would
-    // sort before 10.
-    query.push(" order by customer_spending.total desc, customer_id");
-    let mut snapshot = snapshot(&snapshots, CHECKPOINTS, &request).await?;
-    let page = listing::page(&mut snapshot, &mut query, limit, spent, |spending| {
-        (spending.total.amount, spending.customer_id.clone())
-    })
-    .await?;
-    etag::json(&request, &page)
-}
-
-fn spent(row: &PgRow) -> Result<Spending, sqlx::Error> {
-    Ok(Spending {
-        customer_id: row.try_get(0)?,
-        orders: row.try_get(2)?,
-        units: whole(row.try_get(3)?)?,
-        total: Money {
-            amount: whole(row.try_get(4)?)?,
-            currency: row.try_get(1)?,
-        },
-    })
 }

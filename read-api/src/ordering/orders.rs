@@ -1,58 +1,50 @@
 //! Orders: one by its id, and lists by customer and state, newest first.
 
-use axum::Router;
-use axum::extract::State;
-use axum::http::HeaderMap;
-use axum::response::Response;
-use axum::routing::get;
 use chrono::{DateTime, NaiveDate, Utc};
-use factline_http::{Problem, etag, page};
-use factline_postgres::ConsistentReads;
+use factline_postgres::Columns;
+use factline_read::{Filter, Id, Resource, Rows, Sort, desc};
 use serde::{Deserialize, Serialize};
-use sqlx::postgres::PgRow;
-use sqlx::{Postgres, QueryBuilder, Row as _};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::get_one::Single;
-use crate::listing;
 use crate::money::Money;
-use crate::parameters::{LIMIT, MOST, Parameters};
-use crate::read_your_writes::snapshot;
-use crate::resource::Resource;
 
-pub(crate) const RESOURCE: Resource = Resource {
-    routes: || {
-        Router::new()
-            .route("/orders", get(list))
-            .route("/orders/{id}", ONE.route())
-    },
-    checkpoints: &[ONE.checkpoints],
-};
+const ROWS: Rows = Rows::of::<Order>("orders");
+
+pub(crate) const RESOURCE: Resource = Resource::new("order")
+    .items(&[ROWS.item("/orders/{id}", Id::uuid("order_id"))])
+    .lists(&[ROWS
+        .list("/orders", &[NEWEST_FIRST])
+        .filters(&[
+            Filter::equal("customer", "customer_id"),
+            Filter::one_of("state", "state", &STATES),
+        ])
+        .summary("Orders, newest first")]);
+
+/// A customer has few orders in each state, so no index has both.
+const NEWEST_FIRST: Sort = Sort::by(
+    "-ordered_at",
+    &[desc("ordered_at"), desc("order_id")],
+    &["orders_by_time", "orders_by_customer", "orders_by_state"],
+);
 
 const STATES: [&str; 5] = ["placed", "confirmed", "shipped", "cancelled", "recorded"];
-const ONE: &Single<Order> = &Single {
-    what: "order",
-    checkpoints: "read.orders_checkpoint",
-    select: "select order_id, customer_id, state, lines::text, units, total_amount, currency, source, ordered_on, \
-             placed_at, updated_at, cancel_reason, version, ordered_at from read.orders ",
-    row: order,
-};
 
-/// An order as clients see it.
-#[derive(Debug, Serialize)]
-#[expect(
-    clippy::struct_field_names,
-    reason = "the names of the answer's fields"
-)]
+/// An order.
+#[derive(Debug, Columns, Serialize, ToSchema)]
 struct Order {
     order_id: Uuid,
     customer_id: String,
     state: String,
+    #[column(json)]
     lines: Vec<Line>,
     units: i64,
+    #[column(embed(amount = "total_amount", currency))]
     total: Money,
+    /// The location of an order taken elsewhere in the other system.
     source: Option<String>,
     ordered_on: NaiveDate,
+    /// Null for an order taken elsewhere.
     placed_at: Option<DateTime<Utc>>,
     updated_at: DateTime<Utc>,
     cancel_reason: Option<String>,
@@ -62,74 +54,10 @@ struct Order {
 }
 
 /// One line, as it was when the order was placed.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 struct Line {
     product_id: String,
     name: String,
     unit_price: Money,
     quantity: i64,
-}
-
-/// `GET /orders?customer=&state=&limit=&after=`
-async fn list(
-    State(snapshots): State<ConsistentReads>,
-    parameters: Parameters,
-    request: HeaderMap,
-) -> Result<Response, Problem> {
-    let [customer, state, limit, after] =
-        parameters.read(["customer", "state", "limit", "after"])?;
-    if state
-        .as_deref()
-        .is_some_and(|state| !STATES.contains(&state))
-    {
-        let detail = format!("must be one of {}", STATES.join(", "));
-        return Err(Problem::invalid_request().parameter("state", detail));
-    }
-    let limit = page::limit(limit.as_deref(), LIMIT, MOST)?;
-    let after: Option<(DateTime<Utc>, Uuid)> = page::after(after.as_deref())?;
-    // The conditions are written out for each combination, so that each gets a plan with its own
-    // index.
-    let mut query = QueryBuilder::<Postgres>::new(ONE.select);
-    query.push("where true");
-    if let Some(customer) = customer {
-        query.push(" and customer_id = ").push_bind(customer);
-    }
-    if let Some(state) = state {
-        query.push(" and state = ").push_bind(state);
-    }
-    if let Some((ordered_at, id)) = after {
-        query
-            .push(" and (ordered_at, order_id) < (")
-            .push_bind(ordered_at);
-        query.push(", ").push_bind(id).push(")");
-    }
-    query.push(" order by ordered_at desc, order_id desc");
-    let mut snapshot = snapshot(&snapshots, ONE.checkpoints, &request).await?;
-    let page = listing::page(&mut snapshot, &mut query, limit, ONE.row, |order| {
-        (order.ordered_at, order.order_id)
-    })
-    .await?;
-    etag::json(&request, &page)
-}
-
-fn order(row: &PgRow) -> Result<Order, sqlx::Error> {
-    let lines = serde_json::from_str(row.try_get(3)?);
-    Ok(Order {
-        order_id: row.try_get(0)?,
-        customer_id: row.try_get(1)?,
-        state: row.try_get(2)?,
-        lines: lines.map_err(|error| sqlx::Error::Decode(error.into()))?,
-        units: row.try_get(4)?,
-        total: Money {
-            amount: row.try_get::<i64, _>(5)?.into(),
-            currency: row.try_get(6)?,
-        },
-        source: row.try_get(7)?,
-        ordered_on: row.try_get(8)?,
-        placed_at: row.try_get(9)?,
-        updated_at: row.try_get(10)?,
-        cancel_reason: row.try_get(11)?,
-        version: row.try_get(12)?,
-        ordered_at: row.try_get(13)?,
-    })
 }

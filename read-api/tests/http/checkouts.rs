@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::stage::Stage;
 
-const TWO: &str = "insert into checkouts_v1.checkouts
+const TWO: &str = "insert into checkouts
     (checkout_id, customer_id, state, order_id, payment_id, total_amount, currency, code, reason, created_at, updated_at,
      version)
 values

@@ -13,11 +13,11 @@ const PATH: &str = "/orders/00000000-0000-0000-0000-000000000001";
 /// The view has applied 5 events of partition 3.
 const AT_FIVE: &str = "insert into factline.checkpoint
     (view, version, topic, partition, topic_identity, next_offset, sequence)
-select 'orders', 1, 'ordering.order.events', partition, '0a1b2c3d', 9, 5 from generate_series(0, 7) as partition";
+select 'orders', 2, 'ordering.order.events', partition, '0a1b2c3d', 9, 5 from generate_series(0, 7) as partition";
 
 /// The host's next transaction: the sixth event is the first of an order.
 const SIXTH: &str = "begin;
-insert into orders_v1.orders
+insert into orders
     (order_id, customer_id, state, lines, units, total_amount, currency, ordered_on, ordered_at, updated_at, version)
 values ('00000000-0000-0000-0000-000000000001', 'ann', 'placed', '[]', 1, 1, 'EUR', now(), now(), now(), 1);
 update factline.checkpoint set sequence = 6 where partition = 3;

@@ -5,8 +5,10 @@
 mod checkouts;
 mod customers;
 mod freshness;
+mod openapi;
 mod orders;
 mod payments;
+mod plans;
 mod products;
 mod refusals;
 mod rights;

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::stage::{Stage, field};
 
-const TWO: &str = r#"insert into orders_v1.orders
+const TWO: &str = r#"insert into orders
     (order_id, customer_id, state, lines, units, total_amount, currency, source, ordered_on, ordered_at, updated_at,
      cancel_reason, version)
 values
@@ -17,7 +17,7 @@ values
      1, 2933, 'USD', 'old.csv:7', '1997-01-01', '1997-01-01T00:00:00Z', '2026-03-02T12:00:00Z', null, 1)"#;
 
 /// Thirty orders of three customers in two states, ten of them at the same instant.
-const MANY: &str = "insert into orders_v1.orders
+const MANY: &str = "insert into orders
     (order_id, customer_id, state, lines, units, total_amount, currency, ordered_on, ordered_at, updated_at, version)
 select md5(n::text)::uuid, (array['ann', 'bob', 'eve'])[n % 3 + 1], (array['placed', 'shipped'])[n % 2 + 1], '[]', 1, n,
        'EUR', '2026-03-01', timestamptz '2026-03-01T12:00:00Z' + least(n, 20) * interval '1 second', now(), 1
@@ -111,9 +111,7 @@ async fn unchanged_response_is_304() {
         known.insert("if-none-match", first.headers["etag"].clone());
         let again = stage.get_with(path, known.clone()).await;
         assert_eq!(again.status, StatusCode::NOT_MODIFIED);
-        stage
-            .sql("update orders_v1.orders set units = units + 1")
-            .await;
+        stage.sql("update orders set units = units + 1").await;
         let changed = stage.get_with(path, known).await;
         assert_eq!(changed.status, StatusCode::OK);
     }

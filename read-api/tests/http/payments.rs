@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::stage::Stage;
 
-const TWO: &str = r#"insert into payments_v1.payments
+const TWO: &str = r#"insert into payments
     (payment_id, reference, state, amount, currency, method, code, reason, charges, created_at, updated_at, version)
 values
     ('00000000-0000-0000-0000-000000000001', 'checkout 7', 'captured', 750, 'EUR', 'card-ok', null, null,

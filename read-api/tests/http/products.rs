@@ -8,7 +8,7 @@ use crate::stage::{Stage, field};
 
 const ONE: &str = "/products/00000000-0000-0000-0000-000000000001";
 
-const TWO: &str = "insert into products_v1.products
+const TWO: &str = "insert into products
     (product_id, name, brand, price_amount, currency, state, created_at, updated_at, version)
 values
     ('00000000-0000-0000-0000-000000000001', 'Ölkanne 50%', 'Acme', 1299, 'EUR', 'offered',
@@ -17,13 +17,13 @@ values
      '2026-03-01T12:00:00Z', '2026-03-02T12:00:00Z', 2)";
 
 /// Sixty products of three brands. Some have the same name, and some names differ only in case.
-const MANY: &str = "insert into products_v1.products
+const MANY: &str = "insert into products
     (product_id, name, brand, price_amount, currency, state, created_at, updated_at, version)
 select md5(n::text)::uuid, (array['Tea', 'TEA', 'teapot', 'Cup', 'cup board', 'Ärmel'])[n % 6 + 1],
        (array['Acme', 'Bolt', 'Core'])[n / 6 % 3 + 1], n, 'EUR', 'offered', now(), now(), 1
 from generate_series(1, 60) as n";
 
-const PRICES: &str = "insert into price_history_v1.price_history (product_id, version, amount, currency, since)
+const PRICES: &str = "insert into price_history (product_id, version, amount, currency, since)
 select '00000000-0000-0000-0000-000000000001', n, 100 * n, 'EUR', timestamptz '2026-03-01T12:00:00Z' + n * interval '1 day'
 from unnest(array[1, 2, 4, 7, 8]) as n";
 
@@ -129,11 +129,11 @@ async fn search_by_prefix_uses_an_index() {
     let stage = Stage::set().await;
     stage
         .sql(
-            "insert into products_v1.products
+            "insert into products
                 (product_id, name, brand, price_amount, currency, state, created_at, updated_at, version)
             select md5(n::text)::uuid, md5(n::text), 'brand ' || n % 50, n, 'EUR', 'offered', now(), now(), 1
             from generate_series(1, 20000) as n;
-            analyze products_v1.products",
+            analyze products",
         )
         .await;
     for filter in ["", "brand = 'brand 7' and "] {

@@ -3,16 +3,18 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use dev_servers::Servers;
-use factline_postgres::ConsistentReads;
+use factline_dev_servers::Servers;
+use factline_postgres::{ConsistentReads, process};
+use projectors::views::ALL;
 use reqwest::header::HeaderMap;
 use reqwest::{Client, StatusCode};
 use serde_json::Value;
-use sqlx::PgPool;
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{PgPool, SqlSafeStr};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) struct Stage {
-    /// Connections as the role that owns the views.
+    /// Connections as the role that owns the views, which find the tables of all views.
     pub(crate) pool: PgPool,
     /// Connections as the role of the service.
     pub(crate) reader: PgPool,
@@ -32,14 +34,16 @@ impl Stage {
         let name = format!("read_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
         let servers = tokio::task::spawn_blocking(Servers::shared).await.unwrap();
         servers.postgres.create_database(&name).unwrap();
-        let connect = async |role| {
-            PgPool::connect(&servers.postgres.url(&name, role))
-                .await
-                .unwrap()
+        let connect = async |role, search_path: &str| {
+            let url = servers.postgres.url(&name, role);
+            let options: PgConnectOptions = url.parse().unwrap();
+            let options = options.options([("search_path", search_path)]);
+            PgPool::connect_with(options).await.unwrap()
         };
-        let pool = connect("factline_projector").await;
-        projectors::migrate::run(&pool).await.unwrap();
-        let reader = connect("factline_reader").await;
+        let schemas: Vec<String> = ALL.iter().map(|view| view.view_name().schema()).collect();
+        let pool = connect("factline_projector", &schemas.join(",")).await;
+        process::migrate(&pool, ALL).await.unwrap();
+        let reader = connect("factline_reader", "read").await;
         Self {
             origin: serve(reader.clone()).await,
             pool,
@@ -49,6 +53,10 @@ impl Stage {
     }
 
     pub(crate) async fn sql(&self, statements: &'static str) {
+        self.run(statements).await;
+    }
+
+    pub(crate) async fn run(&self, statements: impl SqlSafeStr) {
         sqlx::raw_sql(statements).execute(&self.pool).await.unwrap();
     }
 
@@ -84,7 +92,7 @@ pub(crate) async fn serve(pool: PgPool) -> String {
         ConsistentReads::new(pool, Duration::from_millis(500), CancellationToken::new());
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let origin = format!("http://{}", listener.local_addr().unwrap());
-    let router = read_api::router(snapshots);
+    let router = factline_read::router(read_api::RESOURCES, snapshots).unwrap();
     tokio::spawn(async move { axum::serve(listener, router).await });
     origin
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use dev_servers::Servers;
+use factline_dev_servers::Servers;
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::proxy::Proxy;

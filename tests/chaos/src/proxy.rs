@@ -144,7 +144,7 @@ mod tests {
                 });
             }
         });
-        let from = dev_servers::port::free().unwrap();
+        let from = factline_dev_servers::port::free().unwrap();
         let proxy = Proxy::start(from, to).await.unwrap();
         let client = TcpStream::connect((Ipv4Addr::LOCALHOST, from))
             .await
@@ -183,8 +183,8 @@ mod tests {
 
     #[tokio::test]
     async fn missing_server_ends_the_connection() {
-        let from = dev_servers::port::free().unwrap();
-        let _proxy = Proxy::start(from, dev_servers::port::free().unwrap())
+        let from = factline_dev_servers::port::free().unwrap();
+        let _proxy = Proxy::start(from, factline_dev_servers::port::free().unwrap())
             .await
             .unwrap();
         let mut client = TcpStream::connect((Ipv4Addr::LOCALHOST, from))

@@ -52,7 +52,8 @@ impl Role {
 
 #[cfg(test)]
 mod tests {
-    use dev_servers::services::{Need, SERVICES};
+    use dev_servers::services::SERVICES;
+    use factline_dev_servers::Need;
 
     use super::*;
 

@@ -1,6 +1,6 @@
 //! An operation's row: a terminal state absorbs every later record.
 //!
-//! The model covers `operations-tracker/src/upsert.sql`. Records of two topics arrive in any
+//! The model covers `crates/factline-tracker/src/upsert.sql`. Records of two topics arrive in any
 //! interleaving, each topic in its order, and any of them more than once. A handler writes one
 //! terminal outcome. If it ever wrote two, the first one counts.
 

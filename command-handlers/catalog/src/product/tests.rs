@@ -104,7 +104,7 @@ fn price_of_zero_is_accepted() {
         price: usd(0),
         ..create()
     };
-    let decision = Product::default().decide(free.into(), Timestamp::UNIX_EPOCH);
+    let decision = Product::default().decide(free.into(), &Context::default());
     assert_eq!(decision.unwrap().into_events().len(), 1);
 }
 

@@ -418,7 +418,10 @@ fn participant_reasons_are_cut_to_one_short_line() {
         reason: format!("a\nb\0{}", "x".repeat(2000)),
         ..order_refused()
     };
-    let decision = placing().state().decide(refusal.into(), at(0)).unwrap();
+    let decision = placing()
+        .state()
+        .decide(refusal.into(), &Context::at(at(0)))
+        .unwrap();
     let events = decision.into_events();
     let [Event::CheckoutFailed(event)] = events.as_slice() else {
         panic!("{events:?}");
@@ -472,7 +475,10 @@ fn unexpected_answer_changes_nothing() {
     ];
     for (stage, awaited) in stages {
         for (name, command) in &answers {
-            let decision = stage().state().decide(command.clone(), at(0)).unwrap();
+            let decision = stage()
+                .state()
+                .decide(command.clone(), &Context::at(at(0)))
+                .unwrap();
             let changes = !decision.into_events().is_empty();
             assert_eq!(changes, awaited.contains(name), "{name}");
         }

@@ -159,9 +159,9 @@ fn total_of_zero_is_accepted() {
         total: usd(0),
         ..record()
     };
-    let events = Order::default().decide(free.into(), Timestamp::UNIX_EPOCH);
+    let events = Order::default().decide(free.into(), &Context::default());
     assert_eq!(events.unwrap().into_events().len(), 1);
-    let events = Order::default().decide(place([line(usd(0), 1)]).into(), Timestamp::UNIX_EPOCH);
+    let events = Order::default().decide(place([line(usd(0), 1)]).into(), &Context::default());
     assert_eq!(events.unwrap().into_events().len(), 1);
 }
 
@@ -279,7 +279,7 @@ fn texts_that_views_cannot_store_are_refused() {
     assert!(
         unplaced()
             .state()
-            .decide(customer(longest).into(), factline::Timestamp::UNIX_EPOCH)
+            .decide(customer(longest).into(), &Context::default())
             .is_ok()
     );
     let source = "line\nbreak".to_owned();
@@ -299,10 +299,7 @@ fn texts_that_views_cannot_store_are_refused() {
     assert!(
         placed()
             .state()
-            .decide(
-                because("in two\nlines").into(),
-                factline::Timestamp::UNIX_EPOCH
-            )
+            .decide(because("in two\nlines").into(), &Context::default())
             .is_ok()
     );
 }

@@ -193,7 +193,7 @@ fn every_other_charge_is_refunded() {
         ];
         payment().when(capture("ch-2", 750)).then(unwanted.clone());
         let after = unwanted.iter().fold(payment().state(), Payment::evolve);
-        let again = after.decide(capture("ch-2", 750).into(), Timestamp::UNIX_EPOCH);
+        let again = after.decide(capture("ch-2", 750).into(), &Context::default());
         assert_eq!(again, Ok(Decision::nothing()));
     }
 }
@@ -216,7 +216,7 @@ fn charge_of_another_amount_declines_the_payment() {
     };
     let decision = requested()
         .state()
-        .decide(dollars.into(), Timestamp::UNIX_EPOCH)
+        .decide(dollars.into(), &Context::default())
         .unwrap();
     assert_eq!(decision.into_events().len(), 3);
 }

@@ -27,7 +27,7 @@ pub(crate) fn decide<A: Aggregate>(
         workflow::join(open, &mut context.envelope);
     }
     let set = before.wake.as_ref().map(|wake| wake.set);
-    let decision = match before.state.decide(command, context.now) {
+    let decision = match before.state.decide(command, &context.for_rules()) {
         Ok(decision) => decision,
         Err(rejection) => {
             let ending = Ending::new(State::Rejected, rejection.code(), rejection.to_string());

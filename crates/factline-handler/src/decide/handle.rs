@@ -52,7 +52,8 @@ pub(crate) fn command<A: Aggregate>(
 pub(crate) fn deadline<A: Aggregate>(
     environment: &Environment<'_, A>,
     overlay: &mut Overlay<'_, A>,
-    (partition, subject): (i32, &Arc<str>),
+    partition: i32,
+    subject: &Arc<str>,
     fault: Option<Fault>,
     records: &mut Vec<Outgoing>,
 ) -> Result<Facts<EventOf<A::Type>>, avro::Error> {

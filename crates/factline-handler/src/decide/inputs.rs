@@ -50,13 +50,32 @@ pub(crate) struct Pending<'p, A> {
     pub(crate) idle: &'p HashMap<i32, Timestamp>,
 }
 
-/// The number of commands and deadlines that may still be decided, and a known fault of the first.
+/// The number of commands and deadlines that may still be decided, and a fault of the first that
+/// the broker has found.
 pub(crate) struct Budget {
-    pub(crate) count: usize,
-    pub(crate) fault: Option<Fault>,
+    count: usize,
+    fault: Option<Fault>,
 }
 
 impl Budget {
+    /// Creates the budget of a batch.
+    pub(crate) fn of(count: usize) -> Self {
+        Self { count, fault: None }
+    }
+
+    /// Creates the budget of a batch whose first command or deadline has a known fault.
+    pub(crate) fn with_fault(count: usize, fault: Fault) -> Self {
+        Self {
+            count,
+            fault: Some(fault),
+        }
+    }
+
+    /// Returns how many decisions may still be made.
+    pub(crate) fn count(&self) -> usize {
+        self.count
+    }
+
     /// Counts one decision, and returns the fault if it is the first.
     pub(crate) fn take(&mut self) -> Option<Fault> {
         self.count -= 1;

@@ -2,7 +2,7 @@
 
 use factline::envelope::ANONYMOUS;
 use factline::outcome::{self, OutcomeKind, State};
-use factline::{Contract, Envelope, Outcome, Point, Position, Timestamp, id};
+use factline::{Context, Contract, Envelope, Outcome, Point, Position, Roles, Timestamp, id};
 
 use crate::decide::facts::Enveloped;
 use factline_kafka::records::record::Record;
@@ -67,6 +67,7 @@ impl Origin {
         record.clone_into(&mut envelope.record);
         envelope.source.clone_from(&self.source);
         envelope.time = context.now;
+        envelope.roles = Roles::none();
         envelope.sequence = Some(version);
         envelope.partition_sequence = Some(sequence);
         envelope.time_to_live_ms = None;
@@ -87,6 +88,7 @@ impl Origin {
         outcome::SCHEMA.name.clone_into(&mut envelope.record);
         envelope.source.clone_from(&self.source);
         envelope.time = context.now;
+        envelope.roles = Roles::none();
         envelope.sequence = None;
         envelope.partition_sequence = None;
         envelope.opens = None;
@@ -132,6 +134,14 @@ impl Origin {
 }
 
 impl CommandContext {
+    /// Returns the context in which the aggregate's rules decide the command.
+    pub(crate) fn for_rules(&self) -> Context<'_> {
+        match self.kind {
+            OutcomeKind::Deadline => Context::of_deadline(&self.envelope.actor, self.now),
+            _ => Context::of_command(&self.envelope, self.now),
+        }
+    }
+
     /// Returns the command's outcome with the fields that its envelope fills.
     pub(crate) fn outcome(&self, state: State) -> Outcome {
         let envelope = &self.envelope;

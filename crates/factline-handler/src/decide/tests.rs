@@ -12,4 +12,5 @@ mod endings;
 mod failures;
 mod messages;
 mod order;
+mod who;
 mod workflows;

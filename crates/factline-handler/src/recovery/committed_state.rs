@@ -1,8 +1,9 @@
 //! The committed state of partitions, as the handler's [`Progress`].
 //!
-//! Threads of their own read the states, several partitions at once, while the worker continues
-//! with its other partitions. No worker handles the partitions meanwhile: the previous owner has
-//! released them, and this worker does not fetch their commands yet.
+//! Each share of the assigned partitions is read by a thread of its own, while the worker continues
+//! with its other partitions. A share whose recovery fails is recovered again alone. No worker
+//! handles the partitions meanwhile: the previous owner has released them, and this worker does not
+//! fetch their commands yet.
 
 use std::collections::HashMap;
 use std::marker::PhantomData;
@@ -12,7 +13,6 @@ use factline::Aggregate;
 use rdkafka::consumer::Consumer as _;
 use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::{Offset, TopicPartitionList};
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::decide::record_factory::RecordFactory;
@@ -25,7 +25,8 @@ use factline_kafka::client::config::KafkaConfig;
 use factline_kafka::consumer::group::TopicPartition;
 use factline_kafka::consumer::host::Progress;
 
-/// Maximum number of threads that read at once: decoding takes a core each.
+/// Maximum number of threads that recover the partitions of one assignment: decoding takes a core
+/// each.
 const MAX_THREADS: usize = 4;
 
 /// The state that events, outcomes and offsets in Kafka come to.
@@ -99,7 +100,12 @@ impl<A: Aggregate> Progress for CommittedState<A> {
     type Start = Recovered<A>;
     type Error = RecoveryError;
 
-    /// Recovers the states of partitions. When the future is dropped, its threads stop.
+    fn shares(&self, partitions: Vec<TopicPartition>) -> Vec<Vec<TopicPartition>> {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        shares(&partitions, cores.min(MAX_THREADS))
+    }
+
+    /// Recovers the states of partitions. When the future is dropped, its thread stops.
     async fn look_up(
         self,
         keys: Vec<TopicPartition>,
@@ -107,42 +113,34 @@ impl<A: Aggregate> Progress for CommittedState<A> {
         let partitions: Vec<i32> = keys.into_iter().map(|(_, partition)| partition).collect();
         let progress = self.recoveries.begin(&partitions);
         let wanted = self.stop.child_token();
-        let _stops_threads = wanted.clone().drop_guard();
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let share = partitions.len().div_ceil(cores.min(MAX_THREADS)).max(1);
-        let mut threads = JoinSet::new();
-        for share in partitions.chunks(share) {
-            let (this, share, wanted) = (self.clone(), share.to_vec(), wanted.clone());
-            let progress = Arc::clone(&progress);
-            let runtime = tokio::runtime::Handle::current();
-            threads.spawn_blocking(move || {
-                let source = Source {
-                    kafka: &this.kafka,
-                    factory: &this.factory,
-                    runtime: &runtime,
-                    progress: &progress,
-                    stop: &wanted,
-                };
-                recover_partitions::<A>(&source, &share, this.bounds).map_err(|source| {
-                    RecoveryError::Restore {
-                        partitions: share,
-                        source,
-                    }
-                })
-            });
-        }
-        let topic = self.factory.topics.commands();
-        let mut recovered = Vec::with_capacity(partitions.len());
-        while let Some(share) = threads.join_next().await {
-            let share = share.map_err(|_| RecoveryError::Panicked(partitions.clone()))??;
-            recovered.extend(
-                share
-                    .into_iter()
-                    .map(|(partition, state)| ((topic.to_owned(), partition), state)),
-            );
-        }
-        Ok(recovered)
+        let _stops_thread = wanted.clone().drop_guard();
+        let topic = self.factory.topics.commands().to_owned();
+        let (runtime, share) = (tokio::runtime::Handle::current(), partitions.clone());
+        let thread = tokio::task::spawn_blocking(move || {
+            let source = Source {
+                kafka: &self.kafka,
+                factory: &self.factory,
+                runtime: &runtime,
+                progress: &progress,
+                stop: &wanted,
+            };
+            recover_partitions::<A>(&source, &share, self.bounds)
+        });
+        let recovered = match thread.await {
+            Ok(Ok(recovered)) => recovered,
+            Ok(Err(source)) => return Err(RecoveryError::Restore { partitions, source }),
+            Err(_) => return Err(RecoveryError::Panicked(partitions)),
+        };
+        let starts = recovered.into_iter();
+        let starts = starts.map(|(partition, state)| ((topic.clone(), partition), state));
+        Ok(starts.collect())
     }
+}
+
+/// Divides partitions into at most `most` shares of about the same size.
+fn shares(partitions: &[TopicPartition], most: usize) -> Vec<Vec<TopicPartition>> {
+    let size = partitions.len().div_ceil(most).max(1);
+    partitions.chunks(size).map(<[_]>::to_vec).collect()
 }
 
 impl Recoveries {
@@ -248,4 +246,21 @@ fn stable_offsets(
         Ok((place.partition(), offset))
     };
     answered.elements().iter().map(offset).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_contain_each_partition_once() {
+        for (count, most, expected) in [(0, 4, 0), (1, 4, 1), (8, 4, 4), (6, 4, 3), (64, 1, 1)] {
+            let partitions: Vec<TopicPartition> = (0..count)
+                .map(|partition| ("commands".to_owned(), partition))
+                .collect();
+            let shares = shares(&partitions, most);
+            assert_eq!(shares.len(), expected, "{count} in {most}");
+            assert_eq!(shares.concat(), partitions);
+        }
+    }
 }

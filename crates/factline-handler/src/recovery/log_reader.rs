@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use factline_kafka::client::config::KafkaConfig;
 use factline_kafka::records::decode;
+use factline_kafka::retry::Backoff;
 use factline_kafka::topics::watermarks::{ends, ends_of};
 
 /// Reason why a recovery failed; a retry can help.
@@ -243,7 +244,7 @@ fn wait_until_stable(
     ends: &Ends,
     watch: &mut Watch<'_>,
 ) -> Result<(), Error> {
-    let mut pause = Duration::from_millis(5);
+    let mut backoff = Backoff::new(Duration::from_millis(5), Duration::from_millis(200));
     for (partition, (_, end)) in ends {
         loop {
             // For a consumer that reads committed records, the high end is the last stable offset.
@@ -255,8 +256,7 @@ fn wait_until_stable(
             watch.check(|| {
                 format!("an open transaction holds {topic}/{partition} back at {stable} of {end}")
             })?;
-            std::thread::sleep(pause);
-            pause = (pause * 2).min(Duration::from_millis(200));
+            std::thread::sleep(backoff.pause());
         }
     }
     Ok(())

@@ -200,7 +200,7 @@ pub(crate) fn checksum(key: &[u8], value: &[u8]) -> u64 {
 mod tests {
     use std::collections::HashMap;
 
-    use factline::{AggregateType, Decision, Messages, RecordSchema, avro};
+    use factline::{AggregateType, Context, Decision, Messages, RecordSchema, avro};
 
     use super::*;
 
@@ -253,7 +253,7 @@ mod tests {
                 type Type = ThingType;
                 type Rejection = No;
 
-                fn decide(&self, command: Nothing, _: Timestamp) -> Result<Decision<Nothing>, No> {
+                fn decide(&self, command: Nothing, _: &Context) -> Result<Decision<Nothing>, No> {
                     match command {}
                 }
 

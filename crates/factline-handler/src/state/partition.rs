@@ -377,6 +377,11 @@ impl<'p, A: Aggregate> Overlay<'p, A> {
         self.changes.next
     }
 
+    /// Returns the approximate size of the committed aggregates, if it exceeds the limit.
+    pub(crate) fn over_memory_limit(&self) -> Option<u64> {
+        self.base.over_memory_limit()
+    }
+
     pub(crate) fn window(&self) -> TimeDelta {
         self.base.operations.length()
     }

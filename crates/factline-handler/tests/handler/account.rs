@@ -3,11 +3,10 @@
 //! deadline.
 
 use chrono::TimeDelta;
-use factline::avro::{Codec, Error};
 use factline::{
-    Aggregate, AggregateType, Conclusion, Contract, Deadline, Decision, Messages, RecordSchema,
-    Timestamp,
+    Aggregate, AggregateType, Conclusion, Context, Contract, Deadline, Decision, Timestamp,
 };
+use factline_testkit::messages;
 use serde::{Deserialize, Serialize};
 
 pub(crate) const ACCOUNT: Contract = *AccountType::CONTRACT;
@@ -62,108 +61,28 @@ pub(crate) struct Deposited {
     pub note: String,
 }
 
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Command {
-    Deposit(Deposit),
-    Withdraw(Withdraw),
-    Schedule(Schedule),
-    Collect(Collect),
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Event {
-    Deposited(Deposited),
-    Scheduled(Scheduled),
-}
-
-impl Messages for Command {
-    const RECORDS: &'static [RecordSchema] = &[
-        RecordSchema {
-            name: "ledger.Deposit",
-            json: r#"{"type":"record","name":"Deposit","namespace":"ledger","fields":[{"name":"amount","type":"long"}]}"#,
-        },
-        RecordSchema {
-            name: "ledger.Withdraw",
-            json: r#"{"type":"record","name":"Withdraw","namespace":"ledger","fields":[{"name":"amount","type":"long"}]}"#,
-        },
-        RecordSchema {
-            name: "ledger.Schedule",
-            json: r#"{"type":"record","name":"Schedule","namespace":"ledger","fields":[{"name":"amount","type":"long"},
-                {"name":"after_ms","type":"long"},{"name":"open","type":"boolean"}]}"#,
-        },
-        RecordSchema {
-            name: "ledger.Collect",
-            json: r#"{"type":"record","name":"Collect","namespace":"ledger","fields":[]}"#,
-        },
-    ];
-
-    fn record(&self) -> &'static str {
-        match self {
-            Self::Deposit(_) => "ledger.Deposit",
-            Self::Withdraw(_) => "ledger.Withdraw",
-            Self::Schedule(_) => "ledger.Schedule",
-            Self::Collect(_) => "ledger.Collect",
-        }
-    }
-
-    fn encode(&self, codec: &Codec) -> Result<Vec<u8>, Error> {
-        match self {
-            Self::Deposit(record) => codec.encode(record),
-            Self::Withdraw(record) => codec.encode(record),
-            Self::Schedule(record) => codec.encode(record),
-            Self::Collect(record) => codec.encode(record),
-        }
-    }
-
-    fn decode(record: &str, codec: &Codec, datum: &[u8]) -> Result<Self, Error> {
-        match record {
-            "ledger.Deposit" => codec.decode(datum).map(Self::Deposit),
-            "ledger.Withdraw" => codec.decode(datum).map(Self::Withdraw),
-            "ledger.Schedule" => codec.decode(datum).map(Self::Schedule),
-            "ledger.Collect" => codec.decode(datum).map(Self::Collect),
-            _ => Err(Error::UnknownRecord {
-                record: record.to_owned(),
-            }),
-        }
+messages! {
+    pub(crate) enum Command {
+        Deposit = "ledger.Deposit": r#"{"type":"record","name":"Deposit","namespace":"ledger",
+            "fields":[{"name":"amount","type":"long"}]}"#,
+        Withdraw = "ledger.Withdraw": r#"{"type":"record","name":"Withdraw","namespace":"ledger",
+            "fields":[{"name":"amount","type":"long"}]}"#,
+        Schedule = "ledger.Schedule": r#"{"type":"record","name":"Schedule","namespace":"ledger",
+            "fields":[{"name":"amount","type":"long"},{"name":"after_ms","type":"long"},
+            {"name":"open","type":"boolean"}]}"#,
+        Collect = "ledger.Collect": r#"{"type":"record","name":"Collect","namespace":"ledger",
+            "fields":[]}"#,
     }
 }
 
-impl Messages for Event {
-    const RECORDS: &'static [RecordSchema] = &[
-        RecordSchema {
-            name: "ledger.Deposited",
-            json: r#"{"type":"record","name":"Deposited","namespace":"ledger","fields":[
-            {"name":"amount","type":"long"},{"name":"note","type":"string","default":""}]}"#,
-        },
-        RecordSchema {
-            name: "ledger.Scheduled",
-            json: r#"{"type":"record","name":"Scheduled","namespace":"ledger","fields":[
-            {"name":"amount","type":"long"},{"name":"due","type":"long"},{"name":"open","type":"boolean"}]}"#,
-        },
-    ];
-
-    fn record(&self) -> &'static str {
-        match self {
-            Self::Deposited(_) => "ledger.Deposited",
-            Self::Scheduled(_) => "ledger.Scheduled",
-        }
-    }
-
-    fn encode(&self, codec: &Codec) -> Result<Vec<u8>, Error> {
-        match self {
-            Self::Deposited(record) => codec.encode(record),
-            Self::Scheduled(record) => codec.encode(record),
-        }
-    }
-
-    fn decode(record: &str, codec: &Codec, datum: &[u8]) -> Result<Self, Error> {
-        match record {
-            "ledger.Deposited" => codec.decode(datum).map(Self::Deposited),
-            "ledger.Scheduled" => codec.decode(datum).map(Self::Scheduled),
-            _ => Err(Error::UnknownRecord {
-                record: record.to_owned(),
-            }),
-        }
+messages! {
+    pub(crate) enum Event {
+        Deposited = "ledger.Deposited": r#"{"type":"record","name":"Deposited","namespace":"ledger",
+            "fields":[{"name":"amount","type":"long"},
+            {"name":"note","type":"string","default":""}]}"#,
+        Scheduled = "ledger.Scheduled": r#"{"type":"record","name":"Scheduled","namespace":"ledger",
+            "fields":[{"name":"amount","type":"long"},{"name":"due","type":"long"},
+            {"name":"open","type":"boolean"}]}"#,
     }
 }
 
@@ -195,7 +114,7 @@ impl Aggregate for Account {
     type Type = AccountType;
     type Rejection = Overdrawn;
 
-    fn decide(&self, command: Command, now: Timestamp) -> Result<Decision<Event>, Overdrawn> {
+    fn decide(&self, command: Command, context: &Context) -> Result<Decision<Event>, Overdrawn> {
         let noted = |amount, length: usize| {
             // Noise, so that compression cannot make the note small.
             let noise = std::iter::successors(Some(1_u32), |x| {
@@ -230,7 +149,7 @@ impl Aggregate for Account {
                 after_ms,
                 open,
             }) => {
-                let due = (now + TimeDelta::milliseconds(after_ms)).timestamp_micros();
+                let due = (context.now() + TimeDelta::milliseconds(after_ms)).timestamp_micros();
                 let scheduled = Decision::event(Event::Scheduled(Scheduled { amount, due, open }));
                 Ok(if open { scheduled.running() } else { scheduled })
             }
@@ -268,23 +187,5 @@ impl Aggregate for Account {
             Timestamp::from_timestamp_micros(due)?,
             Command::Collect(Collect {}),
         ))
-    }
-}
-
-impl From<Schedule> for Command {
-    fn from(command: Schedule) -> Self {
-        Self::Schedule(command)
-    }
-}
-
-impl From<Deposit> for Command {
-    fn from(command: Deposit) -> Self {
-        Self::Deposit(command)
-    }
-}
-
-impl From<Withdraw> for Command {
-    fn from(command: Withdraw) -> Self {
-        Self::Withdraw(command)
     }
 }

@@ -87,8 +87,7 @@ async fn deadline_does_not_wait_for_an_aborted_record() {
     let decided = rig.outcomes_of(&[asked]).await[&asked].decided_at;
     let due = Timestamp::from_timestamp_micros(decided).unwrap() + TimeDelta::seconds(5);
     let ours = [partition_of(b"ada", ACCOUNT.partitions)];
-    let commands = (rig.topics.commands(), ours.as_slice());
-    let foreign = foreign_transaction(&rig, commands, PATIENCE).await;
+    let foreign = foreign_transaction(&rig, rig.topics.commands(), &ours, PATIENCE).await;
     foreign.abort_transaction(PATIENCE).unwrap();
     assert!(
         chrono::Utc::now() < due,

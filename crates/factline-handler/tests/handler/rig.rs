@@ -95,7 +95,7 @@ impl Rig {
     }
 
     /// Creates a rig with separate topics on other servers.
-    pub(crate) async fn on(servers: &dev_servers::Servers, name: &str) -> Self {
+    pub(crate) async fn on(servers: &factline_dev_servers::Servers, name: &str) -> Self {
         let fixture = Fixture::on(servers, name);
         let kafka = fixture.kafka.clone();
         let (_, options) = parse(&flags(&kafka, ""));
@@ -177,8 +177,8 @@ impl Rig {
         headers: &[(&str, String)],
         value: &[u8],
     ) {
-        let place = (self.topics.commands(), partition);
-        self.fixture.append(place, key, headers, value).await;
+        let (fixture, topic) = (&self.fixture, self.topics.commands());
+        fixture.append(topic, partition, key, headers, value).await;
     }
 
     /// Waits until every operation has an outcome, and returns the outcomes.

@@ -27,7 +27,8 @@ pub(crate) fn transactional(rig: &Rig, id: &str, timeout: Duration) -> BaseProdu
 /// Opens a transaction of another producer, with a record on each of the partitions.
 pub(crate) async fn foreign_transaction(
     rig: &Rig,
-    (topic, partitions): (&str, &[i32]),
+    topic: &str,
+    partitions: &[i32],
     timeout: Duration,
 ) -> BaseProducer {
     let id = format!("{}foreign", rig.kafka.topic_prefix);

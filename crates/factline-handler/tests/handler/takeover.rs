@@ -39,8 +39,8 @@ async fn restore_does_not_interrupt_retained_partitions() {
     rig.outcomes_of(&operations).await;
 
     let everywhere: Vec<i32> = (0..ACCOUNT.partitions).collect();
-    let events = (rig.topics.events(), everywhere.as_slice());
-    let neighbour = foreign_transaction(&rig, events, Duration::from_mins(1)).await;
+    let (events, long) = (rig.topics.events(), Duration::from_mins(1));
+    let neighbour = foreign_transaction(&rig, events, &everywhere, long).await;
 
     second.stop().await;
     // The partitions of a static member stay assigned to it for the session timeout.

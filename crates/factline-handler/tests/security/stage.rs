@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use clap::Parser as _;
-use dev_servers::{Rule, Servers};
+use factline_dev_servers::{Rule, Servers};
 use factline_kafka::topics::partition_of;
 use factline_kafka::{KafkaConfig, Record, Topics, topics::provision};
 pub(crate) use factline_testkit::PATIENCE;
@@ -151,8 +151,8 @@ pub(crate) async fn append(
         .set("enable.idempotence", idempotent.to_string())
         .set("message.timeout.ms", "20000")
         .create()?;
-    let place = (topic, partition_of(b"ada", ACCOUNT.partitions));
-    try_append(&producer, place, "ada", headers, value).await
+    let partition = partition_of(b"ada", ACCOUNT.partitions);
+    try_append(&producer, topic, partition, "ada", headers, value).await
 }
 
 /// Reads a topic as a group member until there are at least `count` records.

@@ -36,8 +36,8 @@ impl Stage {
     /// Appends `count` records to partition 0.
     pub(crate) async fn append(&self, count: usize) {
         for _ in 0..count {
-            let place = (self.topics.commands(), 0);
-            self.fixture.append(place, "", &[], b"x").await;
+            let topic = self.topics.commands();
+            self.fixture.append(topic, 0, "", &[], b"x").await;
         }
     }
 

@@ -15,6 +15,10 @@
 //! - *Topic ids* (KIP-516): the crate does not wrap `DescribeTopics`.
 //! - *Reports*: the crate can wait for delivery reports only with a deadline, see
 //!   [`crate::producer::polled`].
+//!
+//! The comment of each function links to the place upstream that makes it necessary. Line numbers
+//! are those of the version that `Cargo.lock` pins. With an update, check whether the crate offers
+//! the call by then.
 
 use std::ffi::{CStr, c_char, c_void};
 use std::ptr;
@@ -38,6 +42,11 @@ pub struct Membership {
 
 /// Returns the consumer's membership. `None` while it is no member: before it joins, or after the
 /// coordinator has removed it.
+///
+/// The crate's [`ConsumerGroupMetadata`](rdkafka::consumer::ConsumerGroupMetadata) has no accessor.
+/// librdkafka has one for the [member id and one for the generation][header].
+///
+/// [header]: https://github.com/confluentinc/librdkafka/blob/v2.12.1/src/rdkafka.h#L4628-L4651
 #[expect(unsafe_code, reason = "the crate's group metadata is opaque")]
 pub fn membership<C: ConsumerContext>(consumer: &BaseConsumer<C>) -> Option<Membership> {
     // SAFETY: the handle lives as long as the consumer. The metadata is destroyed once, after its
@@ -60,6 +69,14 @@ pub fn membership<C: ConsumerContext>(consumer: &BaseConsumer<C>) -> Option<Memb
 }
 
 /// Flushes, and returns whether every record was acknowledged or failed within the timeout.
+///
+/// Since [rust-rdkafka#777], the crate's flush calls librdkafka's with a timeout of 0 and then
+/// polls for 100 ms; since [rust-rdkafka#748], such a poll does not end early. librdkafka's own
+/// flush waits only for what is pending, and [ignores `linger.ms`][header].
+///
+/// [rust-rdkafka#777]: https://github.com/fede1024/rust-rdkafka/pull/777
+/// [rust-rdkafka#748]: https://github.com/fede1024/rust-rdkafka/pull/748
+/// [header]: https://github.com/confluentinc/librdkafka/blob/v2.12.1/src/rdkafka.h#L4932-L4957
 #[expect(unsafe_code, reason = "the crate's flush waits in steps of 100 ms")]
 pub fn flush<C: ProducerContext>(producer: &BaseProducer<C>, timeout: Duration) -> bool {
     let milliseconds = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
@@ -70,6 +87,12 @@ pub fn flush<C: ProducerContext>(producer: &BaseProducer<C>, timeout: Duration) 
 }
 
 /// Returns whether a client's main queue holds events: delivery reports, errors, log lines.
+///
+/// Since [rust-rdkafka#748], a poll of the crate lasts for its whole timeout and does not say
+/// whether it has served anything. The crate does not expose the [queue][header].
+///
+/// [rust-rdkafka#748]: https://github.com/fede1024/rust-rdkafka/pull/748
+/// [header]: https://github.com/confluentinc/librdkafka/blob/v2.12.1/src/rdkafka.h#L3476
 #[expect(unsafe_code, reason = "the crate keeps the queue to itself")]
 pub fn has_events<C: ClientContext>(client: &Client<C>) -> bool {
     // SAFETY: the handle lives as long as the client; the reference to the queue is released.
@@ -82,6 +105,11 @@ pub fn has_events<C: ClientContext>(client: &Client<C>) -> bool {
 }
 
 /// A producer's main queue, which wakes a thread when it stops being empty.
+///
+/// The crate's `ThreadedProducer` polls in rounds instead, see [`crate::producer::polled`].
+/// librdkafka offers the [wake-up][header].
+///
+/// [header]: https://github.com/confluentinc/librdkafka/blob/v2.12.1/src/rdkafka.h#L3657-L3676
 pub struct ReportQueue {
     queue: *mut sys::rd_kafka_queue_t,
     /// Argument of the callback, owned by this value.
@@ -135,6 +163,9 @@ impl Drop for ReportQueue {
 }
 
 /// Callback of librdkafka, which calls it with the queue locked: it must not poll, and only wakes.
+/// The [header] says what a callback may not do.
+///
+/// [header]: https://github.com/confluentinc/librdkafka/blob/v2.12.1/src/rdkafka.h#L3657-L3676
 #[expect(unsafe_code, reason = "called from C")]
 unsafe extern "C" fn wake(_: *mut sys::rd_kafka_t, thread: *mut c_void) {
     // SAFETY: the pointer is that of `ReportQueue::waking`.
@@ -142,6 +173,11 @@ unsafe extern "C" fn wake(_: *mut sys::rd_kafka_t, thread: *mut c_void) {
 }
 
 /// Returns whether librdkafka knows that the record is in no log.
+///
+/// The crate's delivery result has the error but not this status, which librdkafka documents as
+/// [persistence status][introduction].
+///
+/// [introduction]: https://github.com/confluentinc/librdkafka/blob/v2.12.1/INTRODUCTION.md#message-persistence-status
 #[expect(unsafe_code, reason = "the crate does not wrap the status of a record")]
 pub fn never_sent(message: &BorrowedMessage<'_>) -> bool {
     // SAFETY: the pointer belongs to the message, which lives until the delivery callback returns.
@@ -150,6 +186,11 @@ pub fn never_sent(message: &BorrowedMessage<'_>) -> bool {
 }
 
 /// Returns the partition of a key by librdkafka's partitioner `murmur2`.
+///
+/// In the crate the partitioner is only a setting of a producer. librdkafka exports the
+/// [function][header].
+///
+/// [header]: https://github.com/confluentinc/librdkafka/blob/v2.12.1/src/rdkafka.h#L2925-L2944
 #[expect(unsafe_code, reason = "the crate does not wrap the partitioner")]
 pub fn murmur2_partition(key: &[u8], partitions: i32) -> i32 {
     // SAFETY: this partitioner reads `key_length` bytes at `key` and nothing else; topic and
@@ -185,6 +226,12 @@ impl Refusal {
 }
 
 /// Returns the most significant half of a topic's id. Waits for the brokers' answer.
+///
+/// The crate does not wrap `DescribeTopics`: [rust-rdkafka#614] is open. librdkafka has topic ids
+/// (KIP-516) since 2.3.0 ([librdkafka#4451]).
+///
+/// [rust-rdkafka#614]: https://github.com/fede1024/rust-rdkafka/issues/614
+/// [librdkafka#4451]: https://github.com/confluentinc/librdkafka/pull/4451
 #[expect(unsafe_code, reason = "the crate does not wrap DescribeTopics")]
 pub fn topic_id<C: ClientContext>(
     client: &Client<C>,

@@ -38,8 +38,14 @@ pub trait Progress: Clone + Send + Sync + 'static {
     /// A temporary failure.
     type Error: Error + Send;
 
-    /// Looks up where partitions start. It runs outside the host's loop and is retried after a
-    /// failure. If all the partitions are revoked meanwhile, the future is dropped.
+    /// Divides newly assigned partitions into shares. Each share is looked up, retried and started
+    /// independently of the others. By default, all partitions are one share.
+    fn shares(&self, partitions: Vec<TopicPartition>) -> Vec<Vec<TopicPartition>> {
+        vec![partitions]
+    }
+
+    /// Looks up where the partitions of a share start. It runs outside the host's loop and is
+    /// retried after a failure. If all the partitions are revoked meanwhile, the future is dropped.
     fn look_up(
         self,
         partitions: Vec<TopicPartition>,
@@ -264,10 +270,13 @@ impl<P: Progress> ConsumerHost<P> {
     }
 
     fn look_up(&mut self, keys: Vec<TopicPartition>) {
-        if !keys.is_empty() {
+        if keys.is_empty() {
+            return;
+        }
+        for share in self.progress.shares(keys) {
             let progress = self.progress.clone();
             self.starts
-                .begin(keys, move |keys| progress.clone().look_up(keys));
+                .begin(share, move |keys| progress.clone().look_up(keys));
         }
     }
 

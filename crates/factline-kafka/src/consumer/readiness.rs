@@ -9,6 +9,33 @@ use crate::topics::TopicPartition;
 /// Receives a component's readiness: ready, or the reason why not.
 pub type Report = Arc<dyn Fn(&str, Result<(), String>) + Send + Sync>;
 
+/// A component of a process, which reports its readiness by its name.
+#[derive(Clone)]
+pub struct Component {
+    name: String,
+    report: Report,
+}
+
+impl Component {
+    /// Creates a component.
+    pub fn new(name: impl Into<String>, report: &Report) -> Self {
+        Self {
+            name: name.into(),
+            report: Arc::clone(report),
+        }
+    }
+
+    /// Returns the name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Reports that it is ready, or the reason why not.
+    pub fn report(&self, state: Result<(), String>) {
+        (self.report)(&self.name, state);
+    }
+}
+
 /// Readiness of a host. It calls the report only when the readiness changes.
 pub struct Readiness<T> {
     report: Box<dyn Fn(Result<(), String>) + Send>,

@@ -63,8 +63,8 @@ impl<T> Default for StartLookups<T> {
 }
 
 impl<T: Send + 'static> StartLookups<T> {
-    /// Looks up the start offsets of partitions, and retries until it succeeds. Must be called
-    /// within a tokio runtime.
+    /// Looks up the start offsets of partitions, and retries until it succeeds. Other lookups are
+    /// not affected. Must be called within a tokio runtime.
     pub fn begin<E, F>(
         &mut self,
         keys: Vec<TopicPartition>,
@@ -141,6 +141,11 @@ impl<T: Send + 'static> StartLookups<T> {
                 Ok(Vec::new())
             };
         }
+        self.take_found()
+    }
+
+    /// Returns the results since the last call.
+    fn take_found(&mut self) -> Result<Vec<(TopicPartition, T)>, Failed> {
         let mut all = Vec::new();
         let mut index = 0;
         while let Some(lookup) = self.running.get_mut(index) {
@@ -165,4 +170,77 @@ impl<T: Send + 'static> StartLookups<T> {
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use super::*;
+
+    fn key(partition: i32) -> TopicPartition {
+        ("commands".to_owned(), partition)
+    }
+
+    /// Takes results until `done`, for at most ten seconds.
+    async fn take_until(
+        lookups: &mut StartLookups<i64>,
+        done: impl Fn(&[(TopicPartition, i64)]) -> bool,
+    ) -> Vec<(TopicPartition, i64)> {
+        let mut taken = Vec::new();
+        let taking = async {
+            while !done(&taken) {
+                taken.extend(lookups.take_found().unwrap());
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        let timely = tokio::time::timeout(Duration::from_secs(10), taking).await;
+        timely.expect("the lookups end");
+        taken
+    }
+
+    #[tokio::test]
+    async fn failed_lookup_is_retried_without_the_others() {
+        let mut lookups = StartLookups::default();
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        for share in [vec![key(0), key(1)], vec![key(2)]] {
+            let asked = Arc::clone(&asked);
+            lookups.begin(share, move |keys| {
+                let mut asked = lock(&asked);
+                asked.push(keys.clone());
+                let tries = asked.iter().filter(|other| **other == keys).count();
+                let is_failure = keys == [key(2)] && tries < 3;
+                async move {
+                    if is_failure {
+                        Err(std::io::Error::other("an open transaction"))
+                    } else {
+                        Ok(keys.into_iter().map(|key| (key, 7)).collect())
+                    }
+                }
+            });
+        }
+        let mut found = take_until(&mut lookups, |found| found.len() == 3).await;
+        found.sort();
+        assert_eq!(found, [(key(0), 7), (key(1), 7), (key(2), 7)]);
+        assert!(lookups.is_empty());
+        let asked = lock(&asked);
+        let count = |share: &[TopicPartition]| asked.iter().filter(|keys| *keys == share).count();
+        assert_eq!((count(&[key(0), key(1)]), count(&[key(2)])), (1, 3));
+    }
+
+    #[tokio::test]
+    async fn lookup_that_waits_holds_no_other_back() {
+        let mut lookups = StartLookups::default();
+        lookups.begin(vec![key(0)], |_| {
+            std::future::pending::<Result<_, Infallible>>()
+        });
+        lookups.begin(vec![key(1)], |keys| async {
+            Ok::<_, Infallible>(keys.into_iter().map(|key| (key, 7)).collect())
+        });
+        let found = take_until(&mut lookups, |found| !found.is_empty()).await;
+        assert_eq!(found, [(key(1), 7)]);
+        assert!(!lookups.is_empty());
+        lookups.release(&[key(0)]);
+        assert!(lookups.is_empty());
+    }
 }

@@ -5,26 +5,20 @@
 use std::collections::BTreeMap;
 
 use factline::Contract;
-use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, ConfigSource, ResourceSpecifier};
-use rdkafka::client::DefaultClientContext;
+use rdkafka::admin::{AlterConfig, ConfigSource, ResourceSpecifier};
 use rdkafka::error::KafkaError;
 
 use crate::client::config::KafkaConfig;
 use crate::tools::topic_reader;
-use crate::topics::provision::{self, TIMEOUT, settings};
+use crate::topics::admin::{self, RequestError};
+use crate::topics::provision::{self, settings};
 
 /// Reason why topics could not be compared or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A request to Kafka failed.
-    #[error("cannot {what}")]
-    Kafka {
-        /// The request.
-        what: String,
-        /// Kafka's error.
-        #[source]
-        source: KafkaError,
-    },
+    #[error(transparent)]
+    Request(#[from] RequestError),
     /// A topic's metadata cannot be read.
     #[error(transparent)]
     Reading(#[from] topic_reader::Error),
@@ -133,7 +127,7 @@ async fn partitions(config: &KafkaConfig, topic: &str) -> Result<Option<i32>, Er
         Ok(Ok(count)) => Ok(Some(count)),
         Ok(Err(topic_reader::Error::NoTopic { .. })) => Ok(None),
         Ok(Err(error)) => Err(error.into()),
-        Err(_) => Err(failed("read metadata of", topic, KafkaError::Canceled)),
+        Err(_) => Err(failed("read metadata of", topic, KafkaError::Canceled).into()),
     }
 }
 
@@ -143,10 +137,10 @@ async fn configs(
     topic: &str,
 ) -> Result<BTreeMap<String, (String, ConfigSource)>, Error> {
     let failed = |source| failed("describe", topic, source);
-    let admin = admin(config).map_err(failed)?;
+    let admin = admin::client(config).map_err(failed)?;
     let resource = ResourceSpecifier::Topic(topic);
     let described = admin
-        .describe_configs(&[resource], &options())
+        .describe_configs(&[resource], &admin::options())
         .await
         .map_err(failed)?;
     let mut configs = BTreeMap::new();
@@ -174,9 +168,9 @@ async fn set(config: &KafkaConfig, topic: &str, changes: &[&Line]) -> Result<(),
     for change in changes {
         alter = alter.set(&change.setting, &change.wanted);
     }
-    let admin = admin(config).map_err(failed)?;
+    let admin = admin::client(config).map_err(failed)?;
     let altered = admin
-        .alter_configs(&[alter], &options())
+        .alter_configs(&[alter], &admin::options())
         .await
         .map_err(failed)?;
     for result in altered {
@@ -185,19 +179,6 @@ async fn set(config: &KafkaConfig, topic: &str, changes: &[&Line]) -> Result<(),
     Ok(())
 }
 
-fn admin(config: &KafkaConfig) -> Result<AdminClient<DefaultClientContext>, KafkaError> {
-    config.client_config().create()
-}
-
-fn options() -> AdminOptions {
-    AdminOptions::new()
-        .operation_timeout(Some(TIMEOUT))
-        .request_timeout(Some(TIMEOUT))
-}
-
-fn failed(what: &str, topic: &str, source: KafkaError) -> Error {
-    Error::Kafka {
-        what: format!("{what} topic {topic}"),
-        source,
-    }
+fn failed(what: &str, topic: &str, source: KafkaError) -> RequestError {
+    RequestError::new(format!("{what} topic {topic}"), source)
 }

@@ -15,14 +15,15 @@
 use std::time::{Duration, Instant};
 
 use factline::Contract;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
-use rdkafka::client::DefaultClientContext;
+use rdkafka::admin::{NewTopic, TopicReplication};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 
 use crate::client::config::KafkaConfig;
+use crate::retry::Backoff;
 use crate::topics::Topics;
+use crate::topics::admin::{self, RequestError, TIMEOUT};
 use crate::topics::broker_settings;
 use crate::topics::watermarks::ends_of;
 
@@ -37,21 +38,12 @@ const MAX_MESSAGE_BYTES: &str = "2097152";
 /// it starts: 32 MiB.
 const SNAPSHOTS_SEGMENT_BYTES: i64 = 32 << 20;
 
-/// Maximum wait for the brokers' answer to one request.
-pub const TIMEOUT: Duration = Duration::from_secs(20);
-
 /// Reason why topics are not as the contract requires.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A request to Kafka failed.
-    #[error("cannot {what}")]
-    Kafka {
-        /// The request.
-        what: String,
-        /// Kafka's error.
-        #[source]
-        source: KafkaError,
-    },
+    #[error(transparent)]
+    Request(#[from] RequestError),
     /// The cluster would delete the offsets of an idle group too early.
     #[error(transparent)]
     OffsetsRetention(#[from] broker_settings::ShortRetention),
@@ -142,10 +134,7 @@ pub async fn provision(
     let (config, contract) = (config.clone(), *contract);
     tokio::task::spawn_blocking(move || first_offsets(&config, &contract, &topics))
         .await
-        .map_err(|_| Error::Kafka {
-            what: "commit first offsets".to_owned(),
-            source: KafkaError::Canceled,
-        })?
+        .map_err(|_| RequestError::new("commit first offsets", KafkaError::Canceled))?
 }
 
 async fn create(
@@ -162,20 +151,13 @@ async fn create(
         configs.fold(topic, |topic, (key, value)| topic.set(key, value))
     });
     let wanted: Vec<NewTopic<'_>> = wanted.collect();
-    let kafka = |source| Error::Kafka {
-        what: format!("create topics of {}", contract.aggregate),
-        source,
+    let failed = |source| {
+        let what = format!("create topics of {}", contract.aggregate);
+        RequestError::new(what, source)
     };
-    let admin: AdminClient<DefaultClientContext> =
-        config.client_config().create().map_err(kafka)?;
-    let options = AdminOptions::new()
-        .operation_timeout(Some(TIMEOUT))
-        .request_timeout(Some(TIMEOUT));
-    for result in admin
-        .create_topics(&wanted, &options)
-        .await
-        .map_err(kafka)?
-    {
+    let admin = admin::client(config).map_err(failed)?;
+    let created = admin.create_topics(&wanted, &admin::options()).await;
+    for result in created.map_err(failed)? {
         match result {
             Ok(topic) => tracing::info!(topic, partitions = contract.partitions, "topic created"),
             Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
@@ -187,15 +169,14 @@ async fn create(
 
 /// Fails unless a topic has the contract's partitions. Blocks for up to twenty seconds.
 pub fn check_partitions(config: &KafkaConfig, topic: &str, expected: i32) -> Result<(), Error> {
-    let kafka = |source| Error::Kafka {
-        what: format!("describe topic {topic}"),
-        source,
-    };
-    let client: BaseConsumer = config.client_config().create().map_err(kafka)?;
-    let metadata = client.fetch_metadata(Some(topic), TIMEOUT).map_err(kafka)?;
+    let failed = |source| RequestError::new(format!("describe topic {topic}"), source);
+    let client: BaseConsumer = config.client_config().create().map_err(failed)?;
+    let metadata = client
+        .fetch_metadata(Some(topic), TIMEOUT)
+        .map_err(failed)?;
     let found = metadata.topics().first();
     if let Some(error) = found.and_then(rdkafka::metadata::MetadataTopic::error) {
-        return Err(kafka(KafkaError::MetadataFetch(error.into())));
+        return Err(failed(KafkaError::MetadataFetch(error.into())).into());
     }
     let actual = found.map_or(0, |topic| topic.partitions().len());
     if i32::try_from(actual) == Ok(expected) {
@@ -213,9 +194,10 @@ pub fn check_partitions(config: &KafkaConfig, topic: &str, expected: i32) -> Res
 pub fn retry_while_propagating<T>(ask: impl Fn() -> Result<T, Error>) -> Result<T, Error> {
     use RDKafkaErrorCode as Code;
     let start = Instant::now();
+    let mut backoff = Backoff::new(Duration::from_millis(25), Duration::from_millis(200));
     loop {
         match ask() {
-            Err(Error::Kafka { source, .. })
+            Err(Error::Request(RequestError { source, .. }))
                 if matches!(
                     source.rdkafka_error_code(),
                     Some(
@@ -228,7 +210,7 @@ pub fn retry_while_propagating<T>(ask: impl Fn() -> Result<T, Error>) -> Result<
                     )
                 ) && start.elapsed() < TIMEOUT =>
             {
-                std::thread::sleep(Duration::from_millis(50));
+                std::thread::sleep(backoff.pause());
             }
             result => return result,
         }
@@ -243,22 +225,21 @@ fn first_offsets(config: &KafkaConfig, contract: &Contract, topics: &Topics) -> 
         retry_while_propagating(|| check_partitions(config, &wanted.topic, wanted.partitions))?;
     }
     let group = topics.handler_group();
-    let kafka = |source| Error::Kafka {
-        what: format!("commit first offsets of group {group}"),
-        source,
+    let failed = |source| {
+        let what = format!("commit first offsets of group {group}");
+        RequestError::new(what, source)
     };
     let consumer: BaseConsumer = config
         .client_config()
         .set("group.id", group)
         .set("enable.auto.commit", "false")
         .create()
-        .map_err(kafka)?;
+        .map_err(failed)?;
     let mut partitions = TopicPartitionList::new();
     partitions.add_partition_range(topics.commands(), 0, contract.partitions - 1);
     let committed = retry_while_propagating(|| {
-        consumer
-            .committed_offsets(partitions.clone(), TIMEOUT)
-            .map_err(kafka)
+        let committed = consumer.committed_offsets(partitions.clone(), TIMEOUT);
+        Ok(committed.map_err(failed)?)
     })?;
     let mut first = TopicPartitionList::new();
     for place in committed
@@ -268,7 +249,8 @@ fn first_offsets(config: &KafkaConfig, contract: &Contract, topics: &Topics) -> 
     {
         let partition = place.partition();
         let (_, end) = retry_while_propagating(|| {
-            ends_of(&consumer, topics.commands(), partition, TIMEOUT).map_err(kafka)
+            let ends = ends_of(&consumer, topics.commands(), partition, TIMEOUT);
+            Ok(ends.map_err(failed)?)
         })?;
         if end > 0 {
             let (group, topic) = (group.to_owned(), topics.commands().to_owned());
@@ -281,10 +263,13 @@ fn first_offsets(config: &KafkaConfig, contract: &Contract, topics: &Topics) -> 
         }
         first
             .add_partition_offset(topics.commands(), partition, Offset::Offset(0))
-            .map_err(kafka)?;
+            .map_err(failed)?;
     }
     if first.count() > 0 {
-        retry_while_propagating(|| consumer.commit(&first, CommitMode::Sync).map_err(kafka))?;
+        retry_while_propagating(|| {
+            let committed = consumer.commit(&first, CommitMode::Sync);
+            Ok(committed.map_err(failed)?)
+        })?;
         tracing::info!(group, partitions = first.count(), "first offsets committed");
     }
     Ok(())

@@ -13,16 +13,14 @@
 use std::collections::BTreeMap;
 
 use factline::Timestamp;
-use rdkafka::admin::{AdminClient, AdminOptions};
-use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
 use rdkafka::{Offset, TopicPartitionList};
 
 use crate::client::config::KafkaConfig;
 use crate::topics::Topics;
+use crate::topics::admin::{self, RequestError, TIMEOUT};
 use crate::topics::identity::{self, topic_identity};
-use crate::topics::provision::TIMEOUT;
 use crate::topics::watermarks::ends;
 
 /// Progress of a reader with its own checkpoints in a partition.
@@ -56,16 +54,8 @@ impl Trimmed {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A request to Kafka failed.
-    #[error("cannot {what} of {topic}")]
-    Kafka {
-        /// The request.
-        what: &'static str,
-        /// The commands topic.
-        topic: String,
-        /// Kafka's error.
-        #[source]
-        source: KafkaError,
-    },
+    #[error(transparent)]
+    Request(#[from] RequestError),
     /// The topic's identity is unknown.
     #[error(transparent)]
     Identity(#[from] identity::Error),
@@ -97,13 +87,9 @@ pub async fn trim(
         list.add_partition_offset(topic, bound.partition, Offset::Offset(bound.to))
             .map_err(failed)?;
     }
-    let admin: AdminClient<DefaultClientContext> =
-        config.client_config().create().map_err(failed)?;
-    let options = AdminOptions::new()
-        .operation_timeout(Some(TIMEOUT))
-        .request_timeout(Some(TIMEOUT));
+    let admin = admin::client(config).map_err(failed)?;
     let deleted = admin
-        .delete_records(&list, &options)
+        .delete_records(&list, &admin::options())
         .await
         .map_err(failed)?;
     for partition in deleted.elements() {
@@ -235,10 +221,6 @@ fn known(answer: &TopicPartitionList, read: impl Fn(Offset) -> Option<i64>) -> B
         .collect()
 }
 
-fn failed(what: &'static str, topic: &str, source: KafkaError) -> Error {
-    Error::Kafka {
-        what,
-        topic: topic.to_owned(),
-        source,
-    }
+fn failed(what: &str, topic: &str, source: KafkaError) -> RequestError {
+    RequestError::new(format!("{what} of {topic}"), source)
 }

@@ -7,10 +7,9 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::Subscription;
 use factline_kafka::client::config::KafkaConfig;
+use factline_kafka::topics::admin::{RequestError, TIMEOUT};
 use factline_kafka::topics::broker_settings;
-use factline_kafka::topics::provision::{
-    Error, TIMEOUT, check_partitions, retry_while_propagating,
-};
+use factline_kafka::topics::provision::{Error, check_partitions, retry_while_propagating};
 use factline_kafka::topics::watermarks::ends_of;
 
 pub(crate) async fn commit(subscription: &Subscription, kafka: &KafkaConfig) -> Result<(), Error> {
@@ -18,17 +17,14 @@ pub(crate) async fn commit(subscription: &Subscription, kafka: &KafkaConfig) -> 
     let (subscription, kafka) = (subscription.clone(), kafka.clone());
     let what = format!("commit first offsets of group {}", subscription.group);
     let done = tokio::task::spawn_blocking(move || commit_blocking(&subscription, &kafka)).await;
-    done.unwrap_or(Err(Error::Kafka {
-        what,
-        source: KafkaError::Canceled,
-    }))
+    done.map_err(|_| RequestError::new(what, KafkaError::Canceled))?
 }
 
 fn commit_blocking(subscription: &Subscription, kafka: &KafkaConfig) -> Result<(), Error> {
     let group = &subscription.group;
-    let failed = |source| Error::Kafka {
-        what: format!("commit first offsets of group {group}"),
-        source,
+    let failed = |source| {
+        let what = format!("commit first offsets of group {group}");
+        RequestError::new(what, source)
     };
     let consumer: BaseConsumer = kafka
         .client_config()
@@ -46,9 +42,8 @@ fn commit_blocking(subscription: &Subscription, kafka: &KafkaConfig) -> Result<(
         asked.add_partition_range(&topic, 0, partitions - 1);
     }
     let committed = retry_while_propagating(|| {
-        consumer
-            .committed_offsets(asked.clone(), TIMEOUT)
-            .map_err(failed)
+        let committed = consumer.committed_offsets(asked.clone(), TIMEOUT);
+        Ok(committed.map_err(failed)?)
     })?;
     let mut first = TopicPartitionList::new();
     for place in committed.elements() {
@@ -57,7 +52,8 @@ fn commit_blocking(subscription: &Subscription, kafka: &KafkaConfig) -> Result<(
         }
         let (topic, partition) = (place.topic(), place.partition());
         let (low, end) = retry_while_propagating(|| {
-            ends_of(&consumer, topic, partition, TIMEOUT).map_err(failed)
+            let ends = ends_of(&consumer, topic, partition, TIMEOUT);
+            Ok(ends.map_err(failed)?)
         })?;
         let offset = match subscription.start {
             Start::Now => end,
@@ -68,7 +64,10 @@ fn commit_blocking(subscription: &Subscription, kafka: &KafkaConfig) -> Result<(
             .map_err(failed)?;
     }
     if first.count() == committed.count() {
-        retry_while_propagating(|| consumer.commit(&first, CommitMode::Sync).map_err(failed))?;
+        retry_while_propagating(|| {
+            let committed = consumer.commit(&first, CommitMode::Sync);
+            Ok(committed.map_err(failed)?)
+        })?;
         tracing::info!(group, partitions = first.count(), start = ?subscription.start, "first offsets committed");
     } else if let Some(lost) = first.elements().first() {
         // All first offsets are committed together, so a missing offset was lost. Any choice of an

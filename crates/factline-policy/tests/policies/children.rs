@@ -63,7 +63,7 @@ async fn rejection_reaches_the_process_that_sent_the_command() {
         passed.len() > 1
     })
     .await;
-    let (answer, GateEvent(event)) = &passed[1];
+    let (answer, GateEvent::Passed(event)) = &passed[1];
     assert_eq!((event.amount, event.counter.as_str()), (REFUSED, "c-7"));
     assert_eq!(answer.subject, "g-7");
     assert_eq!(answer.root_operation, Some(begun.operation));

@@ -1,7 +1,7 @@
 //! Two small aggregates: a gate that people pass, and a counter that counts them.
 
-use factline::avro::{Codec, Error};
-use factline::{Aggregate, AggregateType, Contract, Decision, Messages, RecordSchema, Timestamp};
+use factline::{Aggregate, AggregateType, Context, Contract, Decision};
+use factline_testkit::messages;
 use serde::{Deserialize, Serialize};
 
 pub(crate) const GATE: Contract = *GateType::CONTRACT;
@@ -25,8 +25,9 @@ impl AggregateType for CounterType {
     type Event = CounterEvent;
 }
 
+/// Declares a set of messages with one record.
 macro_rules! message {
-    ($set:ident, $record:ident, $name:literal, $json:literal) => {
+    ($set:ident, $record:ident, $name:literal) => {
         #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
         pub(crate) struct $record {
             /// Id of the counter.
@@ -34,58 +35,23 @@ macro_rules! message {
             pub amount: i64,
         }
 
-        #[derive(Debug, Clone, PartialEq)]
-        pub(crate) struct $set(pub $record);
-
-        impl Messages for $set {
-            const RECORDS: &'static [RecordSchema] = &[RecordSchema {
-                name: $name,
-                json: $json,
-            }];
-
-            fn record(&self) -> &'static str {
-                $name
-            }
-
-            fn encode(&self, codec: &Codec) -> Result<Vec<u8>, Error> {
-                codec.encode(&self.0)
-            }
-
-            fn decode(_: &str, codec: &Codec, datum: &[u8]) -> Result<Self, Error> {
-                codec.decode(datum).map(Self)
+        messages! {
+            pub(crate) enum $set {
+                $record = $name: concat!(
+                    r#"{"type":"record","namespace":"tally","name":""#,
+                    stringify!($record),
+                    r#"","fields":[{"name":"counter","type":"string"},
+{"name":"amount","type":"long"}]}"#
+                ),
             }
         }
     };
 }
 
-message!(
-    GateCommand,
-    Pass,
-    "tally.Pass",
-    r#"{"type":"record","name":"Pass","namespace":"tally","fields":[
-        {"name":"counter","type":"string"},{"name":"amount","type":"long"}]}"#
-);
-message!(
-    GateEvent,
-    Passed,
-    "tally.Passed",
-    r#"{"type":"record","name":"Passed","namespace":"tally","fields":[
-        {"name":"counter","type":"string"},{"name":"amount","type":"long"}]}"#
-);
-message!(
-    CounterCommand,
-    Count,
-    "tally.Count",
-    r#"{"type":"record","name":"Count","namespace":"tally","fields":[
-        {"name":"counter","type":"string"},{"name":"amount","type":"long"}]}"#
-);
-message!(
-    CounterEvent,
-    Counted,
-    "tally.Counted",
-    r#"{"type":"record","name":"Counted","namespace":"tally","fields":[
-        {"name":"counter","type":"string"},{"name":"amount","type":"long"}]}"#
-);
+message!(GateCommand, Pass, "tally.Pass");
+message!(GateEvent, Passed, "tally.Passed");
+message!(CounterCommand, Count, "tally.Count");
+message!(CounterEvent, Counted, "tally.Counted");
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Gate;
@@ -107,9 +73,9 @@ impl Aggregate for Gate {
     type Type = GateType;
     type Rejection = Negative;
 
-    fn decide(&self, command: GateCommand, _: Timestamp) -> Result<Decision<GateEvent>, Negative> {
-        let Pass { counter, amount } = command.0;
-        Ok(Decision::event(GateEvent(Passed { counter, amount })))
+    fn decide(&self, command: GateCommand, _: &Context) -> Result<Decision<GateEvent>, Negative> {
+        let GateCommand::Pass(Pass { counter, amount }) = command;
+        Ok(Decision::event(Passed { counter, amount }))
     }
 
     fn evolve(self, _: &GateEvent) -> Self {
@@ -124,13 +90,13 @@ impl Aggregate for Counter {
     fn decide(
         &self,
         command: CounterCommand,
-        _: Timestamp,
+        _: &Context,
     ) -> Result<Decision<CounterEvent>, Negative> {
-        let Count { counter, amount } = command.0;
+        let CounterCommand::Count(Count { counter, amount }) = command;
         if amount < 0 {
             return Err(Negative);
         }
-        Ok(Decision::event(CounterEvent(Counted { counter, amount })))
+        Ok(Decision::event(Counted { counter, amount }))
     }
 
     fn evolve(self, _: &CounterEvent) -> Self {

@@ -4,8 +4,7 @@ use factline::policy::Start;
 use factline::{Contract, Emit, Fact, Policy, RecordSchema};
 
 use crate::gate::{
-    COUNTER, Count, CounterCommand, CounterEvent, CounterType, GATE, GateCommand, GateEvent,
-    GateType, Pass,
+    COUNTER, Count, CounterEvent, CounterType, GATE, GateCommand, GateEvent, GateType, Pass,
 };
 
 /// Amount of a pass that makes the policy panic.
@@ -25,7 +24,7 @@ fn count(counter: impl Into<String>, amount: i64) -> Emit {
         counter: counter.clone(),
         amount,
     };
-    Emit::to::<CounterType>(counter, CounterCommand(count)).of_process()
+    Emit::to::<CounterType>(counter, count).of_process()
 }
 
 /// Counts every pass.
@@ -38,7 +37,7 @@ impl Policy for CountPasses {
     type Source = GateType;
 
     fn react(fact: &Fact<GateEvent>) -> Vec<Emit> {
-        let Some(GateEvent(passed)) = fact.event() else {
+        let Some(GateEvent::Passed(passed)) = fact.event() else {
             return Vec::new();
         };
         match passed.amount {
@@ -47,7 +46,7 @@ impl Policy for CountPasses {
             TOO_LARGE => vec![count("x".repeat(1_500_000), 1)],
             UNDECLARED_TARGET => {
                 let pass = passed.counter.clone();
-                let command = GateCommand(Pass {
+                let command = GateCommand::Pass(Pass {
                     counter: pass.clone(),
                     amount: 1,
                 });
@@ -119,7 +118,7 @@ impl Policy for ReportRefusals {
                     counter,
                     amount: REFUSED,
                 };
-                vec![Emit::to::<GateType>(gate, GateCommand(pass))]
+                vec![Emit::to::<GateType>(gate, pass)]
             }
             _ => Vec::new(),
         }

@@ -127,7 +127,7 @@ impl Rig {
     /// Sends a `Pass` command that no process sent.
     pub(crate) async fn pass(&self, gate: &str, counter: &str, amount: i64) -> Envelope {
         let counter = counter.to_owned();
-        let command = GateCommand(Pass { counter, amount });
+        let command = GateCommand::Pass(Pass { counter, amount });
         self.send(&GATE, gate, &command).await
     }
 
@@ -152,8 +152,8 @@ impl Rig {
         headers: &[(&str, String)],
         value: &[u8],
     ) {
-        let place = (topic, partition);
-        self.fixture.append(place, key, headers, value).await;
+        let fixture = &self.fixture;
+        fixture.append(topic, partition, key, headers, value).await;
     }
 
     /// Reads every committed record of a topic, in the order of each partition.
@@ -241,7 +241,7 @@ impl Rig {
             let id = (0..1000).map(|n| format!("last-{n}")).find(on).unwrap();
             // The command is rejected, so it adds no event.
             let counter = id.clone();
-            let count = CounterCommand(Count {
+            let count = CounterCommand::Count(Count {
                 counter,
                 amount: -1,
             });

@@ -44,7 +44,7 @@ impl Drop for Sender {
 
 impl Stage {
     pub(crate) async fn set(name: &str) -> Self {
-        let servers = tokio::task::spawn_blocking(dev_servers::Servers::shared)
+        let servers = tokio::task::spawn_blocking(factline_dev_servers::Servers::shared)
             .await
             .unwrap();
         let kafka = KafkaConfig {

@@ -9,9 +9,10 @@ use uuid::Uuid;
 
 async fn append(log: &Log, topic: &str, partition: i32, envelope: &Envelope, value: &[u8]) {
     let producer = log.kafka.client_config().create().unwrap();
-    let (place, key) = ((topic, partition), &envelope.subject);
-    let sent = try_append(&producer, place, key, &envelope.to_headers(), value).await;
-    sent.unwrap();
+    let (key, headers) = (&envelope.subject, envelope.to_headers());
+    try_append(&producer, topic, partition, key, &headers, value)
+        .await
+        .unwrap();
 }
 
 async fn state(system: &System, operation: Uuid) -> Value {

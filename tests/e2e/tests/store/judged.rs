@@ -223,10 +223,10 @@ async fn readers_that_are_behind_are_named() {
     store.complete("/orders", &order).await;
     until_at_rest(&system, PATIENCE).await.unwrap();
     let late = until_followed(&system, SHORT).await.unwrap_err();
-    assert!(format!("{late:#}").contains("orders v1"), "{late:#}");
+    assert!(format!("{late:#}").contains("orders v2"), "{late:#}");
     assert_eq!(
         readers_behind(&system).await,
-        ["customer-spending v1", "orders v1"]
+        ["customer-spending v2", "orders v2"]
     );
 
     system.kill("command-handlers").unwrap();

@@ -40,9 +40,7 @@ fn command() -> impl Strategy<Value = Command> {
 
 /// Decides a command and, if it is accepted, evolves the state; returns the decision.
 fn handle(product: &mut Product, command: Command) -> Result<Vec<Event>, Rejection> {
-    let events = product
-        .decide(command, Timestamp::UNIX_EPOCH)?
-        .into_events();
+    let events = product.decide(command, &Context::default())?.into_events();
     for event in &events {
         *product = product.clone().evolve(event);
     }

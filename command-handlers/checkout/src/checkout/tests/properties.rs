@@ -52,7 +52,7 @@ proptest! {
                     due.command
                 }
             };
-            let Ok(decision) = state.decide(command, now) else { continue };
+            let Ok(decision) = state.decide(command, &Context::at(now)) else { continue };
             match decision.workflow() {
                 Some(Workflow::Begins) => open += 1,
                 Some(Workflow::Ends(_)) => ends += 1,

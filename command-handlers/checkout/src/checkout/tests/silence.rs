@@ -107,7 +107,7 @@ fn unanswered_request_is_retried_with_growing_pauses() {
         let mut state = checkout().state();
         for event in events {
             let due = state.deadline().unwrap();
-            let decision = state.decide(due.command, due.due).unwrap();
+            let decision = state.decide(due.command, &Context::at(due.due)).unwrap();
             assert_eq!(decision.workflow(), None);
             assert_eq!(decision.into_events(), std::slice::from_ref(&event));
             state = state.evolve(&event);
@@ -186,7 +186,9 @@ fn stuck_checkout_acts_on_answers_and_ends_once() {
         .waking(at(9_030), expire());
     history.push(next);
     let state = given::<Checkout>(history).state();
-    let decision = state.decide(released().into(), at(9_001)).unwrap();
+    let decision = state
+        .decide(released().into(), &Context::at(at(9_001)))
+        .unwrap();
     assert_eq!(decision.workflow(), None);
     let end = [failed(Cause::PaymentDeclined, DECLINED)];
     assert_eq!(decision.into_events(), end);

@@ -75,7 +75,7 @@ fn record_command() -> Command {
 
 /// Decides a command and, if it is accepted, evolves the state; returns the decision.
 fn handle(order: &mut Order, command: Command) -> Result<Vec<Event>, Rejection> {
-    let events = order.decide(command, Timestamp::UNIX_EPOCH)?.into_events();
+    let events = order.decide(command, &Context::default())?.into_events();
     for event in &events {
         *order = order.clone().evolve(event);
     }

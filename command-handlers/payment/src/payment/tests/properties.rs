@@ -24,9 +24,7 @@ fn command() -> impl Strategy<Value = Command> {
 
 /// Decides a command and, if it is accepted, evolves the state; returns the decision.
 fn handle(payment: &mut Payment, command: Command) -> Result<Vec<Event>, Rejection> {
-    let events = payment
-        .decide(command, Timestamp::UNIX_EPOCH)?
-        .into_events();
+    let events = payment.decide(command, &Context::default())?.into_events();
     for event in &events {
         *payment = payment.clone().evolve(event);
     }

@@ -6,26 +6,23 @@ use factline::{Aggregate, Timestamp};
 use factline_failpoints::{Mutant, mutated};
 
 use super::Batch;
-use crate::decide::fault::Fault;
 use crate::decide::handle;
 use crate::decide::inputs::{Budget, Environment, Pending};
-use crate::state::partition::{Overlay, Partition};
+use crate::state::partition::Overlay;
 use crate::state::waiting::Waiting;
 use factline_kafka::records::decode;
 use factline_kafka::records::record::Record;
 
 impl<A: Aggregate> Batch<A> {
-    /// Decides at most `count` commands and deadlines: pending commands, before each the deadlines
-    /// that are due at its time, and at last those that are due in idle partitions. `fault` is a
-    /// fault that the broker has found in the first.
+    /// Decides commands and deadlines until the budget is spent: pending commands, before each the
+    /// deadlines that are due at its time, and at last those that are due in idle partitions.
     pub(crate) fn decide(
         environment: &Environment<'_, A>,
         pending: &Pending<'_, A>,
-        (count, fault): (usize, Option<Fault>),
+        mut budget: Budget,
     ) -> Self {
         let mut overlays: HashMap<i32, Overlay<'_, A>> = HashMap::new();
-        let mut batch = Self::with_capacity(pending.commands.len().min(count));
-        let mut budget = Budget { count, fault };
+        let mut batch = Self::with_capacity(pending.commands.len().min(budget.count()));
         // Order within a partition is kept: if a command waits, later commands of its partition
         // wait, too. Other partitions continue.
         let mut waiting = HashSet::new();
@@ -43,7 +40,7 @@ impl<A: Aggregate> Batch<A> {
             let overlay = overlays
                 .entry(partition)
                 .or_insert_with(|| Overlay::over(state));
-            let decided = batch.decide_command(environment, (state, overlay), record, &mut budget);
+            let decided = batch.decide_command(environment, overlay, record, &mut budget);
             if let Err(reason) = decided {
                 waiting.insert(partition);
                 batch.waiting = Some(reason);
@@ -56,8 +53,8 @@ impl<A: Aggregate> Batch<A> {
                 let overlay = overlays
                     .entry(*partition)
                     .or_insert_with(|| Overlay::over(state));
-                let due = (*partition, *now);
-                if let Err(reason) = batch.decide_due(environment, overlay, due, &mut budget) {
+                let decided = batch.decide_due(environment, overlay, *partition, *now, &mut budget);
+                if let Err(reason) = decided {
                     batch.waiting = Some(reason);
                 }
             }
@@ -73,20 +70,20 @@ impl<A: Aggregate> Batch<A> {
     fn decide_command(
         &mut self,
         environment: &Environment<'_, A>,
-        (state, overlay): (&Partition<A>, &mut Overlay<'_, A>),
+        overlay: &mut Overlay<'_, A>,
         record: &Record,
         budget: &mut Budget,
     ) -> Result<(), Waiting> {
         let partition = record.partition;
         let now = overlay.time().max(record.timestamp);
-        self.decide_due(environment, overlay, (partition, now), budget)?;
+        self.decide_due(environment, overlay, partition, now, budget)?;
         if budget.is_spent() {
             return Ok(());
         }
         if let Some(known) = overlay.is_full(record.timestamp) {
             return Err(Waiting::Full { partition, known });
         }
-        if let Some(bytes) = state.over_memory_limit() {
+        if let Some(bytes) = overlay.over_memory_limit() {
             return Err(Waiting::OverMemoryLimit { partition, bytes });
         }
         let fault = budget.take();
@@ -101,15 +98,17 @@ impl<A: Aggregate> Batch<A> {
         &mut self,
         environment: &Environment<'_, A>,
         overlay: &mut Overlay<'_, A>,
-        (partition, now): (i32, Timestamp),
+        partition: i32,
+        now: Timestamp,
         budget: &mut Budget,
     ) -> Result<(), Waiting> {
         while !budget.is_spent()
             && let Some(subject) = overlay.first_due(now)
         {
-            let (fault, of) = (budget.take(), (partition, &subject));
-            let facts = handle::deadline(environment, overlay, of, fault, &mut self.records);
-            let facts = facts.map_err(decode::Error::Avro)?;
+            let fault = budget.take();
+            let records = &mut self.records;
+            let facts = handle::deadline(environment, overlay, partition, &subject, fault, records)
+                .map_err(decode::Error::Avro)?;
             // Also if no command was handled: Kafka checks only with offsets that this worker still
             // owns the partition.
             if !mutated(Mutant::NoDeadlineOffsets) {

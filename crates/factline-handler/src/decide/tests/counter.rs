@@ -1,6 +1,6 @@
 //! Aggregate for tests: a counter whose commands name the steps that its rules take.
 
-use factline::{Aggregate, AggregateType, Conclusion, Deadline, Decision, Timestamp};
+use factline::{Aggregate, AggregateType, Conclusion, Context, Deadline, Decision, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::messages::{Event, Step, Take, Taken};
@@ -38,7 +38,7 @@ impl Aggregate for Counter {
     type Type = CounterType;
     type Rejection = Refused;
 
-    fn decide(&self, command: Take, _: Timestamp) -> Result<Decision<Event>, Refused> {
+    fn decide(&self, command: Take, context: &Context) -> Result<Decision<Event>, Refused> {
         let Take {
             step,
             amount,
@@ -71,6 +71,11 @@ impl Aggregate for Counter {
             }
             Step::Flood => {
                 let note = "x".repeat(2_000_000);
+                Decision::event(Event::Taken(Taken { note, ..taken }))
+            }
+            Step::Who => {
+                let (sender, actor) = (context.sender(), context.actor());
+                let note = format!("{sender:?} {actor} {:?}", context.roles());
                 Decision::event(Event::Taken(Taken { note, ..taken }))
             }
             Step::Unlisted => Decision::events([event(), Event::Unlisted]),

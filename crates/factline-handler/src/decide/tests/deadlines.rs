@@ -9,6 +9,7 @@ use super::counter::CounterType;
 use super::desk::{CLOCK, Desk, at, step, step_until, subject};
 use super::endings::{completed, ended, endings};
 use super::messages::Step;
+use crate::decide::inputs::Budget;
 
 /// Returns the operation of the deadline that an aggregate's version has set.
 fn deadline(subject: &str, version: u64) -> Uuid {
@@ -141,7 +142,7 @@ fn deadline_counts_in_the_limit_of_a_batch() {
     let (mut desk, ada, due) = desk_with_deadline(Step::Add);
     desk.now = due;
     let operation = desk.send(&ada, step(Step::Add));
-    let batch = desk.decide_first(1, None);
+    let batch = desk.decide_within(Budget::of(1));
     assert_eq!(endings(&batch.facts), [completed(deadline(&ada, 1))]);
     desk.adopt(batch);
     assert_eq!(endings(&desk.turn()), [completed(operation)]);

@@ -11,8 +11,7 @@ use super::messages::{Event, Step, Take};
 use crate::decide::batch::Batch;
 use crate::decide::codecs::Codecs;
 use crate::decide::facts::Facts;
-use crate::decide::fault::Fault;
-use crate::decide::inputs::{Environment, Pending, ReadCommand};
+use crate::decide::inputs::{Budget, Environment, Pending, ReadCommand};
 use crate::decide::record_factory::RecordFactory;
 use crate::state::partition::{Bounds, Overlay, Partition};
 use factline_kafka::records::record::Record;
@@ -131,18 +130,18 @@ impl Desk {
 
     /// Decides all that is pending.
     pub(super) fn decide(&self) -> Batch<Counter> {
-        self.decide_first(usize::MAX, None)
+        self.decide_within(Budget::of(usize::MAX))
     }
 
-    /// Decides at most `count` commands and deadlines. `fault` is a known fault of the first.
-    pub(super) fn decide_first(&self, count: usize, fault: Option<Fault>) -> Batch<Counter> {
-        self.decide_as((count, fault), &|record| self.codecs.read(record))
+    /// Decides until a budget is spent.
+    pub(super) fn decide_within(&self, budget: Budget) -> Batch<Counter> {
+        self.decide_as(budget, &|record| self.codecs.read(record))
     }
 
     /// Decides with another way to read commands.
     pub(super) fn decide_as(
         &self,
-        limit: (usize, Option<Fault>),
+        budget: Budget,
         read: &dyn Fn(&Record) -> ReadCommand<Counter>,
     ) -> Batch<Counter> {
         let environment = Environment {
@@ -154,7 +153,7 @@ impl Desk {
             commands: &self.pending,
             idle: &self.idle,
         };
-        Batch::decide(&environment, &pending, limit)
+        Batch::decide(&environment, &pending, budget)
     }
 
     /// Reads a command as a worker does.

@@ -9,6 +9,7 @@ use super::endings::{completed, ended, endings};
 use super::messages::Step;
 use crate::decide::batch::Batch;
 use crate::decide::fault::Fault;
+use crate::decide::inputs::Budget;
 use crate::state::waiting::Waiting;
 
 /// Returns the partition sequences of all events, in order.
@@ -157,7 +158,7 @@ fn fault_found_by_the_broker_fails_the_first_command() {
     let (mut desk, ada) = (Desk::new(), subject(0, 0));
     let first = desk.send(&ada, step(Step::Add));
     let second = desk.send(&ada, step(Step::Add));
-    let batch = desk.decide_first(2, Some(Fault::TooLarge));
+    let batch = desk.decide_within(Budget::with_fault(2, Fault::TooLarge));
     let failed = ended(first, State::Failed, "too_large");
     assert_eq!(endings(&batch.facts), [failed, completed(second)]);
 }
@@ -176,7 +177,7 @@ fn unavailable_registry_delays_a_partition() {
         status: 503,
         body: String::new(),
     };
-    let batch = desk.decide_as((usize::MAX, None), &|record| {
+    let batch = desk.decide_as(Budget::of(usize::MAX), &|record| {
         if record.operation() == delayed {
             return Err(decode::Error::Registry(unavailable(1)));
         }

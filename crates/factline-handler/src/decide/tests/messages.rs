@@ -31,6 +31,8 @@ pub(super) enum Step {
     /// Ends the workflow with an event.
     End,
     EndWithoutEvent,
+    /// Adds the amount, and notes who asks.
+    Who,
 }
 
 /// Returns the schema of a record that begins with these fields.
@@ -41,7 +43,7 @@ macro_rules! schema {
             $name,
             r#"","fields":[{"name":"step","type":{"type":"enum","name":"Step","symbols":["Add",
             "AddThrice","Nothing","Reject","Panic","PanicLater","PanicInEncoding","Flood","Unlisted",
-            "Begin","BeginWithoutEvent","End","EndWithoutEvent"]}},{"name":"amount","type":"long"},
+            "Begin","BeginWithoutEvent","End","EndWithoutEvent","Who"]}},{"name":"amount","type":"long"},
             {"name":"due","type":"long"},{"name":"at_due","type":"Step"}"#,
             $more,
             "]}"

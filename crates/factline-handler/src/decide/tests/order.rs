@@ -9,6 +9,7 @@ use super::endings::{completed, endings};
 use super::messages::{Event, Step};
 use crate::decide::codecs::Codecs;
 use crate::decide::encode::Outgoing;
+use crate::decide::inputs::Budget;
 use crate::state::waiting::Waiting;
 
 /// Returns the envelope of a record.
@@ -138,7 +139,7 @@ fn nothing_is_adopted_before_the_commit() {
 #[test]
 fn batch_decides_at_most_its_limit() {
     let (mut desk, operations) = mixed();
-    let batch = desk.decide_first(3, None);
+    let batch = desk.decide_within(Budget::of(3));
     let expected = operations.map(completed);
     assert_eq!(endings(&batch.facts), expected[..3]);
     desk.adopt(batch);

@@ -23,12 +23,16 @@ use crate::rig::Rig;
 use crate::takeover::accounts;
 
 /// Pause before the handler writes its decisions.
-const BEFORE_WRITE: (&str, Duration) = ("decided=1:8000", Duration::from_secs(8));
+const BEFORE_WRITE: &str = "decided=1:8000";
+
 /// Pauses everywhere, each shorter than the transaction timeout.
-const ANYWHERE: (&str, Duration) = ("*=1:1500", Duration::from_secs(8));
+const ANYWHERE: &str = "*=1:1500";
+
+/// Maximum sum of the pauses of one transaction.
+const LONGEST: Duration = Duration::from_secs(8);
 
 /// The decisions that it must not write are deadlines: their transactions consume nothing.
-async fn deadlines_are_due(mutant: Option<Mutant>, (pauses, longest): (&str, Duration)) -> Wrong {
+async fn deadlines_are_due(mutant: Option<Mutant>, pauses: &str) -> Wrong {
     const DEADLINES: usize = 40;
     let rig = Rig::new("evicted").await;
     let mut operations: Vec<Uuid> = Vec::new();
@@ -44,7 +48,7 @@ async fn deadlines_are_due(mutant: Option<Mutant>, (pauses, longest): (&str, Dur
     let mut zombie = Process::start_with(&rig, "", &environment(mutant, &ways));
     rig.outcomes_of(&operations).await;
     // Now the deadlines are due, and the handler decides them.
-    let pause = tokio::spawn(tokio::time::sleep(longest + Duration::from_secs(1)));
+    let pause = tokio::spawn(tokio::time::sleep(LONGEST + Duration::from_secs(1)));
     expel_all_members(&rig).await;
     let second = rig.start("").await;
     rig.until_deadlines_decided(DEADLINES).await;

@@ -29,8 +29,8 @@ async fn events_are_committed_behind_it(mutant: Option<Mutant>) -> Wrong {
     let mut operations = vec![rig.deposit("ada", 1).await];
     rig.outcomes_of(&operations).await;
     let own = [partition_of(b"ada", ACCOUNT.partitions)];
-    let events = (rig.topics.events(), own.as_slice());
-    let neighbour = foreign_transaction(&rig, events, Duration::from_mins(1)).await;
+    let (events, long) = (rig.topics.events(), Duration::from_mins(1));
+    let neighbour = foreign_transaction(&rig, events, &own, long).await;
     operations.push(rig.deposit("ada", 2).await);
     rig.outcomes_of(&operations).await;
     first.stop().await;

@@ -1,0 +1,43 @@
+//! The aggregates that the tool knows.
+
+use anyhow::{Context as _, Result, ensure};
+use factline_handler::HostedAggregate;
+
+/// The aggregates of the application.
+pub(crate) struct Aggregates(pub(crate) Vec<HostedAggregate>);
+
+impl Aggregates {
+    /// Returns the aggregate of a type, or an error that lists the known ones.
+    pub(crate) fn of_type(&self, aggregate: &str) -> Result<HostedAggregate> {
+        ensure!(
+            !self.0.is_empty(),
+            "this tool has no aggregates; an application builds its own, which passes them to \
+             factline_cli::main"
+        );
+        let mut known = self.0.iter();
+        let found = known.find(|hosted| hosted.contract.aggregate == aggregate);
+        found.copied().with_context(|| {
+            format!(
+                "unknown aggregate {aggregate}; known aggregates: {}",
+                self.names()
+            )
+        })
+    }
+
+    /// Returns one aggregate, or all.
+    pub(crate) fn chosen(&self, aggregate: Option<&str>) -> Result<Vec<HostedAggregate>> {
+        match aggregate {
+            Some(aggregate) => Ok(vec![self.of_type(aggregate)?]),
+            None => Ok(self.0.clone()),
+        }
+    }
+
+    fn names(&self) -> String {
+        let names: Vec<&str> = self
+            .0
+            .iter()
+            .map(|hosted| hosted.contract.aggregate)
+            .collect();
+        names.join(", ")
+    }
+}

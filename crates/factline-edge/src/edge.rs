@@ -1,0 +1,260 @@
+//! The steps of one request. It is read, its id is resolved, and it is validated and appended. Then
+//! the edge responds.
+
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, Request};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::on;
+use chrono::Utc;
+use factline::envelope::ANONYMOUS;
+use factline::{Contract, Envelope};
+use factline_http::openapi::serving;
+use factline_http::problem::FieldError;
+use factline_http::{Problem, fallback, resource};
+use factline_kafka::producer::append::{Append, Appender, headers};
+use factline_kafka::records::registry::SchemaIds;
+use factline_kafka::topics::partition_of;
+use factline_kafka::{KafkaConfig, records::framing};
+use rdkafka::ClientConfig;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::aggregate_id::IdSources;
+use crate::idempotency::Keyed;
+use crate::preconditions::Conditions;
+use crate::response::{self, Accepted};
+use crate::routes::{self, Route};
+use crate::{body, idempotency, openapi, traceparent};
+
+/// The source of the records that this process writes.
+const SOURCE: &str = "/command-api";
+
+/// An aggregate whose commands this process accepts.
+pub struct Target {
+    /// Its contract.
+    pub contract: &'static Contract,
+    /// The topic of its commands.
+    pub topic: String,
+    /// Ids of its schemas, once the registry has returned them.
+    pub schemas: OnceLock<SchemaIds>,
+    /// Its routes.
+    pub routes: Vec<Arc<Route>>,
+}
+
+/// The shared state of all requests.
+pub struct Edge {
+    /// The aggregates.
+    pub targets: Vec<Arc<Target>>,
+    /// The producer of commands.
+    pub appender: Appender,
+    /// The OpenAPI document of the routes.
+    pub document: Value,
+}
+
+impl Edge {
+    /// Reads the contracts' routes. Opens no connection.
+    pub fn new(
+        contracts: &[&'static Contract],
+        kafka: &KafkaConfig,
+        append_timeout: Duration,
+    ) -> anyhow::Result<Self> {
+        let target = |contract: &&'static Contract| {
+            Ok(Arc::new(Target {
+                contract,
+                topic: kafka.topics(contract).commands().to_owned(),
+                schemas: OnceLock::new(),
+                routes: routes::read(contract)?,
+            }))
+        };
+        Ok(Self {
+            targets: contracts
+                .iter()
+                .map(target)
+                .collect::<Result<_, routes::Error>>()?,
+            appender: Appender::new(client(kafka), append_timeout)?,
+            document: openapi::document(contracts)?,
+        })
+    }
+}
+
+fn client(kafka: &KafkaConfig) -> ClientConfig {
+    let mut client = kafka.client_config();
+    client
+        .set("client.id", "command-api")
+        .set("queue.buffering.max.kbytes", "65536");
+    client
+}
+
+/// Returns the routes of all contracts, and that of their OpenAPI document. Other requests get
+/// 404 or 405.
+pub fn router(edge: &Arc<Edge>) -> Router {
+    routes(edge)
+        .merge(serving::route(edge.document.clone()))
+        .fallback(fallback::not_found)
+        .method_not_allowed_fallback(fallback::method_not_allowed)
+}
+
+/// Returns the routes of all contracts, without a fallback and without their document.
+pub fn routes(edge: &Arc<Edge>) -> Router {
+    let mut router = Router::new();
+    for target in &edge.targets {
+        for route in &target.routes {
+            let (edge, target) = (Arc::clone(edge), Arc::clone(target));
+            let (route, filter) = (Arc::clone(route), route.filter);
+            let path = route.path.clone();
+            let handler = move |id: Result<Path<String>, PathRejection>, request: Request| {
+                let (edge, target, route) =
+                    (Arc::clone(&edge), Arc::clone(&target), Arc::clone(&route));
+                async move {
+                    accept(&edge, &target, &route, id, request)
+                        .await
+                        .unwrap_or_else(|problem| refused(&route, problem))
+                }
+            };
+            router = router.route(&path, on(filter, handler));
+        }
+    }
+    router
+}
+
+fn refused(route: &Route, problem: Problem) -> Response {
+    let status = problem.status().as_u16().to_string();
+    metrics::counter!("factline_commands_refused_total", "command" => route.record, "status" => status)
+        .increment(1);
+    problem.into_response()
+}
+
+/// A request that is a valid command.
+struct Command {
+    aggregate_id: String,
+    datum: Vec<u8>,
+    keyed: Option<Keyed>,
+    conditions: Conditions,
+    traceparent: Option<String>,
+}
+
+async fn accept(
+    edge: &Edge,
+    target: &Target,
+    route: &Route,
+    id: Result<Path<String>, PathRejection>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let command = read(target, route, id, request).await?;
+    let id = &command.aggregate_id;
+    let keyed = command.keyed.as_ref();
+    let accepted = Accepted {
+        operation: keyed.map_or_else(Uuid::now_v7, Keyed::operation),
+        resource_id: id.clone(),
+        resource: resource::address(&route.resource, id),
+        keyed: keyed.is_some(),
+    };
+    let schemas = target.schemas.get();
+    let Some((schema_id, _)) = schemas.and_then(|schemas| schemas.get(route.record)) else {
+        return Err(accepted.not_accepted("the service is starting"));
+    };
+    let operation = accepted.operation;
+    let mut envelope = Envelope::of_command(operation, route.record, SOURCE, id, Utc::now());
+    envelope.traceparent = command.traceparent;
+    command.conditions.apply(&mut envelope);
+    if let Some(Keyed { scope, fingerprint }) = command.keyed {
+        envelope.idempotency_scope = Some(scope);
+        envelope.idempotency_fingerprint = Some(fingerprint);
+    }
+    tracing::trace!(%operation, command = route.record, aggregate_id = id, "appending a command");
+    let started = Instant::now();
+    let appended = edge
+        .appender
+        .append(Append {
+            topic: &target.topic,
+            partition: partition_of(id.as_bytes(), target.contract.partitions),
+            key: id.as_bytes(),
+            headers: headers(envelope.to_headers()),
+            value: &framing::write(schema_id, &command.datum),
+        })
+        .await;
+    let seconds = started.elapsed().as_secs_f64();
+    metrics::histogram!("factline_append_seconds", "command" => route.record).record(seconds);
+    let place = appended.map_err(|failure| accepted.failed(route.record, &failure))?;
+    let place = format!("{}/{}@{}", target.topic, place.partition, place.offset);
+    tracing::debug!(
+        %operation, command = route.record, aggregate_id = id, place, "accepted a command"
+    );
+    metrics::counter!("factline_commands_accepted_total", "command" => route.record).increment(1);
+    Ok(accepted.answer(&place))
+}
+
+/// Reads a request as the route's command, or returns every error in it.
+async fn read(
+    target: &Target,
+    route: &Route,
+    id: Result<Path<String>, PathRejection>,
+    request: Request,
+) -> Result<Command, Problem> {
+    let (head, body) = request.into_parts();
+    // The body is read first, because a response may be lost on a client that is still sending.
+    let bytes = body::read(body).await?;
+    body::check_media_type(&head.headers, &bytes)?;
+    let mut errors = Vec::new();
+    let key = idempotency::key(&head.headers, &mut errors);
+    let conditions = Conditions::read(&head.headers, &mut errors);
+    let path_id = path_id(route, id, &mut errors);
+    let (mut object, duplicates) = match body::parse(&bytes) {
+        Ok(parsed) => parsed,
+        Err(error) => {
+            errors.push(error);
+            return Err(response::invalid(errors));
+        }
+    };
+    let given_twice = |pointer| response::field_error(pointer, "is given more than once");
+    errors.extend(duplicates.into_iter().map(given_twice));
+    let keyed = key.map(|key| {
+        let method = route.method.as_str();
+        let path_id = path_id.as_deref();
+        let scope = idempotency::scope(ANONYMOUS, method, &route.path, path_id, &key);
+        Keyed::new(scope, &object)
+    });
+    let sources = IdSources {
+        path: path_id.as_deref(),
+        scope: keyed.as_ref().map(|keyed| keyed.scope.as_str()),
+    };
+    let aggregate = target.contract.aggregate;
+    match route.read(aggregate, sources, &mut object, &mut errors) {
+        Some((aggregate_id, record)) if errors.is_empty() => Ok(Command {
+            aggregate_id,
+            datum: route
+                .encode(record)
+                .map_err(|error| Problem::internal(&error))?,
+            keyed,
+            conditions,
+            traceparent: traceparent::parent(&head.headers),
+        }),
+        _ => Err(response::invalid(errors)),
+    }
+}
+
+/// Returns the id in the path. Returns none if the route has none there, or after it added an
+/// error.
+fn path_id(
+    route: &Route,
+    id: Result<Path<String>, PathRejection>,
+    errors: &mut Vec<FieldError>,
+) -> Option<String> {
+    if !route.has_path_id() {
+        return None;
+    }
+    // An id that is not UTF-8 has no text, and no format accepts the empty text.
+    let text = id.map_or_else(|_| String::new(), |Path(text)| text);
+    let wrong = |detail| FieldError {
+        pointer: None,
+        parameter: Some("id".to_owned()),
+        detail,
+    };
+    let read = route.id_format.read(&text);
+    read.map_err(|expected| errors.push(wrong(format!("must be {expected}"))))
+        .ok()
+}

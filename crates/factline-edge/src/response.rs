@@ -1,0 +1,135 @@
+//! Responses of the edge: 202 with every address that the client needs, or a problem.
+
+use std::error::Error as _;
+
+use axum::Json;
+use axum::http::header::{LOCATION, RETRY_AFTER};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::response::{IntoResponse as _, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use factline_http::Problem;
+use factline_http::problem::FieldError;
+use serde_json::json;
+use uuid::Uuid;
+
+use factline_kafka::producer::append::Failure;
+
+/// The header with the operation's address, relative to the origin.
+pub const X_OPERATION: HeaderName = HeaderName::from_static("x-operation");
+/// The header with the address of the command's resource, relative to the origin.
+pub const X_RESOURCE: HeaderName = HeaderName::from_static("x-resource");
+
+/// The `outcome` of a command that is certainly not in the log.
+pub const NOT_ACCEPTED: &str = "not_accepted";
+/// The `outcome` of a command that may be in the log.
+pub const UNKNOWN: &str = "unknown";
+
+/// Maximum number of errors in one response. Without it, a body with one error per byte would give
+/// a response a hundred times its size.
+const MAX_ERRORS: usize = 100;
+
+/// Seconds after which a client should request the operation, or retry a failed append.
+const SECONDS: u32 = 1;
+
+/// A valid command that is being appended to the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accepted {
+    /// The operation.
+    pub operation: Uuid,
+    /// The aggregate's id.
+    pub resource_id: String,
+    /// The aggregate's address, relative to the origin.
+    pub resource: String,
+    /// Set if the request has an idempotency key. Then the same request is the same operation.
+    pub keyed: bool,
+}
+
+impl Accepted {
+    /// Returns 202 for a command at `place`, as `topic/partition@offset`. `Location` contains the
+    /// place as a hint, opaque to clients. It tells the tracker how far it must have read before it
+    /// may report that there is no such operation.
+    pub fn answer(&self, place: &str) -> Response {
+        let (operation, resource) = (self.operation, &self.resource);
+        let hint = URL_SAFE_NO_PAD.encode(place);
+        let body = json!({
+            "operation": {"id": operation, "href": format!("/operations/{operation}")},
+            "resource": {"id": self.resource_id, "href": format!("/{resource}")},
+        });
+        let mut response = (StatusCode::ACCEPTED, Json(body)).into_response();
+        let texts = [
+            (LOCATION, format!("/operations/{operation}?at={hint}")),
+            (X_OPERATION, format!("operations/{operation}")),
+            (X_RESOURCE, resource.clone()),
+            (RETRY_AFTER, SECONDS.to_string()),
+        ];
+        for (name, text) in texts {
+            // Ids and fixed texts are always valid header values.
+            if let Ok(value) = HeaderValue::from_str(&text) {
+                response.headers_mut().insert(name, value);
+            }
+        }
+        response
+    }
+
+    /// Returns 503 for a command that is certainly not in the log.
+    pub fn not_accepted(&self, detail: &str) -> Problem {
+        self.unavailable(detail, NOT_ACCEPTED)
+    }
+
+    /// Returns 503 for a command that was not acknowledged, and logs the cause.
+    pub fn failed(&self, command: &str, failure: &Failure) -> Problem {
+        let operation = self.operation;
+        let cause = failure.source().map(ToString::to_string);
+        tracing::error!(%operation, command, error = %failure, cause, "cannot append a command");
+        match failure {
+            Failure::NotAppended(_) => self.not_accepted("the log cannot be reached"),
+            Failure::Unknown(_) => {
+                let advice = if self.keyed {
+                    "it is safe to send the same request with the same Idempotency-Key again"
+                } else {
+                    "request the operation before you retry"
+                };
+                let lost = "the command was sent and its acknowledgement was lost";
+                self.unavailable(&format!("{lost}; {advice}"), UNKNOWN)
+            }
+        }
+    }
+
+    fn unavailable(&self, detail: &str, outcome: &str) -> Problem {
+        let operation = format!("operations/{}", self.operation);
+        Problem::unavailable(detail, SECONDS)
+            .member("outcome", outcome)
+            .member("operation", operation.as_str())
+            .member("resource", self.resource.as_str())
+            .header(X_OPERATION, operation)
+            .header(X_RESOURCE, &self.resource)
+    }
+}
+
+/// Returns an error at a pointer that is already text.
+pub fn field_error(pointer: String, detail: &str) -> FieldError {
+    FieldError {
+        pointer: Some(pointer),
+        parameter: None,
+        detail: detail.to_owned(),
+    }
+}
+
+/// Returns 400 that names every bad field and header once.
+pub fn invalid(mut errors: Vec<FieldError>) -> Problem {
+    let mut seen = std::collections::HashSet::new();
+    errors.retain(|error| seen.insert((error.pointer.clone(), error.parameter.clone())));
+    let count = errors.len();
+    let plural = if count == 1 { "field is" } else { "fields are" };
+    let shown = if count > MAX_ERRORS {
+        format!("; only the first {MAX_ERRORS} are listed")
+    } else {
+        String::new()
+    };
+    let problem = Problem::invalid_request().detail(format!("{count} {plural} wrong{shown}"));
+    errors
+        .into_iter()
+        .take(MAX_ERRORS)
+        .fold(problem, Problem::error)
+}

@@ -1,0 +1,138 @@
+//! The OpenAPI document of all services, and the page that shows it.
+//!
+//! Each service describes itself at `/openapi.json`. The gateway joins these documents and adds its
+//! own problems. It keeps the result for a few seconds, so that a new version of a service appears
+//! by itself. If a service does not answer, there is no document: a part would look like the whole.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::Response;
+use axum::routing::get;
+use axum_reverse_proxy::ProxyError;
+use factline_http::openapi::{Document, merge, serving};
+use factline_http::{Problem, etag};
+use serde_json::{Value, json};
+use tokio::sync::Mutex;
+
+use crate::Upstreams;
+use crate::upstream::{self, Upstream};
+
+/// Time for which the document is kept.
+const KEPT: Duration = Duration::from_secs(5);
+
+/// Time limit for a service to send its document.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Maximum size of the document of one service.
+const MAX_BYTES: usize = 16 * 1024 * 1024;
+
+/// The sources of the document.
+struct Sources {
+    title: String,
+    upstreams: Upstreams,
+    /// The last complete document, with the time of its request. Its lock also lets only one request
+    /// at a time ask the services.
+    last: Mutex<Option<(Instant, Arc<Value>)>>,
+}
+
+/// Returns the routes of the document and of the page. The title is that of the document.
+pub fn routes(upstreams: Upstreams, title: String) -> Router {
+    let sources = Arc::new(Sources {
+        title,
+        upstreams,
+        last: Mutex::new(None),
+    });
+    Router::new()
+        .route(serving::PATH, get(document))
+        .with_state(sources)
+        .merge(serving::docs())
+}
+
+async fn document(
+    State(sources): State<Arc<Sources>>,
+    request: HeaderMap,
+) -> Result<Response, Problem> {
+    let mut last = sources.last.lock().await;
+    let document = match &*last {
+        Some((time, document)) if time.elapsed() < KEPT => Arc::clone(document),
+        _ => {
+            let started = Instant::now();
+            let document = Arc::new(joined(&sources).await?);
+            *last = Some((started, Arc::clone(&document)));
+            document
+        }
+    };
+    drop(last);
+    etag::json(&request, &*document)
+}
+
+async fn joined(sources: &Sources) -> Result<Value, Problem> {
+    let [commands, operations, reads] = sources.upstreams.all();
+    let (commands, operations, reads) = tokio::join!(part(commands), part(operations), part(reads));
+    let mut missing = Vec::new();
+    let mut parts = vec![own()];
+    for part in [commands, operations, reads] {
+        match part {
+            Ok(part) => parts.push(part),
+            Err(why) => missing.push(why),
+        }
+    }
+    if !missing.is_empty() {
+        let detail = format!("the description is not complete: {}", missing.join("; "));
+        return Err(Problem::unavailable(detail, upstream::RETRY_AFTER));
+    }
+    let document = merge(&sources.title, parts);
+    let mut document = document.map_err(|error| Problem::internal(&error))?;
+    for problem in problems() {
+        let response = json!({"$ref": format!("#/components/responses/{}", problem.slug())});
+        let status = problem.status();
+        merge::add_response(&mut document, status.as_str(), &response);
+    }
+    Ok(document)
+}
+
+/// Returns the problems of the gateway that no service has.
+fn problems() -> [Problem; 3] {
+    [
+        upstream::failed(),
+        upstream::timed_out(),
+        upstream::loop_detected(),
+    ]
+}
+
+/// Returns the components of the gateway's own responses.
+fn own() -> Value {
+    let mut document = Document::new("Gateway");
+    for problem in problems() {
+        document.problem(&[&problem]);
+    }
+    document.build()
+}
+
+/// Returns the document of a service. The error names the service and the cause.
+async fn part(upstream: &Upstream) -> Result<Value, String> {
+    let mut request = Request::new(Body::empty());
+    *request.uri_mut() = Uri::from_static(serving::PATH);
+    let read = async {
+        let response = upstream.send(request).await;
+        if let Some(error) = response.extensions().get::<ProxyError>() {
+            return Err(error.message().to_owned());
+        }
+        if response.status() != StatusCode::OK {
+            return Err(format!("responded with {}", response.status()));
+        }
+        let body = to_bytes(response.into_body(), MAX_BYTES).await;
+        let body = body.map_err(|error| error.to_string())?;
+        serde_json::from_slice(&body).map_err(|error| format!("sent no document: {error}"))
+    };
+    let read = tokio::time::timeout(PATIENCE, read).await;
+    let late = |_| format!("no response within {} s", PATIENCE.as_secs());
+    read.map_err(late)
+        .flatten()
+        .map_err(|why| format!("{}: {why}", upstream.name()))
+}

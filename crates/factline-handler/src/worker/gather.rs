@@ -1,0 +1,78 @@
+//! Gathers the commands of the next transaction. Rebalances are served meanwhile, and nowhere else.
+
+use std::time::{Duration, Instant};
+
+use factline::Aggregate;
+
+use super::{Worker, WorkerExit};
+use crate::recovery::log_reader::is_transient;
+use factline_kafka::consumer::host::Polled;
+use factline_kafka::records::record::Record;
+
+/// Maximum size in bytes of the commands that are gathered for one transaction; their number is
+/// limited too.
+const GATHERED_BYTES: usize = 16 << 20;
+
+/// Interval at which a worker that has gathered enough serves rebalances while it waits. Each check
+/// may add a record. A worker that has gathered twice as much checks once.
+const REBALANCE_CHECK: Duration = Duration::from_millis(20);
+
+/// Maximum wait for a command while deadlines wait for one.
+const DEADLINES_WAIT: Duration = Duration::from_millis(5);
+
+impl<A: Aggregate> Worker<'_, A> {
+    /// Polls until there is a record and no further one is available, or until enough is gathered.
+    /// In any case it polls until a failed batch may be retried. One poll serves one event of
+    /// librdkafka, which may be a line of its log. So the pause is spent polling: otherwise such
+    /// events would delay the rebalance that ends the failure.
+    pub(super) fn gather(&mut self) -> Result<(), WorkerExit> {
+        let pending = &self.assignment.pending;
+        let mut count = pending.len();
+        let mut bytes: usize = pending.iter().map(Record::size).sum();
+        let mut wait = match count {
+            0 if self.idle.is_waiting() => DEADLINES_WAIT,
+            0 => self.assignment.until_next_look(chrono::Utc::now()),
+            _ => Duration::ZERO,
+        };
+        let retry_at = self.retries.take_next();
+        let most = self.max_batch;
+        let is_enough = |count, bytes| count >= most || bytes >= GATHERED_BYTES;
+        loop {
+            let pause = retry_at.map_or(Duration::ZERO, |retry_at| {
+                retry_at.saturating_duration_since(Instant::now())
+            });
+            if is_enough(count / 2, bytes / 2) {
+                self.host.sleep(pause);
+            } else if is_enough(count, bytes) {
+                self.host.sleep(pause.min(REBALANCE_CHECK));
+            }
+            let polled = self.host.poll(wait.max(pause));
+            self.take_changes()?;
+            match polled? {
+                Polled::Record(record) => {
+                    if self.assignment.is_next(&record) {
+                        bytes += record.size();
+                        self.assignment.pending.push(record);
+                    }
+                    count = self.assignment.pending.len();
+                }
+                Polled::Unavailable(error) if is_transient(&error) => {}
+                Polled::Unavailable(error) => {
+                    tracing::warn!(%error, "kafka consumer reports an error");
+                }
+                // A rebalance was served.
+                Polled::Nothing if !pause.is_zero() => {}
+                Polled::Nothing => break,
+            }
+            if pause.is_zero() && is_enough(count, bytes) {
+                break;
+            }
+            wait = Duration::ZERO;
+        }
+        if self.renamed {
+            Err(WorkerExit::Renamed)
+        } else {
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Headers of responses that several services send.
+
+use utoipa::openapi::extensions::Extensions;
+use utoipa::openapi::header::{Header, HeaderBuilder};
+use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
+
+/// A header of a response.
+#[derive(Debug, Clone, Copy)]
+pub struct ResponseHeader {
+    /// Its name.
+    pub name: &'static str,
+    /// Its meaning for clients.
+    pub description: &'static str,
+    /// The schema of its value.
+    pub schema: fn() -> Object,
+    /// Set if each response that lists the header has it.
+    pub required: bool,
+}
+
+/// The strong tag of the body.
+pub const ETAG: ResponseHeader = ResponseHeader {
+    name: "ETag",
+    description: "The tag of this representation, for `If-None-Match`.",
+    schema: || text(r#"^"[A-Za-z0-9_-]+"$"#),
+    required: true,
+};
+
+/// The permission to store a response.
+pub const CACHE_CONTROL: ResponseHeader = ResponseHeader {
+    name: "Cache-Control",
+    description: "`no-cache`: a cache must revalidate the response each time. \
+                  `no-store`: a cache must not keep it.",
+    schema: || text("^(no-cache|no-store)$"),
+    required: true,
+};
+
+/// The time to wait before the next request.
+pub const RETRY_AFTER: ResponseHeader = ResponseHeader {
+    name: "Retry-After",
+    description: "Seconds to wait before the next request.",
+    schema: || {
+        ObjectBuilder::new()
+            .schema_type(Type::Integer)
+            .minimum(Some(0))
+            .build()
+    },
+    required: true,
+};
+
+/// The address of the operation, with a hint for the tracker.
+pub const LOCATION: ResponseHeader = ResponseHeader {
+    name: "Location",
+    description: "The address of the operation. Its query is opaque.",
+    schema: || text("^/operations/[0-9a-f-]{36}"),
+    required: true,
+};
+
+/// The address of the operation.
+pub const X_OPERATION: ResponseHeader = ResponseHeader {
+    name: "X-Operation",
+    description: "The address of the operation, relative to the origin.",
+    schema: || text("^operations/[0-9a-f-]{36}$"),
+    required: true,
+};
+
+/// The address of the aggregate that a command is addressed to.
+pub const X_RESOURCE: ResponseHeader = ResponseHeader {
+    name: "X-Resource",
+    description: "The address of the resource that the command is about, relative to the origin.",
+    schema: || text("^[!-~]+$"),
+    required: true,
+};
+
+/// The methods of a resource.
+pub const ALLOW: ResponseHeader = ResponseHeader {
+    name: "Allow",
+    description: "The methods that the resource has.",
+    schema: || text("^[A-Z, ]+$"),
+    required: true,
+};
+
+impl ResponseHeader {
+    /// Returns the same header for responses that do not always have it.
+    #[must_use]
+    pub const fn optional(self) -> Self {
+        Self {
+            required: false,
+            ..self
+        }
+    }
+
+    /// Returns the header's description in OpenAPI.
+    pub fn build(&self) -> Header {
+        let header = HeaderBuilder::new()
+            .description(Some(self.description))
+            .schema(Some((self.schema)()));
+        // The library has no field for this.
+        let required = Extensions::from_iter([("required", true)]);
+        header.extensions(self.required.then_some(required)).build()
+    }
+}
+
+fn text(pattern: &str) -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .pattern(Some(pattern))
+        .build()
+}

@@ -1,0 +1,66 @@
+//! Snapshots for requests. Errors of the database or the position are returned as problems.
+
+use axum::http::{HeaderMap, StatusCode, header};
+use factline_http::{Problem, freshness};
+use factline_postgres::{ConsistentReads, consistent_read, is_transient};
+use sqlx::{Postgres, Transaction};
+
+use crate::stable_name;
+
+/// Returns a snapshot in which the view with this name has passed the request's
+/// `Factline-Position`, if it has one.
+pub async fn snapshot(
+    snapshots: &ConsistentReads,
+    view: &str,
+    request: &HeaderMap,
+) -> Result<Transaction<'static, Postgres>, Problem> {
+    let position = freshness::position(request)?;
+    let checkpoints = stable_name::checkpoints(view);
+    let begun = snapshots.begin(&checkpoints, position.as_ref()).await;
+    begun.map_err(|error| match error {
+        consistent_read::Error::Database(error) => database(error),
+        error @ consistent_read::Error::Behind { .. } => behind().detail(error.to_string()),
+        error @ consistent_read::Error::OtherTopic { .. } => {
+            other_topic().detail(error.to_string())
+        }
+    })
+}
+
+/// Returns 503 if the database is unavailable, else 500.
+#[expect(clippy::needless_pass_by_value, reason = "to be used with map_err")]
+pub fn database(error: sqlx::Error) -> Problem {
+    if is_transient(&error) {
+        tracing::warn!(%error, "database is unavailable");
+        unavailable()
+    } else {
+        Problem::internal(&error)
+    }
+}
+
+/// Creates the 503 of an unavailable database.
+pub(crate) fn unavailable() -> Problem {
+    Problem::unavailable("the database does not answer", 1)
+}
+
+/// Creates the 503 of a view that did not reach the position in time.
+pub(crate) fn behind() -> Problem {
+    Problem::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "read-behind",
+        "The read model has not caught up yet",
+    )
+    .header(header::RETRY_AFTER, "1")
+}
+
+/// Creates the 409 of a position that no view will reach.
+pub(crate) fn other_topic() -> Problem {
+    Problem::new(
+        StatusCode::CONFLICT,
+        "position-of-another-topic",
+        "The position refers to a deleted topic",
+    )
+    .parameter(
+        "Factline-Position",
+        "will never be reached; leave the header out",
+    )
+}

@@ -1,0 +1,80 @@
+//! Reads the id in a path.
+
+use factline_http::Problem;
+use regex::Regex;
+
+use crate::declare::{Form, Id, Rows};
+use crate::misuse::Misuse;
+use crate::value::{Kind, Value};
+
+/// Reader of an id.
+#[derive(Debug)]
+pub(crate) struct IdReader {
+    /// The client's word for the item.
+    pub(crate) name: &'static str,
+    pub(crate) column: &'static str,
+    pub(crate) kind: Kind,
+    pub(crate) pattern: Option<Regex>,
+}
+
+impl IdReader {
+    /// Checks a declaration.
+    pub(crate) fn new(
+        name: &'static str,
+        id: Id,
+        rows: &Rows,
+        place: &str,
+    ) -> Result<Self, Misuse> {
+        let Id { column, form } = id;
+        let kind = match form {
+            Form::Uuid => Kind::Uuid,
+            Form::Text { .. } => Kind::Text,
+        };
+        let known = rows.column(column);
+        if let Some(known) = known.filter(|known| Kind::of(known.sql_type) != Some(kind)) {
+            let text = format!(
+                "the id is {} but the column {column} is {}: declare the form of the id that the \
+                 column has",
+                kind.description(),
+                known.sql_type,
+            );
+            return Err(Misuse::new(place, text));
+        }
+        let pattern = match form {
+            Form::Uuid => None,
+            Form::Text { pattern } => Some(whole(pattern).map_err(|error| {
+                let text = format!(
+                    "the pattern of the id, {pattern:?}, is not a regular expression: {error}"
+                );
+                Misuse::new(place, text)
+            })?),
+        };
+        Ok(Self {
+            name,
+            column,
+            kind,
+            pattern,
+        })
+    }
+
+    /// Parses an id. One that cannot be valid does not exist.
+    pub(crate) fn read(&self, text: &str) -> Result<Value, Problem> {
+        let matches = |pattern: &Regex| pattern.is_match(text);
+        self.kind
+            .parse(text)
+            .filter(|_| self.pattern.as_ref().is_none_or(matches))
+            .ok_or_else(|| self.unknown(text))
+    }
+
+    /// Returns the 404 of an id.
+    pub(crate) fn unknown(&self, text: &str) -> Problem {
+        Problem::not_found(format!("there is no {} {text}", self.name))
+    }
+}
+
+/// Returns an expression that matches only whole texts.
+fn whole(pattern: &str) -> Result<Regex, regex::Error> {
+    // Compiled alone first: only then is the error about the author's text.
+    Regex::new(pattern)?;
+    Regex::new(&format!("^(?:{pattern})$"))
+}

@@ -1,0 +1,118 @@
+//! Serves a list, page by page.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use axum::routing::{MethodRouter, get};
+use factline_http::{Path, Problem, etag};
+use factline_postgres::ConsistentReads;
+use serde_json::value::RawValue;
+use sqlx::QueryBuilder;
+use sqlx::postgres::PgRow;
+
+use crate::declare;
+use crate::listing;
+use crate::parameters::Parameters;
+use crate::read_your_writes::snapshot;
+use crate::value::{Kind, Value};
+
+use super::cursor;
+use super::id::IdReader;
+
+/// List with its filters and sort orders.
+#[derive(Debug)]
+pub(crate) struct List {
+    /// The name of the resource.
+    pub(crate) name: &'static str,
+    pub(crate) declared: declare::List,
+    pub(crate) within: Option<IdReader>,
+    pub(crate) filters: Vec<Filter>,
+    pub(crate) sorts: Vec<Sort>,
+    /// The query, up to the first condition.
+    pub(super) select: String,
+}
+
+/// Filter with the type of its column.
+#[derive(Debug)]
+pub(crate) struct Filter {
+    pub(crate) declared: declare::Filter,
+    pub(crate) kind: Kind,
+}
+
+/// Sort order with the types of its columns.
+#[derive(Debug)]
+pub(crate) struct Sort {
+    pub(crate) declared: declare::Sort,
+    pub(crate) kinds: Vec<Kind>,
+}
+
+/// Row of a page.
+struct Row {
+    json: Box<RawValue>,
+    keys: Vec<Value>,
+}
+
+impl List {
+    /// Returns the route.
+    pub(crate) fn route(self: Arc<Self>) -> MethodRouter<ConsistentReads> {
+        if self.within.is_none() {
+            return get(
+                async move |State(snapshots): State<ConsistentReads>,
+                            parameters: Parameters,
+                            request: HeaderMap| {
+                    self.answer(&snapshots, "", parameters, &request).await
+                },
+            );
+        }
+        get(
+            async move |State(snapshots): State<ConsistentReads>,
+                        Path(id): Path<String>,
+                        parameters: Parameters,
+                        request: HeaderMap| {
+                self.answer(&snapshots, &id, parameters, &request).await
+            },
+        )
+    }
+
+    /// Answers a request; `id` is the one in the path, if the list is within an item.
+    async fn answer(
+        &self,
+        snapshots: &ConsistentReads,
+        id: &str,
+        parameters: Parameters,
+        headers: &HeaderMap,
+    ) -> Result<Response, Problem> {
+        let request = self.read(id, parameters)?;
+        let sort = &self.sorts[request.sort];
+        let mut query = QueryBuilder::default();
+        self.push_query(&request, &mut query);
+        let mut snapshot = snapshot(snapshots, self.declared.rows.view, headers).await?;
+        let page = listing::page(
+            &mut snapshot,
+            &mut query,
+            request.limit,
+            |row| self.row(sort, row),
+            |row| cursor::of(&request.list, &row.keys),
+        )
+        .await?;
+        if page.items.is_empty()
+            && self.declared.is_never_empty
+            && request.is_whole()
+            && let Some(within) = &self.within
+        {
+            return Err(within.unknown(id));
+        }
+        etag::json(headers, &page.map(|row| row.json))
+    }
+
+    fn row(&self, sort: &Sort, row: &PgRow) -> Result<Row, sqlx::Error> {
+        let keys = sort.declared.keys.iter().zip(&sort.kinds);
+        let keys = keys.map(|(key, kind)| kind.decode(row, key.column));
+        Ok(Row {
+            json: (self.declared.rows.json)(row)?,
+            keys: keys.collect::<Result<_, _>>()?,
+        })
+    }
+}

@@ -1,0 +1,12 @@
+//! Declared resources over HTTP, with responses from a real database.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod documents;
+mod library;
+mod lists;
+mod mistakes;
+mod openapi;
+mod plans;
+mod readiness;
+mod stage;

@@ -1,0 +1,40 @@
+//! The status of every command, which clients request after a 202.
+//!
+//! A record of a commands topic makes an operation pending. A record of an outcomes topic sets the
+//! state that the handler reports. Both are merged in PostgreSQL by one statement that gives the
+//! same row in any order ([`observation`], [`fold`], [`store`]). The tracker decides nothing: no
+//! state is reached without a record. It has no list of message types.
+//! An application calls [`main`] with its contracts; to track another aggregate, it adds the
+//! contract.
+//!
+//! - [`sink`]: called by the host of `factline-postgres`, which advances the checkpoints in the
+//!   same transaction
+//! - [`http`], [`tree`]: responses; [`barrier`], [`ends`], [`notifications`]: the wait that makes a
+//!   404 certain
+//! - [`trimming`]: deletes commands that the handlers and the tracker have passed
+//! - [`service`]: the process that combines these parts, with [`main`]
+
+pub mod anomaly;
+pub mod barrier;
+pub mod contracts;
+pub mod ends;
+pub mod fold;
+pub mod hint;
+pub mod http;
+pub mod notifications;
+pub mod observation;
+pub mod openapi;
+pub mod service;
+pub mod sink;
+pub mod store;
+pub mod transition;
+pub mod tree;
+pub mod trimming;
+
+pub use openapi::document as openapi;
+pub use service::{Config, Options, main, migrate, start};
+
+/// The README, so that its code runs as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,0 +1,186 @@
+//! The process: its options, its one-shot job and its parts.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::{Parser, Subcommand};
+use factline::Contract;
+use factline_kafka::{KafkaConfig, Registry};
+use factline_postgres::{Follower, PostgresConfig, TopicKind, migration};
+use factline_service::{Service, ServiceConfig};
+use sqlx::PgPool;
+use sqlx::migrate::Migrator;
+use tokio::sync::watch;
+
+use crate::barrier::Barrier;
+use crate::contracts::{Kind, Resources, Source, sources};
+use crate::ends::Watermarks;
+use crate::http::{self, Answers};
+use crate::sink::OperationSink;
+use crate::store::{FOLLOWER, SCHEMA, follower_id};
+use crate::{notifications, trimming};
+
+static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
+
+/// Reports the status of commands to clients
+#[derive(Debug, Clone, Parser)]
+#[command(
+    name = NAME,
+    version,
+    after_help = "Example:\n  operations-tracker migrate\n  operations-tracker --listen 127.0.0.1:8103\n  \
+                  curl http://127.0.0.1:8103/operations/0198c0de-0000-7000-8000-000000000000"
+)]
+pub struct Config {
+    /// Options of every process.
+    #[command(flatten)]
+    pub service: ServiceConfig,
+    /// Options of the Kafka client.
+    #[command(flatten)]
+    pub kafka: KafkaConfig,
+    /// Options of the database.
+    #[command(flatten)]
+    pub postgres: PostgresConfig,
+    /// Options of the tracker.
+    #[command(flatten)]
+    pub tracker: Options,
+    /// A job to run instead of serving.
+    #[command(subcommand)]
+    pub job: Option<Job>,
+}
+
+/// Options of the tracker.
+#[derive(Debug, Clone, clap::Args)]
+#[group(skip)]
+pub struct Options {
+    /// Maximum time in milliseconds that a request for an unknown operation waits until it is
+    /// certain that the operation does not exist
+    #[arg(long, env = "FACTLINE_BARRIER_TIMEOUT_MS", default_value_t = 5000)]
+    pub barrier_timeout_ms: u64,
+    /// Options of trimming.
+    #[command(flatten)]
+    pub trimming: trimming::Options,
+}
+
+/// Jobs that run once and exit.
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub enum Job {
+    /// Create or update the database schema `operations`, then exit
+    Migrate,
+}
+
+/// The name of the process in logs and metrics.
+const NAME: &str = "operations-tracker";
+
+/// Runs the process `operations-tracker` for the aggregates of these contracts.
+pub fn main(contracts: &'static [&'static Contract]) -> ExitCode {
+    factline_service::main::<Config, _, _>(
+        NAME,
+        |config: &Config| &config.service,
+        |config, service| run(contracts, config, service),
+    )
+}
+
+/// Runs the job, or serves until shutdown.
+pub async fn run(
+    contracts: &[&'static Contract],
+    config: Config,
+    service: Service,
+) -> anyhow::Result<()> {
+    let pool = config.postgres.pool(FOLLOWER);
+    match config.job {
+        Some(Job::Migrate) => migrate(&pool).await,
+        None => {
+            let answers = start(
+                contracts,
+                &config.kafka,
+                &config.postgres,
+                &config.tracker,
+                &service,
+            )?;
+            service.serve(http::router(answers)).await
+        }
+    }
+}
+
+/// Creates or updates the schema.
+pub async fn migrate(pool: &PgPool) -> anyhow::Result<()> {
+    migration::checkpoints(pool, SCHEMA)
+        .await
+        .context("cannot migrate the checkpoint table")?;
+    migration::run(pool, SCHEMA, "migrations", &MIGRATIONS)
+        .await
+        .context("cannot migrate the schema operations")
+}
+
+/// Starts the tracker as a part of a process: it follows the contracts' topics. Returns the sources
+/// of the HTTP responses, for [`http::routes`]. The schema must be [migrated](migrate).
+///
+/// # Errors
+///
+/// If a routes file or an option of the Kafka client is invalid.
+pub fn start(
+    contracts: &[&'static Contract],
+    kafka: &KafkaConfig,
+    postgres: &PostgresConfig,
+    options: &Options,
+    service: &Service,
+) -> anyhow::Result<Answers> {
+    let pool = postgres.pool(FOLLOWER);
+    let sources = sources(kafka, contracts);
+    let (sender, moved) = watch::channel(0);
+    let barrier = Barrier::new(
+        pool.clone(),
+        follower_id(),
+        Watermarks::new(kafka, commands(&sources)).context("cannot create a Kafka client")?,
+        moved,
+        Duration::from_millis(options.barrier_timeout_ms),
+    );
+    let view = follower_id().view;
+    let listening = notifications::listen(pool.clone(), view, sender, service.shutdown.clone());
+    service.spawn("listener", listening);
+
+    service.health.expect(FOLLOWER);
+    let health = service.health.clone();
+    let sink = OperationSink::new(sources.clone(), Registry::new(&kafka.registry_url));
+    let following = follower(kafka, &sources).run(
+        sink,
+        kafka.clone(),
+        postgres.follower_pool(FOLLOWER),
+        move |condition| health.set(FOLLOWER, condition),
+        service.shutdown.clone(),
+    );
+    service.spawn("follower", async move { Ok(following.await?) });
+    service.spawn(
+        "trimming",
+        trimming::run(
+            options.trimming.clone(),
+            kafka.clone(),
+            pool,
+            contracts.to_vec(),
+            service.shutdown.clone(),
+        ),
+    );
+    let resources = Resources::read(contracts)?;
+    Ok(Answers { barrier, resources })
+}
+
+/// Returns the follower of the sources.
+pub fn follower(kafka: &KafkaConfig, sources: &[Source]) -> Follower {
+    let topic = |source: &Source| (source.topic.clone(), TopicKind::Records);
+    Follower {
+        owner: follower_id(),
+        group: format!("{}{FOLLOWER}", kafka.topic_prefix),
+        topics: sources.iter().map(topic).collect(),
+    }
+}
+
+/// Returns the topics that a 404 has to wait for, with their partition counts.
+pub fn commands(sources: &[Source]) -> Vec<(String, i32)> {
+    let commands = sources
+        .iter()
+        .filter(|source| source.kind == Kind::Commands);
+    commands
+        .map(|source| (source.topic.clone(), source.partitions))
+        .collect()
+}
