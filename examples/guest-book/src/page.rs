@@ -1,14 +1,20 @@
 //! The view: a page for each guest.
 
+use factline_app::{Document, Id, Resource, Rows};
+
 use crate::rules::guest::{self, Event};
 
-#[derive(Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+/// A guest's page.
+#[derive(Clone, Default, PartialEq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 pub struct Page {
-    pub words: String,
-    pub times: u32,
+    words: String,
+    times: u32,
 }
 
-impl factline_app::Document for Page {
+pub const RESOURCES: &[Resource] = &[Resource::new("guest")
+    .items(&[Rows::document::<Page>().item("/guests/{id}", Id::text("id", "[a-z]{1,20}"))])];
+
+impl Document for Page {
     type Source = guest::Type;
     const NAME: &'static str = "pages";
     const VERSION: i32 = 1;

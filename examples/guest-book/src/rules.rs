@@ -1,6 +1,6 @@
 //! The rules: a guest signs, and may sign again with another text.
 
-use factline::{Aggregate, Decision, Timestamp};
+use factline::{Aggregate, Context, Decision};
 pub use guest::{Command, Event};
 
 include!(concat!(env!("OUT_DIR"), "/records.rs"));
@@ -23,7 +23,7 @@ impl Aggregate for Guest {
     type Type = guest::Type;
     type Rejection = Speechless;
 
-    fn decide(&self, command: Command, _: Timestamp) -> Result<Decision<Event>, Speechless> {
+    fn decide(&self, command: Command, _: &Context) -> Result<Decision<Event>, Speechless> {
         let Command::Sign(Sign { words }) = command;
         match &self.0 {
             _ if words.trim().is_empty() => Err(Speechless),

@@ -1,30 +1,23 @@
 //! The program on real servers: a signature is shown, and counted once.
 
-use std::{net::TcpListener, process::Command, thread::sleep, time::Duration};
+use std::time::Duration;
 
-#[test]
-fn signature_is_shown() {
-    let servers = dev_servers::Servers::shared();
-    servers.postgres.create_database("guests").unwrap();
-    let database = servers.postgres.url("guests", "factline_projector");
-    let free = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
-    let address = free.unwrap().to_string();
-    let mut program = Command::new(env!("CARGO_BIN_EXE_guest-book"))
-        .args(["--listen", &address, "--database-url", &database])
-        .args(["--kafka-brokers", &servers.kafka.brokers()])
-        .args(["--registry-url", &servers.registry.url()])
-        .spawn()
-        .unwrap();
-    let http = reqwest::blocking::Client::new();
-    let ada = format!("http://{address}/guests/ada");
-    let shown = (0..600).find_map(|_| {
-        sleep(Duration::from_millis(100));
-        // A repeated text changes nothing, so the test may send it until it is shown.
-        http.put(&ada).body("what a book").send().ok()?;
-        let page = http.get(&ada).send().ok()?.text().ok()?;
-        page.contains("what").then_some(page)
-    });
-    program.kill().unwrap();
-    program.wait().unwrap();
-    assert_eq!(shown.as_deref(), Some("what a book, signed 1 times\n"));
+use factline_client::{Client, Command, State};
+use serde_json::{Value, json};
+
+#[tokio::test]
+async fn signature_is_shown() {
+    let servers = factline_dev_servers::Servers::shared();
+    let program = env!("CARGO_BIN_EXE_guest-book");
+    let program = servers.application(program).unwrap();
+    let client = Client::new(program.url(), Duration::from_secs(60)).unwrap();
+    let words = json!({"words": "what a book"});
+    let sign = || client.submit(Command::put("/guests/ada", &words));
+    // The second signature changes nothing.
+    let (_, accepted) = (sign().await.unwrap(), sign().await.unwrap());
+    let signed = client.wait(&accepted.location).await.unwrap();
+    assert_eq!(signed.state, State::Completed);
+    let position = signed.position.as_deref();
+    let page: Option<Value> = client.read(&accepted.resource, position).await.unwrap();
+    assert_eq!(page, Some(json!({"words": "what a book", "times": 1})));
 }
