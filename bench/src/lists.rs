@@ -1,7 +1,7 @@
 //! The pages of a list that is sorted by sums: `GET /customers`, the highest totals first.
 //!
-//! The rows are filled by SQL. The pages are read over HTTP from the read side, in this process: one
-//! reader follows the list from its beginning, and one reads pages at random places of it.
+//! The rows are filled by SQL. The pages are read over HTTP from the read side, in this process:
+//! one reader follows the list from its beginning, and one reads pages at random places of it.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! The published crates as packages, and a source that has them beside their dependencies.
+//! The published crates as packages, and the source of crates that consists of them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,15 +20,25 @@ impl Packages {
         self.folder.join(folder).join(file).is_file()
     }
 
-    /// Returns a configuration of cargo with this folder as the only source of crates. It has
-    /// precedence over a mirror in the configuration of the user.
+    /// Returns a configuration of cargo in which the published crates are these packages. All other
+    /// crates come from where the machine gets them, such as a mirror.
     pub(crate) fn configuration(&self) -> String {
+        let patches = published()
+            .into_iter()
+            .map(|name| format!("{name} = {{ version = \"*\", registry = \"packages\" }}\n"));
         format!(
-            "[source.crates-io]\nreplace-with = \"packages\"\n\n[source.packages]\ndirectory = \"{}\"\n",
-            self.folder.display()
+            "[registries.packages]\nindex = \"{INDEX}\"\n\n\
+             [source.published]\nregistry = \"{INDEX}\"\nreplace-with = \"unpacked\"\n\n\
+             [source.unpacked]\ndirectory = \"{}\"\n\n\
+             [patch.crates-io]\n{}",
+            self.folder.display(),
+            patches.collect::<String>()
         )
     }
 }
+
+/// Address of a registry that is never asked, because a folder replaces it.
+const INDEX: &str = "sparse+http://127.0.0.1:1/";
 
 /// The root of the workspace.
 pub(crate) fn root() -> &'static Path {
@@ -64,7 +74,6 @@ pub(crate) fn unpacked() -> &'static Packages {
 }
 
 fn unpack() -> Packages {
-    let folder = vendored();
     let target = scratch().join("packaging");
     let published = published();
     let mut arguments = vec!["package", "--locked", "--no-verify", "--allow-dirty"];
@@ -72,34 +81,22 @@ fn unpack() -> Packages {
     arguments.extend(["--target-dir", &target_text]);
     arguments.extend(published.iter().flat_map(|name| ["--package", name]));
     cargo(&arguments);
+    let folder = scratch().join("packages");
+    if folder.exists() {
+        fs::remove_dir_all(&folder).unwrap();
+    }
+    fs::create_dir_all(&folder).unwrap();
     for name in &published {
         let package = format!("{name}-{}", env!("CARGO_PKG_VERSION"));
-        let unpacked = folder.join(&package);
-        if unpacked.exists() {
-            fs::remove_dir_all(&unpacked).unwrap();
-        }
         let archive = target.join("package").join(format!("{package}.crate"));
         let mut tar = Command::new("tar");
-        tar.arg("-xzf").arg(&archive).arg("-C").arg(&folder);
+        // All packages have the same time. With the current one, cargo compiles them again.
+        tar.arg("-xmzf").arg(&archive).arg("-C").arg(&folder);
         assert!(tar.status().unwrap().success(), "{}", archive.display());
         let checksum = json!({"files": {}}).to_string();
-        fs::write(unpacked.join(".cargo-checksum.json"), checksum).unwrap();
+        fs::write(folder.join(package).join(".cargo-checksum.json"), checksum).unwrap();
     }
     Packages { folder }
-}
-
-/// Returns a folder with all dependencies of the workspace. It is made again when they change.
-fn vendored() -> PathBuf {
-    let folder = scratch().join("vendored");
-    let known = scratch().join("vendored.lock");
-    let lock = fs::read_to_string(root().join("Cargo.lock")).unwrap();
-    if fs::read_to_string(&known).is_ok_and(|known| known == lock) {
-        return folder;
-    }
-    let text = folder.display().to_string();
-    cargo(&["vendor", "--locked", "--quiet", "--versioned-dirs", &text]);
-    fs::write(known, lock).unwrap();
-    folder
 }
 
 /// Runs cargo in the workspace and returns its output.

@@ -6,17 +6,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use factline_dev_servers::{port, ports, provision};
-use tempfile::TempDir;
 
-use crate::packages::{Packages, scratch};
+use crate::packages::{Packages, root, scratch};
 
 /// Port of the application, without the offset.
 const PORT: u16 = 8080;
 
-/// A project in a temporary folder. Its processes end when this value is dropped.
+/// A project beside the folder of its data. Its processes end when this value is dropped.
 pub(crate) struct Project {
-    /// The folder of the project and of its data.
-    folder: TempDir,
     name: &'static str,
     /// Offset of all ports, so that a running system is not disturbed.
     offset: u16,
@@ -25,41 +22,36 @@ pub(crate) struct Project {
 impl Project {
     /// Creates a project whose dependencies are these packages.
     pub(crate) fn create(name: &'static str, packages: &Packages) -> Self {
-        // PostgreSQL may run as another user and must be able to reach the folder.
-        let folder = tempfile::Builder::new()
-            .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755))
-            .tempdir()
-            .unwrap();
         let project = Self {
-            folder,
             name,
             offset: port::free().unwrap() - ports::KAFKA,
         };
-        let made = factline(&["project", name], project.folder.path());
+        // Always the same folder, so that a run replaces what the last one has compiled.
+        if folder().exists() {
+            project.down();
+            fs::remove_dir_all(folder()).unwrap();
+        }
+        fs::create_dir_all(folder()).unwrap();
+        let made = factline(&["project", name], &folder());
         assert!(made.status.success(), "{made:?}");
         for file in ["Cargo.toml", "build.rs"] {
             let text = fs::read_to_string(project.root().join(file)).unwrap();
             assert!(!text.contains("path ="), "{file} refers to a path");
         }
+        // The versions that the workspace has compiled. Cargo removes what the project does not
+        // need.
+        fs::copy(root().join("Cargo.lock"), project.root().join("Cargo.lock")).unwrap();
         let cargo = project.root().join(".cargo");
         fs::create_dir(&cargo).unwrap();
         fs::write(cargo.join("config.toml"), packages.configuration()).unwrap();
         // Servers that are already fetched.
-        fs::create_dir(project.home()).unwrap();
-        symlink(
-            provision().unwrap().join(".."),
-            project.home().join("servers"),
-        )
-        .unwrap();
+        fs::create_dir(home()).unwrap();
+        symlink(provision().unwrap().join(".."), home().join("servers")).unwrap();
         project
     }
 
     fn root(&self) -> PathBuf {
-        self.folder.path().join(self.name)
-    }
-
-    fn home(&self) -> PathBuf {
-        self.folder.path().join("home")
+        folder().join(self.name)
     }
 
     /// Adds a part, and returns the printed text.
@@ -72,7 +64,7 @@ impl Project {
     /// Checks that the tool refuses with one line that has this text.
     pub(crate) fn refuses(&self, arguments: &[&str], reason: &str) {
         let folder = match arguments {
-            ["project", ..] => self.folder.path().into(),
+            ["project", ..] => folder(),
             _ => self.root(),
         };
         let refused = factline(arguments, &folder);
@@ -83,12 +75,12 @@ impl Project {
 
     /// Runs a program in the project with the workspace's target folder, and returns its output.
     fn run(&self, mut program: Command) -> String {
-        let target = scratch().parent().unwrap();
         let output = program
             .current_dir(self.root())
-            .env("CARGO_TARGET_DIR", target)
+            .env("CARGO_TARGET_DIR", target())
+            .env("CARGO_NET_OFFLINE", "true")
             .env("CARGO_TERM_COLOR", "never")
-            .env("FACTLINE_HOME", self.home())
+            .env("FACTLINE_HOME", home())
             .env("FACTLINE_PORT_OFFSET", self.offset.to_string())
             .output()
             .unwrap();
@@ -118,14 +110,38 @@ impl Project {
         assert!(printed.contains(&url), "{printed}");
         url
     }
+
+    /// Stops what [`Self::up`] has started. It calls the tool itself, because the project may not
+    /// compile.
+    fn down(&self) {
+        let tool = target().join("debug/examples/dev");
+        if tool.exists() && home().exists() {
+            let mut tool = Command::new(tool);
+            let stopped = tool.arg("down").env("FACTLINE_HOME", home()).output();
+            println!("{stopped:?}");
+        }
+    }
 }
 
 impl Drop for Project {
     fn drop(&mut self) {
-        if self.root().join("dev").exists() {
-            self.dev(&["down"]);
-        }
+        self.down();
     }
+}
+
+/// The folder of the project and of its data.
+fn folder() -> PathBuf {
+    scratch().join("project")
+}
+
+/// The folder of the servers and their data.
+fn home() -> PathBuf {
+    folder().join("home")
+}
+
+/// The target folder of the workspace.
+fn target() -> &'static Path {
+    scratch().parent().unwrap()
 }
 
 /// Runs `factline new` in a folder.

@@ -97,7 +97,10 @@ fn new_context_compiles_and_passes_its_tests() {
         ],
     );
     let lines = fs::read_to_string(root.join("command-handlers/src/lib.rs")).unwrap();
-    assert!(lines.contains("HostedAggregate::of::<shipping::Parcel>(),"), "{lines}");
+    assert!(
+        lines.contains("HostedAggregate::of::<shipping::Parcel>(),"),
+        "{lines}"
+    );
 
     let again = tool(root, "shipping");
     assert!(!again.status.success(), "the context already exists");

@@ -28,7 +28,7 @@ impl CommandApi {
             .args(["--registry-url", &servers.registry.url()])
             .args(["--topic-prefix", prefix, "--log-format", "json"])
             .args(args)
-            .env("RUST_LOG", "info,command_api=trace")
+            .env("RUST_LOG", "info,factline_edge=trace")
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();

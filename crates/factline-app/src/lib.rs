@@ -1,4 +1,5 @@
-//! A whole application in one process: for a start, and for applications that one process can serve.
+//! A whole application in one process: for a start, and for applications that one process can
+//! serve.
 //!
 //! ```ignore
 //! fn main() -> std::process::ExitCode {

@@ -1,10 +1,11 @@
 //! Generates the Rust side of a contract from its Avro schemas.
 //!
 //! A contract is a folder of `.avsc` files. A file has one record, or several in a JSON array, for
-//! example all records of an aggregate. This crate turns the folder into one Rust file. The file has a struct for each record (by `rsgen-avro`), and the name of each message as
-//! the constant `NAME` of its struct. For each aggregate it has a module with the enum of its
-//! commands, the enum of its events, and its type (`factline::AggregateType`). Two attributes in
-//! the schema assign a record to its enum:
+//! example all records of an aggregate. This crate turns the folder into one Rust file. The file
+//! has a struct for each record (by `rsgen-avro`), and the name of each message as the constant
+//! `NAME` of its struct. For each aggregate it has a module with the enum of its commands, the enum
+//! of its events, and its type (`factline::AggregateType`). Two attributes in the schema assign a
+//! record to its enum:
 //!
 //! ```json
 //! {"type": "record", "name": "RenameProduct", "namespace": "catalog",

@@ -128,8 +128,8 @@ pub struct IdSources<'a> {
     pub scope: Option<&'a str>,
 }
 
-/// Returns the id of the aggregate that the command is addressed to, and inserts it into the body if
-/// the command has a field for it.
+/// Returns the id of the aggregate that the command is addressed to, and inserts it into the body
+/// if the command has a field for it.
 ///
 /// `None` means that the request names no usable id. Then either an error was added, or the body's
 /// own validation will find one.
@@ -162,8 +162,8 @@ pub fn address(
         errors.push(error(&Pointer::root().field(field), detail));
         return None;
     }
-    // Without an id, there is an error about the place that the id comes from. The field itself must
-    // not give another one.
+    // Without an id, there is an error about the place that the id comes from. The field itself
+    // must not give another one.
     let filled = id.clone().unwrap_or_else(|| Uuid::nil().to_string());
     body.insert(field.to_owned(), filled.into());
     id

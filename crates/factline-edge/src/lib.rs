@@ -120,8 +120,8 @@ pub fn start(
     Ok(edge)
 }
 
-/// Waits until the brokers have acknowledged the commands that are still being sent. A process calls
-/// it after its last request.
+/// Waits until the brokers have acknowledged the commands that are still being sent. A process
+/// calls it after its last request.
 pub async fn flush(edge: Arc<Edge>) -> anyhow::Result<()> {
     tokio::task::spawn_blocking(move || edge.appender.flush())
         .await?

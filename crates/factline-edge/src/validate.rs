@@ -228,8 +228,8 @@ fn instant(text: &str) -> Option<DateTime<Utc>> {
 }
 
 /// Reads a whole number. As in JSON Schema, `2.0` and `2e0` are the whole number 2. The parser
-/// returns an integer that is too large or too small as the nearest float, so the float -2^63 is not
-/// accepted.
+/// returns an integer that is too large or too small as the nearest float, so the float -2^63 is
+/// not accepted.
 #[expect(
     clippy::cast_possible_truncation,
     reason = "a whole number within the range of 64 bits"

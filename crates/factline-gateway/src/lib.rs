@@ -125,13 +125,11 @@ pub fn router(upstreams: Upstreams) -> Router {
 }
 
 async fn forward(State(upstreams): State<Arc<Upstreams>>, request: Request) -> Response {
-    match upstreams.of(request.method(), request.uri().path()) {
-        Some(upstream) => upstream.forward(request).await,
-        None => {
-            fallback::discard(request.into_body()).await;
-            Problem::method_not_allowed(Some("GET, HEAD, POST, PUT, PATCH, DELETE")).into_response()
-        }
+    if let Some(upstream) = upstreams.of(request.method(), request.uri().path()) {
+        return upstream.forward(request).await;
     }
+    fallback::discard(request.into_body()).await;
+    Problem::method_not_allowed(Some("GET, HEAD, POST, PUT, PATCH, DELETE")).into_response()
 }
 
 /// Runs the process `gateway`.

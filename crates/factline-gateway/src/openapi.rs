@@ -35,8 +35,8 @@ const MAX_BYTES: usize = 16 * 1024 * 1024;
 struct Sources {
     title: String,
     upstreams: Upstreams,
-    /// The last complete document, with the time of its request. Its lock also lets only one request
-    /// at a time ask the services.
+    /// The last complete document, with the time of its request. Its lock also lets only one
+    /// request at a time ask the services.
     last: Mutex<Option<(Instant, Arc<Value>)>>,
 }
 

@@ -103,7 +103,10 @@ async fn missing_service_is_named_instead_of_a_partial_document() {
         detail.contains("operations-tracker: responded with 404"),
         "{detail}"
     );
-    assert!(detail.contains("read-api: ") && detail.contains("refused"), "{detail}");
+    assert!(
+        detail.contains("read-api: ") && detail.contains("refused"),
+        "{detail}"
+    );
     assert!(!detail.contains("command-api"), "{detail}");
 }
 

@@ -3,8 +3,8 @@
 //! A struct that derives [`Columns`] is used in two ways:
 //!
 //! - **A view's row.** The kit generates its three statements, see [`crate::view`].
-//! - **A reader's row.** [`select_list`] names the columns of a query, and [`Columns::decode`] reads
-//!   them by name. The query itself, its relation, conditions and order, are the reader's.
+//! - **A reader's row.** [`select_list`] names the columns of a query, and [`Columns::decode`]
+//!   reads them by name. The query itself, its relation, conditions and order, are the reader's.
 //!
 //! ```
 //! use chrono::{DateTime, Utc};

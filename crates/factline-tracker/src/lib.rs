@@ -9,8 +9,8 @@
 //!
 //! - [`sink`]: called by the host of `factline-postgres`, which advances the checkpoints in the
 //!   same transaction
-//! - [`http`], [`tree`]: responses; [`barrier`], [`ends`], [`notifications`]: the wait that makes a
-//!   404 certain
+//! - [`http`], [`shown`], [`tree`]: responses; [`openapi`](mod@openapi): their description
+//! - [`barrier`], [`ends`], [`notifications`]: the wait that makes a 404 certain
 //! - [`trimming`]: deletes commands that the handlers and the tracker have passed
 //! - [`service`]: the process that combines these parts, with [`main`]
 
@@ -25,6 +25,7 @@ pub mod notifications;
 pub mod observation;
 pub mod openapi;
 pub mod service;
+pub mod shown;
 pub mod sink;
 pub mod store;
 pub mod transition;

@@ -1,24 +1,18 @@
 //! The OpenAPI description of `GET /operations/{id}`.
 
-use factline::outcome::{OutcomeKind, State};
 use factline_http::Problem;
 use factline_http::openapi::headers::{CACHE_CONTROL, ETAG, RETRY_AFTER, X_RESOURCE};
 use factline_http::openapi::{Document, parameters};
 use serde_json::Value;
 use utoipa::PartialSchema as _;
 use utoipa::openapi::path::{HttpMethod, OperationBuilder};
-use utoipa::openapi::schema::{
-    Array, ArrayBuilder, KnownFormat, Object, ObjectBuilder, SchemaFormat, Type,
-};
-use utoipa::openapi::{Content, Ref, ResponseBuilder};
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
+use utoipa::openapi::{Content, ResponseBuilder};
 
-use crate::http::Shown;
+use crate::shown::{OPERATION, Shown};
 
 /// The format of a hint. It is opaque to clients.
 pub const HINT_FORMAT: &str = "factline-hint";
-
-/// The name of the schema of an operation.
-pub const OPERATION: &str = "Operation";
 
 /// Returns the OpenAPI document of the tracker.
 pub fn document() -> Value {
@@ -68,45 +62,12 @@ pub fn document() -> Value {
     document.build()
 }
 
-/// Returns the schema of an operation's state.
-pub fn state() -> Object {
-    let states = [
-        State::Pending,
-        State::Running,
-        State::Completed,
-        State::Rejected,
-        State::Failed,
-        State::TimedOut,
-        State::Cancelled,
-    ];
-    one_of(&states.map(State::as_str))
-}
-
-/// Returns the schema of an operation's kind.
-pub fn kind() -> Object {
-    one_of(&[OutcomeKind::Command, OutcomeKind::Deadline].map(OutcomeKind::as_str))
-}
-
-/// Returns the schema of the operations that an operation led to.
-pub fn children() -> Array {
-    ArrayBuilder::new()
-        .items(Ref::from_schema_name(OPERATION))
-        .build()
-}
-
-fn one_of(values: &[&'static str]) -> Object {
-    ObjectBuilder::new()
-        .schema_type(Type::String)
-        .enum_values(Some(values.iter().copied()))
-        .build()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::contracts::Resources;
     use crate::store::{Found, Operation};
-    use crate::tree::tree;
+    use factline::outcome::{OutcomeKind, State};
     use factline::{Contract, Timestamp};
     use factline_http::openapi::testing;
     use serde_json::json;
@@ -165,7 +126,7 @@ mod tests {
             truncated: true,
         };
         let resources = Resources::read(&[CONTRACT]).unwrap();
-        let shown = json!(Shown::of(&tree(&found).0, &resources));
+        let shown = json!(Shown::new(&found, &resources));
         assert_eq!(shown["resource"], "products/AB%2F1");
         let document = document();
         let mut schema = document["components"]["schemas"][OPERATION].clone();

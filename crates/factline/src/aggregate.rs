@@ -79,7 +79,8 @@ pub trait Rejection: std::fmt::Display + std::fmt::Debug + PartialEq {
     fn code(&self) -> &'static str;
 }
 
-/// The rejection of an aggregate that refuses nothing, such as a process that ends as others answer.
+/// The rejection of an aggregate that refuses nothing, such as a process that ends as others
+/// answer.
 impl Rejection for std::convert::Infallible {
     fn code(&self) -> &'static str {
         match *self {}

@@ -1,5 +1,6 @@
-//! Words and line lengths of documents and code, by the rules of *How we write* in CONTRIBUTING. Code
-//! blocks, code spans and tables' widths are exempt, and so is the section that lists the words.
+//! Words and line lengths of documents and code, by the rules of *How we write* in CONTRIBUTING.
+//! Code blocks, code spans and tables' widths are exempt, and so is the section that lists the
+//! words.
 
 use crate::files;
 

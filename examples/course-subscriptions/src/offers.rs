@@ -22,7 +22,11 @@ pub const RESOURCES: &[Resource] = &[Resource::new("course")
         .list("/courses", &[BY_TITLE])
         .filters(&[Filter::prefix("title", "title")])])];
 
-const BY_TITLE: Sort = Sort::by("title", &[asc("title"), asc("id")], &["offers_title_id_idx"]);
+const BY_TITLE: Sort = Sort::by(
+    "title",
+    &[asc("title"), asc("id")],
+    &["offers_title_id_idx"],
+);
 
 impl Document for Offer {
     type Source = course::Type;

@@ -45,14 +45,24 @@ fn start(mut command: Command) -> (Running, String) {
 async fn signature_is_shown() {
     let servers = Servers::shared();
     servers.postgres.create_database(NAME).unwrap();
-    let handlers = || command(servers, env!("CARGO_BIN_EXE_command-handlers"), "");
+    let handlers = || command(servers, env!("CARGO_BIN_EXE_guests-handlers"), "");
     let tracker = || {
-        let program = env!("CARGO_BIN_EXE_operations-tracker");
+        let program = env!("CARGO_BIN_EXE_guests-tracker");
         command(servers, program, "factline_tracker")
     };
-    let projectors = || command(servers, env!("CARGO_BIN_EXE_projectors"), "factline_projector");
-    let reads = command(servers, env!("CARGO_BIN_EXE_read-api"), "factline_reader");
-    let edge = command(servers, env!("CARGO_BIN_EXE_command-api"), "");
+    let projectors = || {
+        command(
+            servers,
+            env!("CARGO_BIN_EXE_guests-views"),
+            "factline_projector",
+        )
+    };
+    let reads = command(
+        servers,
+        env!("CARGO_BIN_EXE_guests-reads"),
+        "factline_reader",
+    );
+    let edge = command(servers, env!("CARGO_BIN_EXE_guests-edge"), "");
     job(handlers(), "provision");
     job(tracker(), "migrate");
     job(projectors(), "migrate");
@@ -61,7 +71,7 @@ async fn signature_is_shown() {
     let (_edge, edge) = start(edge);
     let (_tracker, tracker) = start(tracker());
     let (_reads, reads) = start(reads);
-    let mut gateway = command(servers, env!("CARGO_BIN_EXE_gateway"), "");
+    let mut gateway = command(servers, env!("CARGO_BIN_EXE_guests-gateway"), "");
     gateway
         .env("FACTLINE_COMMAND_API_URL", edge)
         .env("FACTLINE_OPERATIONS_TRACKER_URL", tracker)

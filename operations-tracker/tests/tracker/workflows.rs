@@ -200,7 +200,10 @@ async fn large_workflow_is_truncated_and_read_by_index() {
         .execute(&system.pool)
         .await
         .unwrap();
-    let statement = concat!("explain ", include_str!("../../../crates/factline-tracker/src/find.sql"));
+    let statement = concat!(
+        "explain ",
+        include_str!("../../../crates/factline-tracker/src/find.sql")
+    );
     let plan: Vec<String> = sqlx::query_scalar(statement)
         .bind(root)
         .bind(most + 1)

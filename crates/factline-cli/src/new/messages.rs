@@ -121,8 +121,8 @@ impl Message {
     }
 }
 
-/// Returns an expression for a value of an Avro type. A text is the name of its field, so that it is
-/// not empty.
+/// Returns an expression for a value of an Avro type. A text is the name of its field, so that it
+/// is not empty.
 fn sample(field: &str, schema: &Value) -> Option<String> {
     if let Value::Array(union) = schema {
         return union

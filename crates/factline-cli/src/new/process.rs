@@ -1,4 +1,5 @@
-//! `factline new process`: an aggregate that runs a workflow, with the policies on both sides of it.
+//! `factline new process`: an aggregate that runs a workflow, with the policies on both sides of
+//! it.
 
 use anyhow::{Result, ensure};
 use clap::Args;

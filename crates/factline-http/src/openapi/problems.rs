@@ -80,8 +80,8 @@ pub fn name(problems: &[&Problem]) -> String {
     slugs.join(".")
 }
 
-/// Returns the response for problems of one status. It lacks its [`headers`]. `members` is an object
-/// that has the problems' own members as properties.
+/// Returns the response for problems of one status. It lacks its [`headers`]. `members` is an
+/// object that has the problems' own members as properties.
 pub fn response(problems: &[&Problem], members: ObjectBuilder) -> ResponseBuilder {
     let types = problems.iter().map(|problem| problem.type_uri());
     let statuses = problems.first().map(|problem| problem.status().as_u16());

@@ -28,7 +28,11 @@ fn guests() -> Value {
     let problems = [
         Problem::not_found(""),
         Problem::unavailable("", 1),
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "late", "It is late"),
+        Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "read-behind",
+            "The read model has not caught up yet",
+        ),
     ];
     let operation = document.problems(operation, &problems);
     document.operation(HttpMethod::Get, "/guests/{id}", operation);
@@ -51,7 +55,7 @@ fn document_holds_the_components_that_it_uses() {
         (&tag["required"], &tag["schema"]["type"]),
         (&json!(true), &json!("string"))
     );
-    let late = &components["responses"]["unavailable.late"];
+    let late = &components["responses"]["unavailable.read-behind"];
     let schema = &late["content"]["application/problem+json"]["schema"]["allOf"];
     assert_eq!(schema[0]["$ref"], "#/components/schemas/Problem");
     let types = &schema[1]["properties"]["type"]["enum"];
@@ -59,7 +63,7 @@ fn document_holds_the_components_that_it_uses() {
         *types,
         json!([
             "https://factline.dev/problems/unavailable",
-            "https://factline.dev/problems/late"
+            "https://factline.dev/problems/read-behind"
         ])
     );
     // Only one of the two says when to retry.

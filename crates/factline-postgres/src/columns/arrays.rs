@@ -29,8 +29,8 @@ impl Arrays {
         self.0.add(values).map_err(Error::Encode)
     }
 
-    /// Adds a `jsonb` column. It is bound as text, which PostgreSQL converts faster than an array of
-    /// `jsonb`.
+    /// Adds a `jsonb` column. It is bound as text, which PostgreSQL converts faster than an array
+    /// of `jsonb`.
     pub fn add_json<'r, T: Serialize + 'r>(
         &mut self,
         values: impl Iterator<Item = &'r T>,

@@ -22,7 +22,8 @@
 //!     type Source = book::Type;
 //!     const NAME: &'static str = "shelves";
 //!     const VERSION: i32 = 1;
-//!     const COLUMNS: &'static [GeneratedColumn] = &[GeneratedColumn::text("borrowed_by"), GeneratedColumn::bigint("loans")];
+//!     const COLUMNS: &'static [GeneratedColumn] =
+//!         &[GeneratedColumn::text("borrowed_by"), GeneratedColumn::bigint("loans")];
 //!     const INDEXES: &'static [&'static str] = &["borrowed_by, id"];
 //!
 //!     fn apply(shelf: Option<Self>, _: &Recorded<book::Event>) -> Option<Self> {

@@ -98,7 +98,9 @@ async fn replace(connection: &mut PgConnection, name: &str, select: &str) -> Res
 }
 
 fn is_other_definition(error: &Error) -> bool {
-    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    let code = error
+        .as_database_error()
+        .and_then(sqlx::error::DatabaseError::code);
     code.is_some_and(|code| code == INVALID_TABLE_DEFINITION)
 }
 

@@ -326,8 +326,9 @@ async fn sum_that_overflows_its_column_is_never_stored() {
         .unwrap_err();
     // The host treats this class of errors as a fault of the record.
     let code = match &error {
-        SinkError::Database(error) => error.as_database_error().and_then(|error| error.code()),
+        SinkError::Database(error) => error.as_database_error(),
         _ => None,
     };
+    let code = code.and_then(sqlx::error::DatabaseError::code);
     assert_eq!(code.as_deref(), Some("22003"), "{error}");
 }

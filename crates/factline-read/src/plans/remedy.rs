@@ -5,8 +5,8 @@ use crate::serve::{List, Sort};
 
 use super::combination::Combination;
 
-/// Returns how to serve a combination of filters in a sort order: the index to create, with the name
-/// of one that is missing, or the filter to refuse.
+/// Returns how to serve a combination of filters in a sort order: the index to create, with the
+/// name of one that is missing, or the filter to refuse.
 pub(super) fn remedy(
     list: &List,
     sort: &Sort,

@@ -136,13 +136,12 @@ impl Check<'_> {
             ));
         }
         let index = first.index().unwrap_or_default();
-        let is_narrowed = match base {
-            Some(base) => first.condition() != base.as_deref(),
-            None => {
-                let mut filters = combination.filters(self.list);
-                let is_whole = filters.next().is_none() && self.list.within.is_none();
-                is_whole || first.condition().is_some()
-            }
+        let is_narrowed = if let Some(base) = base {
+            first.condition() != base.as_deref()
+        } else {
+            let mut filters = combination.filters(self.list);
+            let is_whole = filters.next().is_none() && self.list.within.is_none();
+            is_whole || first.condition().is_some()
         };
         if !is_narrowed {
             return Some(format!(

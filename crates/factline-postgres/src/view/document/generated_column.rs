@@ -2,8 +2,8 @@
 
 use crate::columns::ColumnDefinition;
 
-/// Statement that creates the conversion to an instant. A text with an offset is the same instant in
-/// every session, so the conversion is immutable, which PostgreSQL cannot know.
+/// Statement that creates the conversion to an instant. A text with an offset is the same instant
+/// in every session, so the conversion is immutable, which PostgreSQL cannot know.
 pub(super) const INSTANT_OF: &str = "create function instant_of(value text) returns timestamptz \
      language sql immutable strict return value::timestamptz";
 
@@ -18,8 +18,9 @@ pub struct GeneratedColumn {
 }
 
 impl GeneratedColumn {
-    /// Returns a column of text. The name is also that of the document's field. Texts are ordered by
-    /// their characters, which is the same everywhere, and an index finds them by their beginning.
+    /// Returns a column of text. The name is also that of the document's field. Texts are ordered
+    /// by their characters, which is the same everywhere, and an index finds them by their
+    /// beginning.
     pub const fn text(name: &'static str) -> Self {
         Self::of(name, "text")
     }

@@ -1,0 +1,154 @@
+//! An operation as clients see it: the JSON of a response, and its schema.
+
+use chrono::SecondsFormat;
+use factline::Timestamp;
+use factline::outcome::{OutcomeKind, State};
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa::openapi::Ref;
+use utoipa::openapi::schema::{Array, ArrayBuilder, Object, ObjectBuilder, Type};
+use uuid::Uuid;
+
+use crate::contracts::Resources;
+use crate::store::Found;
+use crate::tree::{Tree, tree};
+
+/// The name of the schema of an operation.
+pub const OPERATION: &str = "Operation";
+
+/// An operation as clients see it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Shown<'a> {
+    /// Its id.
+    id: Uuid,
+    /// Its origin: a client's or policy's command, or a deadline that came due.
+    #[schema(schema_with = kind)]
+    kind: &'a str,
+    /// The type of the command, or the name of the deadline.
+    name: &'a str,
+    /// Its state. It changes no more once it is neither `pending` nor `running`.
+    #[schema(schema_with = state)]
+    state: &'a str,
+    /// Null until the operation has ended.
+    #[schema(required)]
+    success: Option<bool>,
+    /// The stable code of a refusal or failure.
+    #[schema(required)]
+    code: Option<&'a str>,
+    /// The code's explanation, for people.
+    #[schema(required)]
+    reason: Option<&'a str>,
+    /// The address of the resource that the command is about, relative to the origin.
+    #[schema(required)]
+    pub(crate) resource: Option<String>,
+    /// The user who sent the command.
+    user_id: &'a str,
+    /// The resource's version after the decision.
+    #[schema(required)]
+    version: Option<i64>,
+    /// The value of `Factline-Position` for a read that shows what the operation wrote.
+    #[schema(required)]
+    position: Option<&'a str>,
+    /// The operation whose fact led to this one.
+    #[schema(required)]
+    parent: Option<Uuid>,
+    /// The operation that began the workflow.
+    #[schema(required)]
+    root: Option<Uuid>,
+    /// The operation that this one repeats.
+    #[schema(required)]
+    retry_of: Option<Uuid>,
+    /// The time of acceptance.
+    #[schema(format = DateTime)]
+    created_at: String,
+    /// The time of the current state.
+    #[schema(format = DateTime)]
+    updated_at: String,
+    /// The operations that it led to, oldest first.
+    #[schema(schema_with = children)]
+    children: Vec<Self>,
+    /// Set on the requested operation if it has more descendants than are shown.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false)]
+    children_truncated: bool,
+}
+
+impl<'a> Shown<'a> {
+    /// Returns an operation with its descendants.
+    pub fn new(found: &'a Found, resources: &Resources) -> Self {
+        let (tree, children_truncated) = tree(found);
+        Self {
+            children_truncated,
+            ..Self::of(&tree, resources)
+        }
+    }
+
+    fn of(tree: &Tree<'a>, resources: &Resources) -> Self {
+        let operation = tree.operation;
+        let resource_id = operation.resource_id.as_deref();
+        Self {
+            id: operation.id,
+            kind: &operation.kind,
+            name: &operation.name,
+            state: &operation.state,
+            success: operation
+                .has_ended()
+                .then_some(operation.state == "completed"),
+            code: operation.code.as_deref(),
+            reason: operation.reason.as_deref(),
+            resource: resource_id.and_then(|id| resources.of(&operation.aggregate, id)),
+            user_id: &operation.user_id,
+            version: operation.version,
+            position: operation.position.as_deref(),
+            parent: operation.parent,
+            root: operation.root,
+            retry_of: operation.retry_of,
+            created_at: instant(operation.created_at),
+            // This time is from another clock than the creation time.
+            updated_at: instant(operation.updated_at.max(operation.created_at)),
+            children: tree
+                .children
+                .iter()
+                .map(|child| Self::of(child, resources))
+                .collect(),
+            children_truncated: false,
+        }
+    }
+}
+
+fn instant(time: Timestamp) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Micros, true)
+}
+
+/// Returns the schema of an operation's state.
+fn state() -> Object {
+    let states = [
+        State::Pending,
+        State::Running,
+        State::Completed,
+        State::Rejected,
+        State::Failed,
+        State::TimedOut,
+        State::Cancelled,
+    ];
+    one_of(&states.map(State::as_str))
+}
+
+/// Returns the schema of an operation's kind.
+fn kind() -> Object {
+    one_of(&[OutcomeKind::Command, OutcomeKind::Deadline].map(OutcomeKind::as_str))
+}
+
+/// Returns the schema of the operations that an operation led to.
+fn children() -> Array {
+    ArrayBuilder::new()
+        .items(Ref::from_schema_name(OPERATION))
+        .build()
+}
+
+fn one_of(values: &[&'static str]) -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some(values.iter().copied()))
+        .build()
+}
