@@ -58,6 +58,10 @@ async fn new_project_works_and_grows() {
     assert!(built.contains("Compiling factline-app"), "{built}");
     let url = project.up();
     send(&url).await;
+    let printed = project.requests_of_the_readme();
+    for expected in ["202 Accepted", "\"shop.CreateItem\"", "\"Tea\""] {
+        assert!(printed.contains(expected), "{printed}");
+    }
 
     let added = [
         "command RenameItem --of item --event ItemRenamed",

@@ -76,7 +76,13 @@ pub(crate) fn unpacked() -> &'static Packages {
 fn unpack() -> Packages {
     let target = scratch().join("packaging");
     let published = published();
-    let mut arguments = vec!["package", "--locked", "--no-verify", "--allow-dirty"];
+    let mut arguments = vec![
+        "package",
+        "--locked",
+        "--offline",
+        "--no-verify",
+        "--allow-dirty",
+    ];
     let target_text = target.display().to_string();
     arguments.extend(["--target-dir", &target_text]);
     arguments.extend(published.iter().flat_map(|name| ["--package", name]));

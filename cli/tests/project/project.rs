@@ -28,7 +28,7 @@ impl Project {
         };
         // Always the same folder, so that a run replaces what the last one has compiled.
         if folder().exists() {
-            project.down();
+            Self::down();
             fs::remove_dir_all(folder()).unwrap();
         }
         fs::create_dir_all(folder()).unwrap();
@@ -103,6 +103,18 @@ impl Project {
         self.run(dev)
     }
 
+    /// Sends the requests of the README to the started application, and returns what they print.
+    pub(crate) fn requests_of_the_readme(&self) -> String {
+        let readme = fs::read_to_string(self.root().join("README.md")).unwrap();
+        let blocks = readme.split("```").skip(1).step_by(2);
+        let requests: String = blocks.filter(|block| block.contains("curl")).collect();
+        assert!(requests.matches("curl").count() >= 4, "{requests}");
+        let address = format!("localhost:{}", PORT + self.offset);
+        let mut bash = Command::new("bash");
+        bash.args(["-euc", &requests.replace("localhost:8080", &address)]);
+        self.run(bash)
+    }
+
     /// Starts everything, and returns the address of the application.
     pub(crate) fn up(&self) -> String {
         let printed = self.dev(&["up"]);
@@ -113,7 +125,7 @@ impl Project {
 
     /// Stops what [`Self::up`] has started. It calls the tool itself, because the project may not
     /// compile.
-    fn down(&self) {
+    fn down() {
         let tool = target().join("debug/examples/dev");
         if tool.exists() && home().exists() {
             let mut tool = Command::new(tool);
@@ -125,7 +137,7 @@ impl Project {
 
 impl Drop for Project {
     fn drop(&mut self) {
-        self.down();
+        Self::down();
     }
 }
 

@@ -69,7 +69,7 @@ fn rewrite(content: &str, chapter: &Path, repository: &str) -> String {
         for part in parts {
             let (target, rest) = part.split_once(')').unwrap_or((part, ""));
             let target = outside(target, chapter, repository).unwrap_or_else(|| target.to_owned());
-            rewritten += &format!("]({target}){rest}");
+            rewritten.extend(["](", &target, ")", rest]);
         }
         rewritten
     });

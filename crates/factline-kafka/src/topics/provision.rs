@@ -207,6 +207,8 @@ pub fn retry_while_propagating<T>(ask: impl Fn() -> Result<T, Error>) -> Result<
                             | Code::CoordinatorNotAvailable
                             | Code::CoordinatorLoadInProgress
                             | Code::NotCoordinator
+                            | Code::UnknownLeaderEpoch
+                            | Code::FencedLeaderEpoch
                     )
                 ) && start.elapsed() < TIMEOUT =>
             {

@@ -5,7 +5,7 @@ use super::column::Column;
 
 /// Change of a row by addition.
 ///
-/// `#[derive(Columns, Delta)]` on a struct of numbers implements it. See [`crate::additive`].
+/// `#[derive(Columns, Delta)]` on a struct of numbers implements it. See [`crate::view::additive`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be added up",
     label = "a delta must be a struct of numbers that derives `Columns` and `Delta`",

@@ -7,8 +7,8 @@
 //!
 //! To add such a view, implement [`factline::AdditiveProjection`] and [`AdditiveView`]. Rows of
 //! numbers that are not sums, such as a maximum or the last value, need a [`View`] with
-//! [`PER_PARTITION`](View::PER_PARTITION) and readers that merge its rows. A list cannot be sorted
-//! by what readers merge, because no index has it.
+//! [`View::PER_PARTITION`] and readers that merge its rows. A list cannot be sorted by what readers
+//! merge, because no index has it.
 //!
 //! The price is a lock: transactions that add to the same row run one after the other, from the
 //! statement to the commit. The statement is the last one of a transaction, and all transactions

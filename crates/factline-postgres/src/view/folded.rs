@@ -48,7 +48,7 @@ pub trait View: Projection<Key: RowKey, Row: Columns> + Sized {
     /// ends with the column `source_partition integer`, and readers merge the rows of a key.
     ///
     /// A view needs this if its key is not the key of the events, and if its rows are not sums; see
-    /// [`crate::additive`] for sums.
+    /// [`super::additive`] for sums.
     const PER_PARTITION: bool = false;
 
     /// Loads the rows with these ids that exist.

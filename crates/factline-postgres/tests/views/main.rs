@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test reports failures by panicking")]
 
 mod additive;
+mod by_hand;
 mod columns;
 mod documents;
 mod sales;
