@@ -2,8 +2,8 @@
 //!
 //! A service describes its own part with a [`Document`], which collects the shared components that
 //! the part uses: problems, headers, parameters. The types of operations and schemas are those of
-//! [`utoipa::openapi`]. [`serving`] has the routes of a document. [`merge()`] joins the documents of
-//! several services to one, and adds the links from each 202 to its operation and its resource.
+//! [`utoipa::openapi`]. [`serving`] has the routes of a document. [`merge()`] joins the documents
+//! of several services to one, and adds the links from each 202 to its operation and its resource.
 //!
 //! ```
 //! use factline_http::openapi::{Document, serving};

@@ -1,7 +1,7 @@
 //! Declarations of resources.
 //!
 //! A declaration is a constant: it names columns, views and indexes, and does nothing. Routes, SQL
-//! and the OpenAPI document are made from it when a process starts, and [`crate::routes`] returns
+//! and the OpenAPI document are made from it when a process starts, and [`crate::routes()`] returns
 //! each mistake in it as one sentence.
 
 mod by_hand;

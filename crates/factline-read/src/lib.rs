@@ -41,11 +41,11 @@
 //!
 //! The declaration makes everything else: the routes, the checks of parameters, the SQL, cursors,
 //! entity tags, and the OpenAPI document. Documents are declared in one line,
-//! [`Rows::document`]. [`routes`] and [`openapi`] report mistakes in declarations, each as one
+//! [`Rows::document`]. [`routes()`] and [`openapi()`] report mistakes in declarations, each as one
 //! sentence. [`plans`], with the feature of this name, proves in a test that each request finds its
 //! rows by an index.
 //!
-//! An application calls [`main`] with its resources, or merges [`routes`] with other parts in one
+//! An application calls [`main`] with its resources, or merges [`routes()`] with other parts in one
 //! process.
 //!
 //! # Limits

@@ -62,7 +62,7 @@ pub async fn run(
 }
 
 /// Starts the read side as a part of a process: it watches the database. Returns the source of its
-/// responses, for [`routes`](crate::routes).
+/// responses, for [`routes`](crate::routes()).
 pub fn start(
     resources: &'static [Resource],
     postgres: &PostgresConfig,
