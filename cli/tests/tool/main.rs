@@ -6,6 +6,7 @@
 mod dead_letters;
 mod histories;
 mod new_context;
+mod new_part;
 mod operation;
 mod stage;
 mod topics;
