@@ -25,7 +25,10 @@ fn invalid_names_and_existing_folders_are_refused() {
         ("project serde", "depends on a crate of this name"),
         ("project factline-shop", "depends on a crate of this name"),
         ("project shop --aggregate records", "the word is reserved"),
-        ("aggregate parcel", "is not a project of `factline new project`"),
+        (
+            "aggregate parcel",
+            "is not a project of `factline new project`",
+        ),
         ("context billing", "no crate for each context"),
     ] {
         let text = refused(folder.path(), arguments);
