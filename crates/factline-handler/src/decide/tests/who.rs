@@ -50,7 +50,7 @@ fn events_and_outcomes_have_the_actor_and_no_roles() {
 }
 
 #[test]
-fn rules_can_tell_a_policys_command_from_a_clients() {
+fn rules_can_tell_commands_of_policies_from_those_of_clients() {
     let (mut desk, ada) = (Desk::new(), subject(0, 0));
     desk.send_as(&ada, step(Step::Who), |envelope| {
         envelope.actor = "ada".to_owned();
