@@ -53,7 +53,13 @@ pub(crate) fn up(project: &Project, addresses: Addresses, only_servers: bool) ->
         return Ok(());
     }
     let launches = service_launches(project, addresses)?;
-    println!("jobs");
+    if project
+        .services
+        .iter()
+        .any(|service| !service.jobs.is_empty())
+    {
+        println!("jobs");
+    }
     for service in project.services {
         for job in service.jobs {
             run_job(&launches[service.name], job)?;
