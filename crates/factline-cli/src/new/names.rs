@@ -237,7 +237,7 @@ mod tests {
             ("item", "items"),
             ("category", "categories"),
             ("day", "days"),
-            ("box", "boxes"),
+            ("tax", "taxes"),
             ("course", "courses"),
             ("order-line", "order-lines"),
         ];
