@@ -11,6 +11,10 @@ pub const POSITION_FORMAT: &str = "factline-position";
 /// The format of a page's cursor. It is opaque to clients.
 pub const CURSOR_FORMAT: &str = "factline-cursor";
 
+/// The pattern of a text in a path or a query. [`Query`](crate::Query) and [`Path`](crate::Path)
+/// refuse NUL.
+pub const TEXT: &str = r"^[^\u0000]*$";
+
 /// Returns a header of a request that may be left out.
 pub fn header(name: &str, description: &str, schema: impl Into<RefOr<Schema>>) -> Parameter {
     ParameterBuilder::new()

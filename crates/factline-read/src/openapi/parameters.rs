@@ -1,6 +1,6 @@
 //! Parameters of routes in the document. Their schemas accept what the routes accept.
 
-use factline_http::openapi::parameters::{CURSOR_FORMAT, path as path_parameter, query};
+use factline_http::openapi::parameters::{CURSOR_FORMAT, TEXT, path as path_parameter, query};
 use utoipa::openapi::Required;
 use utoipa::openapi::path::{Parameter, ParameterBuilder};
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
@@ -18,7 +18,7 @@ pub(super) fn id(name: &str, id: &IdReader) -> Parameter {
 
 /// Describes a parameter of a path that is written by hand.
 pub(super) fn path(name: &str) -> Parameter {
-    path_parameter(name, "The id of the resource.", of(Kind::Text))
+    path_parameter(name, "The id of the resource.", any(Kind::Text))
 }
 
 /// Describes a filter.
@@ -30,12 +30,11 @@ pub(super) fn filter(filter: &Filter) -> Parameter {
         Comparison::AtLeast => format!("Only rows whose `{column}` is this or more."),
         Comparison::LessThan => format!("Only rows whose `{column}` is less than this."),
     };
-    let texts = filter.declared.texts.map(<[_]>::to_vec);
-    let parameter = query(
-        filter.declared.parameter,
-        &condition,
-        of(filter.kind).enum_values(texts),
-    );
+    let schema = match filter.declared.texts {
+        Some(texts) => of(filter.kind).enum_values(Some(texts.to_vec())),
+        None => any(filter.kind),
+    };
+    let parameter = query(filter.declared.parameter, &condition, schema);
     if filter.declared.required.is_none() {
         return parameter;
     }
@@ -68,6 +67,11 @@ pub(super) fn after() -> Parameter {
                        the same order. It is opaque.";
     let format = SchemaFormat::Custom(CURSOR_FORMAT.to_owned());
     query("after", description, of(Kind::Text).format(Some(format)))
+}
+
+/// Returns the schema of any value of a kind.
+fn any(kind: Kind) -> ObjectBuilder {
+    of(kind).pattern((kind == Kind::Text).then_some(TEXT))
 }
 
 /// Returns the schema of a value.
