@@ -26,10 +26,13 @@ impl Machine {
         let servers = provision()?;
         fs::create_dir(dir.path().join("home"))?;
         symlink(servers.join(".."), dir.path().join("home/servers"))?;
-        fs::copy(
-            env!("CARGO_BIN_EXE_dev-servers"),
-            dir.path().join("dev-servers"),
-        )?;
+        // Copied by another process: a file that this process has open for writing stays open in a
+        // child that another test starts at this moment, and cannot be executed meanwhile.
+        let copied = Command::new("cp")
+            .arg(env!("CARGO_BIN_EXE_dev-servers"))
+            .arg(dir.path().join("dev-servers"))
+            .status()?;
+        anyhow::ensure!(copied.success(), "cp failed");
         let offset = port::free()? - ports::KAFKA;
         Ok(Self { dir, offset })
     }
