@@ -179,9 +179,7 @@ impl App {
 
     /// Starts the hosts. Each ends when the process drains.
     fn spawn(&self, config: &Config, service: &Service) {
-        let health = service.health.clone();
-        let report: factline_handler::Report =
-            Arc::new(move |component, state| health.set(component, state));
+        let report: factline_handler::Report = Arc::new(service.health.report());
         for aggregate in &self.aggregates {
             let options = &config.handler;
             factline_handler::process::spawn(*aggregate, &config.kafka, options, &report, service);

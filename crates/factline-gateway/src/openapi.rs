@@ -8,12 +8,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::body::{Body, to_bytes};
-use axum::extract::{Request, State};
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::body::to_bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use axum::routing::get;
-use axum_reverse_proxy::ProxyError;
 use factline_http::openapi::{Document, merge, serving};
 use factline_http::{Problem, etag};
 use serde_json::{Value, json};
@@ -116,13 +115,8 @@ fn own() -> Value {
 
 /// Returns the document of a service. The error names the service and the cause.
 async fn part(upstream: &Upstream) -> Result<Value, String> {
-    let mut request = Request::new(Body::empty());
-    *request.uri_mut() = Uri::from_static(serving::PATH);
     let read = async {
-        let response = upstream.send(request).await;
-        if let Some(error) = response.extensions().get::<ProxyError>() {
-            return Err(error.message().to_owned());
-        }
+        let response = upstream.get(serving::PATH).await?;
         if response.status() != StatusCode::OK {
             return Err(format!("responded with {}", response.status()));
         }
@@ -130,9 +124,7 @@ async fn part(upstream: &Upstream) -> Result<Value, String> {
         let body = body.map_err(|error| error.to_string())?;
         serde_json::from_slice(&body).map_err(|error| format!("sent no document: {error}"))
     };
-    let read = tokio::time::timeout(PATIENCE, read).await;
-    let late = |_| format!("no response within {} s", PATIENCE.as_secs());
-    read.map_err(late)
-        .flatten()
+    upstream::within(PATIENCE, read)
+        .await
         .map_err(|why| format!("{}: {why}", upstream.name()))
 }

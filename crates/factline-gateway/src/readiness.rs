@@ -3,14 +3,13 @@
 
 use std::time::Duration;
 
-use axum::body::{Body, to_bytes};
-use axum::extract::Request;
+use axum::body::to_bytes;
 use axum::http::StatusCode;
 use axum::response::Response;
 use factline_service::Service;
 use serde::Deserialize;
 
-use crate::upstream::Upstream;
+use crate::upstream::{self, Upstream};
 
 const EVERY: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -41,25 +40,17 @@ pub fn watch(service: &Service, upstream: &Upstream) {
 
 /// Returns the readiness that a service reports. An error is the reason why it is not ready.
 pub async fn readiness(upstream: &Upstream) -> Result<(), String> {
-    let mut question = Request::new(Body::empty());
-    *question.uri_mut() = axum::http::Uri::from_static("/health/ready");
-    let answer = tokio::time::timeout(PATIENCE, async {
-        reason(upstream.send(question).await).await
-    });
-    match answer.await {
-        Ok(None) => Ok(()),
-        Ok(Some(reason)) => Err(reason),
-        Err(_) => Err(format!("no response within {} s", PATIENCE.as_secs())),
-    }
+    let answer = async {
+        let response = upstream.get("/health/ready").await?;
+        reason(response).await.map_or(Ok(()), Err)
+    };
+    upstream::within(PATIENCE, answer).await
 }
 
 async fn reason(answer: Response) -> Option<String> {
     let status = answer.status();
     if status == StatusCode::OK {
         return None;
-    }
-    if let Some(error) = answer.extensions().get::<axum_reverse_proxy::ProxyError>() {
-        return Some(error.message().to_owned());
     }
     let body = to_bytes(answer.into_body(), MAX_BYTES).await.ok()?;
     let said = serde_json::from_slice::<Readiness>(&body)

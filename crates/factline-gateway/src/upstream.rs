@@ -85,8 +85,21 @@ impl Upstream {
         }
     }
 
-    /// Forwards a request without counting it, for the gateway's own requests.
-    pub async fn send(&self, request: Request) -> Response {
+    /// Requests a path of the service for the gateway itself. The error is the reason why there is
+    /// no response.
+    pub async fn get(&self, path: &'static str) -> Result<Response, String> {
+        let mut request = Request::new(Body::empty());
+        *request.uri_mut() = Uri::from_static(path);
+        // The proxy's future is large, and these requests are rare.
+        let response = Box::pin(self.send(request)).await;
+        match response.extensions().get::<ProxyError>() {
+            Some(error) => Err(error.message().to_owned()),
+            None => Ok(response),
+        }
+    }
+
+    /// Forwards a request without counting it.
+    async fn send(&self, request: Request) -> Response {
         match self.proxy.proxy_request(request).await {
             Ok(response) => response,
             Err(impossible) => match impossible {},
@@ -151,6 +164,16 @@ pub(crate) fn loop_detected() -> Problem {
         "loop-detected",
         "The request was forwarded in a loop",
     )
+}
+
+/// Limits the time for a response to the gateway's own request.
+pub(crate) async fn within<T>(
+    limit: Duration,
+    response: impl Future<Output = Result<T, String>>,
+) -> Result<T, String> {
+    let response = tokio::time::timeout(limit, response).await;
+    let late = |_| format!("no response within {} s", limit.as_secs());
+    response.map_err(late).flatten()
 }
 
 /// Creates the HTTP client of one service. It keeps connections open for later requests.

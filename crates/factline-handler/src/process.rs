@@ -8,9 +8,8 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::CommandFactory as _;
-use clap::builder::PossibleValuesParser;
 use factline_kafka::{KafkaConfig, topics::provision as topics};
-use factline_service::{Service, ServiceConfig};
+use factline_service::{Service, ServiceConfig, only};
 
 use crate::{HostedAggregate, Options, RecordFactory, Report};
 
@@ -58,11 +57,8 @@ const NAME: &str = "command-handlers";
 pub fn main(aggregates: Vec<HostedAggregate>) -> ExitCode {
     let mut contexts: Vec<&str> = aggregates.iter().map(HostedAggregate::context).collect();
     contexts.dedup();
-    let command = Config::command().mut_arg("only", |only| {
-        only.value_parser(PossibleValuesParser::new(contexts))
-    });
     factline_service::main_with::<Config, _, _>(
-        command,
+        only::accept(Config::command(), contexts),
         NAME,
         |config: &Config| &config.service,
         |config, service| run(aggregates, config, service),
@@ -74,22 +70,20 @@ async fn run(
     config: Config,
     service: Service,
 ) -> anyhow::Result<()> {
-    let chosen = aggregates.into_iter().filter(|aggregate| {
-        let context = aggregate.context();
-        config.only.is_empty() || config.only.iter().any(|name| name == context)
-    });
+    let chosen = aggregates
+        .into_iter()
+        .filter(|aggregate| only::includes(&config.only, aggregate.context()));
     if let Some(Job::Provision { replication_factor }) = config.job {
         for aggregate in chosen {
             provision(&config.kafka, &aggregate, replication_factor).await?;
         }
         return Ok(());
     }
-    let health = service.health.clone();
-    let report: Report = Arc::new(move |component, state| health.set(component, state));
+    let report: Report = Arc::new(service.health.report());
     for aggregate in chosen {
         spawn(aggregate, &config.kafka, &config.handler, &report, &service);
     }
-    service.serve(axum::Router::new()).await
+    service.serve_without_routes().await
 }
 
 /// Creates the topics and schemas of an aggregate in Kafka and the registry.

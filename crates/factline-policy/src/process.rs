@@ -8,9 +8,8 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::CommandFactory as _;
-use clap::builder::PossibleValuesParser;
 use factline_kafka::client::config::KafkaConfig;
-use factline_service::{Service, ServiceConfig};
+use factline_service::{Service, ServiceConfig, only};
 
 use crate::{HostedPolicy, Report};
 
@@ -50,11 +49,8 @@ const NAME: &str = "policies";
 /// Runs the process `policies` for these policies.
 pub fn main(policies: Vec<HostedPolicy>) -> ExitCode {
     let names: Vec<&str> = policies.iter().map(|policy| policy.name).collect();
-    let command = Config::command().mut_arg("only", |only| {
-        only.value_parser(PossibleValuesParser::new(names))
-    });
     factline_service::main_with::<Config, _, _>(
-        command,
+        only::accept(Config::command(), names),
         NAME,
         |config: &Config| &config.service,
         |config, service| run(policies, config, service),
@@ -62,21 +58,20 @@ pub fn main(policies: Vec<HostedPolicy>) -> ExitCode {
 }
 
 async fn run(policies: Vec<HostedPolicy>, config: Config, service: Service) -> anyhow::Result<()> {
-    let chosen = policies.into_iter().filter(|policy| {
-        config.only.is_empty() || config.only.iter().any(|name| name == policy.name)
-    });
+    let chosen = policies
+        .into_iter()
+        .filter(|policy| only::includes(&config.only, policy.name));
     if let Some(Job::Provision) = config.job {
         for policy in chosen {
             provision(&config.kafka, &policy).await?;
         }
         return Ok(());
     }
-    let health = service.health.clone();
-    let report: Report = Arc::new(move |component, state| health.set(component, state));
+    let report: Report = Arc::new(service.health.report());
     for policy in chosen {
         spawn(policy, &config.kafka, &report, &service);
     }
-    service.serve(axum::Router::new()).await
+    service.serve_without_routes().await
 }
 
 /// Commits the first offsets of a policy that has none yet.

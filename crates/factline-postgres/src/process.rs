@@ -6,9 +6,8 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::CommandFactory as _;
-use clap::builder::PossibleValuesParser;
 use factline_kafka::{KafkaConfig, Registry};
-use factline_service::{Service, ServiceConfig};
+use factline_service::{Service, ServiceConfig, only};
 use sqlx::PgPool;
 
 use crate::config::PostgresConfig;
@@ -48,11 +47,8 @@ const NAME: &str = "projectors";
 /// Runs the process `projectors` for these views.
 pub fn main(views: &'static [HostedView]) -> ExitCode {
     let names: Vec<&str> = views.iter().map(|view| view.name).collect();
-    let command = Config::command().mut_arg("only", |only| {
-        only.value_parser(PossibleValuesParser::new(names))
-    });
     factline_service::main_with::<Config, _, _>(
-        command,
+        only::accept(Config::command(), names),
         NAME,
         |config: &Config| &config.service,
         |config, service| run(views, config, service),
@@ -65,9 +61,9 @@ async fn run(views: &[HostedView], config: Config, service: Service) -> anyhow::
     }
     let chosen = views
         .iter()
-        .filter(|view| config.only.is_empty() || config.only.iter().any(|name| name == view.name));
+        .filter(|view| only::includes(&config.only, view.name));
     spawn(chosen, &config.kafka, &config.postgres, &service);
-    service.serve(axum::Router::new()).await
+    service.serve_without_routes().await
 }
 
 /// Creates or updates everything that these views own in the database. A second run, or two at

@@ -35,6 +35,12 @@ impl Health {
         }
     }
 
+    /// Returns [`set`](Self::set) as a function, for hosts that do not know this type.
+    pub fn report(&self) -> impl Fn(&str, Result<(), String>) + Send + Sync + 'static {
+        let health = self.clone();
+        move |component, state| health.set(component, state)
+    }
+
     /// Removes a component, such as a partition that another instance took over.
     pub fn forget(&self, component: &str) {
         self.lock().remove(component);

@@ -14,7 +14,7 @@
 //! async fn run(_config: Config, service: factline_service::Service) -> anyhow::Result<()> {
 //!     service.health.expect("greeting");
 //!     service.health.set("greeting", Ok(()));
-//!     service.serve(axum::Router::new()).await
+//!     service.serve_without_routes().await
 //! }
 //!
 //! fn main() -> std::process::ExitCode {
@@ -30,6 +30,7 @@
 pub mod config;
 pub mod health;
 pub mod metering;
+pub mod only;
 mod serving;
 mod shutdown;
 mod telemetry;

@@ -38,6 +38,12 @@ impl Service {
         served.context("http listener failed")
     }
 
+    /// Serves only the common routes, as [`serve`](Self::serve) does for a process without routes
+    /// of its own.
+    pub async fn serve_without_routes(&self) -> anyhow::Result<()> {
+        self.serve(Router::new()).await
+    }
+
     fn with_own_routes(&self, router: Router) -> Router {
         let own = Router::new()
             .route("/health/live", get(live))

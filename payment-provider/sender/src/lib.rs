@@ -92,7 +92,7 @@ pub async fn run(config: Config, service: Service) -> anyhow::Result<()> {
         service.shutdown.clone(),
     );
     service.spawn(NAME, async move { Ok(following.await?) });
-    service.serve(axum::Router::new()).await
+    service.serve_without_routes().await
 }
 
 /// Returns the subscription. It includes payments that were requested before the first start.
