@@ -1,18 +1,16 @@
-//! A course: no more students than seats, and no student twice.
-
-use std::collections::BTreeSet;
+//! A course: no more students than seats, and no student on two of them.
 
 use factline::{Aggregate, Context, Decision};
 
 use crate::school::course::{self, Command, Event};
-use crate::school::{CourseDefined, SeatGivenBack, SeatTaken};
+use crate::school::{Claim, CourseDefined, SeatGivenBack, SeatTaken};
 
 /// A course that was never defined has no seats.
 #[derive(Clone, Default, serde::Serialize, serde::Deserialize)]
 pub struct Course {
     title: String,
     capacity: i32,
-    students: BTreeSet<String>,
+    seats: Vec<Claim>,
 }
 
 #[derive(Debug, PartialEq, thiserror::Error)]
@@ -21,6 +19,8 @@ pub enum Rejection {
     CourseInvalid,
     #[error("the course has no free seat")]
     CourseFull,
+    #[error("the student has a seat already")]
+    StudentHasSeat,
 }
 
 impl factline::Rejection for Rejection {
@@ -28,6 +28,7 @@ impl factline::Rejection for Rejection {
         match self {
             Self::CourseInvalid => "course_invalid",
             Self::CourseFull => "course_full",
+            Self::StudentHasSeat => "student_has_seat",
         }
     }
 }
@@ -37,7 +38,7 @@ impl Aggregate for Course {
     type Rejection = Rejection;
 
     fn decide(&self, command: Command, _: &Context) -> Result<Decision<Event>, Rejection> {
-        let has_seat = |student_id| self.students.contains(student_id);
+        let has_seat = |student: &str| self.seats.iter().any(|seat| seat.student_id == student);
         match command {
             Command::DefineCourse(new) if new.title.trim().is_empty() || new.capacity < 1 => {
                 Err(Rejection::CourseInvalid)
@@ -49,16 +50,17 @@ impl Aggregate for Course {
                     (!is_so).then(|| CourseDefined { title, capacity }.into()),
                 ))
             }
-            Command::TakeSeat(seat) if has_seat(&seat.student_id) => Ok(Decision::nothing()),
-            Command::TakeSeat(_) if self.students.len() >= self.capacity.max(0) as usize => {
+            Command::TakeSeat(new) if self.seats.contains(&new.claim) => Ok(Decision::nothing()),
+            Command::TakeSeat(new) if has_seat(&new.claim.student_id) => {
+                Err(Rejection::StudentHasSeat)
+            }
+            Command::TakeSeat(_) if self.seats.len() >= self.capacity.max(0) as usize => {
                 Err(Rejection::CourseFull)
             }
-            Command::TakeSeat(seat) => Ok(Decision::event(SeatTaken {
-                student_id: seat.student_id,
-            })),
-            Command::GiveSeatBack(seat) => {
-                let gives = has_seat(&seat.student_id).then_some(seat.student_id);
-                let event = gives.map(|student_id| SeatGivenBack { student_id }.into());
+            Command::TakeSeat(new) => Ok(Decision::event(SeatTaken { claim: new.claim })),
+            Command::GiveSeatBack(old) => {
+                let given = self.seats.contains(&old.claim).then_some(old.claim);
+                let event = given.map(|claim| SeatGivenBack { claim }.into());
                 Ok(Decision::events(event))
             }
         }
@@ -70,28 +72,38 @@ impl Aggregate for Course {
                 self.title.clone_from(&defined.title);
                 self.capacity = defined.capacity;
             }
-            Event::SeatTaken(seat) => _ = self.students.insert(seat.student_id.clone()),
-            Event::SeatGivenBack(seat) => _ = self.students.remove(&seat.student_id),
+            Event::SeatTaken(new) => self.seats.push(new.claim.clone()),
+            Event::SeatGivenBack(old) => self.seats.retain(|seat| *seat != old.claim),
         }
         self
     }
 }
 
 #[test]
-fn last_seat_is_taken_once() {
-    let seat = |student: &str| crate::school::TakeSeat {
+fn last_seat_belongs_to_one_claim() {
+    use crate::school::{GiveSeatBack, TakeSeat};
+
+    let claim = |subscription: &str, student: &str| Claim {
+        subscription_id: subscription.to_owned(),
         student_id: student.to_owned(),
+        course_id: "kafka".to_owned(),
     };
-    let taken = Event::from(SeatTaken {
-        student_id: "ada".to_owned(),
+    let course = || {
+        let (title, capacity) = ("Kafka".to_owned(), 1);
+        let defined = Event::from(CourseDefined { title, capacity });
+        let claim = claim("first", "ada");
+        factline::testing::given::<Course>([defined, SeatTaken { claim }.into()])
+    };
+    let take = |claim| course().when(TakeSeat { claim });
+    take(claim("first", "ada")).then_nothing();
+    take(claim("second", "ada")).then_rejected(&Rejection::StudentHasSeat);
+    take(claim("third", "bo")).then_rejected(&Rejection::CourseFull);
+
+    let give_back = |claim| course().when(GiveSeatBack { claim });
+    give_back(claim("second", "ada")).then_nothing();
+    let claim = claim("first", "ada");
+    let free = Event::from(SeatGivenBack {
+        claim: claim.clone(),
     });
-    let defined = Event::from(CourseDefined {
-        title: "Kafka".to_owned(),
-        capacity: 1,
-    });
-    let course = || factline::testing::given::<Course>([defined.clone(), taken.clone()]);
-    course().when(seat("ada")).then_nothing();
-    course()
-        .when(seat("bo"))
-        .then_rejected(&Rejection::CourseFull);
+    give_back(claim).then([free]);
 }

@@ -4,7 +4,9 @@ use factline::outcome::State;
 use factline::{AggregateType as _, Contract, Emit, Fact, Policy};
 
 use crate::school::subscription::Event;
-use crate::school::{GiveSeatBack, JoinCourse, LeaveCourse, NoteJoined, NoteSeat, TakeSeat, Wish};
+use crate::school::{
+    Claim, GiveSeatBack, JoinCourse, LeaveCourse, NoteJoined, NoteSeat, TakeSeat, Wish,
+};
 use crate::school::{course, student, subscription};
 
 /// Sends what a subscription asks of its course and its student.
@@ -18,11 +20,24 @@ impl Policy for Subscriptions {
     type Source = subscription::Type;
 
     fn react(fact: &Fact<Event>) -> Vec<Emit> {
+        let claim = |wish: Wish| Claim {
+            subscription_id: fact.subject().to_owned(),
+            student_id: wish.student_id,
+            course_id: wish.course_id,
+        };
         let emits = match fact.event().cloned() {
-            Some(Event::SubscriptionBegun(begun)) => vec![take_seat(begun.wish)],
-            Some(Event::SeatHeld(held)) => vec![join(held.wish)],
+            Some(Event::SubscriptionBegun(begun)) => {
+                vec![to_course(claim(begun.wish), |claim| TakeSeat { claim })]
+            }
+            Some(Event::SeatHeld(held)) => {
+                vec![to_student(claim(held.wish), |claim| JoinCourse { claim })]
+            }
             Some(Event::SubscriptionFailed(failed)) => {
-                vec![leave(failed.wish.clone()), give_seat_back(failed.wish)]
+                let claim = claim(failed.wish);
+                vec![
+                    to_student(claim.clone(), |claim| LeaveCourse { claim }),
+                    to_course(claim, |claim| GiveSeatBack { claim }),
+                ]
             }
             Some(Event::Subscribed(_)) | None => Vec::new(),
         };
@@ -30,40 +45,12 @@ impl Policy for Subscriptions {
     }
 }
 
-fn take_seat(
-    Wish {
-        student_id,
-        course_id,
-    }: Wish,
-) -> Emit {
-    Emit::to::<course::Type>(course_id, TakeSeat { student_id })
+fn to_course<C: Into<course::Command>>(claim: Claim, command: fn(Claim) -> C) -> Emit {
+    Emit::to::<course::Type>(claim.course_id.clone(), command(claim))
 }
 
-fn give_seat_back(
-    Wish {
-        student_id,
-        course_id,
-    }: Wish,
-) -> Emit {
-    Emit::to::<course::Type>(course_id, GiveSeatBack { student_id })
-}
-
-fn join(
-    Wish {
-        student_id,
-        course_id,
-    }: Wish,
-) -> Emit {
-    Emit::to::<student::Type>(student_id, JoinCourse { course_id })
-}
-
-fn leave(
-    Wish {
-        student_id,
-        course_id,
-    }: Wish,
-) -> Emit {
-    Emit::to::<student::Type>(student_id, LeaveCourse { course_id })
+fn to_student<C: Into<student::Command>>(claim: Claim, command: fn(Claim) -> C) -> Emit {
+    Emit::to::<student::Type>(claim.student_id.clone(), command(claim))
 }
 
 /// Tells a subscription what its course answers.

@@ -1,17 +1,15 @@
 //! A student: takes part in at most ten courses.
 
-use std::collections::BTreeSet;
-
 use factline::{Aggregate, Context, Decision};
 
 use crate::school::student::{self, Command, Event};
-use crate::school::{CourseJoined, CourseLeft};
+use crate::school::{Claim, CourseJoined, CourseLeft};
 
 const MOST: usize = 10;
 
-/// The courses of a student.
+/// The claims whose courses a student takes part in.
 #[derive(Clone, Default, serde::Serialize, serde::Deserialize)]
-pub struct Student(BTreeSet<String>);
+pub struct Student(Vec<Claim>);
 
 #[derive(Debug, PartialEq, thiserror::Error)]
 #[error("the student already takes part in {MOST} courses")]
@@ -29,22 +27,20 @@ impl Aggregate for Student {
 
     fn decide(&self, command: Command, _: &Context) -> Result<Decision<Event>, TooManyCourses> {
         Ok(match command {
-            Command::JoinCourse(new) if self.0.contains(&new.course_id) => Decision::nothing(),
+            Command::JoinCourse(new) if self.0.contains(&new.claim) => Decision::nothing(),
             Command::JoinCourse(_) if self.0.len() >= MOST => return Err(TooManyCourses),
-            Command::JoinCourse(new) => Decision::event(CourseJoined {
-                course_id: new.course_id,
-            }),
+            Command::JoinCourse(new) => Decision::event(CourseJoined { claim: new.claim }),
             Command::LeaveCourse(old) => {
-                let leaves = self.0.contains(&old.course_id).then_some(old.course_id);
-                Decision::events(leaves.map(|course_id| CourseLeft { course_id }.into()))
+                let left = self.0.contains(&old.claim).then_some(old.claim);
+                Decision::events(left.map(|claim| CourseLeft { claim }.into()))
             }
         })
     }
 
     fn evolve(mut self, event: &Event) -> Self {
         match event {
-            Event::CourseJoined(new) => _ = self.0.insert(new.course_id.clone()),
-            Event::CourseLeft(old) => _ = self.0.remove(&old.course_id),
+            Event::CourseJoined(new) => self.0.push(new.claim.clone()),
+            Event::CourseLeft(old) => self.0.retain(|claim| *claim != old.claim),
         }
         self
     }
@@ -52,14 +48,14 @@ impl Aggregate for Student {
 
 #[test]
 fn eleventh_course_is_refused() {
-    let course_id = |number: usize| format!("course-{number}");
-    let join = |number| crate::school::JoinCourse {
-        course_id: course_id(number),
+    let claim = |number: usize| Claim {
+        subscription_id: format!("subscription-{number}"),
+        student_id: "ada".to_owned(),
+        course_id: format!("course-{number}"),
     };
-    let joined = (0..MOST).map(|number| {
-        let course_id = course_id(number);
-        Event::from(CourseJoined { course_id })
-    });
+    let joined = (0..MOST).map(claim);
+    let joined = joined.map(|claim| Event::from(CourseJoined { claim }));
     let busy = factline::testing::given::<Student>(joined);
-    busy.when(join(10)).then_rejected(&TooManyCourses);
+    let eleventh = busy.when(crate::school::JoinCourse { claim: claim(MOST) });
+    eleventh.then_rejected(&TooManyCourses);
 }

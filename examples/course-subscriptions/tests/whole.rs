@@ -1,4 +1,5 @@
-//! The program on real servers: neither limit is ever exceeded, and a refused seat is free again.
+//! The program on real servers: neither limit is ever exceeded, a refused seat is free again, and a
+//! second subscription takes nothing from the first.
 
 use std::time::Duration;
 
@@ -27,6 +28,8 @@ async fn both_limits_hold() {
         let ended = subscribe("ada", &format!("c-{number}")).await;
         assert_eq!(ended.state, State::Completed);
     }
+    let twice = subscribe("ada", "c-0").await;
+    assert_eq!(twice.code.as_deref(), Some("no_seat"));
     let full = subscribe("bo", "c-0").await;
     assert_eq!(full.code.as_deref(), Some("no_seat"));
     let eleventh = subscribe("ada", "c-10").await;
