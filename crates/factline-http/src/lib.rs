@@ -8,6 +8,7 @@ pub mod etag;
 pub mod extract;
 pub mod fallback;
 pub mod freshness;
+pub mod id_pattern;
 pub mod openapi;
 pub mod page;
 pub mod problem;

@@ -1,6 +1,6 @@
 //! Reads the id in a path.
 
-use factline_http::Problem;
+use factline_http::{Problem, id_pattern};
 use regex::Regex;
 
 use crate::declare::{Form, Id, Rows};
@@ -42,12 +42,10 @@ impl IdReader {
         }
         let pattern = match form {
             Form::Uuid => None,
-            Form::Text { pattern } => Some(whole(pattern).map_err(|error| {
-                let text = format!(
-                    "the pattern of the id, {pattern:?}, is not a regular expression: {error}"
-                );
-                Misuse::new(place, text)
-            })?),
+            Form::Text { pattern } => {
+                let wrong = |text| Misuse::new(place, text);
+                Some(id_pattern::compile(pattern).map_err(wrong)?)
+            }
         };
         Ok(Self {
             name,
@@ -70,11 +68,4 @@ impl IdReader {
     pub(crate) fn unknown(&self, text: &str) -> Problem {
         Problem::not_found(format!("there is no {} {text}", self.name))
     }
-}
-
-/// Returns an expression that matches only whole texts.
-fn whole(pattern: &str) -> Result<Regex, regex::Error> {
-    // Compiled alone first: only then is the error about the author's text.
-    Regex::new(pattern)?;
-    Regex::new(&format!("^(?:{pattern})$"))
 }
