@@ -30,7 +30,7 @@
 //!     .lists(&[LOANS
 //!         .list("/loans", &[Sort::by(
 //!             "-days",
-//!             &[desc("days"), asc("loan_id")],
+//!             &[desc("days"), desc("loan_id")],
 //!             &["loans_by_days", "loans_by_reader"],
 //!         )])
 //!         .filters(&[Filter::equal("reader", "reader")])])];

@@ -58,10 +58,10 @@ impl Kind {
         })
     }
 
-    /// Parses a value. A date that PostgreSQL cannot store is no value.
+    /// Parses a value. A text with NUL or a date that PostgreSQL cannot store is no value.
     pub(crate) fn parse(self, text: &str) -> Option<Value> {
         match self {
-            Self::Text => Some(Value::Text(text.to_owned())),
+            Self::Text => (!text.contains('\0')).then(|| Value::Text(text.to_owned())),
             Self::Uuid => text.parse().ok().map(Value::Uuid),
             Self::Boolean => text.parse().ok().map(Value::Boolean),
             Self::Smallint => whole::<i16>(text),

@@ -6,7 +6,7 @@ use axum::response::Response;
 use axum::routing::get;
 use factline_http::{Path, Problem, etag};
 use factline_postgres::{Columns, ConsistentReads, select_list};
-use factline_read::{ByHand, Filter, Parameters, Resource, Rows, Sort, asc, database, desc};
+use factline_read::{ByHand, Filter, Parameters, Resource, Rows, Sort, database, desc};
 use factline_read::{parameters, snapshot};
 use serde::Serialize;
 use sqlx::{Postgres, QueryBuilder};
@@ -29,7 +29,7 @@ pub(crate) const RESOURCE: Resource = Resource::new("customer")
 
 const HIGHEST_TOTAL_FIRST: Sort = Sort::by(
     "-total",
-    &[desc("total"), asc("customer_id")],
+    &[desc("total"), desc("customer_id")],
     &["customer_spending_by_total"],
 );
 

@@ -73,7 +73,7 @@ pub trait Document:
     const VERSION: i32;
     /// Columns for conditions and orders of readers.
     const COLUMNS: &'static [GeneratedColumn] = &[];
-    /// Indexes, each as a list of columns in SQL, such as `customer_id, id` or `total desc, id`.
+    /// Indexes, each as a list of columns in SQL, such as `city, id` or `total desc, id desc`.
     const INDEXES: &'static [&'static str] = &[];
 
     /// Returns the document after the event; `None` means no document. It cannot fail, because the

@@ -135,6 +135,13 @@ impl Check<'_> {
                     "{subject} has no columns: end them with the primary key"
                 ));
             }
+            let falling = declared.keys.iter().filter(|key| key.descending).count();
+            if falling != 0 && falling != declared.keys.len() {
+                self.mistake(format!(
+                    "{subject} has keys of both directions, and no index finds where a page of \
+                     them begins: sort by all keys with `asc`, or by all with `desc`"
+                ));
+            }
             if declared.indexes.is_empty() {
                 self.mistake(format!(
                     "{subject} names no index, so each page would sort the whole table: name the \

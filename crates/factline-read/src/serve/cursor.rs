@@ -70,7 +70,8 @@ mod tests {
     fn cursor_of_another_list_is_refused() {
         let others = [cursor("b", &keys()), cursor("a", &keys()[..1])];
         let wrong = cursor("a", &[Value::Text("ann".to_owned()), Value::Whole(7)]);
-        for text in others.into_iter().chain([wrong]) {
+        let crafted = cursor("a", &[Value::Whole(7), Value::Text("\0".to_owned())]);
+        for text in others.into_iter().chain([wrong, crafted]) {
             let problem = read(Some(&text), "a", &KINDS).unwrap_err();
             assert_eq!(problem.errors()[0].parameter.as_deref(), Some("after"));
         }

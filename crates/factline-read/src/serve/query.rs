@@ -59,34 +59,18 @@ impl Filter {
     }
 }
 
-/// Pushes the condition that a row comes after these keys.
-///
-/// Keys of one direction are compared as a row, which PostgreSQL looks up in an index. For others,
-/// the first comparison is implied by the rest; it lets PostgreSQL begin to read the index there.
+/// Pushes the condition that a row comes after these keys. They are compared as a row, which
+/// PostgreSQL looks up in an index; that is why all keys of a sort order have one direction.
 fn push_after(keys: &[Key], values: &[Value], query: &mut QueryBuilder<Postgres>) {
-    let ([first, rest @ ..], [value, values @ ..]) = (keys, values) else {
-        return;
-    };
-    let operator = if first.descending { "<" } else { ">" };
-    if rest.iter().all(|key| key.descending == first.descending) {
-        let columns: Vec<_> = keys.iter().map(|key| column(key.column)).collect();
-        query.push(format!("({}) {operator} (", columns.join(", ")));
+    let descending = keys.first().is_some_and(|key| key.descending);
+    let columns: Vec<_> = keys.iter().map(|key| column(key.column)).collect();
+    let operator = if descending { "<" } else { ">" };
+    query.push(format!("({}) {operator} (", columns.join(", ")));
+    for (index, value) in values.iter().enumerate() {
+        query.push(if index == 0 { "" } else { ", " });
         value.bind(query);
-        for value in values {
-            query.push(", ");
-            value.bind(query);
-        }
-        query.push(")");
-        return;
     }
-    let column = column(first.column);
-    query.push(format!("{column} {operator}= "));
-    value.bind(query);
-    query.push(format!(" and ({column} {operator} "));
-    value.bind(query);
-    query.push(" or (");
-    push_after(rest, values, query);
-    query.push("))");
+    query.push(")");
 }
 
 /// Returns a column of the relation. It is qualified, because a name in `order by` alone would be

@@ -46,7 +46,7 @@ pub(crate) const BY_TITLE: Sort = Sort::by(
 );
 pub(crate) const BY_PAGES: Sort = Sort::by(
     "-pages",
-    &[desc("pages"), asc("isbn")],
+    &[desc("pages"), desc("isbn")],
     &["books_by_pages", "books_by_kind_and_pages"],
 )
 .without(&["q"]);
@@ -73,17 +73,17 @@ pub(crate) const SHELVES: &[Resource] = &[Resource::new("shelf").lists(&[BOOKS
         "/shelves",
         &[
             Sort::by("isbn", &[asc("isbn")], &["books_pkey"]),
-            Sort::by("shelf", &[asc("shelf"), desc("isbn")], &["books_pkey"]),
+            Sort::by("shelf", &[asc("shelf"), asc("isbn")], &["books_pkey"]),
             Sort::by("-copies", &[desc("copies"), desc("isbn")], &["books_pkey"]),
             Sort::by(
                 "-price",
-                &[desc("price"), asc("readers"), desc("isbn")],
+                &[desc("price"), desc("readers"), desc("isbn")],
                 &["books_pkey"],
             ),
             Sort::by("lent", &[asc("lent"), asc("isbn")], &["books_pkey"]),
             Sort::by(
                 "printed_on",
-                &[asc("printed_on"), desc("isbn")],
+                &[asc("printed_on"), asc("isbn")],
                 &["books_pkey"],
             ),
             Sort::by(

@@ -18,8 +18,8 @@ create table books_v1.books (
 );
 create index books_by_title on books_v1.books (title_key, isbn);
 create index books_by_kind on books_v1.books (kind, title_key, isbn);
-create index books_by_pages on books_v1.books (pages desc, isbn);
-create index books_by_kind_and_pages on books_v1.books (kind, pages desc, isbn);
+create index books_by_pages on books_v1.books (pages desc, isbn desc);
+create index books_by_kind_and_pages on books_v1.books (kind, pages desc, isbn desc);
 create index books_by_price on books_v1.books (price, isbn);
 create view read.books as
     select isbn, title, title_key, kind, shelf, pages, copies, readers, price, lent, printed_on, bought_at, returned_at,

@@ -47,11 +47,11 @@ async fn pages_cover_a_list_once_in_each_sort_order() {
     sql(&stage.pool, SIXTY).await;
     let sorts = [
         ("isbn", "isbn"),
-        ("shelf", "shelf, isbn desc"),
+        ("shelf", "shelf, isbn"),
         ("-copies", "copies desc, isbn desc"),
-        ("-price", "price desc, readers, isbn desc"),
+        ("-price", "price desc, readers desc, isbn desc"),
         ("lent", "lent, isbn"),
-        ("printed_on", "printed_on, isbn desc"),
+        ("printed_on", "printed_on, isbn"),
         ("-bought_at", "bought_at desc, isbn desc"),
     ];
     for (sort, order) in sorts {

@@ -8,4 +8,4 @@ create table customer_spending (
     primary key (customer_id, currency)
 );
 -- The highest totals of a currency first, for keyset paging.
-create index customer_spending_by_total on customer_spending (currency, total desc, customer_id);
+create index customer_spending_by_total on customer_spending (currency, total desc, customer_id desc);
