@@ -27,6 +27,12 @@ pub enum Rejection {
         /// The maximum.
         longest: usize,
     },
+    /// A date with a year that does not have four digits.
+    #[error("{field} is not a date from 0000-01-01 to 9999-12-31")]
+    DateOutOfRange {
+        /// Path of the field.
+        field: String,
+    },
     /// A quantity below 1.
     #[error("{field} is {quantity}; it must be at least 1")]
     QuantityTooSmall {
@@ -82,6 +88,7 @@ impl factline::Rejection for Rejection {
             Self::Blank { .. } => "blank",
             Self::Unprintable { .. } => "unprintable",
             Self::TooLong { .. } => "too_long",
+            Self::DateOutOfRange { .. } => "date_out_of_range",
             Self::QuantityTooSmall { .. } => "quantity_too_small",
             Self::NegativeAmount { .. } => "negative_amount",
             Self::InvalidCurrency { .. } => "invalid_currency",

@@ -3,6 +3,8 @@
 //! The first violation is the refusal, in the order of the fields in the schema. A total of 0 is
 //! legal, because shops give products away.
 
+use std::ops::RangeInclusive;
+
 use ordering_schemas::{Line, Money, OrderPlaced, PastOrderRecorded, PlaceOrder, RecordPastOrder};
 
 use crate::Rejection;
@@ -13,6 +15,10 @@ pub(crate) const LONGEST: usize = 200;
 
 /// Maximum length of a reason, in characters.
 pub(crate) const LONGEST_REASON: usize = 1000;
+
+/// The days from 0000-01-01 to 9999-12-31, counted from 1970-01-01: the dates that ISO 8601 writes
+/// with four digits, and that every store can keep.
+const DAYS: RangeInclusive<i32> = -719_528..=2_932_896;
 
 /// Returns the event of a new order, with its units and total.
 pub(crate) fn place(command: PlaceOrder) -> Result<OrderPlaced, Rejection> {
@@ -32,6 +38,11 @@ pub(crate) fn place(command: PlaceOrder) -> Result<OrderPlaced, Rejection> {
 pub(crate) fn record(command: RecordPastOrder) -> Result<PastOrderRecorded, Rejection> {
     text(&command.customer_id, "customer_id")?;
     text(&command.source, "source")?;
+    if !DAYS.contains(&command.ordered_on) {
+        return Err(Rejection::DateOutOfRange {
+            field: "ordered_on".to_owned(),
+        });
+    }
     at_least_one(command.quantity, "quantity")?;
     sound(&command.total, "total")?;
     Ok(PastOrderRecorded {

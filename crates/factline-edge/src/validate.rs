@@ -203,13 +203,18 @@ pub fn uuid(text: &str) -> Option<Uuid> {
         .flatten()
 }
 
-/// Parses a date to days since 1970-01-01. The year has four digits; the library would accept a
-/// sign and more digits.
+/// Parses a date to days since 1970-01-01. It has the form of ISO 8601; the library would also
+/// accept a sign, more or fewer digits, and blanks.
 fn date(text: &str) -> Option<i32> {
-    let date = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
-    if text.len() != "YYYY-MM-DD".len() || !text.starts_with(|c: char| c.is_ascii_digit()) {
+    let form = b"0000-00-00";
+    let fits = |(byte, form): (u8, &u8)| match form {
+        b'0' => byte.is_ascii_digit(),
+        _ => byte == *form,
+    };
+    if text.len() != form.len() || !text.bytes().zip(form).all(fits) {
         return None;
     }
+    let date = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
     let days = date.signed_duration_since(NaiveDate::default()).num_days();
     i32::try_from(days).ok()
 }

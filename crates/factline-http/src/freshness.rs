@@ -2,15 +2,12 @@
 
 use axum::http::{HeaderMap, HeaderName};
 use factline::Position;
+use factline::position::MAX_POINTS;
 
 use crate::Problem;
 
 /// The request header that carries the position of a completed operation.
 pub const POSITION: HeaderName = HeaderName::from_static("factline-position");
-
-/// Maximum number of positions that a request may name; each costs a comparison per consumed
-/// partition.
-const MOST_POINTS: usize = 64;
 
 /// Reads `Factline-Position`. Several values are merged, so a client may send the positions of
 /// several operations.
@@ -25,15 +22,14 @@ pub fn position(request: &HeaderMap) -> Result<Option<Position>, Problem> {
             let position: Position = part
                 .parse()
                 .map_err(|error: factline::position::InvalidPosition| refused(error.to_string()))?;
-            merged.get_or_insert_default().merge(&position);
+            let merged = merged.get_or_insert_default();
+            merged.merge(&position);
+            if merged.points().len() > MAX_POINTS {
+                return Err(refused(format!("names more than {MAX_POINTS} partitions")));
+            }
         }
     }
-    match merged {
-        Some(position) if position.points().len() > MOST_POINTS => {
-            Err(refused(format!("names more than {MOST_POINTS} partitions")))
-        }
-        merged => Ok(merged),
-    }
+    Ok(merged)
 }
 
 #[cfg(test)]
@@ -58,6 +54,16 @@ mod tests {
         headers.append(POSITION, at(2).to_string().parse().unwrap());
         let read = position(&headers).unwrap().unwrap();
         assert_eq!(read.points().len(), 3);
+    }
+
+    #[test]
+    fn positions_have_a_maximum_number_of_points_together() {
+        let mut headers = HeaderMap::new();
+        for partition in 0..=64 {
+            headers.append(POSITION, at(partition).to_string().parse().unwrap());
+        }
+        let problem = position(&headers).unwrap_err();
+        assert_eq!(problem.errors()[0].detail, "names more than 64 partitions");
     }
 
     #[test]

@@ -12,6 +12,9 @@ use base64::Engine as _;
 use base64::display::Base64Display;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+/// Maximum number of points in a text. A reader compares each with every partition that it reads.
+pub const MAX_POINTS: usize = 64;
+
 /// One partition's event sequence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Point {
@@ -117,6 +120,10 @@ impl FromStr for Position {
                     .parse()
                     .map_err(|_| bad("sequence is not a number"))?,
             }));
+            // Checked at each point: merging a long text would cost the square of its length.
+            if position.points.len() > MAX_POINTS {
+                return Err(bad("names more than 64 partitions"));
+            }
         }
         Ok(position)
     }
@@ -147,6 +154,21 @@ mod tests {
         let mut position = point("a.b.events", 3, 57);
         position.merge(&point("a.b.events", 3, 12));
         assert_eq!(position, point("a.b.events", 3, 57));
+    }
+
+    #[test]
+    fn text_has_a_maximum_number_of_points() {
+        let of = |count: usize| {
+            let parts: Vec<_> = (0..count).map(|number| format!("t/{number}@1#0")).collect();
+            let list = URL_SAFE_NO_PAD.encode(parts.join(","));
+            format!("1{list}").parse::<Position>()
+        };
+        assert_eq!(of(MAX_POINTS).unwrap().points().len(), MAX_POINTS);
+        let error = of(MAX_POINTS + 1).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "not a position: names more than 64 partitions"
+        );
     }
 
     #[test]

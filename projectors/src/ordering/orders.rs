@@ -136,12 +136,11 @@ impl Projection for Orders {
     }
 }
 
-/// Returns the day `days` days after 1970-01-01. A day outside the calendar becomes the last or
-/// first day of it, because a fact cannot be refused.
+/// Returns the day `days` days after 1970-01-01. A day outside the years 0 to 9999, which an older
+/// version of the rules accepted, becomes the first or last day of them: a fact cannot be refused,
+/// and PostgreSQL stores fewer years than an event.
 fn day(days: i32) -> NaiveDate {
-    NaiveDate::from_epoch_days(days).unwrap_or(if days < 0 {
-        NaiveDate::MIN
-    } else {
-        NaiveDate::MAX
-    })
+    const FIRST: i32 = -719_528;
+    const LAST: i32 = 2_932_896;
+    NaiveDate::from_epoch_days(days.clamp(FIRST, LAST)).unwrap_or_default()
 }

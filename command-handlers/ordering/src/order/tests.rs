@@ -91,14 +91,18 @@ fn was_shipped() -> Event {
 }
 
 fn was_recorded() -> Event {
-    Event::PastOrderRecorded(PastOrderRecorded {
+    recorded_past().into()
+}
+
+fn recorded_past() -> PastOrderRecorded {
+    PastOrderRecorded {
         order_id: ID,
         customer_id: "00004".into(),
         source: "purchases.csv:2".into(),
         ordered_on: 9_862,
         units: 2,
         total: usd(2_933),
-    })
+    }
 }
 
 fn was_cancelled(units: i64, total: Money) -> Event {
@@ -375,6 +379,27 @@ fn place_with_other_contents_is_refused() {
     recorded()
         .when(two_discs())
         .then_rejected(&Rejection::OrderExists);
+}
+
+#[test]
+fn date_that_no_store_can_keep_is_refused() {
+    let on = |ordered_on| RecordPastOrder {
+        ordered_on,
+        ..record()
+    };
+    for day in [i32::MIN, -719_529, 2_932_897, i32::MAX] {
+        let field = "ordered_on".into();
+        let refusal = Rejection::DateOutOfRange { field };
+        unplaced().when(on(day)).then_rejected(&refusal);
+    }
+    for day in [-719_528, 2_932_896] {
+        let command = on(day);
+        let event = PastOrderRecorded {
+            ordered_on: day,
+            ..recorded_past()
+        };
+        unplaced().when(command).then([Event::from(event)]);
+    }
 }
 
 #[test]

@@ -163,6 +163,8 @@ fn invalid_value_is_one_error() {
         ("/source", json!(["list:1"])),
         ("/bought_on", json!("1997-02-29")),
         ("/bought_on", json!("1997-1-31")),
+        ("/bought_on", json!("1997- 1-31")),
+        ("/bought_on", json!("1997-01- 1")),
         ("/bought_on", json!("+1997-01-31")),
         ("/bought_on", json!("19970131")),
         ("/bought_on", json!("1997-01-31T00:00:00Z")),
