@@ -9,6 +9,8 @@ use factline_kafka::records::{decode, framing};
 use factline_kafka::tools::topic_reader::{Range, Reader};
 use factline_kafka::topics::provision;
 use factline_kafka::{KafkaConfig, Record, Registry, Topics};
+use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, ResourceSpecifier};
+use rdkafka::client::DefaultClientContext;
 use rdkafka::error::KafkaResult;
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use uuid::Uuid;
@@ -89,6 +91,21 @@ impl Fixture {
         let provisioned = provision::provision(&self.kafka, contract, None).await;
         provisioned.unwrap();
         self.kafka.topics(contract)
+    }
+
+    /// Sets these options of a topic; all others become the broker's.
+    ///
+    /// # Panics
+    /// If the broker refuses.
+    pub async fn configure(&self, topic: &str, options: &[(&str, &str)]) {
+        let admin: AdminClient<DefaultClientContext> = self.kafka.client_config().create().unwrap();
+        let alter = AlterConfig::new(ResourceSpecifier::Topic(topic));
+        let alter = options
+            .iter()
+            .fold(alter, |alter, (name, value)| alter.set(name, value));
+        let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
+        let altered = admin.alter_configs(&[alter], &options).await;
+        altered.unwrap().remove(0).unwrap();
     }
 
     /// Appends a record with any content.

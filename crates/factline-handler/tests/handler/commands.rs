@@ -9,6 +9,22 @@ use crate::rig::Rig;
 use factline::{Envelope, Position};
 use factline_kafka::topics::partition_of;
 
+/// A topic, or the producer of another system, may compress records in any way that Kafka has.
+#[tokio::test(flavor = "multi_thread")]
+async fn compressed_commands_are_handled() {
+    for codec in ["gzip", "snappy", "lz4", "zstd"] {
+        let rig = Rig::new(codec).await;
+        let commands = rig.topics.commands();
+        rig.fixture
+            .configure(commands, &[("compression.type", codec)])
+            .await;
+        let handler = rig.start("a").await;
+        let operation = rig.deposit("ada", 1).await;
+        assert_eq!(rig.check(&[operation]).await["ada"], 1, "{codec}");
+        handler.stop().await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn outcomes_of_accepted_rejected_and_already_so_commands() {
     let rig = Rig::new("outcomes").await;

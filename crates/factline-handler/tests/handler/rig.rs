@@ -36,7 +36,7 @@ pub(crate) struct Rig {
     pub kafka: KafkaConfig,
     pub topics: Topics,
     pub options: Options,
-    fixture: Fixture,
+    pub(crate) fixture: Fixture,
     commands: CommandTopic,
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use factline::outcome::State;
 use rand::RngExt as _;
-use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, ResourceSpecifier};
+use rdkafka::admin::{AdminClient, AdminOptions};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::producer::{BaseRecord, Producer as _};
 use rdkafka::{Offset, TopicPartitionList};
@@ -84,12 +84,8 @@ async fn delete(rig: &Rig, topic: &str, below: &HashMap<i32, i64>) {
     let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
     if topic == rig.topics.snapshots() {
         // Brokers do not delete records of a topic that is only compacted.
-        let policy = AlterConfig::new(ResourceSpecifier::Topic(topic))
-            .set("cleanup.policy", "compact,delete")
-            .set("retention.ms", "-1");
-        for result in admin.alter_configs(&[policy], &options).await.unwrap() {
-            result.unwrap();
-        }
+        let policy = [("cleanup.policy", "compact,delete"), ("retention.ms", "-1")];
+        rig.fixture.configure(topic, &policy).await;
     }
     let mut list = TopicPartitionList::new();
     for (partition, offset) in below {

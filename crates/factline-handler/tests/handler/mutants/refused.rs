@@ -11,8 +11,6 @@
 //! `foreign::takeover_waits_for_an_open_transaction_with_offsets`. The two rules cover each other.)
 
 use factline_failpoints::Mutant;
-use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, ResourceSpecifier};
-use rdkafka::client::DefaultClientContext;
 use uuid::Uuid;
 
 use super::{Wrong, environment, finds, passes, patience};
@@ -25,15 +23,8 @@ use crate::rig::Rig;
 /// for the broker.
 pub(crate) async fn one_is_too_large(rig: &Rig) -> (Vec<Uuid>, usize) {
     const LARGE: usize = 13;
-    let admin: AdminClient<DefaultClientContext> = rig.kafka.client_config().create().unwrap();
-    let smaller = AlterConfig::new(ResourceSpecifier::Topic(rig.topics.events()))
-        .set("max.message.bytes", "100000");
-    admin
-        .alter_configs(&[smaller], &AdminOptions::new())
-        .await
-        .unwrap()
-        .remove(0)
-        .unwrap();
+    let smaller = [("max.message.bytes", "100000")];
+    rig.fixture.configure(rig.topics.events(), &smaller).await;
     let mut operations = Vec::new();
     for number in 0..20 {
         let amount = if number == LARGE {
