@@ -21,6 +21,21 @@ pub struct ServiceConfig {
         value_parser = seconds
     )]
     pub drain_timeout: Duration,
+    /// Address for health and metrics alone; without it, they are served at the address of the
+    /// other routes.
+    #[arg(long, env = "FACTLINE_ADMIN_LISTEN")]
+    pub admin_listen: Option<SocketAddr>,
+    /// Maximum number of open connections. A new one replaces the one that has waited longest for a
+    /// request.
+    #[arg(long, env = "FACTLINE_MAX_CONNECTIONS", default_value = "1000", value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_connections: u32,
+    /// Maximum number of requests in progress; further ones get 503.
+    #[arg(long, env = "FACTLINE_MAX_REQUESTS", default_value = "500", value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_requests: u32,
+    /// Maximum time in seconds between two requests of a connection, and for the head of a request
+    /// to arrive.
+    #[arg(long, env = "FACTLINE_IDLE_TIMEOUT", default_value = "30", value_parser = seconds)]
+    pub idle_timeout: Duration,
 }
 
 /// Format of log lines.

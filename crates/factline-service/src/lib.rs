@@ -29,8 +29,9 @@
 
 pub mod config;
 pub mod health;
+mod listener;
 pub mod metering;
-pub mod only;
+pub mod parts;
 mod serving;
 mod shutdown;
 mod telemetry;

@@ -1,6 +1,8 @@
-//! The HTTP listener of every process.
+//! The routes of every process, and where they are served.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::extract::State;
@@ -8,51 +10,75 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router, middleware};
+use factline_http::fallback;
 use serde_json::json;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 
+use crate::listener::{self, Limits};
 use crate::{Service, metering, telemetry};
 
+/// Maximum time in which a client reads nothing of a response.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+
 impl Service {
-    /// Listens, and serves `router` and the common routes. Returns when the process drains: then no
-    /// connection is accepted any more and every open request has been answered.
+    /// Listens, and serves `router` and the common routes, as [`listener`] describes. Returns when
+    /// the process drains: then no connection is accepted any more and every open request has been
+    /// answered.
     ///
     /// # Errors
     ///
-    /// If the address cannot be bound; the error names it.
+    /// If an address cannot be bound; the error names it.
     pub async fn serve(&self, router: Router) -> anyhow::Result<()> {
-        let listen = self.config.listen;
-        let listener = TcpListener::bind(listen)
-            .await
-            .with_context(|| format!("cannot listen on {listen}"))?;
-        let address = listener.local_addr().context("listener has no address")?;
-        tracing::info!(service = self.name, %address, "listening");
+        let config = &self.config;
+        let permits = Arc::new(Semaphore::new(config.max_requests as usize));
+        let router = router
+            .layer(middleware::from_fn_with_state(permits, listener::shed))
+            .layer(middleware::from_fn(metering::requests));
         let folding = tokio::spawn(telemetry::fold(self.metrics.clone()));
-        let all = self.with_own_routes(router);
-        // Handlers may extract the client's address as `ConnectInfo<SocketAddr>`.
-        let all = all.into_make_service_with_connect_info::<SocketAddr>();
-        let served = axum::serve(listener, all)
-            .with_graceful_shutdown(self.shutdown.clone().cancelled_owned())
-            .await;
+        match config.admin_listen {
+            None => {
+                self.listen(config.listen, router.merge(self.own_routes()))
+                    .await?;
+            }
+            Some(admin) => {
+                let own = self.own_routes().fallback(fallback::not_found);
+                tokio::try_join!(self.listen(config.listen, router), self.listen(admin, own))?;
+            }
+        }
         folding.abort();
-        served.context("http listener failed")
+        Ok(())
     }
 
     /// Serves only the common routes, as [`serve`](Self::serve) does for a process without routes
     /// of its own.
     pub async fn serve_without_routes(&self) -> anyhow::Result<()> {
-        self.serve(Router::new()).await
+        self.serve(Router::new().fallback(fallback::not_found))
+            .await
     }
 
-    fn with_own_routes(&self, router: Router) -> Router {
-        let own = Router::new()
+    async fn listen(&self, address: SocketAddr, router: Router) -> anyhow::Result<()> {
+        let listener = TcpListener::bind(address)
+            .await
+            .with_context(|| format!("cannot listen on {address}"))?;
+        let address = listener.local_addr().context("listener has no address")?;
+        tracing::info!(service = self.name, %address, "listening");
+        let limits = Limits {
+            connections: self.config.max_connections,
+            idle: self.config.idle_timeout,
+            write: WRITE_TIMEOUT,
+        };
+        listener::serve(listener, router, limits, self.shutdown.clone()).await;
+        Ok(())
+    }
+
+    fn own_routes(&self) -> Router {
+        Router::new()
             .route("/health/live", get(live))
             .route("/health/ready", get(ready))
             .route("/metrics", get(metrics))
-            .with_state(self.clone());
-        router
-            .layer(middleware::from_fn(metering::requests))
-            .merge(own)
+            .method_not_allowed_fallback(fallback::method_not_allowed)
+            .with_state(self.clone())
     }
 }
 

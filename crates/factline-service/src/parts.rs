@@ -1,10 +1,33 @@
-//! The option `--only`, with which one instance of a process runs some of its parts: the contexts,
-//! policies or views with these names.
+//! The names of the parts that a process hosts, such as its views: each occurs once, and with the
+//! option `--only` one instance runs some of them.
+
+use std::collections::HashSet;
 
 use clap::builder::PossibleValuesParser;
 
+/// Two parts of a process have one name.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{kind} {name} is there twice: remove one from the list, or give it another name")]
+pub struct NameTaken {
+    /// The kind of the parts, such as `view`.
+    pub kind: &'static str,
+    /// The name of both.
+    pub name: &'static str,
+}
+
+/// Checks that no two parts of a kind have one name. They would share topics, consumer groups or
+/// tables.
+pub fn check_names(
+    kind: &'static str,
+    names: impl IntoIterator<Item = &'static str>,
+) -> Result<(), NameTaken> {
+    let mut seen = HashSet::new();
+    let taken = names.into_iter().find(|name| !seen.insert(*name));
+    taken.map_or(Ok(()), |name| Err(NameTaken { kind, name }))
+}
+
 /// Limits the option `only` of a command line to these names.
-pub fn accept(
+pub fn limit_to(
     command: clap::Command,
     names: impl IntoIterator<Item = &'static str>,
 ) -> clap::Command {
@@ -30,7 +53,7 @@ mod tests {
     }
 
     fn parse(arguments: &[&str]) -> Result<Vec<String>, clap::Error> {
-        let command = accept(Config::command(), ["orders", "products"]);
+        let command = limit_to(Config::command(), ["orders", "products"]);
         let arguments = ["process"].iter().chain(arguments);
         let matches = command.try_get_matches_from(arguments)?;
         Ok(Config::from_arg_matches(&matches)?.only)
@@ -42,6 +65,16 @@ mod tests {
         assert!(includes(&only, "orders") && !includes(&only, "products"));
         let all = parse(&[]).unwrap();
         assert!(includes(&all, "orders") && includes(&all, "products"));
+    }
+
+    #[test]
+    fn second_part_of_a_name_is_refused() {
+        assert_eq!(check_names("view", ["orders", "products"]), Ok(()));
+        let error = check_names("view", ["orders", "products", "orders"]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "view orders is there twice: remove one from the list, or give it another name"
+        );
     }
 
     #[test]
