@@ -21,6 +21,20 @@ mod tests {
 
     use super::*;
 
+    /// A field that is named after the aggregate has its id, which the handler checks.
+    #[test]
+    fn ids_in_messages_are_marked() {
+        for contract in ALL {
+            let name = contract.aggregate.rsplit('.').next().unwrap();
+            for record in contract.commands.iter().chain(contract.events) {
+                let schema: Value = serde_json::from_str(record.json).unwrap();
+                let fields = schema["fields"].as_array().unwrap().iter();
+                let mut ids = fields.filter(|field| field["name"] == format!("{name}_id"));
+                assert!(ids.all(|field| field["id"] == true), "{}", record.name);
+            }
+        }
+    }
+
     #[test]
     fn no_two_aggregates_share_a_name_or_a_request() {
         let mut names = HashSet::new();

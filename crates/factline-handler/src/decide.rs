@@ -5,7 +5,7 @@
 //!
 //! - [`batch`]: everything that one transaction contains; [`inputs`]: the inputs of its decision
 //! - [`handle`]: one command or deadline, from its decision to the overlay
-//! - [`command`], [`deadline`]: decide one command, one deadline
+//! - [`command`], [`deadline`]: decide one command, one deadline; [`aggregate_id`]: the id in them
 //! - [`decision`], [`workflow`]: the aggregate's rules, and the results of their events
 //! - [`fault`], [`failure`]: a command that cannot be decided or written
 //! - [`facts`], [`origin`]: the decision's value, and the metadata that it carries
@@ -13,6 +13,7 @@
 //!
 //! This module does not use a broker.
 
+mod aggregate_id;
 pub(crate) mod batch;
 pub(crate) mod codecs;
 pub(crate) mod command;

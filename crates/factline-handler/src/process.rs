@@ -9,7 +9,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use clap::CommandFactory as _;
 use factline_kafka::{KafkaConfig, topics::provision as topics};
-use factline_service::{Service, ServiceConfig, only};
+use factline_service::{Service, ServiceConfig, parts};
 
 use crate::{HostedAggregate, Options, RecordFactory, Report};
 
@@ -58,7 +58,7 @@ pub fn main(aggregates: Vec<HostedAggregate>) -> ExitCode {
     let mut contexts: Vec<&str> = aggregates.iter().map(HostedAggregate::context).collect();
     contexts.dedup();
     factline_service::main_with::<Config, _, _>(
-        only::accept(Config::command(), contexts),
+        parts::limit_to(Config::command(), contexts),
         NAME,
         |config: &Config| &config.service,
         |config, service| run(aggregates, config, service),
@@ -70,9 +70,10 @@ async fn run(
     config: Config,
     service: Service,
 ) -> anyhow::Result<()> {
+    check(&aggregates)?;
     let chosen = aggregates
         .into_iter()
-        .filter(|aggregate| only::includes(&config.only, aggregate.context()));
+        .filter(|aggregate| parts::includes(&config.only, aggregate.context()));
     if let Some(Job::Provision { replication_factor }) = config.job {
         for aggregate in chosen {
             provision(&config.kafka, &aggregate, replication_factor).await?;
@@ -84,6 +85,12 @@ async fn run(
         spawn(aggregate, &config.kafka, &config.handler, &report, &service);
     }
     service.serve_without_routes().await
+}
+
+/// Checks that no aggregate type is hosted twice.
+pub fn check(aggregates: &[HostedAggregate]) -> Result<(), parts::NameTaken> {
+    let names = aggregates.iter().map(|hosted| hosted.contract.aggregate);
+    parts::check_names("aggregate type", names)
 }
 
 /// Creates the topics and schemas of an aggregate in Kafka and the registry.

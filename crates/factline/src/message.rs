@@ -1,5 +1,7 @@
 //! The messages of an aggregate: a closed set of Avro records.
 
+use std::borrow::Cow;
+
 use crate::avro::{Codec, Error};
 
 /// One Avro record of a contract, with its schema written out.
@@ -20,6 +22,13 @@ pub trait Messages: Sized + Clone + std::fmt::Debug + PartialEq + Send + Sync + 
 
     /// Returns the name of this message's record.
     fn record(&self) -> &'static str;
+
+    /// Returns the id of the aggregate that this message names in its fields: the field that its
+    /// schema marks with `"id": true`. A handler refuses a message that names another aggregate
+    /// than its own.
+    fn aggregate_id(&self) -> Option<Cow<'_, str>> {
+        None
+    }
 
     /// Writes the datum with the codec of [`Self::record`].
     fn encode(&self, codec: &Codec) -> Result<Vec<u8>, Error>;

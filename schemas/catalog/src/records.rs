@@ -149,19 +149,19 @@ pub mod product {
         const RECORDS: &'static [factline::RecordSchema] = &[
             factline::RecordSchema {
                 name: super::ChangePrice::NAME,
-                json: r##"{"aggregate":"catalog.product","doc":"Changes the price of a product.","fields":[{"doc":"The product whose price changes.","name":"product_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The new price of one unit; may be 0, and may be in another currency.","name":"price","type":{"doc":"An amount of money in the minor units of its currency: 29.33 US dollars are amount 2933 and currency USD.","fields":[{"doc":"The amount in minor units, such as cents; may be negative.","name":"amount","type":"long"},{"doc":"The ISO 4217 code of the currency: three capital letters.","name":"currency","type":"string"}],"name":"Money","namespace":"money","type":"record"}}],"name":"ChangePrice","namespace":"catalog","role":"command","type":"record"}"##,
+                json: r##"{"aggregate":"catalog.product","doc":"Changes the price of a product.","fields":[{"doc":"The product whose price changes.","id":true,"name":"product_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The new price of one unit; may be 0, and may be in another currency.","name":"price","type":{"doc":"An amount of money in the minor units of its currency: 29.33 US dollars are amount 2933 and currency USD.","fields":[{"doc":"The amount in minor units, such as cents; may be negative.","name":"amount","type":"long"},{"doc":"The ISO 4217 code of the currency: three capital letters.","name":"currency","type":"string"}],"name":"Money","namespace":"money","type":"record"}}],"name":"ChangePrice","namespace":"catalog","role":"command","type":"record"}"##,
             },
             factline::RecordSchema {
                 name: super::CreateProduct::NAME,
-                json: r##"{"aggregate":"catalog.product","doc":"Adds a product to the catalogue.","fields":[{"doc":"The product to create; its id is assigned by the command API if the client gives none.","name":"product_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The name of the product; not blank, at most 200 characters.","name":"name","type":"string"},{"doc":"The brand of the product; not blank, at most 200 characters. It never changes.","name":"brand","type":"string"},{"doc":"The price of one unit; may be 0.","name":"price","type":{"doc":"An amount of money in the minor units of its currency: 29.33 US dollars are amount 2933 and currency USD.","fields":[{"doc":"The amount in minor units, such as cents; may be negative.","name":"amount","type":"long"},{"doc":"The ISO 4217 code of the currency: three capital letters.","name":"currency","type":"string"}],"name":"Money","namespace":"money","type":"record"}}],"name":"CreateProduct","namespace":"catalog","role":"command","type":"record"}"##,
+                json: r##"{"aggregate":"catalog.product","doc":"Adds a product to the catalogue.","fields":[{"doc":"The product to create; its id is assigned by the command API if the client gives none.","id":true,"name":"product_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The name of the product; not blank, at most 200 characters.","name":"name","type":"string"},{"doc":"The brand of the product; not blank, at most 200 characters. It never changes.","name":"brand","type":"string"},{"doc":"The price of one unit; may be 0.","name":"price","type":{"doc":"An amount of money in the minor units of its currency: 29.33 US dollars are amount 2933 and currency USD.","fields":[{"doc":"The amount in minor units, such as cents; may be negative.","name":"amount","type":"long"},{"doc":"The ISO 4217 code of the currency: three capital letters.","name":"currency","type":"string"}],"name":"Money","namespace":"money","type":"record"}}],"name":"CreateProduct","namespace":"catalog","role":"command","type":"record"}"##,
             },
             factline::RecordSchema {
                 name: super::DiscontinueProduct::NAME,
-                json: r##"{"aggregate":"catalog.product","doc":"Removes a product from the catalogue permanently.","fields":[{"doc":"The product to discontinue.","name":"product_id","type":{"logicalType":"uuid","type":"string"}}],"name":"DiscontinueProduct","namespace":"catalog","role":"command","type":"record"}"##,
+                json: r##"{"aggregate":"catalog.product","doc":"Removes a product from the catalogue permanently.","fields":[{"doc":"The product to discontinue.","id":true,"name":"product_id","type":{"logicalType":"uuid","type":"string"}}],"name":"DiscontinueProduct","namespace":"catalog","role":"command","type":"record"}"##,
             },
             factline::RecordSchema {
                 name: super::RenameProduct::NAME,
-                json: r##"{"aggregate":"catalog.product","doc":"Renames a product.","fields":[{"doc":"The product to rename.","name":"product_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The new name of the product; not blank, at most 200 characters.","name":"name","type":"string"}],"name":"RenameProduct","namespace":"catalog","role":"command","type":"record"}"##,
+                json: r##"{"aggregate":"catalog.product","doc":"Renames a product.","fields":[{"doc":"The product to rename.","id":true,"name":"product_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The new name of the product; not blank, at most 200 characters.","name":"name","type":"string"}],"name":"RenameProduct","namespace":"catalog","role":"command","type":"record"}"##,
             },
         ];
         fn record(&self) -> &'static str {
@@ -170,6 +170,14 @@ pub mod product {
                 Self::CreateProduct(_) => super::CreateProduct::NAME,
                 Self::DiscontinueProduct(_) => super::DiscontinueProduct::NAME,
                 Self::RenameProduct(_) => super::RenameProduct::NAME,
+            }
+        }
+        fn aggregate_id(&self) -> Option<std::borrow::Cow<'_, str>> {
+            match self {
+                Self::ChangePrice(record) => Some(record.product_id.to_string().into()),
+                Self::CreateProduct(record) => Some(record.product_id.to_string().into()),
+                Self::DiscontinueProduct(record) => Some(record.product_id.to_string().into()),
+                Self::RenameProduct(record) => Some(record.product_id.to_string().into()),
             }
         }
         fn encode(&self, codec: &factline::avro::Codec) -> Result<Vec<u8>, factline::avro::Error> {
@@ -234,19 +242,19 @@ pub mod product {
         const RECORDS: &'static [factline::RecordSchema] = &[
             factline::RecordSchema {
                 name: super::PriceChanged::NAME,
-                json: r##"{"aggregate":"catalog.product","doc":"The price of a product was changed.","fields":[{"doc":"The product.","name":"product_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The new price of one unit.","name":"price","type":{"doc":"An amount of money in the minor units of its currency: 29.33 US dollars are amount 2933 and currency USD.","fields":[{"doc":"The amount in minor units, such as cents; may be negative.","name":"amount","type":"long"},{"doc":"The ISO 4217 code of the currency: three capital letters.","name":"currency","type":"string"}],"name":"Money","namespace":"money","type":"record"}}],"name":"PriceChanged","namespace":"catalog","role":"event","type":"record"}"##,
+                json: r##"{"aggregate":"catalog.product","doc":"The price of a product was changed.","fields":[{"doc":"The product.","id":true,"name":"product_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The new price of one unit.","name":"price","type":{"doc":"An amount of money in the minor units of its currency: 29.33 US dollars are amount 2933 and currency USD.","fields":[{"doc":"The amount in minor units, such as cents; may be negative.","name":"amount","type":"long"},{"doc":"The ISO 4217 code of the currency: three capital letters.","name":"currency","type":"string"}],"name":"Money","namespace":"money","type":"record"}}],"name":"PriceChanged","namespace":"catalog","role":"event","type":"record"}"##,
             },
             factline::RecordSchema {
                 name: super::ProductCreated::NAME,
-                json: r##"{"aggregate":"catalog.product","doc":"A product was added to the catalogue.","fields":[{"doc":"The product.","name":"product_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The name of the product.","name":"name","type":"string"},{"doc":"The brand of the product.","name":"brand","type":"string"},{"doc":"The price of one unit.","name":"price","type":{"doc":"An amount of money in the minor units of its currency: 29.33 US dollars are amount 2933 and currency USD.","fields":[{"doc":"The amount in minor units, such as cents; may be negative.","name":"amount","type":"long"},{"doc":"The ISO 4217 code of the currency: three capital letters.","name":"currency","type":"string"}],"name":"Money","namespace":"money","type":"record"}}],"name":"ProductCreated","namespace":"catalog","role":"event","type":"record"}"##,
+                json: r##"{"aggregate":"catalog.product","doc":"A product was added to the catalogue.","fields":[{"doc":"The product.","id":true,"name":"product_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The name of the product.","name":"name","type":"string"},{"doc":"The brand of the product.","name":"brand","type":"string"},{"doc":"The price of one unit.","name":"price","type":{"doc":"An amount of money in the minor units of its currency: 29.33 US dollars are amount 2933 and currency USD.","fields":[{"doc":"The amount in minor units, such as cents; may be negative.","name":"amount","type":"long"},{"doc":"The ISO 4217 code of the currency: three capital letters.","name":"currency","type":"string"}],"name":"Money","namespace":"money","type":"record"}}],"name":"ProductCreated","namespace":"catalog","role":"event","type":"record"}"##,
             },
             factline::RecordSchema {
                 name: super::ProductDiscontinued::NAME,
-                json: r##"{"aggregate":"catalog.product","doc":"A product was permanently removed from the catalogue.","fields":[{"doc":"The product.","name":"product_id","type":{"logicalType":"uuid","type":"string"}}],"name":"ProductDiscontinued","namespace":"catalog","role":"event","type":"record"}"##,
+                json: r##"{"aggregate":"catalog.product","doc":"A product was permanently removed from the catalogue.","fields":[{"doc":"The product.","id":true,"name":"product_id","type":{"logicalType":"uuid","type":"string"}}],"name":"ProductDiscontinued","namespace":"catalog","role":"event","type":"record"}"##,
             },
             factline::RecordSchema {
                 name: super::ProductRenamed::NAME,
-                json: r##"{"aggregate":"catalog.product","doc":"A product was renamed.","fields":[{"doc":"The product.","name":"product_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The new name of the product.","name":"name","type":"string"}],"name":"ProductRenamed","namespace":"catalog","role":"event","type":"record"}"##,
+                json: r##"{"aggregate":"catalog.product","doc":"A product was renamed.","fields":[{"doc":"The product.","id":true,"name":"product_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The new name of the product.","name":"name","type":"string"}],"name":"ProductRenamed","namespace":"catalog","role":"event","type":"record"}"##,
             },
         ];
         fn record(&self) -> &'static str {
@@ -255,6 +263,14 @@ pub mod product {
                 Self::ProductCreated(_) => super::ProductCreated::NAME,
                 Self::ProductDiscontinued(_) => super::ProductDiscontinued::NAME,
                 Self::ProductRenamed(_) => super::ProductRenamed::NAME,
+            }
+        }
+        fn aggregate_id(&self) -> Option<std::borrow::Cow<'_, str>> {
+            match self {
+                Self::PriceChanged(record) => Some(record.product_id.to_string().into()),
+                Self::ProductCreated(record) => Some(record.product_id.to_string().into()),
+                Self::ProductDiscontinued(record) => Some(record.product_id.to_string().into()),
+                Self::ProductRenamed(record) => Some(record.product_id.to_string().into()),
             }
         }
         fn encode(&self, codec: &factline::avro::Codec) -> Result<Vec<u8>, factline::avro::Error> {

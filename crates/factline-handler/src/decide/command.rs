@@ -6,6 +6,7 @@ use factline::outcome::{OutcomeKind, State};
 use factline::{Aggregate, Envelope, Timestamp};
 use uuid::Uuid;
 
+use crate::decide::aggregate_id::check_id;
 use crate::decide::decision;
 use crate::decide::facts::Decided;
 use crate::decide::fault::Fault;
@@ -29,6 +30,7 @@ pub(crate) fn decide<A: Aggregate>(
         Err(error) => return Err(Fault::Unreadable(error)),
     };
     check_address(origin, record, &envelope)?;
+    check_id(&command, &envelope.subject)?;
     check_age(overlay, record, &envelope)?;
     let scope = scope(&envelope);
     let refusal = refusal(environment.clock, overlay, &mut envelope, scope);

@@ -43,12 +43,7 @@ impl<A: Aggregate> DueDeadline<'_, A> {
             return Err(Fault::Panic("deadline() is not deterministic".to_owned()));
         };
         let context = self.context(origin, deadline.command.record());
-        Ok(decision::decide(
-            origin,
-            overlay,
-            context,
-            deadline.command,
-        )?)
+        decision::decide(origin, overlay, context, deadline.command)
     }
 
     /// Fails a deadline that can never be decided. It is spent, and the workflow that it bounds

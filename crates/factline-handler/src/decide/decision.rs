@@ -8,7 +8,9 @@ use factline::aggregate::Workflow;
 use factline::outcome::{OutcomeKind, State};
 use factline::{Aggregate, CommandOf, EventOf, Messages as _, Outcome, Rejection as _};
 
+use crate::decide::aggregate_id::check_id;
 use crate::decide::facts::{Decided, Enveloped, Events, Facts};
+use crate::decide::fault::Fault;
 use crate::decide::origin::{CommandContext, Origin};
 use crate::decide::workflow::{self, Ending, InvalidWorkflow, Transition, visible_position};
 use crate::state::aggregate::AggregateState;
@@ -20,7 +22,7 @@ pub(crate) fn decide<A: Aggregate>(
     overlay: &Overlay<'_, A>,
     mut context: CommandContext,
     command: CommandOf<A::Type>,
-) -> Result<Decided<A>, InvalidWorkflow> {
+) -> Result<Decided<A>, Fault> {
     let before = overlay.load(&context.envelope.subject);
     let (open, version_before) = (before.open.clone(), before.version);
     if let Some(open) = &open {
@@ -31,12 +33,15 @@ pub(crate) fn decide<A: Aggregate>(
         Ok(decision) => decision,
         Err(rejection) => {
             let ending = Ending::new(State::Rejected, rejection.code(), rejection.to_string());
-            return end_without_event(origin, context, before, ending);
+            return Ok(end_without_event(origin, context, before, ending)?);
         }
     };
     let workflow = decision.workflow().cloned();
     let events = decision.into_events();
     let subject = &context.envelope.subject;
+    for event in &events {
+        check_id(event, subject)?;
+    }
     let transition = Transition::check(workflow.as_ref(), open.as_deref(), events.len(), subject)?;
     let next_sequence = overlay.sequence() + 1;
     let (mut after, events) =
@@ -52,7 +57,7 @@ pub(crate) fn decide<A: Aggregate>(
         after.spend(set);
     }
     if after.open.is_some() && after.due().is_none() {
-        return Err(InvalidWorkflow::Unbounded);
+        return Err(InvalidWorkflow::Unbounded.into());
     }
     let outcome = Outcome {
         version: after.known_version(),

@@ -14,6 +14,12 @@ pub(crate) enum Fault {
     Unreadable(decode::Error),
     #[error("record key differs from the subject {subject}")]
     Key { subject: String },
+    #[error("{record} names aggregate {id}, but belongs to {subject}")]
+    Id {
+        record: &'static str,
+        id: String,
+        subject: String,
+    },
     #[error(
         "command for {subject} belongs on partition {expected}: its producer does not partition by murmur2"
     )]
@@ -40,6 +46,7 @@ impl Fault {
         match self {
             Self::Unreadable(_) => "unreadable",
             Self::Key { .. } => "wrong_key",
+            Self::Id { .. } => "wrong_id",
             Self::Partition { .. } => "wrong_partition",
             Self::Panic(_) => "panic",
             Self::TooOld { .. } => "too_old",

@@ -22,7 +22,9 @@ pub(crate) enum InvalidWorkflow {
     BeginsTwice(Uuid),
     #[error("workflow ends without an event")]
     EndsWithoutEvent,
-    #[error("workflow is open, and its process has no deadline to end it")]
+    #[error(
+        "workflow is open, and its process has no deadline to end it: return one from `deadline`"
+    )]
     Unbounded,
 }
 

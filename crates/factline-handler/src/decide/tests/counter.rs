@@ -54,12 +54,12 @@ impl Aggregate for Counter {
         };
         let event = || Event::Taken(taken.clone());
         Ok(match step {
-            Step::Add | Step::PanicLater => Decision::event(event()),
+            Step::Add | Step::PanicLater | Step::OtherId => Decision::event(event()),
             Step::AddThrice => Decision::events([event(), event(), event()]),
             Step::Nothing => Decision::nothing(),
             Step::Reject => return Err(Refused { total: self.total }),
             Step::Panic => panic!("panic requested by the test"),
-            Step::PanicInEncoding => {
+            Step::PanicInEncoding | Step::OtherIdLater => {
                 let step = Step::Add;
                 Decision::events([
                     Event::Taken(Taken {

@@ -68,6 +68,12 @@ fn panic_in_encoding_fails_its_command_alone() {
 }
 
 #[test]
+fn message_of_another_aggregate_fails_its_command_alone() {
+    check_fails_alone(Step::OtherId, "wrong_id");
+    check_fails_alone(Step::OtherIdLater, "wrong_id");
+}
+
+#[test]
 fn result_that_is_too_large_fails_its_command_alone() {
     check_fails_alone(Step::Flood, "too_large");
 }

@@ -1,5 +1,7 @@
 //! The commands and events of the counter.
 
+use std::borrow::Cow;
+
 use factline::avro::{Codec, Error};
 use factline::{Messages, RecordSchema};
 use serde::{Deserialize, Serialize};
@@ -33,6 +35,10 @@ pub(super) enum Step {
     EndWithoutEvent,
     /// Adds the amount, and notes who asks.
     Who,
+    /// Is a command that names another aggregate.
+    OtherId,
+    /// Yields two events, and the second one names another aggregate.
+    OtherIdLater,
 }
 
 /// Returns the schema of a record that begins with these fields.
@@ -43,7 +49,7 @@ macro_rules! schema {
             $name,
             r#"","fields":[{"name":"step","type":{"type":"enum","name":"Step","symbols":["Add",
             "AddThrice","Nothing","Reject","Panic","PanicLater","PanicInEncoding","Flood","Unlisted",
-            "Begin","BeginWithoutEvent","End","EndWithoutEvent","Who"]}},{"name":"amount","type":"long"},
+            "Begin","BeginWithoutEvent","End","EndWithoutEvent","Who","OtherId","OtherIdLater"]}},{"name":"amount","type":"long"},
             {"name":"due","type":"long"},{"name":"at_due","type":"Step"}"#,
             $more,
             "]}"
@@ -87,6 +93,10 @@ impl Messages for Take {
         "test.Take"
     }
 
+    fn aggregate_id(&self) -> Option<Cow<'_, str>> {
+        (self.step == Step::OtherId).then_some("other".into())
+    }
+
     fn encode(&self, codec: &Codec) -> Result<Vec<u8>, Error> {
         codec.encode(self)
     }
@@ -107,6 +117,11 @@ impl Messages for Event {
             Self::Taken(_) => "test.Taken",
             Self::Unlisted => "test.Unlisted",
         }
+    }
+
+    fn aggregate_id(&self) -> Option<Cow<'_, str>> {
+        let is_other = matches!(self, Self::Taken(taken) if taken.step == Step::OtherIdLater);
+        is_other.then_some("other".into())
     }
 
     fn encode(&self, codec: &Codec) -> Result<Vec<u8>, Error> {

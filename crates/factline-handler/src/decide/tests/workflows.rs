@@ -99,9 +99,9 @@ fn invalid_workflow_fails_its_command_alone() {
         [
             &*format!("workflow begins while operation {workflow} of this process is open"),
             "workflow ends without an event",
-            "workflow is open, and its process has no deadline to end it",
+            "workflow is open, and its process has no deadline to end it: return one from `deadline`",
             "workflow begins without an event",
-            "workflow is open, and its process has no deadline to end it",
+            "workflow is open, and its process has no deadline to end it: return one from `deadline`",
         ]
     );
     desk.adopt(batch);
