@@ -1,10 +1,11 @@
 //! The application: the parts that it runs, and the order in which they start.
 
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use axum::Router;
 use clap::CommandFactory as _;
 use factline::{Aggregate, AggregateType as _, CommandOf, Contract, Policy};
@@ -15,7 +16,7 @@ use factline_kafka::KafkaConfig;
 use factline_policy::HostedPolicy;
 use factline_postgres::{Document, HostedView, PostgresConfig, process, view::document};
 use factline_read::Resource;
-use factline_service::{Service, ServiceConfig};
+use factline_service::{Service, ServiceConfig, parts};
 use serde_json::Value;
 use sqlx::PgPool;
 use uuid::Uuid;
@@ -134,6 +135,7 @@ impl App {
     }
 
     async fn host(self, config: Config, service: Service) -> anyhow::Result<()> {
+        self.check()?;
         let pool = config.postgres.pool(self.name);
         self.provision(&config.kafka, &pool).await?;
         let contracts = self.contracts();
@@ -156,13 +158,20 @@ impl App {
         if let Some(routes) = self.routes {
             let senders = senders(self.name, kafka, &contracts).await?;
             let senders = Arc::new(senders);
-            router = router.merge(routes(Handles { senders, pool }));
+            router = merged(router, routes(Handles { senders, pool }))?;
         }
         let router = router
             .fallback(fallback::not_found)
             .method_not_allowed_fallback(fallback::method_not_allowed);
         service.serve(router).await?;
         factline_edge::flush(edge).await
+    }
+
+    /// Checks that no part is added twice.
+    fn check(&self) -> Result<(), parts::NameTaken> {
+        factline_handler::process::check(&self.aggregates)?;
+        factline_policy::process::check(&self.policies)?;
+        process::check(&self.views)
     }
 
     /// Creates the topics, schemas, first offsets and tables that do not exist yet.
@@ -204,6 +213,18 @@ impl App {
         let hosted = self.aggregates.iter();
         hosted.map(|aggregate| aggregate.contract).collect()
     }
+}
+
+/// Adds an application's own routes to those of its contracts and resources.
+fn merged(router: Router, own: Router) -> anyhow::Result<Router> {
+    // The router panics at a route that exists, and cannot be asked before.
+    let merged = catch_unwind(AssertUnwindSafe(|| router.merge(own)));
+    merged.map_err(|panic| {
+        let reason = panic.downcast_ref::<String>().map_or("", String::as_str);
+        anyhow!(
+            "a route of the application exists already, change its path or its method: {reason}"
+        )
+    })
 }
 
 /// Creates a sender for each aggregate.
@@ -249,7 +270,25 @@ impl Handles {
 
 #[cfg(test)]
 mod tests {
+    use axum::routing::{get, put};
+
     use super::*;
+
+    async fn page() {}
+
+    #[test]
+    fn own_route_that_exists_is_named() {
+        let router = Router::new().route("/courses/{id}", get(page));
+        let own = Router::new().route("/courses/{id}", put(page));
+        assert!(merged(router.clone(), own).is_ok());
+        let own = Router::new().route("/courses/{id}", get(page));
+        let error = merged(router, own).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "a route of the application exists already, change its path or its method: \
+             Overlapping method route. Handler for `GET /courses/{id}` already exists"
+        );
+    }
 
     /// The options come from several crates.
     #[test]

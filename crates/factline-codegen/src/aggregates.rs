@@ -1,11 +1,12 @@
 //! The file of an aggregate: its number of partitions and its HTTP routes.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
-use anyhow::{Context as _, Result, bail};
-use serde_json::Value;
+use anyhow::{Context as _, Result, bail, ensure};
+use serde_json::{Map, Value};
 
-use crate::schemas::json;
+use crate::schemas::{Record, json};
 
 /// The settings of an aggregate.
 pub(crate) struct Settings {
@@ -24,8 +25,9 @@ pub(crate) fn module(aggregate: &str) -> Result<String> {
     Ok(name.replace('-', "_"))
 }
 
-/// Reads the file of an aggregate, such as `product.json` for `catalog.product`.
-pub(crate) fn read(folder: &Path, aggregate: &str) -> Result<Settings> {
+/// Reads the file of an aggregate, such as `product.json` for `catalog.product`, and compares its
+/// routes with the aggregate's commands.
+pub(crate) fn read(folder: &Path, aggregate: &str, commands: &[&Record]) -> Result<Settings> {
     let path = folder.join(format!("{}.json", module(aggregate)?));
     let file = json(&path)
         .with_context(|| format!("{aggregate} needs a file with its number of partitions"))?;
@@ -42,9 +44,51 @@ pub(crate) fn read(folder: &Path, aggregate: &str) -> Result<Settings> {
         .and_then(|partitions| i32::try_from(partitions).ok())
         .filter(|partitions| *partitions > 0)
         .with_context(|| format!("{}: \"partitions\" must be 1 or more", path.display()))?;
+    let commands = commands.iter().map(|record| record.full_name.as_str());
+    check_routes(&mut file, aggregate, &commands.collect())
+        .with_context(|| format!("{} is wrong", path.display()))?;
     let routes = file
         .contains_key("routes")
         .then(|| serde_json::to_string(&file))
         .transpose()?;
     Ok(Settings { partitions, routes })
+}
+
+/// Checks that each command has a route or is listed under `internal`, which is removed. An
+/// aggregate without routes needs no such list.
+fn check_routes(
+    file: &mut Map<String, Value>,
+    aggregate: &str,
+    commands: &BTreeSet<&str>,
+) -> Result<()> {
+    let internal = file
+        .remove("internal")
+        .unwrap_or_else(|| Vec::<Value>::new().into());
+    let internal = internal
+        .as_array()
+        .context("\"internal\" must be a list of commands")?;
+    let Some(routes) = file.get("routes") else {
+        ensure!(
+            internal.is_empty(),
+            "\"internal\" is of no use without \"routes\"; remove it"
+        );
+        return Ok(());
+    };
+    let routes = routes
+        .as_array()
+        .context("\"routes\" must be a list of routes")?;
+    let with_route = routes.iter().map(|route| &route["command"]);
+    let mut missing = commands.clone();
+    for command in with_route.chain(internal) {
+        let known = command.as_str().filter(|name| commands.contains(name));
+        let name = known.with_context(|| format!("{command} is no command of {aggregate}"))?;
+        missing.remove(name);
+    }
+    if let Some(name) = missing.first() {
+        bail!(
+            "command {name} has no route: add one to \"routes\", or list the command under \
+             \"internal\" if no client sends it"
+        );
+    }
+    Ok(())
 }

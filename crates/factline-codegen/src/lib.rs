@@ -23,6 +23,13 @@
 //!              "id": {"field": "product_id", "from": "path"}}]}
 //! ```
 //!
+//! A field with the attribute `"id": true` has the id of the aggregate. A handler refuses a message
+//! whose id is not that of its record.
+//!
+//! Each command has a route. A command that no client sends, only policies, processes and deadlines,
+//! is listed beside the routes instead: `"internal": ["catalog.RetireProduct"]`. An aggregate whose
+//! file has no routes needs no such list.
+//!
 //! A record that several contracts contain, such as an amount of money, has a folder and a crate of
 //! its own. See [`Shared`].
 //!

@@ -21,7 +21,10 @@ pub(crate) fn modules(folder: &Path, records: &[Record]) -> Result<String> {
         match record.role.as_deref() {
             Some("command") => commands.push(record),
             Some("event") => events.push(record),
-            _ => bail!("record {}: role must be command or event", record.full_name),
+            _ => bail!(
+                "record {}: \"role\" must be \"command\" or \"event\"",
+                record.full_name
+            ),
         }
         write!(
             source,
@@ -38,7 +41,7 @@ pub(crate) fn modules(folder: &Path, records: &[Record]) -> Result<String> {
         write_type(
             &mut source,
             aggregate,
-            &aggregates::read(folder, aggregate)?,
+            &aggregates::read(folder, aggregate, &commands)?,
         )?;
         write_enum(
             &mut source,
@@ -88,6 +91,29 @@ fn write_enum(source: &mut String, name: &str, doc: &str, records: &[&Record]) -
         )
     });
     let names = arms(&|r| format!("Self::{0}(_) => super::{0}::NAME,\n", r.name));
+    let mut id = arms(&|r| match &r.id {
+        None => String::new(),
+        Some((field, true)) => {
+            format!(
+                "Self::{}(record) => Some(record.{field}.to_string().into()),\n",
+                r.name
+            )
+        }
+        Some((field, false)) => {
+            format!(
+                "Self::{}(record) => Some(record.{field}.as_str().into()),\n",
+                r.name
+            )
+        }
+    });
+    if !id.is_empty() {
+        if records.iter().any(|record| record.id.is_none()) {
+            id.push_str("_ => None,\n");
+        }
+        id = format!(
+            "fn aggregate_id(&self) -> Option<std::borrow::Cow<'_, str>> {{ match self {{ {id} }} }}\n"
+        );
+    }
     let encode = arms(&|r| format!("Self::{}(record) => codec.encode(record),\n", r.name));
     let decode = arms(&|r| {
         format!(
@@ -107,6 +133,7 @@ fn write_enum(source: &mut String, name: &str, doc: &str, records: &[&Record]) -
          impl factline::Messages for {name} {{\n\
          const RECORDS: &'static [factline::RecordSchema] = &[{schemas}];\n\
          fn record(&self) -> &'static str {{ match self {{ {names} }} }}\n\
+         {id}\
          fn encode(&self, codec: &factline::avro::Codec) -> Result<Vec<u8>, factline::avro::Error> {{ match self {{ {encode} }} }}\n\
          fn decode(record: &str, codec: &factline::avro::Codec, datum: &[u8]) -> Result<Self, factline::avro::Error> {{\n\
          match record {{ {decode} _ => Err(factline::avro::Error::UnknownRecord {{ record: record.to_owned() }}) }} }}\n\

@@ -22,6 +22,8 @@ pub(crate) struct Record {
     pub(crate) aggregate: Option<String>,
     /// `role` attribute: `command` or `event`.
     pub(crate) role: Option<String>,
+    /// Name of the field with the attribute `id`, if one has it, and whether it is a UUID.
+    pub(crate) id: Option<(String, bool)>,
     /// First sentence for the enum's variant.
     pub(crate) doc: String,
     /// The schema with every reference written out.
@@ -97,10 +99,19 @@ pub(crate) fn json(path: &Path) -> Result<Value> {
 
 fn record(full_name: &str, value: &Value, all: &BTreeMap<String, Value>) -> Result<Record> {
     let text = |key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
-    let doc = text("doc").with_context(|| format!("record {full_name} has no doc"))?;
+    let doc = text("doc").with_context(|| {
+        format!("record {full_name} has no \"doc\", which clients read in /docs")
+    })?;
     for field in value["fields"].as_array().into_iter().flatten() {
+        let name = field["name"].as_str().unwrap_or_default();
         if field.get("doc").is_none() {
-            bail!("field {full_name}.{} has no doc", field["name"]);
+            bail!("field {full_name}.{name} has no \"doc\", which clients read in /docs");
+        }
+        if has_wide_union(&field["type"]) {
+            bail!(
+                "field {full_name}.{name} is a union of several types: use null and one other type, \
+                 or a field for each type"
+            );
         }
     }
     Ok(Record {
@@ -108,9 +119,45 @@ fn record(full_name: &str, value: &Value, all: &BTreeMap<String, Value>) -> Resu
         name: text("name").unwrap_or_default(),
         aggregate: text("aggregate"),
         role: text("role"),
+        id: id(full_name, value)?,
         doc,
         json: serde_json::to_string(&written_out(value, all, &mut BTreeSet::new()))?,
     })
+}
+
+/// Returns the field that has the aggregate's id, and whether it is a UUID.
+fn id(full_name: &str, value: &Value) -> Result<Option<(String, bool)>> {
+    let fields = value["fields"].as_array().into_iter().flatten();
+    let mut marked = fields.filter(|field| field["id"] == true);
+    let Some(field) = marked.next() else {
+        return Ok(None);
+    };
+    let name = field["name"].as_str().unwrap_or_default();
+    if marked.next().is_some() {
+        bail!("record {full_name} has two fields with \"id\": an aggregate has one id");
+    }
+    let of = &field["type"];
+    let is_uuid = of["logicalType"] == "uuid";
+    if of != "string" && !(is_uuid && of["type"] == "string") {
+        bail!("field {full_name}.{name} has \"id\": an id is a string or a UUID");
+    }
+    Ok(Some((name.to_owned(), is_uuid)))
+}
+
+/// Returns whether a type contains a union of anything but null and one other type, for which there
+/// is no plain form in Rust, JSON and SQL.
+fn has_wide_union(value: &Value) -> bool {
+    match value {
+        Value::Array(variants) => {
+            let nulls = variants.iter().filter(|variant| *variant == "null");
+            variants.len() != 2 || nulls.count() != 1 || variants.iter().any(has_wide_union)
+        }
+        Value::Object(object) => {
+            let inner = ["type", "items", "values"].into_iter();
+            inner.filter_map(|key| object.get(key)).any(has_wide_union)
+        }
+        _ => false,
+    }
 }
 
 fn full_name(value: &Value) -> Option<String> {

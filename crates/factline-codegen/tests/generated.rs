@@ -138,3 +138,131 @@ fn file_may_have_several_records() {
     let error = generate(twice.path(), &[]).unwrap_err().to_string();
     assert_eq!(error, "record money.Money is defined twice");
 }
+
+/// Generates a contract of these records and this file of the aggregate, with what it refuses.
+fn refused(records: &str, settings: &str) -> String {
+    let own = folder(&[("all.avsc", records), ("cart.json", settings)]);
+    let error = generate(own.path(), &[]).unwrap_err();
+    format!("{error:#}").replace(&own.path().display().to_string(), "schemas")
+}
+
+fn command(name: &str, fields: &str) -> String {
+    format!(
+        r#"{{"type": "record", "name": "{name}", "namespace": "shop", "doc": "A command.",
+            "aggregate": "shop.cart", "role": "command", "fields": [{fields}]}}"#
+    )
+}
+
+#[test]
+fn command_without_a_route_is_named() {
+    let records = format!("[{}, {}]", command("Fill", ""), command("Empty", ""));
+    let fill = r#"{"method": "PUT", "path": "/carts/{id}", "command": "shop.Fill"}"#;
+    let with = |internal: &str| {
+        format!(r#"{{"aggregate": "shop.cart", "partitions": 1, {internal} "routes": [{fill}]}}"#)
+    };
+    assert_eq!(
+        refused(&records, &with("")),
+        "schemas/cart.json is wrong: command shop.Empty has no route: add one to \"routes\", or \
+         list the command under \"internal\" if no client sends it"
+    );
+    let internal = with(r#""internal": ["shop.Empty"],"#);
+    let own = folder(&[("all.avsc", &records), ("cart.json", &internal)]);
+    let made = generate(own.path(), &[]).unwrap();
+    assert!(!made.contains("internal"), "{made}");
+}
+
+#[test]
+fn route_of_an_unknown_command_is_named() {
+    let settings = r#"{"aggregate": "shop.cart", "partitions": 1,
+        "routes": [{"method": "PUT", "path": "/carts/{id}", "command": "shop.Fil"}]}"#;
+    assert_eq!(
+        refused(&command("Fill", ""), settings),
+        "schemas/cart.json is wrong: \"shop.Fil\" is no command of shop.cart"
+    );
+}
+
+#[test]
+fn internal_list_without_routes_is_refused() {
+    let settings = r#"{"aggregate": "shop.cart", "partitions": 1, "internal": ["shop.Fill"]}"#;
+    assert_eq!(
+        refused(&command("Fill", ""), settings),
+        "schemas/cart.json is wrong: \"internal\" is of no use without \"routes\"; remove it"
+    );
+}
+
+#[test]
+fn union_of_several_types_is_named() {
+    let settings = r#"{"aggregate": "shop.cart", "partitions": 1}"#;
+    for of in [
+        r#"["int", "string"]"#,
+        r#"["null", "int", "string"]"#,
+        r#"{"type": "array", "items": ["int", "string"]}"#,
+        r#"["null", {"type": "map", "values": ["int"]}]"#,
+    ] {
+        let field = format!(r#"{{"name": "size", "type": {of}, "doc": "Its size."}}"#);
+        assert_eq!(
+            refused(&command("Fill", &field), settings),
+            "field shop.Fill.size is a union of several types: use null and one other type, or a \
+             field for each type",
+            "{of}"
+        );
+    }
+}
+
+#[test]
+fn id_of_a_message_is_the_marked_field() {
+    let settings = r#"{"aggregate": "shop.cart", "partitions": 1}"#;
+    let uuid = r#"{"name": "cart_id", "type": {"type": "string", "logicalType": "uuid"},
+        "doc": "The cart.", "id": true}"#;
+    let text = r#"{"name": "cart_id", "type": "string", "doc": "The cart.", "id": true}"#;
+    let records = format!(
+        "[{}, {}, {}]",
+        command("Fill", uuid),
+        command("Empty", text),
+        command("Wash", "")
+    );
+    let own = folder(&[("all.avsc", &records), ("cart.json", settings)]);
+    let made = generate(own.path(), &[]).unwrap();
+    for arm in [
+        "Self::Fill(record) => Some(record.cart_id.to_string().into()),",
+        "Self::Empty(record) => Some(record.cart_id.as_str().into()),",
+        "_ => None,",
+    ] {
+        assert!(made.contains(arm), "{made}");
+    }
+
+    let number = r#"{"name": "cart", "type": "long", "doc": "The cart.", "id": true}"#;
+    assert_eq!(
+        refused(&command("Fill", number), settings),
+        "field shop.Fill.cart has \"id\": an id is a string or a UUID"
+    );
+    assert_eq!(
+        refused(&command("Fill", &format!("{uuid}, {text}")), settings),
+        "record shop.Fill has two fields with \"id\": an aggregate has one id"
+    );
+}
+
+#[test]
+fn message_without_a_role_is_named() {
+    let settings = r#"{"aggregate": "shop.cart", "partitions": 1}"#;
+    let records = command("Fill", "").replace(r#""command""#, r#""request""#);
+    assert_eq!(
+        refused(&records, settings),
+        "record shop.Fill: \"role\" must be \"command\" or \"event\""
+    );
+}
+
+#[test]
+fn record_and_field_without_doc_are_named() {
+    let settings = r#"{"aggregate": "shop.cart", "partitions": 1}"#;
+    let field = r#"{"name": "size", "type": "int"}"#;
+    assert_eq!(
+        refused(&command("Fill", field), settings),
+        "field shop.Fill.size has no \"doc\", which clients read in /docs"
+    );
+    let records = command("Fill", "").replace(r#""doc""#, r#""text""#);
+    assert_eq!(
+        refused(&records, settings),
+        "record shop.Fill has no \"doc\", which clients read in /docs"
+    );
+}

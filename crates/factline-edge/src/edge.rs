@@ -70,11 +70,11 @@ impl Edge {
                 routes: routes::read(contract)?,
             }))
         };
+        let targets: Result<Vec<_>, routes::Error> = contracts.iter().map(target).collect();
+        let targets = targets?;
+        routes::check_distinct(targets.iter().flat_map(|target| &target.routes))?;
         Ok(Self {
-            targets: contracts
-                .iter()
-                .map(target)
-                .collect::<Result<_, routes::Error>>()?,
+            targets,
             appender: Appender::new(client(kafka), append_timeout)?,
             document: openapi::document(contracts)?,
         })

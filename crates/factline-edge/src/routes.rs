@@ -1,6 +1,7 @@
 //! Routes files, which map HTTP requests to commands. They are beside the schemas, so the edge
 //! itself has no list of commands. Errors in them are found when the process starts.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use apache_avro::types::Value;
@@ -60,6 +61,20 @@ pub enum Error {
         path: String,
         /// The error.
         why: String,
+    },
+    /// Two commands have one route.
+    #[error(
+        "route {method} {path} is of {first} and of {second}: change the path or the method of one"
+    )]
+    Taken {
+        /// The method of both.
+        method: Method,
+        /// The path of both.
+        path: String,
+        /// The record of the first command.
+        first: &'static str,
+        /// The record of the second command.
+        second: &'static str,
     },
     /// A command's schema has no JSON form.
     #[error("command {record} cannot be accepted over HTTP")]
@@ -144,6 +159,23 @@ pub fn read(contract: &'static Contract) -> Result<Vec<Arc<Route>>, Error> {
         routes.push(Arc::new(route));
     }
     Ok(routes)
+}
+
+/// Checks that each route is of one command.
+pub fn check_distinct<'r>(routes: impl IntoIterator<Item = &'r Arc<Route>>) -> Result<(), Error> {
+    let mut records = HashMap::new();
+    for route in routes {
+        let place = (&route.method, &route.path);
+        if let Some(first) = records.insert(place, route.record) {
+            return Err(Error::Taken {
+                method: route.method.clone(),
+                path: route.path.clone(),
+                first,
+                second: route.record,
+            });
+        }
+    }
+    Ok(())
 }
 
 impl Route {

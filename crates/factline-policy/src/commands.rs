@@ -47,7 +47,7 @@ pub(crate) struct Command {
 
 /// The policy emitted a command for an aggregate type that is not in its `TARGETS`.
 #[derive(Debug, thiserror::Error)]
-#[error("{0} is not a target of the policy")]
+#[error("{0} is not a target of the policy: add its contract to TARGETS")]
 struct NoTarget(&'static str);
 
 /// The contract does not contain the emitted command.

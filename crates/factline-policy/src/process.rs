@@ -9,7 +9,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use clap::CommandFactory as _;
 use factline_kafka::client::config::KafkaConfig;
-use factline_service::{Service, ServiceConfig, only};
+use factline_service::{Service, ServiceConfig, parts};
 
 use crate::{HostedPolicy, Report};
 
@@ -50,7 +50,7 @@ const NAME: &str = "policies";
 pub fn main(policies: Vec<HostedPolicy>) -> ExitCode {
     let names: Vec<&str> = policies.iter().map(|policy| policy.name).collect();
     factline_service::main_with::<Config, _, _>(
-        only::accept(Config::command(), names),
+        parts::limit_to(Config::command(), names),
         NAME,
         |config: &Config| &config.service,
         |config, service| run(policies, config, service),
@@ -58,9 +58,10 @@ pub fn main(policies: Vec<HostedPolicy>) -> ExitCode {
 }
 
 async fn run(policies: Vec<HostedPolicy>, config: Config, service: Service) -> anyhow::Result<()> {
+    check(&policies)?;
     let chosen = policies
         .into_iter()
-        .filter(|policy| only::includes(&config.only, policy.name));
+        .filter(|policy| parts::includes(&config.only, policy.name));
     if let Some(Job::Provision) = config.job {
         for policy in chosen {
             provision(&config.kafka, &policy).await?;
@@ -72,6 +73,11 @@ async fn run(policies: Vec<HostedPolicy>, config: Config, service: Service) -> a
         spawn(policy, &config.kafka, &report, &service);
     }
     service.serve_without_routes().await
+}
+
+/// Checks that no two policies have one name, and so one consumer group.
+pub fn check(policies: &[HostedPolicy]) -> Result<(), parts::NameTaken> {
+    parts::check_names("policy", policies.iter().map(|policy| policy.name))
 }
 
 /// Commits the first offsets of a policy that has none yet.

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::CommandFactory as _;
 use factline_kafka::{KafkaConfig, Registry};
-use factline_service::{Service, ServiceConfig, only};
+use factline_service::{Service, ServiceConfig, parts};
 use sqlx::PgPool;
 
 use crate::config::PostgresConfig;
@@ -48,7 +48,7 @@ const NAME: &str = "projectors";
 pub fn main(views: &'static [HostedView]) -> ExitCode {
     let names: Vec<&str> = views.iter().map(|view| view.name).collect();
     factline_service::main_with::<Config, _, _>(
-        only::accept(Config::command(), names),
+        parts::limit_to(Config::command(), names),
         NAME,
         |config: &Config| &config.service,
         |config, service| run(views, config, service),
@@ -56,14 +56,20 @@ pub fn main(views: &'static [HostedView]) -> ExitCode {
 }
 
 async fn run(views: &[HostedView], config: Config, service: Service) -> anyhow::Result<()> {
+    check(views)?;
     if let Some(Command::Migrate) = config.command {
         return migrate(&config.postgres.pool(service.name), views).await;
     }
     let chosen = views
         .iter()
-        .filter(|view| only::includes(&config.only, view.name));
+        .filter(|view| parts::includes(&config.only, view.name));
     spawn(chosen, &config.kafka, &config.postgres, &service);
     service.serve_without_routes().await
+}
+
+/// Checks that no two views have one name, and so one checkpoint.
+pub fn check(views: &[HostedView]) -> Result<(), parts::NameTaken> {
+    parts::check_names("view", views.iter().map(|view| view.name))
 }
 
 /// Creates or updates everything that these views own in the database. A second run, or two at

@@ -5,6 +5,7 @@
 mod book;
 mod links;
 mod metrics;
+mod mistakes;
 mod problems;
 mod quoted;
 mod rooms;

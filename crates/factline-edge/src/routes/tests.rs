@@ -42,6 +42,20 @@ fn route_is_read() {
 }
 
 #[test]
+fn second_command_of_one_route_is_refused() {
+    let route = r#"{"method": "PUT", "path": "/products/{id}", "command": "catalog.Rename",
+        "id": {"from": "path", "field": "product_id"}}"#;
+    let one = with(route).unwrap();
+    assert!(check_distinct(&one).is_ok());
+    let two = with(&format!("{route}, {route}")).unwrap();
+    assert_eq!(
+        check_distinct(&two).unwrap_err().to_string(),
+        "route PUT /products/{id} is of catalog.Rename and of catalog.Rename: change the path or \
+         the method of one"
+    );
+}
+
+#[test]
 fn invalid_route_is_refused_by_name() {
     let route = |method: &str, path: &str, command: &str, id: &str| {
         with(&format!(

@@ -56,7 +56,10 @@ pub enum Error {
         code: RDKafkaErrorCode,
     },
     /// Keys would move to other partitions.
-    #[error("topic {topic} has {actual} partitions, but the contract requires {expected}")]
+    #[error(
+        "topic {topic} has {actual} partitions, but the contract requires {expected}: the number is \
+         permanent, so restore it in the contract"
+    )]
     Partitions {
         /// The topic.
         topic: String,

@@ -64,8 +64,11 @@ async fn command_for_an_undeclared_target_halts_the_partition() {
     let policy = rig.policy::<CountPasses>("a").await;
     rig.until_ready(POLICY).await;
     rig.pass("g", "c", UNDECLARED_TARGET).await;
-    rig.until_it_reports(POLICY, "tally.gate is not a target of the policy")
-        .await;
+    rig.until_it_reports(
+        POLICY,
+        "tally.gate is not a target of the policy: add its contract to TARGETS",
+    )
+    .await;
     policy.stop().await;
     for handler in handlers {
         handler.stop().await;
