@@ -18,6 +18,15 @@ pub const EXPECTED_VERSION: &str = "Factline-Expected-Version";
 /// The header with the milliseconds after acceptance within which the command must be decided.
 pub const TIME_TO_LIVE: &str = "Factline-Time-To-Live";
 
+/// The conditions of HTTP (RFC 9110, section 13.1). They compare representations, which the edge
+/// does not have. To ignore one would make a change that its sender wanted only under a condition.
+const OF_HTTP: [&str; 4] = [
+    "If-Match",
+    "If-None-Match",
+    "If-Modified-Since",
+    "If-Unmodified-Since",
+];
+
 /// One day, which is not longer than operations are remembered by default.
 const MAX_TIME_TO_LIVE_MS: u64 = 24 * 60 * 60 * 1_000;
 
@@ -33,6 +42,7 @@ pub struct Conditions {
 impl Conditions {
     /// Reads the headers. Adds an error for each that cannot be used.
     pub fn read(headers: &HeaderMap, errors: &mut Vec<FieldError>) -> Self {
+        errors.extend(of_http(headers));
         let versions = 0..=u64::MAX;
         let times = 1..=MAX_TIME_TO_LIVE_MS;
         Self {
@@ -55,6 +65,18 @@ impl Conditions {
         envelope.expected_version = self.expected_version;
         envelope.time_to_live_ms = self.time_to_live;
     }
+}
+
+/// Returns an error for each condition of HTTP.
+fn of_http(headers: &HeaderMap) -> impl Iterator<Item = FieldError> {
+    let given = OF_HTTP
+        .into_iter()
+        .filter(|name| headers.contains_key(*name));
+    given.map(|name| FieldError {
+        pointer: None,
+        parameter: Some(name.to_owned()),
+        detail: format!("does not apply to a command; send {EXPECTED_VERSION}"),
+    })
 }
 
 /// Returns the description of [`EXPECTED_VERSION`] in OpenAPI.
@@ -155,6 +177,9 @@ mod tests {
         }
         for text in ["0", "86400001"] {
             assert_eq!(read(&[(TIME_TO_LIVE, text)]).1, [TIME_TO_LIVE], "{text}");
+        }
+        for name in OF_HTTP {
+            assert_eq!(read(&[(name, "\"1\"")]).1, [name]);
         }
         let twice = [(TIME_TO_LIVE, "5"), (TIME_TO_LIVE, "5")];
         assert_eq!(read(&twice).1, [TIME_TO_LIVE]);
