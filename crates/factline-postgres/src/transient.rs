@@ -11,12 +11,19 @@ pub fn is_transient(error: &sqlx::Error) -> bool {
     }
 }
 
-/// Returns whether the SQLSTATE class means a connection failure, insufficient resources, or the
-/// intervention of an operator who shuts down or cancels.
+/// SQLSTATE classes of what passes by itself or by an operator's hand: connection failures,
+/// insufficient resources, transactions that have to be repeated (serialization, deadlock),
+/// shutdown and cancelled statements, failures of the operating system.
+const TRANSIENT_CLASSES: [&str; 5] = ["08", "53", "40", "57", "58"];
+
+/// SQLSTATEs of other classes that pass by themselves: a lock that is held too long, a transaction
+/// or session that was idle too long, and a standby that became the primary or the reverse.
+const TRANSIENT_CODES: [&str; 5] = ["55P03", "25P03", "25P04", "57P05", "25006"];
+
+/// Returns whether a SQLSTATE means that the same statement can succeed later.
 fn is_transient_code(code: &str) -> bool {
-    ["08", "53", "57"]
-        .iter()
-        .any(|class| code.starts_with(class))
+    let mut classes = TRANSIENT_CLASSES.iter();
+    classes.any(|class| code.starts_with(class)) || TRANSIENT_CODES.contains(&code)
 }
 
 #[cfg(test)]
@@ -27,7 +34,9 @@ mod tests {
     fn transient_errors_are_distinguished_from_faults() {
         assert!(is_transient(&sqlx::Error::PoolTimedOut));
         assert!(!is_transient(&sqlx::Error::RowNotFound));
-        for code in ["08006", "53300", "57P01"] {
+        for code in [
+            "08006", "53300", "57P01", "57014", "55P03", "40001", "40P01", "25006",
+        ] {
             assert!(is_transient_code(code), "{code}");
         }
         for code in ["42501", "23505", "22001"] {

@@ -21,7 +21,8 @@ pub(crate) const RESOURCE: Resource = Resource::new("product")
             .filters(&[
                 Filter::equal("brand", "brand"),
                 // Computed as the view computes the key of a name.
-                Filter::prefix("q", "name_key").converted("lower($ collate \"pg_c_utf8\")"),
+                Filter::prefix("q", "name_key")
+                    .converted("lower(normalize($, NFC) collate \"pg_c_utf8\")"),
             ])
             .summary("Products, sorted by name; `q` is the beginning of the name in any case"),
         // Every product has had a price.

@@ -62,6 +62,28 @@ async fn missing_product_is_404() {
     }
 }
 
+/// An accent is one character or two, as the client's system types it.
+#[tokio::test(flavor = "multi_thread")]
+async fn search_finds_names_however_their_accents_were_typed() {
+    let stage = Stage::set().await;
+    stage
+        .sql(
+            "insert into products
+                 (product_id, name, brand, price_amount, currency, state, created_at, updated_at, version)
+             select md5(name)::uuid, name, 'Acme', 1, 'EUR', 'offered', now(), now(), 1
+             from unnest(array[U&'\\00e9clair one', U&'e\\0301clair two']) as name",
+        )
+        .await;
+    for beginning in ["%C3%A9cl", "e%CC%81cl", "%C3%89CL", "E%CC%81CL"] {
+        let found = stage.get(&format!("/products?q={beginning}")).await;
+        assert_eq!(
+            found.body["items"].as_array().unwrap().len(),
+            2,
+            "{beginning}"
+        );
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn search_matches_the_beginning_of_names_in_any_case() {
     let stage = Stage::set().await;

@@ -60,6 +60,26 @@ async fn unknown_routes_are_404() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn locked_table_is_503_until_the_lock_is_released() {
+    let stage = Stage::set().await;
+    // The pool has one connection, which requests use one after another.
+    sqlx::raw_sql("set lock_timeout = '100ms'")
+        .execute(&stage.reader)
+        .await
+        .unwrap();
+    let mut lock = stage.pool.begin().await.unwrap();
+    sqlx::raw_sql("lock table products in access exclusive mode")
+        .execute(&mut *lock)
+        .await
+        .unwrap();
+    let answer = stage.get("/products").await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(answer.headers.contains_key("retry-after"));
+    lock.rollback().await.unwrap();
+    assert_eq!(stage.get("/products").await.status, StatusCode::OK);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn unavailable_database_is_503_within_the_timeout() {
     // Port 9 (discard) is closed wherever tests run.
     let options =

@@ -1,8 +1,10 @@
 create table products (
     product_id   uuid        primary key,
     name         text        not null,
-    -- What names are sorted and searched by: without case, the same in every locale, character by character.
-    name_key     text        collate "C" not null generated always as (lower(name collate "pg_c_utf8")) stored,
+    -- What names are sorted and searched by: without case, the same in every locale, character by character, and
+    -- however accents were typed.
+    name_key     text        collate "C" not null
+                 generated always as (lower(normalize(name, NFC) collate "pg_c_utf8")) stored,
     brand        text        not null,
     price_amount bigint      not null,
     currency     text        not null,
