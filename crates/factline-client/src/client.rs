@@ -15,6 +15,10 @@ use crate::operation::{Accepted, Operation};
 /// Timeout of one request. After it the request is abandoned, and perhaps retried.
 const REQUEST: Duration = Duration::from_secs(30);
 
+/// Time for which an unused connection is kept: shorter than the service keeps it, so that a
+/// request is not sent while the service closes it.
+const IDLE: Duration = Duration::from_secs(10);
+
 /// The request header that makes a read wait for the writes of an operation.
 const POSITION: &str = "Factline-Position";
 
@@ -32,6 +36,7 @@ impl Client {
     pub fn new(url: &str, patience: Duration) -> Result<Self, Error> {
         let http = reqwest::Client::builder()
             .timeout(REQUEST)
+            .pool_idle_timeout(IDLE)
             .build()
             .map_err(Error::Client)?;
         let url = url.trim_end_matches('/').to_owned();

@@ -186,18 +186,17 @@ pub(crate) fn service_ready(port: u16) -> Result<()> {
             .with_context(|| format!("no answer from {url}"))?;
         let status = response.status();
         let body: Value = response.json().await.unwrap_or_default();
-        let reasons: Vec<&str> = body["reasons"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str)
-            .collect();
+        let listed = |key: &str| body[key].as_array().into_iter().flatten();
+        // A process that can do a part of its work is ready for clients, but not complete.
+        let reasons = listed("reasons").chain(listed("degraded"));
+        let reasons: Vec<&str> = reasons.filter_map(Value::as_str).collect();
+        let is_complete = status.is_success() && reasons.is_empty();
         let reasons = if reasons.is_empty() {
             format!("{url} answers {status}")
         } else {
             reasons.join("; ")
         };
-        ensure!(status.is_success(), "{reasons}");
+        ensure!(is_complete, "{reasons}");
         Ok(())
     })
 }

@@ -11,9 +11,12 @@
 //! | `/openapi.json`, `/docs` | the gateway itself, from the documents of the services |
 //! | `/health/…`, `/metrics` | the gateway itself |
 //!
+//! A 404 or 405 of a service is completed: the methods that a path has are those of all services.
+//!
 //! To add a service, add an option in [`Config`], a field in [`Upstreams`] and a line in
 //! [`Upstreams::of`].
 
+mod methods;
 pub mod openapi;
 pub mod readiness;
 pub mod upstream;
@@ -24,11 +27,12 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{Method, Uri};
+use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
 use factline_http::{Problem, fallback};
 use factline_service::{Service, ServiceConfig};
 
+use crate::openapi::Description;
 use crate::upstream::Upstream;
 
 /// Forwards each request to the service that handles it, as the single origin for clients
@@ -117,20 +121,50 @@ impl Upstreams {
     }
 }
 
-/// Returns the router, which forwards all requests.
-pub fn router(upstreams: Upstreams) -> Router {
+/// Returns the router, which forwards all requests and serves the document of all services. The
+/// title is that of the document.
+pub fn router(upstreams: Upstreams, title: String) -> Router {
+    let description = Arc::new(Description::new(upstreams.clone(), title));
+    let gateway = Gateway {
+        upstreams,
+        description: Arc::clone(&description),
+    };
     Router::new()
         .fallback(forward)
-        .with_state(Arc::new(upstreams))
+        .with_state(Arc::new(gateway))
+        .merge(openapi::routes(description))
+        .method_not_allowed_fallback(fallback::method_not_allowed)
 }
 
-async fn forward(State(upstreams): State<Arc<Upstreams>>, request: Request) -> Response {
-    if let Some(upstream) = upstreams.of(request.method(), request.uri().path()) {
-        return upstream.forward(request).await;
-    }
-    fallback::discard(request.into_body()).await;
-    Problem::method_not_allowed(Some("GET, HEAD, POST, PUT, PATCH, DELETE")).into_response()
+struct Gateway {
+    upstreams: Upstreams,
+    description: Arc<Description>,
 }
+
+async fn forward(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
+    let method = request.method().clone();
+    let path = request.uri().path().to_owned();
+    let response = if let Some(upstream) = gateway.upstreams.of(&method, &path) {
+        upstream.forward(request).await
+    } else {
+        fallback::discard(request.into_body()).await;
+        Problem::method_not_allowed(Some(FORWARDED)).into_response()
+    };
+    if !matches!(
+        response.status(),
+        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED
+    ) {
+        return response;
+    }
+    // A service knows only its own methods of a path.
+    let Some(document) = gateway.description.latest().await else {
+        return response;
+    };
+    methods::correct(&document, &method, &path, response)
+}
+
+/// The methods that are forwarded.
+const FORWARDED: &str = "GET, HEAD, POST, PUT, PATCH, DELETE";
 
 /// Runs the process `gateway`.
 pub fn main() -> ExitCode {
@@ -140,11 +174,8 @@ pub fn main() -> ExitCode {
 /// Serves requests until the process drains.
 pub async fn run(config: Config, service: Service) -> anyhow::Result<()> {
     let upstreams = Upstreams::new(&config);
-    for upstream in upstreams.all() {
-        readiness::watch(&service, upstream);
-    }
-    let described = openapi::routes(upstreams.clone(), config.api_title);
-    service.serve(described.merge(router(upstreams))).await
+    readiness::watch_all(&service, &upstreams.all());
+    service.serve(router(upstreams, config.api_title)).await
 }
 
 /// The README, so that its code runs as a test.

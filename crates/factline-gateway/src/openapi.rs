@@ -1,8 +1,9 @@
 //! The OpenAPI document of all services, and the page that shows it.
 //!
 //! Each service describes itself at `/openapi.json`. The gateway joins these documents and adds its
-//! own problems. It keeps the result for a few seconds, so that a new version of a service appears
-//! by itself. If a service does not answer, there is no document: a part would look like the whole.
+//! own problems. It keeps the result for a few seconds, also if there is none, so that a new
+//! version of a service appears by itself. If a service does not answer, there is no document: a
+//! part would look like the whole.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -30,47 +31,76 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// Maximum size of the document of one service.
 const MAX_BYTES: usize = 16 * 1024 * 1024;
 
-/// The sources of the document.
-struct Sources {
+/// The document of all services.
+pub struct Description {
     title: String,
     upstreams: Upstreams,
-    /// The last complete document, with the time of its request. Its lock also lets only one
-    /// request at a time ask the services.
-    last: Mutex<Option<(Instant, Arc<Value>)>>,
+    /// The lock also lets only one request at a time ask the services.
+    kept: Mutex<Kept>,
 }
 
-/// Returns the routes of the document and of the page. The title is that of the document.
-pub fn routes(upstreams: Upstreams, title: String) -> Router {
-    let sources = Arc::new(Sources {
-        title,
-        upstreams,
-        last: Mutex::new(None),
-    });
+#[derive(Default)]
+struct Kept {
+    /// The result of the last request to the services, and its time.
+    last: Option<(Instant, Result<Arc<Value>, Problem>)>,
+    /// The last document that was complete.
+    complete: Option<Arc<Value>>,
+}
+
+impl Description {
+    /// Asks no service yet.
+    pub fn new(upstreams: Upstreams, title: String) -> Self {
+        Self {
+            title,
+            upstreams,
+            kept: Mutex::default(),
+        }
+    }
+
+    /// Returns the document, which is at most some seconds old.
+    async fn current(&self) -> Result<Arc<Value>, Problem> {
+        let mut kept = self.kept.lock().await;
+        if let Some((time, result)) = &kept.last
+            && time.elapsed() < KEPT
+        {
+            return result.clone();
+        }
+        let started = Instant::now();
+        let result = joined(self).await.map(Arc::new);
+        if let Ok(document) = &result {
+            kept.complete = Some(Arc::clone(document));
+        }
+        kept.last = Some((started, result.clone()));
+        result
+    }
+
+    /// Returns the latest document that was complete, however old: what a path is does not change
+    /// while a service is unavailable.
+    pub(crate) async fn latest(&self) -> Option<Arc<Value>> {
+        if let Ok(document) = self.current().await {
+            return Some(document);
+        }
+        self.kept.lock().await.complete.clone()
+    }
+}
+
+/// Returns the routes of the document and of the page.
+pub fn routes(description: Arc<Description>) -> Router {
     Router::new()
         .route(serving::PATH, get(document))
-        .with_state(sources)
+        .with_state(description)
         .merge(serving::docs())
 }
 
 async fn document(
-    State(sources): State<Arc<Sources>>,
+    State(description): State<Arc<Description>>,
     request: HeaderMap,
 ) -> Result<Response, Problem> {
-    let mut last = sources.last.lock().await;
-    let document = match &*last {
-        Some((time, document)) if time.elapsed() < KEPT => Arc::clone(document),
-        _ => {
-            let started = Instant::now();
-            let document = Arc::new(joined(&sources).await?);
-            *last = Some((started, Arc::clone(&document)));
-            document
-        }
-    };
-    drop(last);
+    let document = description.current().await?;
     etag::json(&request, &*document)
 }
 
-async fn joined(sources: &Sources) -> Result<Value, Problem> {
+async fn joined(sources: &Description) -> Result<Value, Problem> {
     let [commands, operations, reads] = sources.upstreams.all();
     let (commands, operations, reads) = tokio::join!(part(commands), part(operations), part(reads));
     let mut missing = Vec::new();

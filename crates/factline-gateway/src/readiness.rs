@@ -1,5 +1,6 @@
-//! Readiness of the gateway: it is ready when every service behind it is ready. If a service is
-//! not, the gateway passes on its reasons.
+//! Readiness of the gateway: it is ready while one of the services behind it is, because it can
+//! forward the requests of that service. It passes on the reasons of the others, whose requests get
+//! 503.
 
 use std::time::Duration;
 
@@ -20,9 +21,16 @@ struct Readiness {
     reasons: Vec<String>,
 }
 
-/// Polls the readiness of a service until the process drains.
-pub fn watch(service: &Service, upstream: &Upstream) {
-    service.health.expect(upstream.name());
+/// Polls the readiness of all services until the process drains.
+pub fn watch_all(service: &Service, upstreams: &[&Upstream]) {
+    let names: Vec<&str> = upstreams.iter().map(|upstream| upstream.name()).collect();
+    service.health.expect_any(&names);
+    for upstream in upstreams {
+        watch(service, upstream);
+    }
+}
+
+fn watch(service: &Service, upstream: &Upstream) {
     let (service, upstream) = (service.clone(), upstream.clone());
     let asking = service.clone();
     service.tasks.spawn(async move {

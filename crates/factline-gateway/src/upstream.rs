@@ -11,7 +11,7 @@ use axum_reverse_proxy::{ProxyError, ProxyPolicy, ReverseProxy};
 use factline_http::Problem;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 /// The name of this proxy in `Via`. A request that already contains it is in a loop.
 const PSEUDONYM: &str = "factline-gateway";
@@ -21,6 +21,10 @@ pub(crate) const RETRY_AFTER: u32 = 1;
 
 /// Time limit for a connection. The services are in the same network.
 const CONNECT: Duration = Duration::from_secs(2);
+
+/// Time for which an unused connection is kept. The services close theirs later: a request that is
+/// sent while they do would be lost.
+const IDLE: Duration = Duration::from_secs(10);
 
 /// One service behind the gateway.
 #[derive(Clone)]
@@ -181,7 +185,10 @@ fn client() -> Client<HttpConnector, Body> {
     let mut connector = HttpConnector::new();
     connector.set_nodelay(true);
     connector.set_connect_timeout(Some(CONNECT));
-    Client::builder(TokioExecutor::new()).build(connector)
+    Client::builder(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(IDLE)
+        .build(connector)
 }
 
 #[cfg(test)]

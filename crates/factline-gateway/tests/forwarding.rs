@@ -59,17 +59,17 @@ fn upstreams(command_api: &str, tracker: &str, read_api: &str) -> Upstreams {
 
 /// Starts a gateway in front of three services, all at the same address.
 async fn before(service: &str) -> String {
-    serve(router(upstreams(service, service, service))).await
+    serve(router(upstreams(service, service, service), String::new())).await
 }
 
 #[tokio::test]
 async fn requests_are_forwarded_to_their_services() {
-    let gateway = serve(router(upstreams(
+    let upstreams = upstreams(
         &serve(named("commands")).await,
         &serve(named("operations")).await,
         &serve(named("reads")).await,
-    )))
-    .await;
+    );
+    let gateway = serve(router(upstreams, String::new())).await;
     let cases = [
         (Method::GET, "/operations", "operations"),
         (Method::GET, "/operations/1?at=x%20y", "operations"),
@@ -228,7 +228,7 @@ async fn service_that_does_not_respond_is_504() {
 async fn gateway_detects_a_loop_to_itself() {
     let (listener, address) = listener().await;
     let own = format!("http://{address}");
-    let router = router(upstreams(&own, &own, &own));
+    let router = router(upstreams(&own, &own, &own), String::new());
     tokio::spawn(async move { axum::serve(listener, router).await });
     let read = problem(Method::GET, format!("{own}/orders")).await;
     assert_eq!(read["status"], 508);

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::Router;
-use axum::routing::get;
+use axum::routing::{MethodRouter, get, post};
 use clap::Parser as _;
-use factline_gateway::{Config, Upstreams, openapi};
-use factline_http::Problem;
+use factline_gateway::{Config, Upstreams, router};
 use factline_http::openapi::{Document, serving, testing};
-use reqwest::{Client, Response, StatusCode};
+use factline_http::{Problem, fallback};
+use reqwest::{Client, Method, Response, StatusCode};
 use serde_json::Value;
 use tokio::net::TcpListener;
 use utoipa::openapi::path::{HttpMethod, OperationBuilder};
@@ -44,11 +44,7 @@ async fn gateway(command_api: &str, tracker: &str, read_api: &str) -> String {
         read_api,
     ])
     .unwrap();
-    serve(openapi::routes(
-        Upstreams::new(&config),
-        "People".to_owned(),
-    ))
-    .await
+    serve(router(Upstreams::new(&config), "People".to_owned())).await
 }
 
 async fn get_document(gateway: &str) -> Response {
@@ -108,6 +104,54 @@ async fn missing_service_is_named_instead_of_a_partial_document() {
         "{detail}"
     );
     assert!(!detail.contains("command-api"), "{detail}");
+}
+
+/// Returns a service with one route, which answers other requests as the kit's services do.
+fn service(method: HttpMethod, path: &str, route: MethodRouter) -> Router {
+    Router::new()
+        .route(path, route)
+        .merge(serving::route(document(method, path, path)))
+        .fallback(fallback::not_found)
+        .method_not_allowed_fallback(fallback::method_not_allowed)
+}
+
+#[tokio::test]
+async fn methods_of_a_path_are_those_of_all_services() {
+    let commands = service(HttpMethod::Post, "/people", post(async || "added"));
+    let operations = service(HttpMethod::Get, "/operations/{id}", get(async || "done"));
+    let reads = service(HttpMethod::Get, "/people/{id}", get(async || "ada"));
+    let gateway = gateway(
+        &serve(commands).await,
+        &serve(operations).await,
+        &serve(reads).await,
+    )
+    .await;
+    for (method, path, status, allow) in [
+        (Method::GET, "/people", 405, Some("POST")),
+        (Method::POST, "/people/1", 405, Some("GET, HEAD")),
+        (Method::DELETE, "/operations/1", 405, Some("GET, HEAD")),
+        (Method::TRACE, "/people/1", 405, Some("GET, HEAD")),
+        (Method::OPTIONS, "/people", 204, Some("POST")),
+        (Method::OPTIONS, "/nothing", 404, None),
+        (Method::DELETE, "/nothing", 404, None),
+        (Method::GET, "/nothing", 404, None),
+        (Method::POST, "/openapi.json", 405, Some("GET,HEAD")),
+        (Method::GET, "/people/1", 200, None),
+    ] {
+        let request = Client::new().request(method.clone(), format!("{gateway}{path}"));
+        let response = request.send().await.unwrap();
+        let headers = response.headers();
+        let allowed = headers.get("allow").map(|allow| allow.to_str().unwrap());
+        assert_eq!(
+            (response.status().as_u16(), allowed),
+            (status, allow),
+            "{method} {path}"
+        );
+        let is_problem = headers
+            .get("content-type")
+            .is_some_and(|found| found == "application/problem+json");
+        assert_eq!(is_problem, status >= 400, "{method} {path}");
+    }
 }
 
 #[tokio::test]

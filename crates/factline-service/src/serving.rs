@@ -96,13 +96,16 @@ async fn ready(State(service): State<Service>) -> Response {
     } else {
         StatusCode::SERVICE_UNAVAILABLE
     };
-    let body = json!({"ready": reasons.is_empty(), "reasons": reasons});
+    let degraded = service.health.degraded();
+    let body = json!({"ready": reasons.is_empty(), "reasons": reasons, "degraded": degraded});
     (status, Json(body)).into_response()
 }
 
 async fn metrics(State(service): State<Service>) -> Response {
     let ready = service.health.reasons().is_empty() && !service.shutdown.is_cancelled();
     metrics::gauge!("factline_ready").set(f64::from(u8::from(ready)));
+    let degraded = !service.health.degraded().is_empty();
+    metrics::gauge!("factline_degraded").set(f64::from(u8::from(degraded)));
     let text = service.metrics.render();
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
 }

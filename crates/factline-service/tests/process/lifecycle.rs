@@ -21,7 +21,7 @@ async fn process_is_ready_and_metered_once_components_are() {
     let body: serde_json::Value = not_ready.json().await.unwrap();
     assert_eq!(
         body,
-        serde_json::json!({"ready": false, "reasons": ["voice: starting"]})
+        serde_json::json!({"ready": false, "reasons": ["voice: starting"], "degraded": []})
     );
     let client = reqwest::Client::new();
     client.post(greeter.url("/voice")).send().await.unwrap();
