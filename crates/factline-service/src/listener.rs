@@ -3,7 +3,8 @@
 //! - The head of a request arrives within the idle timeout, and has at most 32 KiB and 100 headers.
 //! - A client that does not read its response for the write timeout is disconnected.
 //! - A process has a maximum number of connections. A new one beyond it replaces the connection
-//!   that has waited longest for a request, so that idle clients cannot keep others out.
+//!   that has waited longest for its first request, or else for its next one, so that idle clients
+//!   cannot keep others out.
 //! - Beyond a maximum number of requests in progress, requests get 503 at once instead of a queue.
 //!
 //! Bodies are the matter of the routes, which know how large and how slow they may be.

@@ -20,10 +20,19 @@ pub(super) struct Connections {
 #[derive(Debug, Default)]
 struct Open {
     count: u32,
-    /// The connections without a request in progress, in the order in which they began to wait.
-    waiting: BTreeMap<u64, CancellationToken>,
-    /// The next key in `waiting`.
+    /// The connections without a request in progress.
+    waiting: BTreeMap<Place, CancellationToken>,
+    /// The number of the next place in `waiting`.
     next: u64,
+}
+
+/// A place among the connections that wait: first those that have sent no request yet, then the
+/// others, each in the order in which they began to wait. Clients that use their connections keep
+/// them while strangers open silent ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    has_sent: bool,
+    number: u64,
 }
 
 /// One open connection.
@@ -31,8 +40,8 @@ struct Open {
 pub(super) struct Connection {
     all: Arc<Connections>,
     evicted: CancellationToken,
-    /// The key in `waiting`; none while a request is in progress.
-    waits: Mutex<Option<u64>>,
+    /// The place in `waiting`; none while a request is in progress.
+    waits: Mutex<Option<Place>>,
 }
 
 /// A request in progress: from its head to the end of its response.
@@ -46,7 +55,7 @@ impl Connections {
         }
     }
 
-    /// Counts a new connection. At the limit, it replaces the one that has waited longest for a
+    /// Counts a new connection. At the limit, it replaces the first of those that wait for a
     /// request. Returns `None` if none waits.
     pub(super) fn open(all: &Arc<Self>) -> Option<Arc<Connection>> {
         let mut open = all.lock();
@@ -59,7 +68,7 @@ impl Connections {
         open.count += 1;
         metrics::gauge!("factline_http_connections").set(open.count);
         let evicted = CancellationToken::new();
-        let waits = open.wait(evicted.clone());
+        let waits = open.wait(evicted.clone(), false);
         drop(open);
         Some(Arc::new(Connection {
             all: Arc::clone(all),
@@ -74,11 +83,12 @@ impl Connections {
 }
 
 impl Open {
-    fn wait(&mut self, evicted: CancellationToken) -> u64 {
-        let key = self.next;
+    fn wait(&mut self, evicted: CancellationToken, has_sent: bool) -> Place {
+        let number = self.next;
         self.next += 1;
-        self.waiting.insert(key, evicted);
-        key
+        let place = Place { has_sent, number };
+        self.waiting.insert(place, evicted);
+        place
     }
 }
 
@@ -107,7 +117,7 @@ impl Connection {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<u64>> {
+    fn lock(&self) -> MutexGuard<'_, Option<Place>> {
         self.waits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -139,7 +149,7 @@ impl Drop for Busy {
         if connection.evicted.is_cancelled() {
             return;
         }
-        let waits = open.wait(connection.evicted.clone());
+        let waits = open.wait(connection.evicted.clone(), true);
         *connection.lock() = Some(waits);
     }
 }
@@ -182,13 +192,16 @@ mod tests {
     fn longest_waiting_connection_is_replaced() {
         let all = Arc::new(Connections::new(2));
         let (first, second) = (open(&all), open(&all));
-        // The first one has answered a request meanwhile.
-        drop(Connection::begin(&first));
         let third = open(&all);
-        assert!(second.evicted.is_cancelled() && !first.evicted.is_cancelled());
-        drop(second);
+        assert!(first.evicted.is_cancelled() && !second.evicted.is_cancelled());
+        drop(first);
         assert_eq!(all.lock().count, 2);
-        drop((first, third));
+        // The second one sends a request, so all that are silent go before it.
+        drop(Connection::begin(&second));
+        let (fourth, fifth) = (open(&all), open(&all));
+        assert!(third.evicted.is_cancelled() && fourth.evicted.is_cancelled());
+        assert!(!second.evicted.is_cancelled());
+        drop((second, third, fourth, fifth));
         let open = all.lock();
         assert_eq!((open.count, open.waiting.len()), (0, 0));
     }
