@@ -70,7 +70,7 @@ impl Upstream {
     /// connection.
     pub async fn forward(&self, request: Request) -> Response {
         let started = Instant::now();
-        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let method = request.method().clone();
         let response = self.send(request).await;
         let labels = [
             ("upstream", self.name.to_owned()),
@@ -82,7 +82,8 @@ impl Upstream {
         match self.problem(&method, &response) {
             Some(problem) => {
                 let (upstream, status) = (self.name, response.status().as_u16());
-                tracing::warn!(upstream, %method, path, status, "cannot forward a request");
+                // Without the path, which can contain personal data.
+                tracing::warn!(upstream, %method, status, "cannot forward a request");
                 problem.into_response()
             }
             None => response,

@@ -14,6 +14,8 @@ pub(crate) enum Problem {
     Recovery,
     /// Batches fail.
     Batches,
+    /// The clock of a broker is ahead.
+    Clock,
 }
 
 /// Readiness with the reasons of a worker.

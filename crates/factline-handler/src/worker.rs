@@ -24,10 +24,10 @@ use crate::Fenced;
 use crate::assignment::Assignment;
 use crate::decide::batch::Batch;
 use crate::decide::fault::Fault;
-use crate::decide::inputs::{Budget, Environment, Pending};
+use crate::decide::inputs::{Budget, Environment, MOST_AHEAD, Pending};
 use crate::decide::record_factory::RecordFactory;
 use crate::idle_deadlines::IdleDeadlines;
-use crate::readiness::{ProgressReports, Readiness};
+use crate::readiness::{Problem, ProgressReports, Readiness};
 use crate::recovery::committed_state::CommittedState;
 use crate::state::waiting::Waiting;
 use crate::transaction::{Failure, Transactions};
@@ -314,7 +314,16 @@ impl<'l, A: Aggregate> Worker<'l, A> {
     /// Publishes metrics, and checks that commands which exist are fetched.
     fn watch(&mut self) -> Result<(), WorkerExit> {
         let topic = self.factory.topics.commands();
-        self.metrics.publish(&self.assignment, self.host, topic);
+        if let Some(ahead) = self.metrics.publish(&self.assignment, self.host, topic) {
+            let problem = (ahead > MOST_AHEAD).then(|| {
+                let seconds = ahead.num_seconds();
+                format!(
+                    "commands are appended {seconds} s ahead of this process's clock: check the \
+                     clocks of the brokers"
+                )
+            });
+            self.readiness.set(Problem::Clock, problem);
+        }
         let assignment = &self.assignment;
         Ok(self.host.check_stalled(|| assignment.followed(topic))?)
     }

@@ -4,7 +4,8 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use factline::Aggregate;
+use chrono::TimeDelta;
+use factline::{Aggregate, Timestamp};
 use factline_kafka::consumer::group::{PartitionStatistics, TopicPartition};
 use factline_kafka::consumer::host::ConsumerHost;
 
@@ -22,6 +23,9 @@ const FLUSH_WAITED: Duration = Duration::from_millis(19);
 pub(crate) struct WorkerMetrics {
     aggregate: &'static str,
     published: Option<Instant>,
+    /// The longest time by which a command's append time was ahead of the worker's clock, since the
+    /// metrics were published.
+    ahead: TimeDelta,
 }
 
 /// The durations of a transaction's steps.
@@ -63,6 +67,7 @@ impl WorkerMetrics {
         Self {
             aggregate,
             published: None,
+            ahead: TimeDelta::zero(),
         }
     }
 
@@ -72,6 +77,11 @@ impl WorkerMetrics {
             aggregate: self.aggregate,
             begin: Instant::now(),
         }
+    }
+
+    /// Notes the append time of a command.
+    pub(crate) fn appended(&mut self, time: Timestamp) {
+        self.ahead = self.ahead.max(time - chrono::Utc::now());
     }
 
     /// Counts a transaction that was aborted.
@@ -90,19 +100,26 @@ impl WorkerMetrics {
     }
 
     /// Publishes what is known of the worker's state and of its lag. Called once in each turn.
+    /// Returns once a second the time by which brokers are ahead of the worker's clock.
     pub(crate) fn publish<A: Aggregate>(
         &mut self,
         assignment: &Assignment<A>,
         host: &ConsumerHost<CommittedState<A>>,
         topic: &str,
-    ) {
+    ) -> Option<TimeDelta> {
+        let mut ahead = None;
         if self.published.is_none_or(|last| last.elapsed() >= EVERY) {
             self.published = Some(Instant::now());
             self.publish_state(assignment, host.progress().recoveries(), topic);
+            let longest = std::mem::replace(&mut self.ahead, TimeDelta::zero());
+            metrics::gauge!("factline_handler_brokers_ahead_seconds", "aggregate" => self.aggregate)
+                .set(longest.as_seconds_f64());
+            ahead = Some(longest);
         }
         if let Some(statistics) = host.take_statistics() {
             publish_lag(assignment, topic, &statistics);
         }
+        ahead
     }
 
     /// Publishes the sizes of the state, the number of overdue deadlines, the number of halted

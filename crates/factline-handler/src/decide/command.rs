@@ -31,7 +31,7 @@ pub(crate) fn decide<A: Aggregate>(
     };
     check_address(origin, record, &envelope)?;
     check_id(&command, &envelope.subject)?;
-    check_age(overlay, record, &envelope)?;
+    check_age(overlay, now, &envelope)?;
     let scope = scope(&envelope);
     let refusal = refusal(environment.clock, overlay, &mut envelope, scope);
     let context = CommandContext {
@@ -70,13 +70,13 @@ fn check_address(origin: &Origin, record: &Record, envelope: &Envelope) -> Resul
 }
 
 /// Checks that a command is not older than the dedupe window: it may have been decided before, so
-/// it must not be decided now.
+/// it must not be decided now. `now` is the time by which operations are forgotten, too.
 fn check_age<A: Aggregate>(
     overlay: &Overlay<'_, A>,
-    record: &Record,
+    now: Timestamp,
     envelope: &Envelope,
 ) -> Result<(), Fault> {
-    let (age, window) = (record.timestamp - envelope.origin_time, overlay.window());
+    let (age, window) = (now - envelope.origin_time, overlay.window());
     if age > window {
         return Err(Fault::TooOld { age, window });
     }

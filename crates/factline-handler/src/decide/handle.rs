@@ -18,16 +18,17 @@ use crate::state::partition::Overlay;
 use factline_kafka::records::decode;
 use factline_kafka::records::record::Record;
 
-/// Handles one command, and appends its records. An error is not the command's fault: the registry
-/// is unavailable.
+/// Handles one command of a time, and appends its records. An error is not the command's fault: the
+/// registry is unavailable.
 pub(crate) fn command<A: Aggregate>(
     environment: &Environment<'_, A>,
     overlay: &mut Overlay<'_, A>,
     record: &Record,
+    time: Timestamp,
     fault: Option<Fault>,
     records: &mut Vec<Outgoing>,
 ) -> Result<Facts<EventOf<A::Type>>, decode::Error> {
-    let now = overlay.advance(record.timestamp);
+    let now = overlay.advance(time);
     let operation = record.operation();
     if overlay.is_decided(operation) {
         overlay.handled(record.offset);

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use chrono::TimeDelta;
 use factline::{Aggregate, CommandOf, Envelope, Timestamp};
 
 use crate::decide::encode::Encoder;
@@ -26,6 +27,9 @@ pub(crate) struct Environment<'e, A: Aggregate> {
     pub(crate) clock: fn() -> Timestamp,
 }
 
+/// Maximum time by which the time of a command is ahead of the clocks of worker and sender.
+pub(crate) const MOST_AHEAD: TimeDelta = TimeDelta::minutes(1);
+
 impl<'e, A: Aggregate> Environment<'e, A> {
     /// Returns the surroundings in which a worker decides. `read` decodes the record of a command.
     pub(crate) fn of(
@@ -38,6 +42,22 @@ impl<'e, A: Aggregate> Environment<'e, A> {
             read,
             clock: chrono::Utc::now,
         }
+    }
+
+    /// Returns the time of a command: the broker's, unless that is far ahead of both other clocks.
+    /// Otherwise one broker with a wrong clock would make deadlines due, and decided commands
+    /// forgotten, long before their time.
+    ///
+    /// The sender's clock counts too, because a command is remembered from its time on and refused
+    /// as too old from its origin on: the first must not be before the second.
+    pub(crate) fn time_of(&self, record: &Record) -> Timestamp {
+        let limit = (self.clock)() + MOST_AHEAD;
+        if record.timestamp <= limit {
+            return record.timestamp;
+        }
+        let origin = record.envelope().map(|envelope| envelope.origin_time);
+        let sender = origin.map_or(limit, |origin| origin + MOST_AHEAD);
+        record.timestamp.min(limit.max(sender))
     }
 }
 

@@ -3,6 +3,7 @@
 //! `counter` is the aggregate, `desk` a worker's memory without a worker. The other modules test
 //! one subject each.
 
+mod clocks;
 mod conditions;
 mod counter;
 mod deadlines;

@@ -52,6 +52,7 @@ impl<A: Aggregate> Worker<'_, A> {
                 Polled::Record(record) => {
                     if self.assignment.is_next(&record) {
                         bytes += record.size();
+                        self.metrics.appended(record.timestamp);
                         self.assignment.pending.push(record);
                     }
                     count = self.assignment.pending.len();

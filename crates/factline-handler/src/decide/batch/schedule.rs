@@ -75,19 +75,20 @@ impl<A: Aggregate> Batch<A> {
         budget: &mut Budget,
     ) -> Result<(), Waiting> {
         let partition = record.partition;
-        let now = overlay.time().max(record.timestamp);
+        let time = environment.time_of(record);
+        let now = overlay.time().max(time);
         self.decide_due(environment, overlay, partition, now, budget)?;
         if budget.is_spent() {
             return Ok(());
         }
-        if let Some(known) = overlay.is_full(record.timestamp) {
+        if let Some(known) = overlay.is_full(time) {
             return Err(Waiting::Full { partition, known });
         }
         if let Some(bytes) = overlay.over_memory_limit() {
             return Err(Waiting::OverMemoryLimit { partition, bytes });
         }
         let fault = budget.take();
-        let facts = handle::command(environment, overlay, record, fault, &mut self.records)?;
+        let facts = handle::command(environment, overlay, record, time, fault, &mut self.records)?;
         self.next.insert(partition, overlay.next());
         self.add(&facts);
         Ok(())
