@@ -126,8 +126,9 @@ async fn joined(sources: &Description) -> Result<Value, Problem> {
 }
 
 /// Returns the problems of the gateway that no service has.
-fn problems() -> [Problem; 3] {
+fn problems() -> [Problem; 4] {
     [
+        Problem::too_many_requests("", 1),
         upstream::failed(),
         upstream::timed_out(),
         upstream::loop_detected(),

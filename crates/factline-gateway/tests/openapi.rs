@@ -75,7 +75,7 @@ async fn documents_of_all_services_are_joined() {
     assert_eq!(list["operationId"], "list");
     let responses = list["responses"].as_object().unwrap();
     let statuses: Vec<&String> = responses.keys().collect();
-    assert_eq!(statuses, ["502", "503", "504", "508"]);
+    assert_eq!(statuses, ["429", "502", "503", "504", "508"]);
 
     let url = format!("{gateway}/openapi.json");
     let again = Client::new().get(url).header("if-none-match", tag);

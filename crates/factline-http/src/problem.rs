@@ -121,6 +121,18 @@ impl Problem {
         .header(RETRY_AFTER, retry_after_seconds.to_string())
     }
 
+    /// Creates a 429: the caller sends more requests than it may. A retry after this number of
+    /// seconds is permitted.
+    pub fn too_many_requests(detail: impl Into<String>, retry_after_seconds: u32) -> Self {
+        Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too-many-requests",
+            "The caller sends too many requests",
+        )
+        .detail(detail)
+        .header(RETRY_AFTER, retry_after_seconds.to_string())
+    }
+
     /// Creates a 500: logs the error with an id and returns only the id to the client.
     pub fn internal(error: &(dyn std::error::Error + 'static)) -> Self {
         let id = Uuid::now_v7();

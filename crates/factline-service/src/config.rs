@@ -1,6 +1,7 @@
 //! The part of the configuration that every process shares.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 /// Listen address, log format and drain timeout of a process.
@@ -36,6 +37,14 @@ pub struct ServiceConfig {
     /// to arrive.
     #[arg(long, env = "FACTLINE_IDLE_TIMEOUT", default_value = "30", value_parser = seconds)]
     pub idle_timeout: Duration,
+    /// Maximum number of requests per second of one client address; further ones get 429. Without
+    /// it, there is no limit.
+    #[arg(long, env = "FACTLINE_RATE_LIMIT")]
+    pub rate_limit: Option<NonZeroU32>,
+    /// Number of proxies in front of the process, each of which adds the address of its client to
+    /// X-Forwarded-For. The rate limit counts that address.
+    #[arg(long, env = "FACTLINE_PROXIES", default_value = "0")]
+    pub proxies: u8,
 }
 
 /// Format of log lines.

@@ -6,10 +6,12 @@
 //!   that has waited longest for its first request, or else for its next one, so that idle clients
 //!   cannot keep others out.
 //! - Beyond a maximum number of requests in progress, requests get 503 at once instead of a queue.
+//! - With a limit per caller, further requests of a caller get 429.
 //!
 //! Bodies are the matter of the routes, which know how large and how slow they may be.
 
 mod connections;
+mod rate_limit;
 mod shed;
 mod stream;
 
@@ -32,6 +34,7 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
 use connections::{Connection, Connections};
+pub(crate) use rate_limit::{RateLimit, limit};
 pub(crate) use shed::shed;
 use stream::Stream;
 

@@ -15,7 +15,7 @@ use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
-use crate::listener::{self, Limits};
+use crate::listener::{self, Limits, RateLimit};
 use crate::{Service, metering, telemetry};
 
 /// Maximum time in which a client reads nothing of a response.
@@ -32,9 +32,13 @@ impl Service {
     pub async fn serve(&self, router: Router) -> anyhow::Result<()> {
         let config = &self.config;
         let permits = Arc::new(Semaphore::new(config.max_requests as usize));
-        let router = router
-            .layer(middleware::from_fn_with_state(permits, listener::shed))
-            .layer(middleware::from_fn(metering::requests));
+        let mut router = router.layer(middleware::from_fn_with_state(permits, listener::shed));
+        if let Some(per_second) = config.rate_limit {
+            let limit = Arc::new(RateLimit::new(per_second, config.proxies.into()));
+            tokio::spawn(Arc::clone(&limit).forget_callers(self.shutdown.clone()));
+            router = router.layer(middleware::from_fn_with_state(limit, listener::limit));
+        }
+        let router = router.layer(middleware::from_fn(metering::requests));
         let folding = tokio::spawn(telemetry::fold(self.metrics.clone()));
         match config.admin_listen {
             None => {

@@ -153,6 +153,39 @@ async fn requests_beyond_the_limit_are_refused_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn caller_with_too_many_requests_is_refused_and_others_are_not() {
+    let greeter = Greeter::start(&["--rate-limit", "2", "--proxies", "1"]);
+    let send = async |caller: &str| {
+        let request = reqwest::Client::new().get(greeter.url("/greeting/0"));
+        request
+            .header("x-forwarded-for", caller)
+            .send()
+            .await
+            .unwrap()
+    };
+    let first = send("192.0.2.1").await;
+    assert_eq!(first.headers()["ratelimit-policy"], "\"caller\";q=2;w=1");
+    assert_eq!(first.headers()["ratelimit"], "\"caller\";r=1;t=1");
+    let mut statuses = Vec::new();
+    let refused = loop {
+        let response = send("192.0.2.1").await;
+        statuses.push(response.status());
+        if response.status() == StatusCode::TOO_MANY_REQUESTS {
+            break response;
+        }
+        assert!(statuses.len() < 1000, "nothing is refused");
+    };
+    assert!(refused.headers().contains_key("retry-after"));
+    assert_eq!(
+        refused.headers()["content-type"],
+        "application/problem+json"
+    );
+    assert_eq!(send("192.0.2.2").await.status(), StatusCode::OK);
+    let live = reqwest::get(greeter.url("/health/live")).await.unwrap();
+    assert_eq!(live.status(), StatusCode::OK);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn health_and_metrics_can_have_an_address_of_their_own() {
     let mut greeter = Greeter::start(&["--admin-listen", "127.0.0.1:0"]);
     let line: Value = serde_json::from_str(&line_with(&mut greeter.log, "listening")).unwrap();
