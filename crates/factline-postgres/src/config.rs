@@ -14,6 +14,11 @@ use sqlx::{Connection as _, PgPool};
 /// processes have taken over. PostgreSQL then ends the transaction.
 const SET_IDLE_TIMEOUT: &str = "set idle_in_transaction_session_timeout = '20s'";
 
+/// The same, for connections whose statements answer a client: no statement is worth more time than
+/// a client waits, and one that takes longer holds a connection that others need.
+const SET_READ_TIMEOUTS: &str =
+    "set idle_in_transaction_session_timeout = '20s'; set statement_timeout = '5s'";
+
 /// Idle time up to which a connection is assumed to be alive. A check costs a round trip.
 const ASSUMED_ALIVE: Duration = Duration::from_secs(2);
 
@@ -40,17 +45,23 @@ impl PostgresConfig {
     /// database is unavailable, and report that. `process` is the name that `pg_stat_activity`
     /// shows.
     pub fn pool(&self, process: &str) -> PgPool {
-        self.pool_of(process, self.database_connections)
+        self.pool_of(process, self.database_connections, SET_IDLE_TIMEOUT)
+    }
+
+    /// Returns a pool for reads that answer clients. A statement that takes longer than 5 seconds
+    /// is cancelled, which is transient.
+    pub fn reader_pool(&self, process: &str) -> PgPool {
+        self.pool_of(process, self.database_connections, SET_READ_TIMEOUTS)
     }
 
     /// Returns a pool for one follower. Requests of other users of the database pool cannot delay
     /// it, and its few statements are planned once for each connection. The second connection is
     /// for the case that the first one hangs.
     pub fn follower_pool(&self, process: &str) -> PgPool {
-        self.pool_of(process, self.database_connections.min(2))
+        self.pool_of(process, self.database_connections.min(2), SET_IDLE_TIMEOUT)
     }
 
-    fn pool_of(&self, process: &str, connections: u32) -> PgPool {
+    fn pool_of(&self, process: &str, connections: u32, settings: &'static str) -> PgPool {
         PgPoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(Duration::from_secs(5))
@@ -60,12 +71,10 @@ impl PostgresConfig {
                     Ok(last.idle_for < ASSUMED_ALIVE || connection.ping().await.is_ok())
                 })
             })
-            .after_connect(|connection, _| {
+            .after_connect(move |connection, _| {
                 Box::pin(async move {
-                    sqlx::query(SET_IDLE_TIMEOUT)
-                        .execute(connection)
-                        .await
-                        .map(|_| ())
+                    let set = sqlx::raw_sql(settings).execute(connection).await;
+                    set.map(|_| ())
                 })
             })
             .connect_lazy_with(self.database_url.clone().application_name(process))

@@ -69,7 +69,7 @@ pub fn start(
     options: &Options,
     service: &Service,
 ) -> ConsistentReads {
-    let pool = postgres.pool(service.name);
+    let pool = postgres.reader_pool(service.name);
     let patience = Duration::from_millis(options.freshness_timeout_ms);
     let snapshots = ConsistentReads::new(pool.clone(), patience, service.shutdown.clone());
     service.health.expect(readiness::COMPONENT);

@@ -35,7 +35,7 @@ use tower::ServiceExt as _;
 
 use connections::{Connection, Connections};
 pub(crate) use rate_limit::{RateLimit, limit};
-pub(crate) use shed::shed;
+pub(crate) use shed::{Permits, shed};
 use stream::Stream;
 
 /// Maximum size of the head of a request, in bytes.

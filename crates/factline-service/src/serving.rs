@@ -13,9 +13,8 @@ use axum::{Json, Router, middleware};
 use factline_http::fallback;
 use serde_json::json;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 
-use crate::listener::{self, Limits, RateLimit};
+use crate::listener::{self, Limits, Permits, RateLimit};
 use crate::{Service, metering, telemetry};
 
 /// Maximum time in which a client reads nothing of a response.
@@ -31,7 +30,7 @@ impl Service {
     /// If an address cannot be bound; the error names it.
     pub async fn serve(&self, router: Router) -> anyhow::Result<()> {
         let config = &self.config;
-        let permits = Arc::new(Semaphore::new(config.max_requests as usize));
+        let permits = Arc::new(Permits::new(config.max_requests));
         let mut router = router.layer(middleware::from_fn_with_state(permits, listener::shed));
         if let Some(per_second) = config.rate_limit {
             let limit = Arc::new(RateLimit::new(per_second, config.proxies.into()));

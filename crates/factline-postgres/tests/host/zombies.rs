@@ -127,6 +127,17 @@ struct Flags {
     postgres: PostgresConfig,
 }
 
+/// A read that takes too long is cancelled, and the client is told to retry.
+#[tokio::test(flavor = "multi_thread")]
+async fn slow_read_is_cancelled() {
+    let stage = Stage::set(1).await;
+    let flags = Flags::parse_from(["test", "--database-url", stage.url()]);
+    let slow = "select pg_sleep(60)";
+    let reader = flags.postgres.reader_pool("reader");
+    let error = sqlx::query(slow).execute(&reader).await.unwrap_err();
+    assert!(factline_postgres::is_transient(&error), "{error}");
+}
+
 /// A follower that stalls inside its transaction has locked the rows that its successor needs,
 /// until PostgreSQL ends the transaction.
 #[tokio::test(flavor = "multi_thread")]

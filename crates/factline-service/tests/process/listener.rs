@@ -146,6 +146,14 @@ async fn requests_beyond_the_limit_are_refused_at_once() {
         .parse()
         .unwrap();
     assert!((1..=4).contains(&after), "{after}");
+    // Reads that wait for a position have permits of their own.
+    let waiting = reqwest::Client::new().get(greeter.url("/greeting/0"));
+    let waiting = waiting
+        .header("factline-position", "1")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(waiting.status(), StatusCode::OK);
     // The process can still be watched.
     let live = reqwest::get(greeter.url("/health/live")).await.unwrap();
     assert_eq!(live.status(), StatusCode::OK);
