@@ -99,10 +99,14 @@ async fn common_route_without_the_method_is_a_problem() {
 async fn silent_clients_do_not_keep_others_out() {
     let greeter = Greeter::start(&["--max-connections", "8"]);
     let silent: Vec<TcpStream> = (0..40).map(|_| connect(&greeter)).collect();
-    let response = reqwest::get(greeter.url("/greeting/0")).await.unwrap();
-    assert_eq!(response.text().await.unwrap(), "hello");
-    let metrics = reqwest::get(greeter.url("/metrics")).await.unwrap();
-    let metrics = metrics.text().await.unwrap();
+    // One client, whose connection stays open: all eight are open when they are counted.
+    let client = reqwest::Client::new();
+    let get = async |path: &str| {
+        let response = client.get(greeter.url(path)).send().await.unwrap();
+        response.text().await.unwrap()
+    };
+    assert_eq!(get("/greeting/0").await, "hello");
+    let metrics = get("/metrics").await;
     assert!(
         metrics.contains(r#"factline_http_connections{service="greeter"} 8"#),
         "{metrics}"
