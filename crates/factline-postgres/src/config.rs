@@ -14,10 +14,9 @@ use sqlx::{Connection as _, PgPool};
 /// processes have taken over. PostgreSQL then ends the transaction.
 const SET_IDLE_TIMEOUT: &str = "set idle_in_transaction_session_timeout = '20s'";
 
-/// The same, for connections whose statements answer a client: no statement is worth more time than
-/// a client waits, and one that takes longer holds a connection that others need.
-const SET_READ_TIMEOUTS: &str =
-    "set idle_in_transaction_session_timeout = '20s'; set statement_timeout = '5s'";
+/// Maximum time of a statement that answers a client. The client does not wait longer, and the
+/// statement holds a connection that others need.
+const SET_STATEMENT_TIMEOUT: &str = "set statement_timeout = '5s'";
 
 /// Idle time up to which a connection is assumed to be alive. A check costs a round trip.
 const ASSUMED_ALIVE: Duration = Duration::from_secs(2);
@@ -45,23 +44,33 @@ impl PostgresConfig {
     /// database is unavailable, and report that. `process` is the name that `pg_stat_activity`
     /// shows.
     pub fn pool(&self, process: &str) -> PgPool {
-        self.pool_of(process, self.database_connections, SET_IDLE_TIMEOUT)
+        self.pool_of(process, self.database_connections, &[SET_IDLE_TIMEOUT])
     }
 
     /// Returns a pool for reads that answer clients. A statement that takes longer than 5 seconds
     /// is cancelled, which is transient.
     pub fn reader_pool(&self, process: &str) -> PgPool {
-        self.pool_of(process, self.database_connections, SET_READ_TIMEOUTS)
+        let settings = &[SET_IDLE_TIMEOUT, SET_STATEMENT_TIMEOUT];
+        self.pool_of(process, self.database_connections, settings)
     }
 
     /// Returns a pool for one follower. Requests of other users of the database pool cannot delay
     /// it, and its few statements are planned once for each connection. The second connection is
     /// for the case that the first one hangs.
     pub fn follower_pool(&self, process: &str) -> PgPool {
-        self.pool_of(process, self.database_connections.min(2), SET_IDLE_TIMEOUT)
+        self.pool_of(
+            process,
+            self.database_connections.min(2),
+            &[SET_IDLE_TIMEOUT],
+        )
     }
 
-    fn pool_of(&self, process: &str, connections: u32, settings: &'static str) -> PgPool {
+    fn pool_of(
+        &self,
+        process: &str,
+        connections: u32,
+        settings: &'static [&'static str],
+    ) -> PgPool {
         PgPoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(Duration::from_secs(5))
@@ -73,8 +82,10 @@ impl PostgresConfig {
             })
             .after_connect(move |connection, _| {
                 Box::pin(async move {
-                    let set = sqlx::raw_sql(settings).execute(connection).await;
-                    set.map(|_| ())
+                    for &setting in settings {
+                        sqlx::query(setting).execute(&mut *connection).await?;
+                    }
+                    Ok(())
                 })
             })
             .connect_lazy_with(self.database_url.clone().application_name(process))

@@ -17,8 +17,8 @@ pub fn is_transient(error: &sqlx::Error) -> bool {
 const TRANSIENT_CLASSES: [&str; 5] = ["08", "53", "40", "57", "58"];
 
 /// SQLSTATEs of other classes that pass by themselves: a lock that is held too long, a transaction
-/// or session that was idle too long, and a standby that became the primary or the reverse.
-const TRANSIENT_CODES: [&str; 5] = ["55P03", "25P03", "25P04", "57P05", "25006"];
+/// that was idle or open too long, and a primary that has become a standby.
+const TRANSIENT_CODES: [&str; 4] = ["55P03", "25P03", "25P04", "25006"];
 
 /// Returns whether a SQLSTATE means that the same statement can succeed later.
 fn is_transient_code(code: &str) -> bool {

@@ -26,8 +26,8 @@ pub struct ServiceConfig {
     /// other routes.
     #[arg(long, env = "FACTLINE_ADMIN_LISTEN")]
     pub admin_listen: Option<SocketAddr>,
-    /// Maximum number of open connections. A new one replaces the one that has waited longest for a
-    /// request.
+    /// Maximum number of open connections. A new one replaces one that waits for a request; those
+    /// without any request so far go first.
     #[arg(long, env = "FACTLINE_MAX_CONNECTIONS", default_value = "1000", value_parser = clap::value_parser!(u32).range(1..))]
     pub max_connections: u32,
     /// Maximum number of requests in progress; further ones get 503.

@@ -21,9 +21,9 @@ use crate::{Service, metering, telemetry};
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl Service {
-    /// Listens, and serves `router` and the common routes, as [`listener`] describes. Returns when
-    /// the process drains: then no connection is accepted any more and every open request has been
-    /// answered.
+    /// Listens, and serves `router` and the common routes within the limits of the configuration.
+    /// Returns when the process drains: then no connection is accepted any more and every open
+    /// request has been answered.
     ///
     /// # Errors
     ///

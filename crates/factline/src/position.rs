@@ -12,7 +12,9 @@ use base64::Engine as _;
 use base64::display::Base64Display;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-/// Maximum number of points in a text. A reader compares each with every partition that it reads.
+/// Maximum number of points in a text. A reader compares each with every partition that it reads. A
+/// position that grows along a workflow loses its oldest points beyond it: a reader may then wait
+/// for less than the whole workflow.
 pub const MAX_POINTS: usize = 64;
 
 /// One partition's event sequence.

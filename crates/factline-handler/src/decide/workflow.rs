@@ -2,16 +2,13 @@
 
 use factline::aggregate::Workflow;
 use factline::outcome::{OutcomeKind, State};
+use factline::position::MAX_POINTS;
 use factline::{Aggregate, Conclusion, Envelope, Outcome, Position};
 use uuid::Uuid;
 
 use crate::decide::facts::Enveloped;
 use crate::decide::origin::{CommandContext, Origin};
 use crate::state::aggregate::{AggregateState, Open, position};
-
-/// Maximum number of points in a position that grows along a workflow. Beyond it, the oldest points
-/// are left out: a reader may then wait for less than the whole workflow.
-const MAX_POINTS: usize = 64;
 
 /// Reason why the domain's decision about a workflow is invalid.
 #[derive(Debug, thiserror::Error)]

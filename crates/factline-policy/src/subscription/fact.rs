@@ -1,6 +1,7 @@
 //! Decodes records into facts, each with the position at which a reader can see it.
 
 use factline::policy::What;
+use factline::position::MAX_POINTS;
 use factline::{Envelope, Fact, Messages, Outcome, Point, Position};
 
 use factline_kafka::client::config::KafkaConfig;
@@ -8,10 +9,6 @@ use factline_kafka::records::record::Record;
 use factline_kafka::records::registry::Registry;
 use factline_kafka::topics::Topics;
 use factline_kafka::{records::decode, records::framing};
-
-/// Maximum number of points in a position, so that the header does not grow with the length of a
-/// workflow. The oldest points are dropped first. The point of the fact itself always stays.
-const POINTS: usize = 64;
 
 /// Reads the facts of one aggregate type.
 pub(crate) struct Reader {
@@ -77,7 +74,8 @@ impl Reader {
         let Some(sequence) = envelope.partition_sequence else {
             return position;
         };
-        position.keep_last(POINTS - 1);
+        // The point of the event itself always stays.
+        position.keep_last(MAX_POINTS - 1);
         position.merge(&Position::at(Point {
             topic: self.topics.events().to_owned(),
             identity: self.identity.clone(),
@@ -93,7 +91,7 @@ impl Reader {
 fn of_outcome(record: &Record, envelope: &Envelope, outcome: &Outcome) -> Position {
     let mut position = parse(record, envelope.position.as_deref());
     position.merge(&parse(record, outcome.position.as_deref()));
-    position.keep_last(POINTS);
+    position.keep_last(MAX_POINTS);
     position
 }
 

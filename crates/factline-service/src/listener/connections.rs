@@ -28,7 +28,7 @@ struct Open {
 
 /// A place among the connections that wait: first those that have sent no request yet, then the
 /// others, each in the order in which they began to wait. Clients that use their connections keep
-/// them while strangers open silent ones.
+/// them while other clients open silent ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Place {
     has_sent: bool,

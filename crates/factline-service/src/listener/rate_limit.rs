@@ -2,7 +2,7 @@
 //!
 //! Behind proxies, every connection comes from a proxy. Then the address is taken from
 //! `X-Forwarded-For`: each proxy adds the address that it sees to the right, so only as many
-//! entries from the right as there are proxies can be believed. The rest is the client's own text.
+//! entries from the right as there are proxies can be trusted. The rest is the client's own text.
 //!
 //! The headers of the responses are those of draft-ietf-httpapi-ratelimit-headers-10.
 
@@ -70,7 +70,7 @@ impl RateLimit {
         match self.limiter.check_key(&caller) {
             Ok(state) => Ok(state.remaining_burst_capacity()),
             Err(refused) => {
-                let wait = refused.wait_time_from(DefaultClock::default().now());
+                let wait = refused.wait_time_from(self.limiter.clock().now());
                 let seconds = u32::try_from(wait.as_secs()).unwrap_or(u32::MAX);
                 Err(seconds.saturating_add(1))
             }
@@ -128,8 +128,8 @@ fn caller(client: SocketAddr, headers: &HeaderMap, proxies: usize) -> IpAddr {
     let forwarded = headers.get_all(FORWARDED_FOR).iter();
     let forwarded = forwarded.filter_map(|value| value.to_str().ok());
     let addresses: Vec<&str> = forwarded.flat_map(|value| value.split(',')).collect();
-    let believed = addresses.len().checked_sub(proxies);
-    let address = believed
+    let trusted = addresses.len().checked_sub(proxies);
+    let address = trusted
         .filter(|_| proxies > 0)
         .and_then(|index| addresses.get(index)?.trim().parse().ok())
         .unwrap_or_else(|| client.ip());
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn only_entries_of_known_proxies_are_believed() {
+    fn only_entries_of_known_proxies_are_trusted() {
         assert_eq!(caller_of(&[], 0), "2001:db8:1:2::");
         assert_eq!(caller_of(&["192.0.2.1"], 0), "2001:db8:1:2::");
         assert_eq!(caller_of(&["192.0.2.1"], 1), "192.0.2.1");

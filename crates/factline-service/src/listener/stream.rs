@@ -160,19 +160,14 @@ impl AsyncWrite for Stream {
 /// Returns the problem for a response that the HTTP parser has made, which has no body.
 fn refusal(response: &[u8]) -> Option<Problem> {
     const BEFORE: &[u8] = b"HTTP/1.1 ";
-    let status = response.strip_prefix(BEFORE)?.get(..3)?;
+    let problem = match response.strip_prefix(BEFORE)?.get(..3)? {
+        b"400" => Problem::invalid_request().detail("the request is not a request of HTTP/1.1"),
+        b"414" | b"431" => too_long(),
+        _ => return None,
+    };
     let head = response.to_ascii_lowercase();
     let contains = |text: &[u8]| head.windows(text.len()).any(|window| window == text);
-    if contains(b"content-type") || !contains(b"connection: close") {
-        return None;
-    }
-    match status {
-        b"400" => {
-            Some(Problem::invalid_request().detail("the request is not a request of HTTP/1.1"))
-        }
-        b"414" | b"431" => Some(too_long()),
-        _ => None,
-    }
+    (contains(b"connection: close") && !contains(b"content-type")).then_some(problem)
 }
 
 /// Creates the problem of a head that is too large.
