@@ -11,15 +11,16 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::on;
 use chrono::Utc;
 use factline::envelope::ANONYMOUS;
-use factline::{Contract, Envelope};
+use factline::{Contract, Delivery, Envelope};
 use factline_http::openapi::serving;
 use factline_http::problem::FieldError;
 use factline_http::{Problem, fallback, resource};
-use factline_kafka::producer::append::{Append, Appender, headers};
+use factline_kafka::producer::append::{Append, Appender, Failure, Pending, Place, headers};
 use factline_kafka::records::registry::SchemaIds;
 use factline_kafka::topics::partition_of;
 use factline_kafka::{KafkaConfig, records::framing};
 use rdkafka::ClientConfig;
+use rdkafka::error::KafkaError;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -28,6 +29,7 @@ use crate::idempotency::Keyed;
 use crate::preconditions::Conditions;
 use crate::response::{self, Accepted};
 use crate::routes::{self, Route};
+use crate::sequence::Sequence;
 use crate::{body, idempotency, openapi, traceparent};
 
 /// The source of the records that this process writes.
@@ -53,6 +55,8 @@ pub struct Edge {
     pub appender: Appender,
     /// The OpenAPI document of the routes.
     pub document: Value,
+    /// The numbers of the commands without an idempotency key.
+    sequence: Sequence,
 }
 
 impl Edge {
@@ -77,6 +81,7 @@ impl Edge {
             targets,
             appender: Appender::new(client(kafka), append_timeout)?,
             document: openapi::document(contracts)?,
+            sequence: Sequence::new(),
         })
     }
 }
@@ -138,7 +143,7 @@ struct Command {
 }
 
 async fn accept(
-    edge: &Edge,
+    edge: &Arc<Edge>,
     target: &Target,
     route: &Route,
     id: Result<Path<String>, PathRejection>,
@@ -164,19 +169,19 @@ async fn accept(
     if let Some(Keyed { scope, fingerprint }) = command.keyed {
         envelope.idempotency_scope = Some(scope);
         envelope.idempotency_fingerprint = Some(fingerprint);
+    } else {
+        envelope.delivery = Some(edge.sequence.next());
     }
     tracing::trace!(%operation, command = route.record, aggregate_id = id, "appending a command");
     let started = Instant::now();
-    let appended = edge
-        .appender
-        .append(Append {
-            topic: &target.topic,
-            partition: partition_of(id.as_bytes(), target.contract.partitions),
-            key: id.as_bytes(),
-            headers: headers(envelope.to_headers()),
-            value: &framing::write(schema_id, &command.datum),
-        })
-        .await;
+    let pending = edge.appender.enqueue(Append {
+        topic: &target.topic,
+        partition: partition_of(id.as_bytes(), target.contract.partitions),
+        key: id.as_bytes(),
+        headers: headers(envelope.to_headers()),
+        value: &framing::write(schema_id, &command.datum),
+    });
+    let appended = acknowledged(edge, pending, envelope.delivery).await;
     let seconds = started.elapsed().as_secs_f64();
     metrics::histogram!("factline_append_seconds", "command" => route.record).record(seconds);
     let place = appended.map_err(|failure| accepted.failed(route.record, &failure))?;
@@ -186,6 +191,30 @@ async fn accept(
     );
     metrics::counter!("factline_commands_accepted_total", "command" => route.record).increment(1);
     Ok(accepted.answer(&place))
+}
+
+/// Waits for the result of an append, and ends its number. If the client disconnects, this request
+/// is dropped, but the append goes on: so a task of its own waits for the result.
+async fn acknowledged(
+    edge: &Arc<Edge>,
+    pending: Result<Pending, Failure>,
+    delivery: Option<Delivery>,
+) -> Result<Place, Failure> {
+    let Some(delivery) = delivery else {
+        return edge.appender.acknowledged(pending?).await;
+    };
+    let edge = Arc::clone(edge);
+    let ended = tokio::spawn(async move {
+        let appended = match pending {
+            Ok(pending) => edge.appender.acknowledged(pending).await,
+            Err(failure) => Err(failure),
+        };
+        let is_unknown = matches!(appended, Err(Failure::Unknown(_)));
+        edge.sequence.end(&delivery, !is_unknown);
+        appended
+    });
+    let ended = ended.await;
+    ended.unwrap_or(Err(Failure::Unknown(KafkaError::Canceled)))
 }
 
 /// Reads a request as the route's command, or returns every error in it.

@@ -26,6 +26,7 @@ pub mod preconditions;
 pub mod readiness;
 pub mod response;
 pub mod routes;
+mod sequence;
 pub mod traceparent;
 pub mod validate;
 

@@ -27,7 +27,7 @@ pub mod subscription;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use factline::{AggregateType as _, Emit, EventOf, Fact, Policy, panic_message};
+use factline::{AggregateType as _, Delivery, Emit, EventOf, Fact, Policy, panic_message};
 use tokio_util::sync::CancellationToken;
 
 use crate::subscription::{Facts, Failure, Subscription};
@@ -109,17 +109,21 @@ pub async fn run<P: Policy>(
             None => return Ok(()),
         }
     }
-    let handle = async move |facts: &[Fact<EventOf<P::Source>>]| {
+    let handle = async move |facts: &[Fact<EventOf<P::Source>>],
+                             deliveries: &[Option<Delivery>]| {
         let mut commands = Vec::new();
-        for (place, fact) in facts.iter().enumerate() {
+        for (place, (fact, delivery)) in facts.iter().zip(deliveries).enumerate() {
             for (number, emit) in react::<P>(place, fact)?.iter().enumerate() {
-                let envelope = fact.emitted(P::NAME, P::Source::NAME, number, emit);
+                let mut envelope = fact.emitted(P::NAME, P::Source::NAME, number, emit);
+                envelope.delivery.clone_from(delivery);
                 commands.push(Command::new(&sender, place, &envelope, emit)?);
             }
         }
         sender.send(&commands).await
     };
-    Ok(subscription.run(kafka, handle, report, stop).await?)
+    Ok(subscription
+        .run_numbered(kafka, handle, report, stop)
+        .await?)
 }
 
 /// Calls the policy. The policy is code of an author outside this crate, so a panic must not end

@@ -33,7 +33,7 @@ mod start_position;
 mod subscription_metrics;
 
 use factline::policy::Start;
-use factline::{Contract, Fact, Messages};
+use factline::{Contract, Delivery, Fact, Messages};
 use rdkafka::error::KafkaError;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
@@ -162,6 +162,23 @@ impl Subscription {
     where
         E: Messages,
         F: AsyncFnMut(&[Fact<E>]) -> Result<(), Failure> + Send + 'static,
+    {
+        let mut handle = handle;
+        let numbered = async move |facts: &[Fact<E>], _: &[Option<Delivery>]| handle(facts).await;
+        self.run_numbered(kafka, numbered, report, stop).await
+    }
+
+    /// Does the same, and tells `handle` the number of the commands that follow from each fact.
+    pub(crate) async fn run_numbered<E, F>(
+        self,
+        kafka: KafkaConfig,
+        handle: F,
+        report: Report,
+        stop: CancellationToken,
+    ) -> Result<(), Error>
+    where
+        E: Messages,
+        F: AsyncFnMut(&[Fact<E>], &[Option<Delivery>]) -> Result<(), Failure> + Send + 'static,
     {
         let name = self.name.clone();
         report(&name, Err("connecting".to_owned()));

@@ -6,14 +6,14 @@
 //! [`Envelope::write_headers`] and its name in [`Envelope::from_headers`]. A reader that does not
 //! know a header ignores it.
 
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 use std::str::FromStr;
 
 use chrono::{Datelike as _, NaiveDate, SecondsFormat, Timelike as _};
 use uuid::Uuid;
 use uuid::fmt::Hyphenated;
 
-use crate::{Roles, Timestamp};
+use crate::{Delivery, Roles, Timestamp};
 
 /// Actor of a request that has no authenticated sender.
 pub const ANONYMOUS: &str = "anonymous";
@@ -83,6 +83,9 @@ pub struct Envelope {
     pub traceparent: Option<String>,
     /// `ce_retryof`: the operation that this one repeats, when a dead letter was sent again.
     pub retry_of: Option<Uuid>,
+    /// `ce_delivery`: the command's number among those of its sender. Present on a command and its
+    /// outcome, if the sender numbers its commands.
+    pub delivery: Option<Delivery>,
 }
 
 /// Headers that do not form an envelope.
@@ -142,6 +145,7 @@ impl Envelope {
             position: None,
             traceparent: None,
             retry_of: None,
+            delivery: None,
         }
     }
 
@@ -218,6 +222,9 @@ impl Envelope {
         if let Some(operation) = self.retry_of {
             write("ce_retryof", room.id(operation));
         }
+        if let Some(delivery) = &self.delivery {
+            write("ce_delivery", room.text(delivery));
+        }
     }
 
     /// Reads headers. A foreign producer of commands needs `ce_id`, `ce_type`, `ce_source`,
@@ -265,6 +272,7 @@ impl Envelope {
             position: text("ce_position", found.position)?,
             traceparent: text("ce_traceparent", found.traceparent)?,
             retry_of: uuid("ce_retryof", found.retry_of)?,
+            delivery: delivery(found.delivery)?,
         })
     }
 }
@@ -288,9 +296,13 @@ impl Room {
     }
 
     fn number(&mut self, number: u64) -> &str {
+        self.text(&number)
+    }
+
+    fn text(&mut self, value: &impl Display) -> &str {
         self.text.clear();
         // Writing to a `String` does not fail.
-        let _ = write!(self.text, "{number}");
+        let _ = write!(self.text, "{value}");
         &self.text
     }
 
@@ -362,6 +374,7 @@ struct Headers<'a> {
     position: Option<&'a [u8]>,
     traceparent: Option<&'a [u8]>,
     retry_of: Option<&'a [u8]>,
+    delivery: Option<&'a [u8]>,
 }
 
 impl<'a> Headers<'a> {
@@ -395,6 +408,7 @@ impl<'a> Headers<'a> {
             "ce_position" => &mut self.position,
             "ce_traceparent" => &mut self.traceparent,
             "ce_retryof" => &mut self.retry_of,
+            "ce_delivery" => &mut self.delivery,
             _ => return None,
         })
     }
@@ -440,6 +454,11 @@ fn uuid(name: &'static str, value: Option<&[u8]>) -> Result<Option<Uuid>, Invali
 
 fn number(name: &'static str, value: Option<&[u8]>) -> Result<Option<u64>, InvalidEnvelope> {
     parsed(name, value, "a whole number", |text| text.parse().ok())
+}
+
+fn delivery(value: Option<&[u8]>) -> Result<Option<Delivery>, InvalidEnvelope> {
+    let expected = "a number, a range of numbers and a sender";
+    parsed("ce_delivery", value, expected, |text| text.parse().ok())
 }
 
 fn instant(name: &'static str, value: Option<&[u8]>) -> Result<Option<Timestamp>, InvalidEnvelope> {
@@ -507,6 +526,7 @@ mod tests {
         envelope.traceparent =
             Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".into());
         envelope.retry_of = Some(Uuid::from_u128(3));
+        envelope.delivery = "17 3-12 /policies/sell".parse().ok();
         envelope
     }
 

@@ -8,8 +8,8 @@
 //!   [`testing::given`]
 //! - [`Policy`], [`Fact`], [`Emit`]: from facts to commands, the links of a workflow
 //! - [`Projection`], [`AdditiveProjection`], [`Recorded`]: the read side
-//! - [`Envelope`], [`Outcome`], [`Position`], [`id`]: the frozen wire format, described in
-//!   `docs/wire-format.md`
+//! - [`Envelope`], [`Delivery`], [`Outcome`], [`Position`], [`id`]: the frozen wire format, which
+//!   `docs/wire-format.md` describes
 //! - [`AggregateType`], [`Contract`], [`Messages`], [`avro`]: schemas and the types generated from
 //!   them
 
@@ -17,6 +17,7 @@ pub mod aggregate;
 pub mod avro;
 mod context;
 pub mod contract;
+pub mod delivery;
 pub mod envelope;
 mod failure_text;
 pub mod id;
@@ -33,6 +34,7 @@ pub mod testing;
 pub use aggregate::{Aggregate, Conclusion, Deadline, Decision, Rejection};
 pub use context::{Context, Sender};
 pub use contract::{AggregateType, CommandOf, Contract, EventOf};
+pub use delivery::Delivery;
 pub use envelope::Envelope;
 pub use failure_text::{error_chain, panic_message};
 pub use message::{Messages, RecordSchema};

@@ -9,6 +9,7 @@
 //! - `takeover`: the command handler: transactions, rebalances, recovery
 //! - `checkpoint`: a view's rows and its checkpoint
 //! - `tracker`: an operation's row
+//! - `deliveries`: the commands of a sender, of which the handler remembers only some
 //!
 //! `docs/correctness.md` lists the findings and the limits. `cargo run -p model -- NAME` prints the
 //! violation that follows from leaving out a rule. To add a rule, add a variant of `Rule`, its
@@ -16,11 +17,13 @@
 //! its arm in `left_out`.
 
 pub mod checkpoint;
+pub mod deliveries;
 pub mod explore;
 pub mod takeover;
 pub mod tracker;
 
 use checkpoint::Checkpoint;
+use deliveries::Deliveries;
 use explore::{Explored, explore};
 use factline_failpoints::Mutant;
 use takeover::Takeover;
@@ -43,6 +46,14 @@ pub fn left_out(names: &[&str]) -> Option<Explored> {
     }
     if names == [Mutant::NoAbsorption.name()] {
         return Some(explore(&Tracker { absorbs: false }));
+    }
+    if let [name] = names
+        && let Some(rule) = deliveries::Rule::ALL
+            .into_iter()
+            .find(|rule| rule.left_out() == *name)
+    {
+        let without = Some(rule);
+        return Some(explore(&Deliveries { without }));
     }
     let rule = |name: &&str| {
         Rule::ALL

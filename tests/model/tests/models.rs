@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use factline_failpoints::Mutant;
 use model::checkpoint::Checkpoint;
+use model::deliveries::{self, Deliveries};
 use model::explore::{Explored, Model, explore};
 use model::takeover::Takeover;
 use model::takeover::rule::Rule;
@@ -65,6 +66,11 @@ fn checkpoint_and_tracker_have_no_violation() {
     assert_no_violation("an operation", &Tracker { absorbs: true });
 }
 
+#[test]
+fn deliveries_have_no_violation() {
+    assert_no_violation("a sender", &Deliveries { without: None });
+}
+
 /// Returns the rows of the document's tables of rules: the rules left out, and the documented
 /// result.
 fn rows(document: &str) -> Vec<(Vec<&str>, &str)> {
@@ -104,6 +110,7 @@ fn left_out_rules_match_the_document() {
         .map(Mutant::name)
         .into_iter()
         .chain(rules)
+        .chain(deliveries::Rule::ALL.map(deliveries::Rule::left_out))
         .collect();
     assert_eq!(alone, all, "the document's rows (left), the rules (right)");
     let mut differ = Vec::new();

@@ -19,7 +19,7 @@ use crate::output::Row;
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Headers that a new operation sets itself, or must not have.
-const REPLACED: [&str; 9] = [
+const REPLACED: [&str; 10] = [
     "ce_id",
     "ce_operation",
     "ce_time",
@@ -29,6 +29,7 @@ const REPLACED: [&str; 9] = [
     "ce_retryof",
     "ce_idempotencyscope",
     "ce_idempotencyprint",
+    "ce_delivery",
 ];
 
 /// A producer of redriven commands and marks for the letters of an aggregate type, on behalf of an

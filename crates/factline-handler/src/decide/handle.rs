@@ -29,8 +29,8 @@ pub(crate) fn command<A: Aggregate>(
     records: &mut Vec<Outgoing>,
 ) -> Result<Facts<EventOf<A::Type>>, decode::Error> {
     let now = overlay.advance(time);
-    let operation = record.operation();
-    if overlay.is_decided(operation) {
+    let (operation, delivery) = (record.operation(), record.delivery());
+    if overlay.is_decided(operation, delivery.as_ref()) {
         overlay.handled(record.offset);
         return Ok(Facts::none(record.partition, OutcomeKind::Command));
     }
@@ -43,7 +43,7 @@ pub(crate) fn command<A: Aggregate>(
         Err(Fault::Unreadable(error)) if error.is_transient() => return Err(error),
         Err(fault) => fail_command(environment, record, &fault, now, records)?,
     };
-    overlay.decided(operation);
+    overlay.decided(operation, delivery.as_ref());
     overlay.handled(record.offset);
     Ok(change(overlay, decided))
 }
@@ -64,7 +64,7 @@ pub(crate) fn deadline<A: Aggregate>(
     let (Some(wake), Some(operation)) = (stored.wake.clone(), stored.deadline(subject)) else {
         return Ok(nothing);
     };
-    if overlay.is_decided(operation) {
+    if overlay.is_decided(operation, None) {
         stored.spend(wake.set);
         overlay.store(Arc::clone(subject), stored);
         return Ok(nothing);
@@ -89,7 +89,7 @@ pub(crate) fn deadline<A: Aggregate>(
             failed
         }
     };
-    overlay.decided(operation);
+    overlay.decided(operation, None);
     Ok(change(overlay, decided))
 }
 

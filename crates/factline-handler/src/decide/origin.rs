@@ -73,6 +73,7 @@ impl Origin {
         envelope.time_to_live_ms = None;
         envelope.expected_version = None;
         envelope.command_position.clone_from(&context.place);
+        envelope.delivery = None;
         envelope
     }
 

@@ -184,22 +184,24 @@ fn remember<A: Aggregate>(partition: &mut Partition<A>, message: &BorrowedMessag
     // The crate panics on a header whose name is not UTF-8, which another producer may have
     // written.
     let read = catch_unwind(AssertUnwindSafe(|| {
-        let (mut id, mut operation, mut subject, mut scope) = (None, None, None, None);
+        let (mut id, mut operation, mut subject) = (None, None, None);
+        let (mut scope, mut delivery) = (None, None);
         for header in message.headers().into_iter().flat_map(Headers::iter) {
             let place = match header.key {
                 "ce_id" => &mut id,
                 "ce_operation" => &mut operation,
                 "ce_subject" => &mut subject,
                 "ce_idempotencyscope" => &mut scope,
+                "ce_delivery" => &mut delivery,
                 _ => continue,
             };
             *place = header
                 .value
                 .and_then(|value| std::str::from_utf8(value).ok());
         }
-        (id, operation, subject, scope)
+        (id, operation, subject, scope, delivery)
     }));
-    let (id, operation, subject, scope) = read.unwrap_or_default();
+    let (id, operation, subject, scope, delivery) = read.unwrap_or_default();
     let uuid = |text: Option<&str>| text?.parse::<Uuid>().ok();
     let time = message.timestamp().to_millis();
     partition.remember(&Remembered {
@@ -209,6 +211,7 @@ fn remember<A: Aggregate>(partition: &mut Partition<A>, message: &BorrowedMessag
             .unwrap_or_default(),
         record: uuid(id).zip(subject),
         scope: scope.map(command::short_scope),
+        delivery: delivery.and_then(|text| text.parse().ok()),
     });
 }
 

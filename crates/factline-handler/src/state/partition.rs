@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use factline::{Aggregate, Envelope, EventOf, Timestamp, id};
+use factline::{Aggregate, Delivery, Envelope, EventOf, Timestamp, id};
 use factline_failpoints::{Mutant, mutated};
 use uuid::Uuid;
 
@@ -18,6 +18,7 @@ use crate::snapshot::load::Loaded;
 use crate::snapshot::round::{Snapshots, Writing};
 use crate::state::aggregate::AggregateState;
 use crate::state::dedupe::Window;
+use crate::state::senders::Senders;
 
 /// Limits of a partition, and the interval of its snapshots.
 #[derive(Debug, Clone, Copy)]
@@ -50,7 +51,9 @@ pub(crate) struct Partition<A> {
     time: Timestamp,
     /// Offset of the next command to be handled.
     next: i64,
+    /// The decided commands whose senders do not number them.
     operations: Window<()>,
+    senders: Senders,
     bounds: Bounds,
     /// The operation of each idempotency scope.
     scopes: Window<Uuid>,
@@ -94,6 +97,7 @@ pub(crate) struct Remembered<'r> {
     /// The outcome's own id, and the aggregate.
     pub(crate) record: Option<(Uuid, &'r str)>,
     pub(crate) scope: Option<Uuid>,
+    pub(crate) delivery: Option<Delivery>,
 }
 
 impl<A: Aggregate> Partition<A> {
@@ -113,6 +117,7 @@ impl<A: Aggregate> Partition<A> {
             time: cover.tail.time,
             next: 0,
             operations: Window::new(bounds.window),
+            senders: Senders::default(),
             scopes: Window::new(bounds.window),
             snapshots: Snapshots::new(cover, bounds.snapshots_every),
         }
@@ -169,7 +174,10 @@ impl<A: Aggregate> Partition<A> {
             operation, time, ..
         } = *outcome;
         self.time = self.time.max(time);
-        self.operations.add(operation, (), time);
+        match &outcome.delivery {
+            Some(delivery) => self.senders.add(delivery, operation, time),
+            None => self.operations.add(operation, (), time),
+        }
         if let Some(scope) = outcome.scope
             && self.scopes.get(&scope).is_none()
         {
@@ -239,6 +247,8 @@ impl<A: Aggregate> Partition<A> {
         for (scope, operation) in changes.scopes {
             self.scopes.add(scope, operation, self.time);
         }
+        self.senders.merge(changes.senders);
+        self.senders.expire(self.time, self.bounds.window);
     }
 
     /// Returns whether a round of snapshots is due.
@@ -310,7 +320,7 @@ impl<A: Aggregate> Partition<A> {
 
     /// Returns the number of operations that are remembered.
     pub(crate) fn remembered(&self) -> usize {
-        self.operations.len()
+        self.operations.len() + self.senders.len()
     }
 
     /// Returns the number of aggregates with at least one event.
@@ -337,6 +347,7 @@ pub(crate) struct Changes<A> {
     next: i64,
     operations: HashMap<Uuid, Timestamp>,
     scopes: HashMap<Uuid, Uuid>,
+    senders: Senders,
 }
 
 impl<'p, A: Aggregate> Overlay<'p, A> {
@@ -348,6 +359,7 @@ impl<'p, A: Aggregate> Overlay<'p, A> {
             next: base.next,
             operations: HashMap::new(),
             scopes: HashMap::new(),
+            senders: Senders::default(),
         };
         Self {
             base,
@@ -396,14 +408,31 @@ impl<'p, A: Aggregate> Overlay<'p, A> {
             .filter(|known| *known >= self.base.bounds.operations)
     }
 
-    pub(crate) fn is_decided(&self, operation: Uuid) -> bool {
+    /// Returns whether a command was decided before. Its sender may have numbered it.
+    pub(crate) fn is_decided(&self, operation: Uuid, delivery: Option<&Delivery>) -> bool {
+        let is_repeat = |delivery| {
+            self.changes.senders.is_repeat(delivery, operation)
+                || self.base.senders.is_repeat(delivery, operation)
+        };
         !mutated(Mutant::NoDedupe)
             && (self.changes.operations.contains_key(&operation)
-                || self.base.operations.get(&operation).is_some())
+                || self.base.operations.get(&operation).is_some()
+                || delivery.is_some_and(is_repeat))
     }
 
-    pub(crate) fn decided(&mut self, operation: Uuid) {
-        self.changes.operations.insert(operation, self.changes.time);
+    pub(crate) fn decided(&mut self, operation: Uuid, delivery: Option<&Delivery>) {
+        let Changes {
+            senders,
+            operations,
+            time,
+            ..
+        } = &mut self.changes;
+        match delivery {
+            Some(delivery) => senders.add(delivery, operation, *time),
+            None => {
+                operations.insert(operation, *time);
+            }
+        }
     }
 
     /// Returns the operation of an idempotency scope.

@@ -4,7 +4,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use factline::envelope::{Envelope, InvalidEnvelope};
-use factline::{Timestamp, id};
+use factline::{Delivery, Timestamp, id};
 use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
 use uuid::Uuid;
 
@@ -48,6 +48,15 @@ impl Record {
         named("ce_operation")
             .or_else(|| named("ce_id"))
             .unwrap_or_else(|| id::unreadable_command(&self.topic, self.partition, self.offset))
+    }
+
+    /// Returns the record's number among those of its sender. A malformed header counts as none: a
+    /// record with such a header has no envelope, and is handled as an unreadable one.
+    pub fn delivery(&self) -> Option<Delivery> {
+        std::str::from_utf8(self.headers.last("ce_delivery")?)
+            .ok()?
+            .parse()
+            .ok()
     }
 
     /// Returns the size of key, headers and value in bytes.

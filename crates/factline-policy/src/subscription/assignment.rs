@@ -85,23 +85,28 @@ impl Host {
         if found.is_empty() {
             return Ok(());
         }
-        let (mut starts, mut lost) = (Vec::new(), Vec::new());
+        let (mut starts, mut begun, mut lost) = (Vec::new(), Vec::new(), Vec::new());
         for (key, beginning) in found {
             match beginning {
-                Ok(Start { next, identity }) => {
+                Ok(Start {
+                    committed,
+                    sender,
+                    identity,
+                }) => {
                     self.facts.identify(identity);
-                    starts.push((key, next));
+                    starts.push((key.clone(), committed.offset));
+                    begun.push((key, committed, sender));
                 }
                 Err(why) => lost.push((key, why)),
             }
         }
         self.consumers.fetch(&starts)?;
-        let keys: Vec<TopicPartition> = starts.iter().map(|(key, _)| key.clone()).collect();
-        for (key, next) in starts {
-            self.places.insert(key, Some(next));
+        let keys: Vec<TopicPartition> = starts.into_iter().map(|(key, _)| key).collect();
+        for (key, committed, sender) in begun {
+            self.places.insert(key, committed, sender);
         }
         for (key, why) in lost {
-            self.places.insert(key.clone(), None);
+            self.places.insert_halted(&key);
             self.stop_partition(&key, &why);
         }
         if self.paused {

@@ -1,6 +1,6 @@
 //! Batch of facts for the `handle` callback, with the offset of each fact.
 
-use factline::Fact;
+use factline::{Delivery, Fact};
 
 use super::offsets::Places;
 use factline_kafka::consumer::group::TopicPartition;
@@ -36,6 +36,14 @@ impl<E> Batch<E> {
     /// Returns the partition and offset of a fact.
     pub(crate) fn place(&self, fact: usize) -> Option<&(TopicPartition, i64)> {
         self.places.get(fact)
+    }
+
+    /// Returns the number of the commands for each fact.
+    pub(crate) fn deliveries(&self, places: &Places) -> Vec<Option<Delivery>> {
+        self.places
+            .iter()
+            .map(|(key, offset)| places.delivery(key, *offset))
+            .collect()
     }
 
     /// Drops records of partitions that are revoked or halted.

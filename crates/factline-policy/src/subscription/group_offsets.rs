@@ -1,6 +1,7 @@
 //! The offsets that a subscription's group has committed, as its [`Progress`].
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
@@ -40,11 +41,48 @@ pub(crate) enum InvalidStart {
 /// Start of a partition, or the reason why it cannot begin.
 pub(crate) type Beginning = Result<Start, InvalidStart>;
 
-/// First offset to fetch of a partition, and the identity of its aggregate's events topic.
+/// Start of a partition.
 #[derive(Debug)]
 pub(crate) struct Start {
-    pub(crate) next: i64,
+    /// The committed offset of its group, and the beginning of the run that has committed it.
+    pub(crate) committed: Committed,
+    /// Name of the group and the partition as a sender of commands. It contains the topic's
+    /// identity, because offsets of a recreated topic start over.
+    pub(crate) sender: Arc<str>,
+    /// Identity of the aggregate's events topic.
     pub(crate) identity: String,
+}
+
+/// A committed offset, and the offset at which the run began that has committed it.
+///
+/// A run is a sequence of records without a gap. An operator who moves the group's offset ends it:
+/// the offset then has no metadata, so another run begins there. Without this, the records over
+/// which the operator has moved the offset would count as handled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Committed {
+    pub(crate) offset: i64,
+    pub(crate) run: i64,
+}
+
+/// Prefix of the metadata of a committed offset; the beginning of the run follows.
+const RUN: &str = "run=";
+
+impl Committed {
+    fn read(offset: i64, metadata: &str) -> Self {
+        let run = metadata
+            .strip_prefix(RUN)
+            .and_then(|text| text.parse().ok());
+        let run = run.filter(|run| (0..=offset).contains(run));
+        Self {
+            offset,
+            run: run.unwrap_or(offset),
+        }
+    }
+
+    /// Returns the metadata with which the group keeps the beginning of the run.
+    pub(crate) fn metadata(self) -> String {
+        format!("{RUN}{}", self.run)
+    }
 }
 
 /// Offsets of a consumer group, as the progress of a subscription.
@@ -70,7 +108,7 @@ impl Progress for GroupOffsets {
             group,
             events,
         } = self;
-        let (asking, asked) = (kafka.clone(), keys.clone());
+        let (asking, asked, sender) = (kafka.clone(), keys.clone(), group.clone());
         let committed = tokio::task::spawn_blocking(move || committed(&asking, &group, &asked));
         let committed = committed
             .await
@@ -79,9 +117,17 @@ impl Progress for GroupOffsets {
         // The position of an outcome also refers to the events topic.
         let identity = identity_of(&kafka, events).await?;
         let found = keys.into_iter().filter_map(|key| {
-            let beginning = check(extents.get(&key)?, committed.get(&key).copied());
+            let extent = extents.get(&key)?;
+            let beginning = check(extent, committed.get(&key).copied());
+            let (topic, partition) = &key;
+            let sender = format!("{sender} {topic}/{partition}#{}", extent.identity).into();
             let identity = identity.clone();
-            Some((key, beginning.map(|next| Start { next, identity })))
+            let start = |committed| Start {
+                committed,
+                sender,
+                identity,
+            };
+            Some((key.clone(), beginning.map(start)))
         });
         Ok(found.collect())
     }
@@ -92,7 +138,7 @@ fn committed(
     kafka: &KafkaConfig,
     group: &str,
     keys: &[TopicPartition],
-) -> Result<HashMap<TopicPartition, i64>, LookUpError> {
+) -> Result<HashMap<TopicPartition, Committed>, LookUpError> {
     // Only a client with the id of the group can read its offsets. This client does not join the
     // group.
     let client: BaseConsumer = kafka
@@ -110,21 +156,38 @@ fn committed(
     for place in answered.map_err(LookUpError::Offsets)?.elements() {
         place.error().map_err(LookUpError::Offsets)?;
         if let Offset::Offset(offset) = place.offset() {
-            committed.insert((place.topic().to_owned(), place.partition()), offset);
+            let known = Committed::read(offset, place.metadata());
+            committed.insert((place.topic().to_owned(), place.partition()), known);
         }
     }
     Ok(committed)
 }
 
 /// Checks that the log still holds the next record.
-fn check(extent: &Extent, committed: Option<i64>) -> Result<i64, InvalidStart> {
-    let next = committed.ok_or(InvalidStart::NoOffset)?;
+fn check(extent: &Extent, committed: Option<Committed>) -> Result<Committed, InvalidStart> {
+    let committed = committed.ok_or(InvalidStart::NoOffset)?;
+    let next = committed.offset;
     let Extent { begins, ends, .. } = *extent;
     if next < begins {
         Err(InvalidStart::Deleted { begins, next })
     } else if next > ends {
         Err(InvalidStart::Truncated { ends, next })
     } else {
-        Ok(next)
+        Ok(committed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn offset_of_an_operator_begins_a_run() {
+        let known = Committed { offset: 9, run: 4 };
+        assert_eq!(Committed::read(9, &known.metadata()), known);
+        for metadata in ["", "run=", "run=x", "run=-1", "run=10", "other"] {
+            let begun = Committed { offset: 9, run: 9 };
+            assert_eq!(Committed::read(9, metadata), begun, "{metadata}");
+        }
     }
 }

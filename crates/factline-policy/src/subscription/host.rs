@@ -5,7 +5,7 @@ use std::future::Future;
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
-use factline::{Fact, Messages};
+use factline::{Delivery, Fact, Messages};
 use factline_failpoints::{Point, delay};
 use rdkafka::consumer::{CommitMode, Consumer as _};
 use rdkafka::error::KafkaError;
@@ -101,7 +101,7 @@ impl Host {
     pub(crate) async fn follow<E, F>(mut self, mut handle: F) -> Result<(), Error>
     where
         E: Messages,
-        F: AsyncFnMut(&[Fact<E>]) -> Result<(), Failure>,
+        F: AsyncFnMut(&[Fact<E>], &[Option<Delivery>]) -> Result<(), Failure>,
     {
         while !self.stop.is_cancelled() {
             if let Some(reason) = self.rejoin_reason.take() {
@@ -210,7 +210,7 @@ impl Host {
     /// meanwhile. Returns `false` if the batch was interrupted.
     async fn handle_batch<E, F>(&mut self, handle: &mut F, mut batch: Batch<E>) -> bool
     where
-        F: AsyncFnMut(&[Fact<E>]) -> Result<(), Failure>,
+        F: AsyncFnMut(&[Fact<E>], &[Option<Delivery>]) -> Result<(), Failure>,
     {
         let mut backoff = backoff();
         loop {
@@ -219,8 +219,9 @@ impl Host {
                 break;
             }
             let begun = Instant::now();
+            let deliveries = batch.deliveries(&self.places);
             match self
-                .run_while_polling(handle(&batch.facts), SHUTDOWN_GRACE)
+                .run_while_polling(handle(&batch.facts, &deliveries), SHUTDOWN_GRACE)
                 .await
             {
                 None => return false,
@@ -367,7 +368,10 @@ impl Host {
         let list = moves.iter().try_fold(
             TopicPartitionList::new(),
             |mut list, ((topic, partition), next)| {
-                list.add_partition_offset(topic, *partition, Offset::Offset(*next))?;
+                list.add_partition_offset(topic, *partition, Offset::Offset(next.offset))?;
+                if let Some(mut place) = list.find_partition(topic, *partition) {
+                    place.set_metadata(next.metadata());
+                }
                 Ok::<_, KafkaError>(list)
             },
         );

@@ -7,6 +7,7 @@ mod children;
 mod gate;
 mod killed;
 mod leaves;
+mod moves;
 mod policies;
 mod returns;
 mod rig;
