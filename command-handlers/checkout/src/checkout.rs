@@ -158,6 +158,10 @@ impl Aggregate for Checkout {
             },
         ))
     }
+
+    fn has_ended(&self) -> bool {
+        matches!(self, Self::Completed { .. } | Self::Failed { .. })
+    }
 }
 
 impl Checkout {

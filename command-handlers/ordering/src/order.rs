@@ -185,6 +185,14 @@ impl Aggregate for Order {
             ) => order,
         }
     }
+
+    fn has_ended(&self) -> bool {
+        match self {
+            Self::Cancelled | Self::Recorded { .. } => true,
+            Self::Shipped { confirmed, .. } => *confirmed,
+            Self::Unplaced | Self::Placed { .. } | Self::Confirmed { .. } => false,
+        }
+    }
 }
 
 impl Order {

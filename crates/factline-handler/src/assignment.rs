@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use factline::{Aggregate, Timestamp};
 
-use crate::state::partition::Partition;
+use crate::state::disk::DiskError;
+use crate::state::partition::{MOVED, Partition};
 use factline_kafka::consumer::group::{EXPECTING, IDLE, TopicPartition};
 use factline_kafka::records::record::Record;
 
@@ -90,6 +91,24 @@ impl<A: Aggregate> Assignment<A> {
         if let Some(state) = self.partitions.get_mut(&partition) {
             state.begin_snapshots(written);
         }
+    }
+
+    /// Moves states to the disk while the process is short of memory, of each partition in turn:
+    /// those of an idle partition leave, too. One call moves more than a batch has added, but not
+    /// everything at once: commands wait meanwhile.
+    pub(crate) fn relieve(&mut self, added: usize) -> Result<(), DiskError> {
+        let mut most = 2 * added + 8 * MOVED;
+        while most > 0 {
+            let mut moved = 0;
+            for partition in self.partitions.values_mut() {
+                moved += partition.relieve(MOVED)?;
+            }
+            if moved == 0 {
+                break;
+            }
+            most = most.saturating_sub(moved);
+        }
+        Ok(())
     }
 
     /// Releases partitions, and drops their fetched records.

@@ -42,6 +42,7 @@ pub use decide::record_factory::{RecordFactory, RecordFactoryError};
 pub use factline_kafka::consumer::readiness::Report;
 pub use hosted::{HostedAggregate, StateError};
 pub use options::Options;
+pub use state::resources::Resources;
 pub use supervisor::{Error, Fenced, run};
 
 /// The README, so that its code runs as a test.

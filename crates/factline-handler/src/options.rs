@@ -1,5 +1,9 @@
 //! Options of a command handler's process.
 
+use std::path::PathBuf;
+
+use crate::Resources;
+
 /// Options of a command handler.
 #[derive(Debug, Clone, clap::Args)]
 #[group(skip)]
@@ -32,20 +36,23 @@ pub struct Options {
     #[arg(long, env = "FACTLINE_DEDUPE_HOURS", default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=168))]
     pub dedupe_hours: u32,
 
-    /// Maximum number of command ids remembered per partition, about 80 bytes each. At the limit
-    /// the partition halts, because forgetting an id within the hours above could decide a command
-    /// twice
-    #[arg(long, env = "FACTLINE_DEDUPE_LIMIT", default_value_t = 5_000_000, value_parser = clap::value_parser!(u32).range(1..))]
-    pub dedupe_limit: u32,
-
     /// Number of events of a partition after which its changed aggregates are written to the
     /// snapshots topic. A restart reads between this number of events and twice as many. 0: no
     /// snapshots are written
     #[arg(long, env = "FACTLINE_SNAPSHOT_EVERY", default_value_t = 20_000)]
     pub snapshot_every: u32,
 
-    /// Approximate maximum memory of a partition's aggregates, in mebibytes. At the limit the
-    /// partition halts
-    #[arg(long, env = "FACTLINE_STATE_LIMIT_MB", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(1..))]
-    pub state_limit_mb: u32,
+    /// Memory that the process may use, in mebibytes. Half of it is for states: what exceeds it
+    /// moves to the disk. The default is the limit of the container, or the memory of the machine
+    #[arg(long, env = "FACTLINE_MEMORY_MB", value_parser = clap::value_parser!(u32).range(1..))]
+    pub memory_mb: Option<u32>,
+
+    /// Folder for states that do not fit into memory: a cache that is deleted at the end.
+    /// Containers must not share it. The default is in the folder for temporary files
+    #[arg(long, env = "FACTLINE_STATE_DIR")]
+    pub state_dir: Option<PathBuf>,
+
+    /// The memory and the disk of the process.
+    #[arg(skip)]
+    pub resources: Resources,
 }

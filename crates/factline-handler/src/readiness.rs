@@ -16,6 +16,8 @@ pub(crate) enum Problem {
     Batches,
     /// The clock of a broker is ahead.
     Clock,
+    /// There is no memory for new aggregates.
+    Memory,
 }
 
 /// Readiness with the reasons of a worker.

@@ -11,6 +11,7 @@
 //! - `record`: encodes and decodes one aggregate
 //! - `cover`: describes the records of a partition
 //! - `round`: selects the aggregates to write with each batch
+//! - `staged`: the records while they are read
 //! - `load`: reads the snapshots back, and discards those of a partition if any is invalid
 //!
 //! Nothing depends on snapshots. A partition is replayed from its first event if its snapshots are
@@ -21,3 +22,4 @@ pub(crate) mod cover;
 pub(crate) mod load;
 pub(crate) mod record;
 pub(crate) mod round;
+mod staged;

@@ -1,13 +1,20 @@
-//! The committed state of partitions, held in memory.
+//! The committed state of partitions, in memory and on disk.
 //!
-//! - [`partition`]: the aggregates of a partition and an overlay of undecided changes
+//! - [`partition`]: the state of a partition; [`overlay`]: the changes of a batch
+//! - [`aggregates`]: the aggregates of a partition, in memory or on disk
 //! - [`aggregate`]: one aggregate with its version and deadlines
 //! - [`dedupe`]: ids of decided commands within a window of time
 //! - [`senders`]: the commands of senders that number them
+//! - [`resources`]: the [`memory`] and the [`disk`] that a process has for all of it
 //! - [`waiting`]: the reason why the commands of a partition are not decided at present
 
 pub(crate) mod aggregate;
+pub(crate) mod aggregates;
 pub(crate) mod dedupe;
+pub(crate) mod disk;
+pub(crate) mod memory;
+pub(crate) mod overlay;
 pub(crate) mod partition;
+pub(crate) mod resources;
 pub(crate) mod senders;
 pub(crate) mod waiting;

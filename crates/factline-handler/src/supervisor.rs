@@ -218,9 +218,8 @@ fn supervise<A: Aggregate>(place: &Place, watchdog: &Watchdog) -> Result<(), Err
     };
     let bounds = Bounds {
         window: TimeDelta::hours(options.dedupe_hours.into()),
-        operations: options.dedupe_limit as usize,
-        bytes: u64::from(options.state_limit_mb) << 20,
         snapshots_every: options.snapshot_every.into(),
+        shared: options.resources.shared(options),
     };
     let state = CommittedState::<A>::new(kafka, factory, bounds, stop);
     let mut host = ConsumerHost::new(settings, state, watchdog);

@@ -29,6 +29,7 @@ use crate::decide::record_factory::RecordFactory;
 use crate::idle_deadlines::IdleDeadlines;
 use crate::readiness::{Problem, ProgressReports, Readiness};
 use crate::recovery::committed_state::CommittedState;
+use crate::state::aggregates::ReadError;
 use crate::state::waiting::Waiting;
 use crate::transaction::{Failure, Transactions};
 use crate::worker_metrics::WorkerMetrics;
@@ -88,6 +89,9 @@ pub(crate) enum WorkerExit {
     Retired,
     #[error(transparent)]
     Fenced(#[from] Fenced),
+    /// The disk fails, so the states in memory may be incomplete.
+    #[error(transparent)]
+    State(#[from] ReadError),
 }
 
 impl<'l, A: Aggregate> Worker<'l, A> {
@@ -126,18 +130,22 @@ impl<'l, A: Aggregate> Worker<'l, A> {
         self.start_partitions()?;
         self.watch()?;
         let start = Instant::now();
-        let mut batch = self.decide_pending();
+        let mut batch = self.decide_pending()?;
         if batch.is_empty() {
-            return Ok(());
+            return self.relieve(0);
         }
+        let count = batch.len();
         pause_at(Point::Decided);
         if mutated(Mutant::AdoptBeforeCommit) {
-            batch.adopt_states(&mut self.assignment.partitions);
+            batch
+                .adopt_states(&mut self.assignment.partitions)
+                .map_err(ReadError::from)?;
         }
         match self.commit(&batch) {
-            Ok(()) => self.adopt(batch, start), // committed: adopt the new state
+            Ok(()) => self.adopt(batch, start)?, // committed: adopt the new state
             Err(failure) => self.handle_failure(failure, &batch)?,
         }
+        self.relieve(count)?;
         if self.transactions.is_retired() {
             Err(WorkerExit::Retired)
         } else {
@@ -173,16 +181,24 @@ impl<'l, A: Aggregate> Worker<'l, A> {
     }
 
     /// Adopts a batch that is committed: only now does the state change.
-    fn adopt(&mut self, batch: Batch<A>, start: Instant) {
+    fn adopt(&mut self, batch: Batch<A>, start: Instant) -> Result<(), WorkerExit> {
         self.metrics.committed(start, batch.len());
         let assignment = &mut self.assignment;
-        batch.adopt(
+        let adopted = batch.adopt(
             &self.factory,
             &mut assignment.partitions,
             &mut assignment.pending,
         );
+        adopted.map_err(ReadError::from)?;
         self.memory.limit = (self.memory.limit * 2).min(self.max_batch);
         self.retries.succeeded(&mut self.readiness);
+        Ok(())
+    }
+
+    /// Moves states to the disk while memory is short, after a batch that has added this many.
+    fn relieve(&mut self, added: usize) -> Result<(), WorkerExit> {
+        let relieved = self.assignment.relieve(added);
+        Ok(relieved.map_err(ReadError::from)?)
     }
 
     /// Reads the group's metadata for the offsets of one transaction. It is read now: metadata of
@@ -210,15 +226,17 @@ impl<'l, A: Aggregate> Worker<'l, A> {
     }
 
     /// Decides everything that is pending, and adds the snapshots that are due.
-    fn decide_pending(&mut self) -> Batch<A> {
+    fn decide_pending(&mut self) -> Result<Batch<A>, WorkerExit> {
         let consumer = self.host.consumer();
         self.due = self.idle.due_partitions(&self.assignment, consumer);
         let mut batch = self.decide(Budget::of(self.memory.limit));
         self.add_snapshots(&mut batch);
-        if let Some(waiting) = batch.waiting.take() {
-            self.wait(&waiting);
+        match batch.waiting.take() {
+            None => {}
+            Some(Waiting::State(error)) => return Err(error.into()),
+            Some(Waiting::Registry(error)) => self.retry_later(&error_chain(&error)),
         }
-        batch
+        Ok(batch)
     }
 
     /// Decides pending commands and due deadlines until the budget is spent.
@@ -244,19 +262,6 @@ impl<'l, A: Aggregate> Worker<'l, A> {
             self.assignment.begin_snapshots(partition, written);
         }
         batch.add_snapshots(&self.factory, &self.assignment.partitions);
-    }
-
-    /// Halts a partition that has reached a limit. If the registry is unavailable, the batch is
-    /// retried later.
-    fn wait(&mut self, waiting: &Waiting) {
-        let reason = error_chain(waiting);
-        match *waiting {
-            Waiting::Full { partition, .. } | Waiting::OverMemoryLimit { partition, .. } => {
-                let topic = self.factory.topics.commands().to_owned();
-                self.halt(&(topic, partition), reason);
-            }
-            Waiting::Registry(_) => self.retry_later(&reason),
-        }
     }
 
     /// Handles a failed transaction. Either nothing of the batch is visible, or the outcome is
@@ -293,7 +298,7 @@ impl<'l, A: Aggregate> Worker<'l, A> {
         let start = Instant::now();
         let batch = self.decide(Budget::with_fault(self.memory.limit, Fault::TooLarge));
         match self.commit(&batch) {
-            Ok(()) => self.adopt(batch, start),
+            Ok(()) => self.adopt(batch, start)?,
             Err(failure @ Failure::Unknown { .. }) => return Err(failure.into()),
             Err(failure) => {
                 self.transactions.abort()?;
@@ -323,6 +328,11 @@ impl<'l, A: Aggregate> Worker<'l, A> {
                 )
             });
             self.readiness.set(Problem::Clock, problem);
+            let is_full = self.host.progress().memory().refuses_aggregates();
+            let problem =
+                "memory is nearly full: commands for new aggregates are rejected (capacity)";
+            let problem = is_full.then(|| problem.to_owned());
+            self.readiness.set(Problem::Memory, problem);
         }
         let assignment = &self.assignment;
         Ok(self.host.check_stalled(|| assignment.followed(topic))?)

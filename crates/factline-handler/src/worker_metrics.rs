@@ -136,15 +136,19 @@ impl WorkerMetrics {
             .set(figure(assignment.halted.len()));
         metrics::gauge!("factline_handler_restored_percent", "topic" => topic.to_owned())
             .set(figure(usize::try_from(recoveries.percent()).unwrap_or(100)));
-        let (mut aggregates, mut remembered, mut overdue, mut bytes) = (0, 0, 0, 0);
+        let (mut aggregates, mut on_disk, mut remembered) = (0, 0, 0);
+        let (mut overdue, mut bytes) = (0, 0);
         for partition in assignment.partitions.values() {
             aggregates += partition.len();
+            on_disk += partition.len_on_disk();
             remembered += partition.remembered();
             overdue += partition.overdue(now);
             bytes += partition.bytes();
         }
         metrics::gauge!("factline_handler_aggregates", "aggregate" => aggregate)
             .set(figure(aggregates));
+        metrics::gauge!("factline_handler_aggregates_on_disk", "aggregate" => aggregate)
+            .set(figure(on_disk));
         metrics::gauge!("factline_handler_state_bytes", "aggregate" => aggregate)
             .set(figure(usize::try_from(bytes).unwrap_or(usize::MAX)));
         metrics::gauge!("factline_handler_remembered_operations", "aggregate" => aggregate)

@@ -52,6 +52,13 @@ pub trait Aggregate: Default + Clone + Send + Serialize + DeserializeOwned + 'st
     fn deadline(&self) -> Option<Deadline<CommandOf<Self::Type>>> {
         None
     }
+
+    /// Returns whether the aggregate's life has ended, so that hardly any command will come. Such
+    /// states leave the memory of a handler first. A command that comes nevertheless is decided as
+    /// usual.
+    fn has_ended(&self) -> bool {
+        false
+    }
 }
 
 /// A command that an aggregate sends to itself at a due time.

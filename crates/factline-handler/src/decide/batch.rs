@@ -12,8 +12,10 @@ use rdkafka::{Offset, TopicPartitionList};
 use crate::decide::encode::Outgoing;
 use crate::decide::facts::Facts;
 use crate::decide::record_factory::RecordFactory;
-use crate::snapshot::round::Writing;
-use crate::state::partition::{Changes, Partition};
+use crate::snapshot::round::{SnapshotError, Writing};
+use crate::state::disk::DiskError;
+use crate::state::overlay::Changes;
+use crate::state::partition::Partition;
 use crate::state::waiting::Waiting;
 use factline_kafka::records::record::Record;
 
@@ -33,7 +35,7 @@ pub(crate) struct Batch<A: Aggregate> {
     /// For each partition, the number of decided commands and deadlines.
     counts: HashMap<i32, usize>,
     /// Snapshots of aggregates, as they were before the batch.
-    snapshots: HashMap<i32, Result<Writing, String>>,
+    snapshots: HashMap<i32, Result<Writing, SnapshotError>>,
     /// Reason why commands of some partitions were left out.
     pub(crate) waiting: Option<Waiting>,
 }
@@ -108,27 +110,32 @@ impl<A: Aggregate> Batch<A> {
     }
 
     /// Adopts the next states. Only a mutant calls this before the commit.
-    pub(crate) fn adopt_states(&mut self, partitions: &mut HashMap<i32, Partition<A>>) {
+    pub(crate) fn adopt_states(
+        &mut self,
+        partitions: &mut HashMap<i32, Partition<A>>,
+    ) -> Result<(), DiskError> {
         for (partition, changes) in self.changes.drain() {
             if let Some(partition) = partitions.get_mut(&partition) {
-                partition.adopt(changes);
+                partition.adopt(changes)?;
             }
         }
+        Ok(())
     }
 
-    /// Adopts the batch after its commit, and removes its commands from the pending ones.
+    /// Adopts the batch after its commit, and removes its commands from the pending ones. After an
+    /// error the states must be recovered.
     pub(crate) fn adopt(
         mut self,
         factory: &RecordFactory,
         partitions: &mut HashMap<i32, Partition<A>>,
         commands: &mut Vec<Record>,
-    ) {
+    ) -> Result<(), DiskError> {
         for (partition, written) in std::mem::take(&mut self.snapshots) {
             if let Some(partition) = partitions.get_mut(&partition) {
-                partition.adopt_snapshots(factory.topics.snapshots(), written);
+                partition.adopt_snapshots(factory.topics.snapshots(), written)?;
             }
         }
-        self.adopt_states(partitions);
+        self.adopt_states(partitions)?;
         commands.retain(|record| {
             self.next
                 .get(&record.partition)
@@ -139,5 +146,6 @@ impl<A: Aggregate> Batch<A> {
             let count = count as u64;
             metrics::counter!("factline_commands_total", "aggregate" => aggregate, "outcome" => outcome).increment(count);
         }
+        Ok(())
     }
 }

@@ -13,7 +13,7 @@ use crate::decide::fault::Fault;
 use crate::decide::inputs::Environment;
 use crate::decide::origin::{CommandContext, Origin};
 use crate::decide::workflow::Ending;
-use crate::state::partition::Overlay;
+use crate::state::overlay::Overlay;
 use factline_kafka::records::record::Record;
 use factline_kafka::topics::partition_of;
 
@@ -84,7 +84,7 @@ fn check_age<A: Aggregate>(
 }
 
 /// Returns the refusal of a command by the kit's own checks: its idempotency key was used before,
-/// it has expired, or the aggregate has another version.
+/// it has expired, the aggregate is new and there is no memory for it, or it has another version.
 fn refusal<A: Aggregate>(
     clock: fn() -> Timestamp,
     overlay: &Overlay<'_, A>,
@@ -106,8 +106,12 @@ fn refusal<A: Aggregate>(
     if let Some(late) = late(envelope, clock) {
         return Some(Ending::new(State::TimedOut, "timed_out", late));
     }
-    let expected = envelope.expected_version?;
     let actual = overlay.version(&envelope.subject);
+    if actual == 0 && overlay.refuses_aggregates() {
+        let reason = "the handler has no memory for new aggregates at present".to_owned();
+        return Some(Ending::new(State::Rejected, "capacity", reason));
+    }
+    let expected = envelope.expected_version?;
     (actual != expected).then(|| {
         let reason = format!("version is {actual}, expected was {expected}");
         Ending::new(State::Rejected, "version_conflict", reason)

@@ -17,7 +17,7 @@ use crate::decide::fault::Fault;
 use crate::decide::origin::{CommandContext, Origin};
 use crate::decide::workflow::{self, Ending};
 use crate::state::aggregate::{AggregateState, Wake};
-use crate::state::partition::Overlay;
+use crate::state::overlay::Overlay;
 
 /// A due deadline that is to be decided.
 pub(crate) struct DueDeadline<'d, A> {

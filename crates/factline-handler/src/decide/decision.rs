@@ -14,7 +14,7 @@ use crate::decide::fault::Fault;
 use crate::decide::origin::{CommandContext, Origin};
 use crate::decide::workflow::{self, Ending, InvalidWorkflow, Transition, visible_position};
 use crate::state::aggregate::AggregateState;
-use crate::state::partition::Overlay;
+use crate::state::overlay::Overlay;
 
 /// Decides a command by the aggregate's rules.
 pub(crate) fn decide<A: Aggregate>(

@@ -14,9 +14,22 @@ use crate::decide::facts::{Decided, Facts};
 use crate::decide::failure;
 use crate::decide::fault::Fault;
 use crate::decide::inputs::Environment;
-use crate::state::partition::Overlay;
+use crate::state::aggregates::ReadError;
+use crate::state::overlay::Overlay;
 use factline_kafka::records::decode;
 use factline_kafka::records::record::Record;
+
+/// Reads what is on disk and may be needed to handle a command.
+pub(crate) fn fetch<A: Aggregate>(
+    overlay: &mut Overlay<'_, A>,
+    record: &Record,
+) -> Result<(), ReadError> {
+    let text = |bytes| std::str::from_utf8(bytes).ok();
+    let scope = record.headers.last("ce_idempotencyscope").and_then(text);
+    let ids = [Some(record.operation()), scope.map(command::short_scope)];
+    let subject = record.key.as_deref().and_then(text);
+    overlay.fetch(subject, ids.into_iter().flatten())
+}
 
 /// Handles one command of a time, and appends its records. An error is not the command's fault: the
 /// registry is unavailable.
@@ -59,16 +72,11 @@ pub(crate) fn deadline<A: Aggregate>(
     records: &mut Vec<Outgoing>,
 ) -> Result<Facts<EventOf<A::Type>>, avro::Error> {
     let (origin, encoder) = (environment.origin, environment.encoder);
-    let mut stored = overlay.load(subject);
+    let stored = overlay.load(subject);
     let nothing = Facts::none(partition, OutcomeKind::Deadline);
     let (Some(wake), Some(operation)) = (stored.wake.clone(), stored.deadline(subject)) else {
         return Ok(nothing);
     };
-    if overlay.is_decided(operation, None) {
-        stored.spend(wake.set);
-        overlay.store(Arc::clone(subject), stored);
-        return Ok(nothing);
-    }
     let due = DueDeadline {
         partition,
         subject,
@@ -89,7 +97,6 @@ pub(crate) fn deadline<A: Aggregate>(
             failed
         }
     };
-    overlay.decided(operation, None);
     Ok(change(overlay, decided))
 }
 

@@ -11,6 +11,7 @@ mod desk;
 mod duplicates;
 mod endings;
 mod failures;
+mod memory;
 mod messages;
 mod order;
 mod who;

@@ -18,8 +18,8 @@ use tokio_util::sync::CancellationToken;
 use crate::decide::record_factory::RecordFactory;
 use crate::recovery::log_reader::{self, Error, TIMEOUT, log_ends};
 use crate::recovery::replay::{self, Source, restore};
+use crate::state::memory::MemoryBudget;
 use crate::state::partition::{Bounds, Partition};
-use crate::state::waiting::Waiting;
 use factline::error_chain;
 use factline_kafka::client::config::KafkaConfig;
 use factline_kafka::consumer::group::TopicPartition;
@@ -66,7 +66,7 @@ impl<A> Clone for CommittedState<A> {
         Self {
             kafka: self.kafka.clone(),
             factory: Arc::clone(&self.factory),
-            bounds: self.bounds,
+            bounds: self.bounds.clone(),
             stop: self.stop.clone(),
             recoveries: self.recoveries.clone(),
             aggregate: PhantomData,
@@ -89,6 +89,10 @@ impl<A: Aggregate> CommittedState<A> {
             recoveries: Recoveries::default(),
             aggregate: PhantomData,
         }
+    }
+
+    pub(crate) fn memory(&self) -> &MemoryBudget {
+        &self.bounds.shared.memory
     }
 
     pub(crate) fn recoveries(&self) -> &Recoveries {
@@ -124,7 +128,7 @@ impl<A: Aggregate> Progress for CommittedState<A> {
                 progress: &progress,
                 stop: &wanted,
             };
-            recover_partitions::<A>(&source, &share, self.bounds)
+            recover_partitions::<A>(&source, &share, &self.bounds)
         });
         let recovered = match thread.await {
             Ok(Ok(recovered)) => recovered,
@@ -191,7 +195,7 @@ impl Recoveries {
 fn recover_partitions<A: Aggregate>(
     source: &Source<'_>,
     partitions: &[i32],
-    bounds: Bounds,
+    bounds: &Bounds,
 ) -> Result<Vec<(i32, Recovered<A>)>, Error> {
     let Source { kafka, factory, .. } = *source;
     let topic = factory.topics.commands();
@@ -205,10 +209,7 @@ fn recover_partitions<A: Aggregate>(
             (Err(poison), _) => Err(error_chain(&poison)),
             (Ok(mut state), Some(offset)) if (low..=high).contains(&offset) => {
                 state.ready(offset);
-                match state.over_memory_limit() {
-                    Some(bytes) => Err(error_chain(&Waiting::OverMemoryLimit { partition, bytes })),
-                    None => Ok(state),
-                }
+                Ok(state)
             }
             (Ok(_), Some(offset)) => Err(format!(
                 "committed offset {offset} of its group is outside of {low} to {high}"

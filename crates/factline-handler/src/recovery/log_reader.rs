@@ -15,6 +15,8 @@ use rdkafka::message::BorrowedMessage;
 use rdkafka::{ClientContext, Offset, TopicPartitionList};
 use tokio_util::sync::CancellationToken;
 
+use crate::state::aggregates::ReadError;
+use crate::state::disk::DiskError;
 use factline_kafka::client::config::KafkaConfig;
 use factline_kafka::records::decode;
 use factline_kafka::retry::Backoff;
@@ -42,9 +44,18 @@ pub(crate) enum Error {
         /// The state of the reading.
         what: String,
     },
+    /// The disk fails, or takes nothing more.
+    #[error(transparent)]
+    State(#[from] ReadError),
     /// The handler is stopping.
     #[error("the handler is stopping")]
     Stopped,
+}
+
+impl From<DiskError> for Error {
+    fn from(error: DiskError) -> Self {
+        Self::State(error.into())
+    }
 }
 
 /// For each partition, the first offset to read and the captured end offset.

@@ -24,7 +24,7 @@ use crate::decide::command;
 use crate::decide::record_factory::RecordFactory;
 use crate::recovery::log_reader::{self, Ends, Error, log_ends, read_to, unused_group};
 use crate::snapshot::load::load;
-use crate::state::partition::{Bounds, Corrupt, Partition, Remembered};
+use crate::state::partition::{Bounds, Corrupt, Partition, Remembered, ReplayError};
 use factline::error_chain;
 use factline_kafka::client::config::KafkaConfig;
 use factline_kafka::records::decode;
@@ -81,7 +81,7 @@ pub(crate) struct Source<'k> {
 pub(crate) fn restore<A: Aggregate>(
     source: &Source<'_>,
     partitions: &[i32],
-    bounds: Bounds,
+    bounds: &Bounds,
 ) -> Result<Restored<A>, Error> {
     let Source { kafka, factory, .. } = *source;
     let start = Instant::now();
@@ -90,7 +90,14 @@ pub(crate) fn restore<A: Aggregate>(
     let outcome_ends = log_ends(kafka, outcomes, partitions)?;
     let snapshot_ends = log_ends(kafka, factory.topics.snapshots(), partitions)?;
 
-    let mut loaded = load::<A>(kafka, factory, &snapshot_ends, &event_ends, source.stop)?;
+    let mut loaded = load::<A>(
+        kafka,
+        factory,
+        &snapshot_ends,
+        &event_ends,
+        &bounds.shared,
+        source.stop,
+    )?;
     let mut tails = event_ends.clone();
     for (partition, loaded) in &loaded {
         if let Some((first, _)) = tails.get_mut(partition) {
@@ -130,7 +137,7 @@ pub(crate) fn restore<A: Aggregate>(
         if let Some(Ok(partition)) = restored.get_mut(&message.partition())
             && !mutated(Mutant::ForgetDedupe)
         {
-            remember(partition, message);
+            remember(partition, message)?;
         }
         Ok(())
     })?;
@@ -180,12 +187,15 @@ fn replay_all<A: Aggregate>(
 }
 
 /// Takes in an outcome. There may be millions of outcomes, so only the needed headers are read.
-fn remember<A: Aggregate>(partition: &mut Partition<A>, message: &BorrowedMessage<'_>) {
+fn remember<A: Aggregate>(
+    partition: &mut Partition<A>,
+    message: &BorrowedMessage<'_>,
+) -> Result<(), Error> {
     // The crate panics on a header whose name is not UTF-8, which another producer may have
     // written.
     let read = catch_unwind(AssertUnwindSafe(|| {
         let (mut id, mut operation, mut subject) = (None, None, None);
-        let (mut scope, mut delivery) = (None, None);
+        let (mut scope, mut delivery, mut command) = (None, None, None);
         for header in message.headers().into_iter().flat_map(Headers::iter) {
             let place = match header.key {
                 "ce_id" => &mut id,
@@ -193,15 +203,16 @@ fn remember<A: Aggregate>(partition: &mut Partition<A>, message: &BorrowedMessag
                 "ce_subject" => &mut subject,
                 "ce_idempotencyscope" => &mut scope,
                 "ce_delivery" => &mut delivery,
+                "ce_commandposition" => &mut command,
                 _ => continue,
             };
             *place = header
                 .value
                 .and_then(|value| std::str::from_utf8(value).ok());
         }
-        (id, operation, subject, scope, delivery)
+        (id, operation, subject, scope, delivery, command)
     }));
-    let (id, operation, subject, scope, delivery) = read.unwrap_or_default();
+    let (id, operation, subject, scope, delivery, command) = read.unwrap_or_default();
     let uuid = |text: Option<&str>| text?.parse::<Uuid>().ok();
     let time = message.timestamp().to_millis();
     partition.remember(&Remembered {
@@ -212,7 +223,9 @@ fn remember<A: Aggregate>(partition: &mut Partition<A>, message: &BorrowedMessag
         record: uuid(id).zip(subject),
         scope: scope.map(command::short_scope),
         delivery: delivery.and_then(|text| text.parse().ok()),
-    });
+        is_deadline: command.is_none(),
+    })?;
+    Ok(())
 }
 
 /// Moves the start of each partition's outcomes to the beginning of the dedupe window: one window
@@ -270,7 +283,8 @@ fn replay<A: Aggregate>(
     }));
     match replayed {
         Ok(Ok(Ok(()))) => Ok(Ok(())),
-        Ok(Ok(Err(source))) => Ok(Err(Poison::Corrupt { place, source })),
+        Ok(Ok(Err(ReplayError::Corrupt(source)))) => Ok(Err(Poison::Corrupt { place, source })),
+        Ok(Ok(Err(ReplayError::Read(error)))) => Err(error.into()),
         Ok(Err(error)) if error.is_transient() => Err(Error::Registry(error)),
         Ok(Err(source)) => Ok(Err(Poison::Unreadable { place, source })),
         Err(_) => Ok(Err(Poison::Panic { place })),

@@ -1,16 +1,23 @@
 //! Reads the snapshots of partitions back, and discards those of a partition if any is invalid.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use factline::Aggregate;
+use factline::{Aggregate, Timestamp};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::cover::{self, Cover};
 use super::record::{self, Unusable};
+use super::staged::Staged;
 use crate::decide::record_factory::RecordFactory;
 use crate::recovery::log_reader::{Ends, Error, read_to};
 use crate::state::aggregate::AggregateState;
+use crate::state::aggregates::Aggregates;
+use crate::state::disk::DiskError;
+use crate::state::memory::Share;
+use crate::state::partition::MOVED;
+use crate::state::resources::Shared;
 use factline_kafka::client::config::KafkaConfig;
 use factline_kafka::records::record::Record;
 
@@ -37,14 +44,18 @@ enum Invalid {
 #[derive(Debug)]
 pub(crate) struct Loaded<A> {
     pub(crate) cover: Cover,
-    pub(crate) aggregates: HashMap<Arc<str>, AggregateState<A>>,
+    pub(crate) aggregates: Aggregates<A>,
+    /// The aggregates with a deadline, by the time of the deadline.
+    pub(crate) deadlines: BTreeSet<(Timestamp, Arc<str>)>,
+    /// The memory that they use.
+    pub(crate) memory: Share,
 }
 
 /// The newest records of one partition, as they were read.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct NewestRecords {
     cover: Option<Vec<u8>>,
-    records: HashMap<Vec<u8>, Record>,
+    records: Staged,
 }
 
 /// Returns the states of those partitions that have valid snapshots. `snapshots` and `events` are
@@ -54,19 +65,24 @@ pub(crate) fn load<A: Aggregate>(
     factory: &RecordFactory,
     snapshots: &Ends,
     events: &Ends,
+    shared: &Shared,
     stop: &CancellationToken,
 ) -> Result<HashMap<i32, Loaded<A>>, Error> {
     let topic = factory.topics.snapshots();
     let mut partitions: HashMap<i32, NewestRecords> = HashMap::new();
     read_to(kafka, topic, snapshots, stop, |message| {
         let record = Record::from(message);
-        partitions.entry(record.partition).or_default().take(record);
-        Ok(())
+        let newest = partitions.entry(record.partition);
+        let newest = newest.or_insert_with(|| NewestRecords {
+            cover: None,
+            records: Staged::new(shared),
+        });
+        Ok(newest.take(record)?)
     })?;
     let mut loaded = HashMap::new();
     for (partition, newest) in partitions {
         let ends = events.get(&partition).copied().unwrap_or((0, 0));
-        match newest.validate(factory, ends) {
+        match newest.validate(factory, ends, shared)? {
             Ok(Some(state)) => {
                 loaded.insert(partition, state);
             }
@@ -87,17 +103,16 @@ pub(crate) fn load<A: Aggregate>(
 }
 
 impl NewestRecords {
-    fn take(&mut self, record: Record) {
-        let Some(key) = record.key.clone() else {
-            return;
+    fn take(&mut self, record: Record) -> Result<(), DiskError> {
+        let lineage = lineage(&record);
+        let Some(key) = record.key else {
+            return Ok(());
         };
         if key == cover::KEY {
             self.cover = record.value;
-        } else if record.value.is_some() {
-            self.records.insert(key, record);
-        } else {
-            self.records.remove(&key);
+            return Ok(());
         }
+        self.records.put(key, lineage.zip(record.value))
     }
 
     /// Returns `None` if there is no cover: then no snapshot was ever written, or all of them are
@@ -106,53 +121,95 @@ impl NewestRecords {
         self,
         factory: &RecordFactory,
         (low, high): (i64, i64),
-    ) -> Result<Option<Loaded<A>>, Invalid> {
-        let Some(cover) = self.cover else {
-            return Ok(None);
+        shared: &Shared,
+    ) -> Result<Result<Option<Loaded<A>>, Invalid>, DiskError> {
+        let cover = match self
+            .cover
+            .map(|cover| valid_cover::<A>(&cover, factory, low, high))
+        {
+            None => return Ok(Ok(None)),
+            Some(Err(invalid)) => return Ok(Err(invalid)),
+            Some(Ok(cover)) => cover,
         };
-        let cover: Cover = serde_json::from_slice(&cover)?;
-        let offset = cover.tail.offset;
-        if cover.state_version != A::STATE_VERSION {
-            let (found, known) = (cover.state_version, A::STATE_VERSION);
-            return Err(Invalid::Version { found, known });
-        }
-        if cover.events != factory.identity() {
-            return Err(Invalid::Topic);
-        }
-        if !(low..=high).contains(&offset) {
-            return Err(Invalid::Tail { offset, low, high });
-        }
-        let lineage = cover.lineage.to_string();
-        let mut aggregates = HashMap::with_capacity(self.records.len());
-        let mut checksum = 0_u64;
-        for (key, record) in self.records {
-            let (Some(subject), Some(value)) = (record::subject(&key), &record.value) else {
+        let mut loaded = Loaded {
+            aggregates: Aggregates::<A>::new(&shared.disk),
+            deadlines: BTreeSet::new(),
+            memory: Share::of(&shared.memory),
+            cover,
+        };
+        let (mut count, mut checksum) = (0, 0_u64);
+        for entry in self.records.into_entries()? {
+            let (key, lineage, value) = entry?;
+            let Some(subject) = record::subject(&key) else {
                 continue;
             };
-            if !belongs(&record, &lineage) {
+            if lineage != loaded.cover.lineage {
                 continue;
             }
-            let record_checksum = record::checksum(&key, value);
-            checksum = checksum.wrapping_add(record_checksum);
-            let mut stored = record::decode::<A>(value).map_err(|source| Invalid::Unusable {
-                subject: subject.to_owned(),
-                source,
-            })?;
-            stored.snapshot_checksum = record_checksum;
-            aggregates.insert(Arc::from(subject), stored);
+            let of_record = record::checksum(&key, &value);
+            checksum = checksum.wrapping_add(of_record);
+            count += 1;
+            let mut stored = match record::decode::<A>(&value) {
+                Ok(stored) => stored,
+                Err(source) => {
+                    let subject = subject.to_owned();
+                    return Ok(Err(Invalid::Unusable { subject, source }));
+                }
+            };
+            stored.snapshot_checksum = of_record;
+            stored.measure(subject);
+            loaded.add(subject.into(), stored)?;
         }
-        let (count, found) = (cover.count, aggregates.len() as u64);
-        if count != found {
-            return Err(Invalid::Count { count, found });
+        let cover = &loaded.cover;
+        if cover.count != count {
+            let (count, found) = (cover.count, count);
+            return Ok(Err(Invalid::Count { count, found }));
         }
         if checksum != cover.checksum {
-            return Err(Invalid::Checksum);
+            return Ok(Err(Invalid::Checksum));
         }
-        Ok(Some(Loaded { cover, aggregates }))
+        Ok(Ok(Some(loaded)))
     }
 }
 
-fn belongs(record: &Record, lineage: &str) -> bool {
-    let mut headers = record.headers.iter();
-    headers.any(|(name, value)| name == record::LINEAGE && value == lineage.as_bytes())
+impl<A: Aggregate> Loaded<A> {
+    fn add(&mut self, subject: Arc<str>, stored: AggregateState<A>) -> Result<(), DiskError> {
+        if let Some(due) = stored.due() {
+            self.deadlines.insert((due, Arc::clone(&subject)));
+        }
+        self.aggregates.put(subject, stored);
+        self.memory.set(self.aggregates.bytes());
+        while self.memory.budget.is_short() && self.aggregates.move_to_disk(MOVED)? > 0 {
+            self.memory.set(self.aggregates.bytes());
+        }
+        Ok(())
+    }
+}
+
+/// Reads a cover, and checks that it fits the present code and log.
+fn valid_cover<A: Aggregate>(
+    cover: &[u8],
+    factory: &RecordFactory,
+    low: i64,
+    high: i64,
+) -> Result<Cover, Invalid> {
+    let cover: Cover = serde_json::from_slice(cover)?;
+    let offset = cover.tail.offset;
+    if cover.state_version != A::STATE_VERSION {
+        let (found, known) = (cover.state_version, A::STATE_VERSION);
+        return Err(Invalid::Version { found, known });
+    }
+    if cover.events != factory.identity() {
+        return Err(Invalid::Topic);
+    }
+    if !(low..=high).contains(&offset) {
+        return Err(Invalid::Tail { offset, low, high });
+    }
+    Ok(cover)
+}
+
+/// Returns the lineage of a record; one without it belongs to no cover.
+fn lineage(record: &Record) -> Option<Uuid> {
+    let value = record.headers.last(record::LINEAGE)?;
+    std::str::from_utf8(value).ok()?.parse().ok()
 }

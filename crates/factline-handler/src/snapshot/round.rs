@@ -4,17 +4,17 @@
 //! aggregates that have changed since they were last written, a few with each batch, in their
 //! present state. At the end of the round, every event up to its beginning is covered.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use factline::Aggregate;
+use factline::{Aggregate, error_chain};
 
 use super::cover::{self, Cover, Tail};
-use super::record;
+use super::record::{self, Unusable};
 use crate::decide::encode::Outgoing;
 use crate::decide::record_factory::RecordFactory;
-use crate::state::aggregate::AggregateState;
-use factline::error_chain;
+use crate::state::aggregates::{Aggregates, SnapshotOf};
+use crate::state::disk::DiskError;
 
 /// Number of snapshots in one batch: this many for each of its commands, and never fewer than
 /// `MIN_SNAPSHOTS`, so that a round ends.
@@ -53,6 +53,16 @@ pub(crate) struct Writing {
     cover: Cover,
 }
 
+/// Reason why snapshots cannot be written.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SnapshotError {
+    /// The partition gets no snapshots.
+    #[error("{0}")]
+    State(String),
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+}
+
 impl Snapshots {
     pub(crate) fn new(cover: Cover, every: u64) -> Self {
         Self {
@@ -88,10 +98,21 @@ impl Snapshots {
         &self,
         factory: &RecordFactory,
         partition: i32,
-        aggregates: &HashMap<Arc<str>, AggregateState<A>>,
+        aggregates: &Aggregates<A>,
         commands: usize,
-    ) -> Option<Result<Writing, String>> {
+    ) -> Option<Result<Writing, SnapshotError>> {
         let round = self.round.as_ref()?;
+        Some(self.write(round, factory, partition, aggregates, commands))
+    }
+
+    fn write<A: Aggregate>(
+        &self,
+        round: &Round,
+        factory: &RecordFactory,
+        partition: i32,
+        aggregates: &Aggregates<A>,
+        commands: usize,
+    ) -> Result<Writing, SnapshotError> {
         let mut writing = Writing {
             outgoing: Vec::new(),
             written: Vec::new(),
@@ -100,17 +121,14 @@ impl Snapshots {
         let lineage = self.cover.lineage;
         let (limit, mut bytes) = ((commands * PER_COMMAND).max(MIN_SNAPSHOTS), 0);
         for subject in round.remaining.iter().rev().take(limit) {
-            let Some(stored) = aggregates.get(subject) else {
-                return Some(Err(format!("{subject} is unknown")));
+            let Some(snapshot) = aggregates.snapshot(subject)? else {
+                return Err(SnapshotError::State(format!("{subject} is unknown")));
             };
-            let value = match encoded(stored) {
-                Ok(value) => value,
-                Err(reason) => return Some(Err(format!("state of {subject}: {reason}"))),
-            };
+            let SnapshotOf { value, before } = fitting(subject, snapshot)?;
             let key = record::key(subject);
             bytes += key.len() + value.len();
             let checksum = record::checksum(&key, &value);
-            writing.cover.replace(stored.snapshot_checksum, checksum);
+            writing.cover.replace(before, checksum);
             writing.written.push((Arc::clone(subject), checksum));
             let outgoing = record::outgoing(factory, partition, lineage, key, value);
             writing.outgoing.push(outgoing);
@@ -121,23 +139,21 @@ impl Snapshots {
         if writing.written.len() == round.remaining.len() {
             writing.cover.tail = round.begin;
         }
-        let cover = match serde_json::to_vec(&writing.cover) {
-            Ok(cover) => cover,
-            Err(error) => return Some(Err(error.to_string())),
-        };
+        let cover = serde_json::to_vec(&writing.cover)
+            .map_err(|error| SnapshotError::State(error.to_string()))?;
         let outgoing = record::outgoing(factory, partition, lineage, cover::KEY.to_vec(), cover);
         writing.outgoing.push(outgoing);
-        Some(Ok(writing))
+        Ok(writing)
     }
 
     /// Adopts snapshots after their commit.
-    pub(crate) fn written<A>(
+    pub(crate) fn written<A: Aggregate>(
         &mut self,
         writing: Writing,
-        aggregates: &mut HashMap<Arc<str>, AggregateState<A>>,
-    ) {
+        aggregates: &mut Aggregates<A>,
+    ) -> Result<(), DiskError> {
         let Some(round) = &mut self.round else {
-            return;
+            return Ok(());
         };
         round
             .remaining
@@ -147,11 +163,10 @@ impl Snapshots {
         }
         for (subject, checksum) in writing.written {
             self.changed.remove(&subject);
-            if let Some(stored) = aggregates.get_mut(&subject) {
-                stored.snapshot_checksum = checksum;
-            }
+            aggregates.set_checksum(&subject, checksum)?;
         }
         self.cover = writing.cover;
+        Ok(())
     }
 
     /// Disables snapshots of the partition, because a state cannot be written.
@@ -163,10 +178,16 @@ impl Snapshots {
     }
 }
 
-fn encoded<A: Aggregate>(stored: &AggregateState<A>) -> Result<Vec<u8>, String> {
-    let value = record::encode(stored).map_err(|error| error_chain(&error))?;
-    if value.len() > MAX_STATE_BYTES {
-        return Err(format!("{} bytes are too large", value.len()));
+/// Returns the snapshot, if it can be written and is not too large.
+fn fitting(
+    subject: &str,
+    snapshot: Result<SnapshotOf, Unusable>,
+) -> Result<SnapshotOf, SnapshotError> {
+    let refused = |reason| SnapshotError::State(format!("state of {subject}: {reason}"));
+    let snapshot = snapshot.map_err(|error| refused(error_chain(&error)))?;
+    let size = snapshot.value.len();
+    if size > MAX_STATE_BYTES {
+        return Err(refused(format!("{size} bytes are too large")));
     }
-    Ok(value)
+    Ok(snapshot)
 }

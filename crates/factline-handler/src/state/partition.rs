@@ -1,62 +1,66 @@
-//! The state of one partition, and the overlay in which a transaction changes it.
+//! The committed state of one partition. It is only ever what Kafka has committed.
 //!
-//! The committed state is only ever what Kafka has committed. A batch is decided against an
-//! [`Overlay`]. When its transaction is committed, the overlay is adopted; otherwise the overlay is
-//! dropped.
+//! A batch is decided against an [`Overlay`](super::overlay::Overlay), whose changes are adopted
+//! after the commit.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
 use factline::{Aggregate, Delivery, Envelope, EventOf, Timestamp, id};
-use factline_failpoints::{Mutant, mutated};
 use uuid::Uuid;
 
+use super::aggregate::AggregateState;
+use super::aggregates::{Aggregates, ReadError};
+use super::dedupe::Window;
+use super::disk::DiskError;
+use super::memory::Share;
+use super::overlay::Changes;
+use super::resources::Shared;
+use super::senders::Senders;
 use crate::decide::record_factory::RecordFactory;
 use crate::snapshot::cover::{Cover, Tail};
 use crate::snapshot::load::Loaded;
-use crate::snapshot::round::{Snapshots, Writing};
-use crate::state::aggregate::AggregateState;
-use crate::state::dedupe::Window;
-use crate::state::senders::Senders;
+use crate::snapshot::round::{SnapshotError, Snapshots, Writing};
 
-/// Limits of a partition, and the interval of its snapshots.
-#[derive(Debug, Clone, Copy)]
+/// Settings of a partition.
+#[derive(Debug, Clone)]
 pub(crate) struct Bounds {
     /// Time for which an operation is remembered.
     pub(crate) window: TimeDelta,
-    /// Maximum number of operations. At the limit the partition halts, because forgetting an
-    /// operation could decide it twice.
-    pub(crate) operations: usize,
-    /// Approximate maximum size of the aggregates in bytes. At the limit the partition halts, too.
-    pub(crate) bytes: u64,
     /// Events between two rounds of snapshots; 0 means no snapshots.
     pub(crate) snapshots_every: u64,
+    /// Memory and disk, which all partitions of the process share.
+    pub(crate) shared: Shared,
 }
+
+/// Approximate bytes of a deadline in the index, without the aggregate's id.
+const DEADLINE: u64 = 64;
+
+/// Number of states or ids that move to the disk at once.
+pub(crate) const MOVED: usize = 256;
 
 /// The committed state of one partition.
 #[derive(Debug)]
 pub(crate) struct Partition<A> {
-    aggregates: HashMap<Arc<str>, AggregateState<A>>,
-    /// Approximate size of the aggregates.
-    bytes: u64,
+    pub(super) aggregates: Aggregates<A>,
     snapshots: Snapshots,
     /// The aggregates with a deadline, by the time of the deadline.
-    deadlines: BTreeSet<(Timestamp, Arc<str>)>,
+    pub(super) deadlines: BTreeSet<(Timestamp, Arc<str>)>,
     /// Partition sequence of the last event.
-    sequence: u64,
+    pub(super) sequence: u64,
     /// Offset of the events topic after the last event that the recovery has read.
     events_end: i64,
     /// The latest command time: times never run backwards within a partition.
-    time: Timestamp,
+    pub(super) time: Timestamp,
     /// Offset of the next command to be handled.
-    next: i64,
-    /// The decided commands whose senders do not number them.
-    operations: Window<()>,
-    senders: Senders,
+    pub(super) next: i64,
+    /// The decided commands whose senders do not number them, and the operation of each idempotency
+    /// scope.
+    pub(super) decided: Window,
+    pub(super) senders: Senders,
     bounds: Bounds,
-    /// The operation of each idempotency scope.
-    scopes: Window<Uuid>,
+    memory: Share,
 }
 
 /// An inconsistent history: it has two writers, or a gap. No worker may decide commands on such a
@@ -98,28 +102,42 @@ pub(crate) struct Remembered<'r> {
     pub(crate) record: Option<(Uuid, &'r str)>,
     pub(crate) scope: Option<Uuid>,
     pub(crate) delivery: Option<Delivery>,
+    /// `true` if it is the operation of a deadline, which has no command.
+    pub(crate) is_deadline: bool,
+}
+
+/// An event that cannot be replayed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ReplayError {
+    #[error(transparent)]
+    Corrupt(#[from] Corrupt),
+    #[error(transparent)]
+    Read(#[from] ReadError),
 }
 
 impl<A: Aggregate> Partition<A> {
     /// Creates a partition before its first event, or from its snapshots.
-    pub(crate) fn new(factory: &RecordFactory, bounds: Bounds, loaded: Option<Loaded<A>>) -> Self {
-        let Loaded { cover, aggregates } = loaded.unwrap_or_else(|| Loaded {
+    pub(crate) fn new(factory: &RecordFactory, bounds: &Bounds, loaded: Option<Loaded<A>>) -> Self {
+        let Shared { memory, disk } = &bounds.shared;
+        let loaded = loaded.unwrap_or_else(|| Loaded {
             cover: Cover::of_nothing(A::STATE_VERSION, factory.identity()),
-            aggregates: HashMap::new(),
-        });
-        Self {
-            bounds,
-            aggregates,
-            bytes: 0,
+            aggregates: Aggregates::new(disk),
             deadlines: BTreeSet::new(),
+            memory: Share::of(memory),
+        });
+        let cover = loaded.cover;
+        Self {
+            aggregates: loaded.aggregates,
+            deadlines: loaded.deadlines,
             sequence: cover.tail.sequence,
             events_end: cover.tail.offset,
             time: cover.tail.time,
             next: 0,
-            operations: Window::new(bounds.window),
+            decided: Window::new(bounds.window, disk),
             senders: Senders::default(),
-            scopes: Window::new(bounds.window),
             snapshots: Snapshots::new(cover, bounds.snapshots_every),
+            memory: loaded.memory,
+            bounds: bounds.clone(),
         }
     }
 
@@ -129,7 +147,7 @@ impl<A: Aggregate> Partition<A> {
         offset: i64,
         envelope: &Envelope,
         event: &EventOf<A::Type>,
-    ) -> Result<(), Corrupt> {
+    ) -> Result<(), ReplayError> {
         let sequence = envelope.partition_sequence.ok_or(Corrupt::Unnumbered {
             name: "ce_partitionsequence",
         })?;
@@ -137,118 +155,211 @@ impl<A: Aggregate> Partition<A> {
             name: "ce_sequence",
         })?;
         if sequence != self.sequence + 1 {
+            let last = self.sequence;
             return Err(Corrupt::Sequence {
-                last: self.sequence,
+                last,
                 found: sequence,
-            });
+            }
+            .into());
+        }
+        let subject = envelope.subject.as_str();
+        let mut due = None;
+        self.aggregates.change(subject, |stored| {
+            if sequence <= stored.sequence {
+                // Its snapshot is newer than the cover.
+                return Ok(stored);
+            }
+            if version != stored.version + 1 {
+                let (subject, last) = (subject.to_owned(), stored.version);
+                return Err(ReplayError::from(Corrupt::Version {
+                    subject,
+                    last,
+                    found: version,
+                }));
+            }
+            let before = stored.due();
+            let mut stored = stored.take(event, envelope);
+            // Measuring costs as much as replaying. Between two powers of two, a state's size is at
+            // most half of what it will be.
+            if version.is_power_of_two() {
+                stored.measure(subject);
+            }
+            due = Some((before, stored.due()));
+            Ok(stored)
+        })?;
+        if let Some((before, after)) = due {
+            let subject: Arc<str> = subject.into();
+            self.snapshots.change(&subject);
+            self.set_deadline(&subject, before, after);
         }
         self.events_end = offset + 1;
-        let known = self.aggregates.remove_entry(envelope.subject.as_str());
-        let (subject, stored) =
-            known.unwrap_or_else(|| (envelope.subject.as_str().into(), AggregateState::initial()));
-        if sequence <= stored.sequence {
-            // Its snapshot is newer than the cover.
-            self.aggregates.insert(subject, stored);
-            self.sequence = sequence;
-            self.time = self.time.max(envelope.time);
-            return Ok(());
-        }
-        if version != stored.version + 1 {
-            return Err(Corrupt::Version {
-                subject: envelope.subject.clone(),
-                last: stored.version,
-                found: version,
-            });
-        }
-        self.snapshots.change(&subject);
-        self.aggregates
-            .insert(subject, stored.take(event, envelope));
         self.sequence = sequence;
         self.time = self.time.max(envelope.time);
-        Ok(())
+        Ok(self.recovered().map_err(ReadError::from)?)
     }
 
     /// Takes in an outcome of the log: its command is decided.
-    pub(crate) fn remember(&mut self, outcome: &Remembered<'_>) {
+    pub(crate) fn remember(&mut self, outcome: &Remembered<'_>) -> Result<(), ReadError> {
         let Remembered {
             operation, time, ..
         } = *outcome;
         self.time = self.time.max(time);
-        match &outcome.delivery {
-            Some(delivery) => self.senders.add(delivery, operation, time),
-            None => self.operations.add(operation, (), time),
+        match (&outcome.delivery, outcome.is_deadline) {
+            (Some(delivery), _) => self.senders.add(delivery, operation, time),
+            // A deadline is decided again only if its aggregate does not say that it is spent.
+            (None, true) => {}
+            (None, false) => self.decided.add(operation, Uuid::nil(), time),
         }
         if let Some(scope) = outcome.scope
-            && self.scopes.get(&scope).is_none()
+            && self.decided.get(&scope)?.is_none()
         {
-            self.scopes.add(scope, operation, time);
+            self.decided.add(scope, operation, time);
         }
-        // A workflow whose deadline could not be decided has ended without an event that says so.
-        if let Some((record, subject)) = outcome.record
-            && let Some(stored) = self.aggregates.get_mut(subject)
-            && stored
-                .open
-                .as_ref()
-                .is_some_and(|open| open.envelope.operation == operation)
-            && record == id::outcome(operation, factline::outcome::State::Failed.as_str())
-        {
-            stored.open = None;
-            self.snapshots.change(&Arc::from(subject));
+        if let Some((record, subject)) = outcome.record {
+            // A workflow whose deadline could not be decided has ended without an event that says
+            // so.
+            let failed = id::outcome(operation, factline::outcome::State::Failed.as_str());
+            if outcome.is_deadline || record == failed {
+                self.end_without_event(subject, operation, record == failed)?;
+            }
         }
+        Ok(self.recovered()?)
+    }
+
+    /// Spends the deadline whose operation this is. Ends the open workflow of this operation, if it
+    /// has failed.
+    fn end_without_event(
+        &mut self,
+        subject: &str,
+        operation: Uuid,
+        has_failed: bool,
+    ) -> Result<(), ReadError> {
+        let is_open = |stored: &AggregateState<A>| {
+            let open = stored.open.as_ref();
+            has_failed && open.is_some_and(|open| open.envelope.operation == operation)
+        };
+        let mut due = None;
+        let is_known = self.aggregates.contains(subject)?;
+        if !is_known {
+            return Ok(());
+        }
+        self.aggregates.change(subject, |mut stored| {
+            let before = stored.due();
+            if is_open(&stored) {
+                stored.open = None;
+                due = Some((before, before));
+            }
+            if before.is_some() && stored.deadline(subject) == Some(operation) {
+                let set = stored.wake.as_ref().map_or(0, |wake| wake.set);
+                stored.spend(set);
+                due = Some((before, stored.due()));
+            }
+            Ok::<_, ReadError>(stored)
+        })?;
+        if let Some((before, after)) = due {
+            let subject: Arc<str> = subject.into();
+            self.snapshots.change(&subject);
+            self.set_deadline(&subject, before, after);
+        }
+        Ok(())
     }
 
     /// Ends the recovery: commands are handled from this offset on.
     pub(crate) fn ready(&mut self, next: i64) {
         self.next = next;
-        for (subject, stored) in &mut self.aggregates {
-            if let (Some(operation), Some(wake)) = (stored.deadline(subject), &stored.wake)
-                && self.operations.get(&operation).is_some()
-            {
-                let set = wake.set;
-                if stored.due().is_some() {
-                    self.snapshots.change(subject);
-                }
-                stored.spend(set);
-            }
-            if let Some(due) = stored.due() {
-                self.deadlines.insert((due, Arc::clone(subject)));
-            }
-            stored.measure(subject);
-            self.bytes += u64::from(stored.size);
-        }
+        self.aggregates.measure();
+        self.account();
     }
 
-    pub(crate) fn adopt(&mut self, changes: Changes<A>) {
+    /// Adopts the changes of a committed batch. After an error the partition must be dropped.
+    pub(crate) fn adopt(&mut self, changes: Changes<A>) -> Result<(), DiskError> {
         for (subject, mut stored) in changes.aggregates {
-            let known = self.aggregates.get(&subject);
-            stored.snapshot_checksum = known.map_or(0, |known| known.snapshot_checksum);
-            stored.measure(&subject);
-            self.bytes += u64::from(stored.size);
-            self.bytes -= known.map_or(0, |known| u64::from(known.size));
-            self.snapshots.change(&subject);
+            let checksum = self.aggregates.checksum(&subject)?;
+            let known = self.aggregates.in_memory(&subject);
+            let known = known.or_else(|| changes.read.get(&subject));
             let before = known.and_then(AggregateState::due);
             let after = stored.due();
-            if before != after {
-                if let Some(before) = before {
-                    self.deadlines.remove(&(before, Arc::clone(&subject)));
-                }
-                if let Some(after) = after {
-                    self.deadlines.insert((after, Arc::clone(&subject)));
-                }
+            stored.snapshot_checksum = checksum;
+            stored.measure(&subject);
+            if changes.read.contains_key(&subject) {
+                self.aggregates.left_disk();
             }
-            self.aggregates.insert(subject, stored);
+            self.snapshots.change(&subject);
+            self.set_deadline(&subject, before, after);
+            self.aggregates.put(subject, stored);
+        }
+        for (subject, mut stored) in changes.read {
+            if self.aggregates.in_memory(&subject).is_none() {
+                stored.snapshot_checksum = self.aggregates.checksum(&subject)?;
+                self.aggregates.left_disk();
+                self.aggregates.put_unchanged(subject, stored);
+            }
         }
         self.sequence = changes.sequence;
         self.time = changes.time;
         self.next = changes.next;
         for (operation, time) in changes.operations {
-            self.operations.add(operation, (), time);
+            self.decided.add(operation, Uuid::nil(), time);
         }
         for (scope, operation) in changes.scopes {
-            self.scopes.add(scope, operation, self.time);
+            self.decided.add(scope, operation, self.time);
         }
         self.senders.merge(changes.senders);
         self.senders.expire(self.time, self.bounds.window);
+        self.decided.expire_on_disk()?;
+        self.account();
+        Ok(())
+    }
+
+    /// Moves the deadline of an aggregate in the index.
+    fn set_deadline(
+        &mut self,
+        subject: &Arc<str>,
+        before: Option<Timestamp>,
+        after: Option<Timestamp>,
+    ) {
+        if before == after {
+            return;
+        }
+        if let Some(before) = before {
+            self.deadlines.remove(&(before, Arc::clone(subject)));
+        }
+        if let Some(after) = after {
+            self.deadlines.insert((after, Arc::clone(subject)));
+        }
+    }
+
+    /// Moves states and ids to the disk if the process is short of memory: about `count` of each.
+    /// Returns how many were moved.
+    pub(crate) fn relieve(&mut self, count: usize) -> Result<usize, DiskError> {
+        let budget = &self.memory.budget;
+        if !budget.is_short() {
+            return Ok(0);
+        }
+        let mut moved = 0;
+        // Ids are small and seldom needed. They leave only when they are much of the memory.
+        if self.decided.bytes() > budget.bytes() / 16 {
+            moved += self.decided.move_to_disk(count)?;
+        }
+        moved += self.aggregates.move_to_disk(count)?;
+        self.account();
+        Ok(moved)
+    }
+
+    /// Counts what a recovery has added, and makes room for more.
+    fn recovered(&mut self) -> Result<(), DiskError> {
+        self.account();
+        while self.relieve(MOVED)? > 0 {}
+        Ok(())
+    }
+
+    fn account(&mut self) {
+        self.memory.set(self.bytes());
+    }
+
+    /// Returns whether the process has no memory for new aggregates.
+    pub(crate) fn refuses_aggregates(&self) -> bool {
+        self.memory.budget.refuses_aggregates()
     }
 
     /// Returns whether a round of snapshots is due.
@@ -272,27 +383,32 @@ impl<A: Aggregate> Partition<A> {
         factory: &RecordFactory,
         partition: i32,
         commands: usize,
-    ) -> Option<Result<Writing, String>> {
+    ) -> Option<Result<Writing, SnapshotError>> {
         self.snapshots
             .next(factory, partition, &self.aggregates, commands)
     }
 
     /// Adopts committed snapshots. Must be called before the batch's own changes are adopted.
-    pub(crate) fn adopt_snapshots(&mut self, topic: &str, written: Result<Writing, String>) {
+    pub(crate) fn adopt_snapshots(
+        &mut self,
+        topic: &str,
+        written: Result<Writing, SnapshotError>,
+    ) -> Result<(), DiskError> {
         match written {
             Ok(written) => self.snapshots.written(written, &mut self.aggregates),
-            Err(reason) => self.snapshots.disable(topic, &reason),
+            Err(SnapshotError::Disk(error)) => Err(error),
+            Err(SnapshotError::State(reason)) => {
+                self.snapshots.disable(topic, &reason);
+                Ok(())
+            }
         }
     }
 
-    /// Returns the approximate size of its aggregates, if it exceeds the limit.
-    pub(crate) fn over_memory_limit(&self) -> Option<u64> {
-        (self.bytes >= self.bounds.bytes).then_some(self.bytes)
-    }
-
-    /// Returns the approximate size of its aggregates in memory.
+    /// Returns the approximate size in memory: of the aggregates, their deadlines and the
+    /// remembered ids.
     pub(crate) fn bytes(&self) -> u64 {
-        self.bytes
+        let deadlines = self.deadlines.len() as u64 * DEADLINE;
+        self.aggregates.bytes() + self.decided.bytes() + deadlines
     }
 
     /// Returns the latest command time.
@@ -320,188 +436,16 @@ impl<A: Aggregate> Partition<A> {
 
     /// Returns the number of operations that are remembered.
     pub(crate) fn remembered(&self) -> usize {
-        self.operations.len() + self.senders.len()
+        self.decided.len() + self.senders.len()
     }
 
     /// Returns the number of aggregates with at least one event.
     pub(crate) fn len(&self) -> usize {
         self.aggregates.len()
     }
-}
 
-/// The changes of a batch in one partition, on top of the committed state.
-#[derive(Debug)]
-pub(crate) struct Overlay<'p, A> {
-    base: &'p Partition<A>,
-    changes: Changes<A>,
-    /// Deadlines of the changed aggregates; the base has those of the others.
-    deadlines: BTreeSet<(Timestamp, Arc<str>)>,
-}
-
-/// The changes alone, to be adopted after the commit.
-#[derive(Debug)]
-pub(crate) struct Changes<A> {
-    aggregates: HashMap<Arc<str>, AggregateState<A>>,
-    sequence: u64,
-    time: Timestamp,
-    next: i64,
-    operations: HashMap<Uuid, Timestamp>,
-    scopes: HashMap<Uuid, Uuid>,
-    senders: Senders,
-}
-
-impl<'p, A: Aggregate> Overlay<'p, A> {
-    pub(crate) fn over(base: &'p Partition<A>) -> Self {
-        let changes = Changes {
-            aggregates: HashMap::new(),
-            sequence: base.sequence,
-            time: base.time,
-            next: base.next,
-            operations: HashMap::new(),
-            scopes: HashMap::new(),
-            senders: Senders::default(),
-        };
-        Self {
-            base,
-            changes,
-            deadlines: BTreeSet::new(),
-        }
-    }
-
-    /// Advances to the append time of a command, and returns the command's time.
-    pub(crate) fn advance(&mut self, appended: Timestamp) -> Timestamp {
-        self.changes.time = self.changes.time.max(appended);
-        self.changes.time
-    }
-
-    /// Records that the command at this offset is handled.
-    pub(crate) fn handled(&mut self, offset: i64) {
-        self.changes.next = offset + 1;
-    }
-
-    /// Returns the latest command time so far.
-    pub(crate) fn time(&self) -> Timestamp {
-        self.changes.time
-    }
-
-    /// Returns the offset of the next command to be handled.
-    pub(crate) fn next(&self) -> i64 {
-        self.changes.next
-    }
-
-    /// Returns the approximate size of the committed aggregates, if it exceeds the limit.
-    pub(crate) fn over_memory_limit(&self) -> Option<u64> {
-        self.base.over_memory_limit()
-    }
-
-    pub(crate) fn window(&self) -> TimeDelta {
-        self.base.operations.length()
-    }
-
-    /// Returns the number of remembered operations, if one more, appended at this time, would
-    /// exceed the limit.
-    pub(crate) fn is_full(&self, appended: Timestamp) -> Option<usize> {
-        let now = self.changes.time.max(appended);
-        let known = self.changes.operations.len() + self.base.operations.len();
-        (known >= self.base.bounds.operations)
-            .then(|| self.changes.operations.len() + self.base.operations.len_at(now))
-            .filter(|known| *known >= self.base.bounds.operations)
-    }
-
-    /// Returns whether a command was decided before. Its sender may have numbered it.
-    pub(crate) fn is_decided(&self, operation: Uuid, delivery: Option<&Delivery>) -> bool {
-        let is_repeat = |delivery| {
-            self.changes.senders.is_repeat(delivery, operation)
-                || self.base.senders.is_repeat(delivery, operation)
-        };
-        !mutated(Mutant::NoDedupe)
-            && (self.changes.operations.contains_key(&operation)
-                || self.base.operations.get(&operation).is_some()
-                || delivery.is_some_and(is_repeat))
-    }
-
-    pub(crate) fn decided(&mut self, operation: Uuid, delivery: Option<&Delivery>) {
-        let Changes {
-            senders,
-            operations,
-            time,
-            ..
-        } = &mut self.changes;
-        match delivery {
-            Some(delivery) => senders.add(delivery, operation, *time),
-            None => {
-                operations.insert(operation, *time);
-            }
-        }
-    }
-
-    /// Returns the operation of an idempotency scope.
-    pub(crate) fn operation_of_scope(&self, scope: Uuid) -> Option<Uuid> {
-        let known = self.changes.scopes.get(&scope);
-        known.or_else(|| self.base.scopes.get(&scope)).copied()
-    }
-
-    /// Records the operation of a scope; the first operation of a scope counts.
-    pub(crate) fn add_scope(&mut self, scope: Uuid, operation: Uuid) {
-        if self.operation_of_scope(scope).is_none() {
-            self.changes.scopes.insert(scope, operation);
-        }
-    }
-
-    /// Returns the aggregate with the changes of this batch so far.
-    pub(crate) fn load(&self, id: &str) -> AggregateState<A> {
-        let known = self.known(id).cloned();
-        known.unwrap_or_else(AggregateState::initial)
-    }
-
-    /// Returns the version of the aggregate with the changes of this batch so far.
-    pub(crate) fn version(&self, id: &str) -> u64 {
-        self.known(id).map_or(0, |known| known.version)
-    }
-
-    fn known(&self, id: &str) -> Option<&AggregateState<A>> {
-        let changed = self.changes.aggregates.get(id);
-        changed.or_else(|| self.base.aggregates.get(id))
-    }
-
-    /// Returns the aggregate with the first deadline, if it is due at this time.
-    pub(crate) fn first_due(&self, now: Timestamp) -> Option<Arc<str>> {
-        let base = self
-            .base
-            .deadlines
-            .iter()
-            .take_while(|(due, _)| *due <= now)
-            .find(|(_, subject)| !self.changes.aggregates.contains_key(subject));
-        let first = match (base, self.deadlines.first()) {
-            (Some(base), Some(own)) => base.min(own),
-            (base, own) => base.or(own)?,
-        };
-        (first.0 <= now).then(|| Arc::clone(&first.1))
-    }
-
-    /// Returns the partition sequence of the last event so far.
-    pub(crate) fn sequence(&self) -> u64 {
-        self.changes.sequence
-    }
-
-    /// Replaces an aggregate by its next state.
-    pub(crate) fn store(&mut self, subject: Arc<str>, stored: AggregateState<A>) {
-        self.changes.sequence = self.changes.sequence.max(stored.sequence);
-        if let Some(before) = self
-            .changes
-            .aggregates
-            .get(&subject)
-            .and_then(AggregateState::due)
-        {
-            self.deadlines.remove(&(before, Arc::clone(&subject)));
-        }
-        if let Some(due) = stored.due() {
-            self.deadlines.insert((due, Arc::clone(&subject)));
-        }
-        self.changes.aggregates.insert(subject, stored);
-    }
-
-    pub(crate) fn into_changes(self) -> Changes<A> {
-        self.changes
+    /// Returns the number of aggregates that are on disk only.
+    pub(crate) fn len_on_disk(&self) -> usize {
+        self.aggregates.len_on_disk()
     }
 }

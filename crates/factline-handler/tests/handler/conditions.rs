@@ -6,8 +6,7 @@ use factline::outcome::State;
 use uuid::Uuid;
 
 use crate::account::Deposit;
-use crate::rig::{Rig, eventually};
-use crate::takeover::accounts;
+use crate::rig::Rig;
 
 fn deposit(amount: i64) -> crate::account::Command {
     Deposit { amount }.into()
@@ -147,36 +146,5 @@ async fn reused_idempotency_key_is_rejected() {
         }
     }
     assert_eq!(rig.check(&operations).await["ada"], 5);
-    handler.stop().await;
-}
-
-/// At its limit, a partition can neither remember another command id nor forget one. It halts
-/// without deciding the command. The other partitions continue.
-#[tokio::test(flavor = "multi_thread")]
-async fn partition_halts_at_the_dedupe_limit() {
-    let mut rig = Rig::new("full").await;
-    rig.options.dedupe_limit = 3;
-    let handler = rig.start("a").await;
-    let accounts = accounts();
-    let mut operations = Vec::new();
-    for _ in 0..3 {
-        operations.push(rig.deposit(&accounts[0], 1).await);
-    }
-    rig.outcomes_of(&operations).await;
-    let stuck = rig.deposit(&accounts[0], 1).await;
-    let other = rig.deposit(&accounts[1], 1).await;
-    operations.push(other);
-    rig.outcomes_of(&operations).await;
-    eventually(
-        "the handler reports the limit",
-        async || matches!(handler.state(), Some(Err(reason)) if reason.contains("--dedupe-limit")),
-    )
-    .await;
-    rig.check(&operations).await;
-    handler.stop().await;
-    rig.options.dedupe_limit = 4;
-    let handler = rig.start("a").await;
-    operations.push(stuck);
-    assert_eq!(rig.check(&operations).await[&accounts[0]], 4);
     handler.stop().await;
 }

@@ -8,7 +8,7 @@ use factline_failpoints::{Mutant, mutated};
 use super::Batch;
 use crate::decide::handle;
 use crate::decide::inputs::{Budget, Environment, Pending};
-use crate::state::partition::Overlay;
+use crate::state::overlay::Overlay;
 use crate::state::waiting::Waiting;
 use factline_kafka::records::decode;
 use factline_kafka::records::record::Record;
@@ -81,12 +81,7 @@ impl<A: Aggregate> Batch<A> {
         if budget.is_spent() {
             return Ok(());
         }
-        if let Some(known) = overlay.is_full(time) {
-            return Err(Waiting::Full { partition, known });
-        }
-        if let Some(bytes) = overlay.over_memory_limit() {
-            return Err(Waiting::OverMemoryLimit { partition, bytes });
-        }
+        handle::fetch(overlay, record)?;
         let fault = budget.take();
         let facts = handle::command(environment, overlay, record, time, fault, &mut self.records)?;
         self.next.insert(partition, overlay.next());
@@ -106,6 +101,9 @@ impl<A: Aggregate> Batch<A> {
         while !budget.is_spent()
             && let Some(subject) = overlay.first_due(now)
         {
+            overlay
+                .fetch(Some(&subject), std::iter::empty())
+                .map_err(Waiting::from)?;
             let fault = budget.take();
             let records = &mut self.records;
             let facts = handle::deadline(environment, overlay, partition, &subject, fault, records)

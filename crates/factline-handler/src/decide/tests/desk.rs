@@ -1,6 +1,7 @@
 //! A desk: the partitions and pending commands of a worker, without the worker.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use chrono::TimeDelta;
 use factline::{AggregateType as _, Envelope, Messages as _, Timestamp};
@@ -13,7 +14,11 @@ use crate::decide::codecs::Codecs;
 use crate::decide::facts::Facts;
 use crate::decide::inputs::{Budget, Environment, Pending, ReadCommand};
 use crate::decide::record_factory::RecordFactory;
-use crate::state::partition::{Bounds, Overlay, Partition};
+use crate::state::disk::Disk;
+use crate::state::memory::MemoryBudget;
+use crate::state::overlay::Overlay;
+use crate::state::partition::{Bounds, Partition};
+use crate::state::resources::Shared;
 use factline_kafka::records::record::Record;
 use factline_kafka::topics::partition_of;
 
@@ -34,6 +39,8 @@ pub(super) struct Desk {
     pub(super) now: Timestamp,
     /// Number of commands so far.
     sent: u32,
+    /// The folder of states on disk.
+    _folder: tempfile::TempDir,
 }
 
 /// Returns a time in seconds.
@@ -69,21 +76,25 @@ pub(super) fn step_until(first: Step, due: Timestamp, at_due: Step) -> Take {
 
 impl Desk {
     pub(super) fn new() -> Self {
-        Self::with_limit(1000)
+        Self::with_budget(u64::MAX)
     }
 
-    /// Creates a desk whose partitions remember at most this many operations.
-    pub(super) fn with_limit(operations: usize) -> Self {
+    /// Creates a desk whose partitions have a memory budget, in bytes.
+    pub(super) fn with_budget(budget: u64) -> Self {
         let factory = RecordFactory::in_memory(CounterType::CONTRACT);
+        let folder = tempfile::tempdir().expect("a folder can be created");
         let bounds = Bounds {
             window: WINDOW,
-            operations,
-            bytes: u64::MAX,
             snapshots_every: 0,
+            shared: Shared {
+                memory: Arc::new(MemoryBudget::of(budget)),
+                disk: Arc::new(Disk::new(folder.path().to_owned(), 4 << 20)),
+            },
         };
         let partitions = (0..CounterType::PARTITIONS)
-            .map(|partition| (partition, Partition::new(&factory, bounds, None)));
+            .map(|partition| (partition, Partition::new(&factory, &bounds, None)));
         Self {
+            _folder: folder,
             partitions: partitions.collect(),
             codecs: Codecs::in_memory(1, Take::RECORDS),
             factory,
@@ -163,7 +174,11 @@ impl Desk {
 
     /// Adopts a batch, as after its commit.
     pub(super) fn adopt(&mut self, batch: Batch<Counter>) {
-        batch.adopt(&self.factory, &mut self.partitions, &mut self.pending);
+        let adopted = batch.adopt(&self.factory, &mut self.partitions, &mut self.pending);
+        adopted.expect("the disk takes states");
+        for partition in self.partitions.values_mut() {
+            while partition.relieve(10).expect("the disk takes states") > 0 {}
+        }
     }
 
     /// Decides and adopts all that is pending, and returns the facts.
@@ -177,7 +192,10 @@ impl Desk {
     /// Returns the version and the total of an aggregate in the committed state.
     pub(super) fn committed(&self, subject: &str) -> (u64, i64) {
         let partition = partition_of(subject.as_bytes(), CounterType::PARTITIONS);
-        let stored = Overlay::over(&self.partitions[&partition]).load(subject);
+        let mut overlay = Overlay::over(&self.partitions[&partition]);
+        let fetched = overlay.fetch(Some(subject), std::iter::empty());
+        fetched.expect("the disk is readable");
+        let stored = overlay.load(subject);
         (stored.version, stored.state.total)
     }
 }

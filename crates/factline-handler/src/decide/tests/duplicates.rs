@@ -21,13 +21,16 @@ fn send_again(desk: &mut Desk, subject: &str, operation: Uuid) {
 
 fn remember(desk: &mut Desk, operation: Uuid, time: Timestamp) {
     let state = desk.partitions.get_mut(&0).unwrap();
-    state.remember(&Remembered {
-        operation,
-        time,
-        record: None,
-        scope: None,
-        delivery: None,
-    });
+    state
+        .remember(&Remembered {
+            operation,
+            time,
+            record: None,
+            scope: None,
+            delivery: None,
+            is_deadline: false,
+        })
+        .unwrap();
 }
 
 #[test]
@@ -172,13 +175,16 @@ fn numbers_are_read_back_from_outcomes() {
 
     let mut restarted = Desk::new();
     let state = restarted.partitions.get_mut(&0).unwrap();
-    state.remember(&Remembered {
-        operation: envelope.operation,
-        time: restarted.now,
-        record: None,
-        scope: None,
-        delivery: envelope.delivery.clone(),
-    });
+    state
+        .remember(&Remembered {
+            operation: envelope.operation,
+            time: restarted.now,
+            record: None,
+            scope: None,
+            delivery: envelope.delivery.clone(),
+            is_deadline: false,
+        })
+        .unwrap();
     send_numbered(&mut restarted, 7, 7, 0..6);
     send_numbered(&mut restarted, 5, 5, 0..0);
     send_numbered(&mut restarted, 6, 6, 0..6);

@@ -10,7 +10,6 @@ use super::messages::{Event, Step};
 use crate::decide::codecs::Codecs;
 use crate::decide::encode::Outgoing;
 use crate::decide::inputs::Budget;
-use crate::state::waiting::Waiting;
 
 /// Returns the envelope of a record.
 fn envelope(record: &Outgoing) -> Envelope {
@@ -158,30 +157,5 @@ fn sequence_continues_in_the_next_batch() {
     assert_eq!(
         (event.partition_sequence, event.sequence),
         (Some(6), Some(4))
-    );
-}
-
-/// Forgetting an operation could decide it twice, so a full partition waits.
-#[test]
-fn partition_that_remembers_too_many_operations_waits() {
-    let mut desk = Desk::with_limit(2);
-    let (ada, bob) = (subject(0, 0), subject(1, 0));
-    let first = desk.send(&ada, step(Step::Add));
-    let second = desk.send(&ada, step(Step::Add));
-    desk.send(&ada, step(Step::Add));
-    let other = desk.send(&bob, step(Step::Add));
-    let batch = desk.decide();
-    let expected = [completed(first), completed(second), completed(other)];
-    assert_eq!(endings(&batch.facts), expected);
-    let waiting = &batch.waiting;
-    assert!(
-        matches!(
-            waiting,
-            Some(Waiting::Full {
-                partition: 0,
-                known: 2
-            })
-        ),
-        "{waiting:?}"
     );
 }

@@ -1,0 +1,163 @@
+//! The memory of a process that states may take, shared by all its partitions.
+//!
+//! The budget is half of the memory that the process may use: the other half is for what is in
+//! flight (fetched commands, a transaction, librdkafka's buffers) and for the allocator. States
+//! leave memory for the disk before the budget is reached. What cannot leave is small for each
+//! aggregate: the time of its deadline. New aggregates are refused when that fills the budget.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Percentage of the budget from which states move to the disk.
+const MOVE_AT: u64 = 70;
+/// Percentage of the budget from which new aggregates are refused.
+const REFUSE_AT: u64 = 80;
+
+/// Memory limit of a process whose limit cannot be found.
+const UNKNOWN_LIMIT: u64 = 1 << 30;
+
+/// A number of bytes, and how many of them are used.
+#[derive(Debug)]
+pub(crate) struct MemoryBudget {
+    bytes: u64,
+    used: AtomicU64,
+}
+
+impl MemoryBudget {
+    /// Returns the budget of a process with this memory limit in bytes. Without one it is the limit
+    /// of the container, or the memory of the machine.
+    pub(crate) fn of_process(limit: Option<u64>) -> Self {
+        let limit = limit.or_else(limit_of_system).unwrap_or(UNKNOWN_LIMIT);
+        Self::of(limit / 2)
+    }
+
+    pub(crate) fn of(bytes: u64) -> Self {
+        Self {
+            bytes,
+            used: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Returns whether states should move to the disk.
+    pub(crate) fn is_short(&self) -> bool {
+        self.is_above(MOVE_AT)
+    }
+
+    /// Returns whether new aggregates are refused.
+    pub(crate) fn refuses_aggregates(&self) -> bool {
+        self.is_above(REFUSE_AT)
+    }
+
+    fn is_above(&self, percent: u64) -> bool {
+        self.used.load(Ordering::Relaxed) >= self.bytes / 100 * percent
+    }
+}
+
+/// The part of a budget that one partition uses.
+#[derive(Debug)]
+pub(crate) struct Share {
+    pub(crate) budget: Arc<MemoryBudget>,
+    bytes: u64,
+}
+
+impl Share {
+    pub(crate) fn of(budget: &Arc<MemoryBudget>) -> Self {
+        Self {
+            budget: Arc::clone(budget),
+            bytes: 0,
+        }
+    }
+
+    /// Sets the number of bytes that the partition uses.
+    pub(crate) fn set(&mut self, bytes: u64) {
+        let used = &self.budget.used;
+        used.fetch_add(bytes, Ordering::Relaxed);
+        used.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.bytes = bytes;
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.set(0);
+    }
+}
+
+/// Returns the smallest limit that Linux sets for this process: that of its control group, in both
+/// versions of the interface, or the memory of the machine.
+fn limit_of_system() -> Option<u64> {
+    let groups = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let of_groups = groups.lines().filter_map(limit_file).flatten();
+    let own = of_groups.filter_map(|file| std::fs::read_to_string(file).ok()?.trim().parse().ok());
+    let machine = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    own.chain(total_memory(&machine)).min()
+}
+
+/// Returns the files that may hold the memory limit of a control group, from its line in
+/// `/proc/self/cgroup`. In a container the group's own folder is the root.
+fn limit_file(group: &str) -> Option<[String; 2]> {
+    let mut parts = group.splitn(3, ':');
+    let (_, controllers, path) = (parts.next()?, parts.next()?, parts.next()?);
+    let (root, file) = match controllers {
+        "" => ("/sys/fs/cgroup", "memory.max"),
+        "memory" => ("/sys/fs/cgroup/memory", "memory.limit_in_bytes"),
+        _ => return None,
+    };
+    let own = Path::new(root)
+        .join(path.trim_start_matches('/'))
+        .join(file);
+    Some([own.display().to_string(), format!("{root}/{file}")])
+}
+
+/// Returns the bytes of memory that `/proc/meminfo` names.
+fn total_memory(meminfo: &str) -> Option<u64> {
+    let line = meminfo
+        .lines()
+        .find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kibibytes << 10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn partitions_share_a_budget() {
+        let budget = Arc::new(MemoryBudget::of(1000));
+        let (mut one, mut other) = (Share::of(&budget), Share::of(&budget));
+        one.set(500);
+        assert!(!budget.is_short());
+        other.set(200);
+        assert!(budget.is_short() && !budget.refuses_aggregates());
+        one.set(600);
+        assert!(budget.refuses_aggregates());
+        drop(other);
+        assert!(!budget.is_short());
+    }
+
+    #[test]
+    fn limits_are_found_in_both_interfaces() {
+        assert_eq!(
+            limit_file("0::/a/b"),
+            Some([
+                "/sys/fs/cgroup/a/b/memory.max".to_owned(),
+                "/sys/fs/cgroup/memory.max".to_owned()
+            ])
+        );
+        assert_eq!(
+            limit_file("4:memory:/"),
+            Some([(); 2].map(|()| "/sys/fs/cgroup/memory/memory.limit_in_bytes".to_owned()))
+        );
+        assert_eq!((limit_file("1:cpu:/a"), limit_file("")), (None, None));
+        let meminfo = "MemTotal:       24689764 kB\nMemFree:  1 kB\n";
+        assert_eq!(total_memory(meminfo), Some(24_689_764 << 10));
+        assert_eq!(total_memory("MemFree: 1 kB"), None);
+        assert!(limit_of_system().is_some());
+    }
+}

@@ -1,0 +1,221 @@
+//! The changes of a batch on top of the committed state of a partition.
+//!
+//! A batch is decided against an overlay. When its transaction is committed, the changes are
+//! adopted; otherwise they are dropped. Whatever a decision needs from the disk is
+//! [fetched](Overlay::fetch) first, so that deciding does no IO.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use factline::{Aggregate, Delivery, Timestamp};
+use factline_failpoints::{Mutant, mutated};
+use uuid::Uuid;
+
+use super::aggregate::AggregateState;
+use super::aggregates::ReadError;
+use super::partition::Partition;
+use super::senders::Senders;
+
+/// The changes of a batch in one partition, on top of the committed state.
+#[derive(Debug)]
+pub(crate) struct Overlay<'p, A> {
+    base: &'p Partition<A>,
+    changes: Changes<A>,
+    /// Deadlines of the changed aggregates; the base has those of the others.
+    deadlines: BTreeSet<(Timestamp, Arc<str>)>,
+    /// Ids of the dedupe window that were read from the disk.
+    ids: HashMap<Uuid, Uuid>,
+}
+
+/// The changes alone, to be adopted after the commit.
+#[derive(Debug)]
+pub(crate) struct Changes<A> {
+    pub(super) aggregates: HashMap<Arc<str>, AggregateState<A>>,
+    /// Aggregates that were read from the disk, as they were there.
+    pub(super) read: HashMap<Arc<str>, AggregateState<A>>,
+    pub(super) sequence: u64,
+    pub(super) time: Timestamp,
+    pub(super) next: i64,
+    pub(super) operations: HashMap<Uuid, Timestamp>,
+    pub(super) scopes: HashMap<Uuid, Uuid>,
+    pub(super) senders: Senders,
+}
+
+impl<'p, A: Aggregate> Overlay<'p, A> {
+    pub(crate) fn over(base: &'p Partition<A>) -> Self {
+        let changes = Changes {
+            aggregates: HashMap::new(),
+            read: HashMap::new(),
+            sequence: base.sequence,
+            time: base.time,
+            next: base.next,
+            operations: HashMap::new(),
+            scopes: HashMap::new(),
+            senders: Senders::default(),
+        };
+        Self {
+            base,
+            changes,
+            deadlines: BTreeSet::new(),
+            ids: HashMap::new(),
+        }
+    }
+
+    /// Reads what is on the disk of an aggregate and of ids of the dedupe window, so that decisions
+    /// find it.
+    pub(crate) fn fetch(
+        &mut self,
+        subject: Option<&str>,
+        ids: impl Iterator<Item = Uuid>,
+    ) -> Result<(), ReadError> {
+        for id in ids {
+            if let Some(value) = self.base.decided.get_on_disk(&id)? {
+                self.ids.insert(id, value);
+            }
+        }
+        if let Some(subject) = subject
+            && self.known(subject).is_none()
+            && let Some(stored) = self.base.aggregates.on_disk(subject)?
+        {
+            self.changes.read.insert(subject.into(), stored);
+        }
+        Ok(())
+    }
+
+    /// Advances to the append time of a command, and returns the command's time.
+    pub(crate) fn advance(&mut self, appended: Timestamp) -> Timestamp {
+        self.changes.time = self.changes.time.max(appended);
+        self.changes.time
+    }
+
+    /// Records that the command at this offset is handled.
+    pub(crate) fn handled(&mut self, offset: i64) {
+        self.changes.next = offset + 1;
+    }
+
+    /// Returns the latest command time so far.
+    pub(crate) fn time(&self) -> Timestamp {
+        self.changes.time
+    }
+
+    /// Returns the offset of the next command to be handled.
+    pub(crate) fn next(&self) -> i64 {
+        self.changes.next
+    }
+
+    /// Returns whether the process has no memory for new aggregates.
+    pub(crate) fn refuses_aggregates(&self) -> bool {
+        self.base.refuses_aggregates()
+    }
+
+    pub(crate) fn window(&self) -> TimeDelta {
+        self.base.decided.length()
+    }
+
+    /// Returns the value of an id of the dedupe window.
+    fn decided_value(&self, id: Uuid) -> Option<Uuid> {
+        let known = self.base.decided.get_in_memory(&id);
+        known.or_else(|| self.ids.get(&id).copied())
+    }
+
+    /// Returns whether a command was decided before. Its sender may have numbered it.
+    pub(crate) fn is_decided(&self, operation: Uuid, delivery: Option<&Delivery>) -> bool {
+        let is_repeat = |delivery| {
+            self.changes.senders.is_repeat(delivery, operation)
+                || self.base.senders.is_repeat(delivery, operation)
+        };
+        !mutated(Mutant::NoDedupe)
+            && (self.changes.operations.contains_key(&operation)
+                || self.decided_value(operation).is_some()
+                || delivery.is_some_and(is_repeat))
+    }
+
+    pub(crate) fn decided(&mut self, operation: Uuid, delivery: Option<&Delivery>) {
+        let Changes {
+            senders,
+            operations,
+            time,
+            ..
+        } = &mut self.changes;
+        match delivery {
+            Some(delivery) => senders.add(delivery, operation, *time),
+            None => {
+                operations.insert(operation, *time);
+            }
+        }
+    }
+
+    /// Returns the operation of an idempotency scope.
+    pub(crate) fn operation_of_scope(&self, scope: Uuid) -> Option<Uuid> {
+        let known = self.changes.scopes.get(&scope).copied();
+        known.or_else(|| self.decided_value(scope))
+    }
+
+    /// Records the operation of a scope; the first operation of a scope counts.
+    pub(crate) fn add_scope(&mut self, scope: Uuid, operation: Uuid) {
+        if self.operation_of_scope(scope).is_none() {
+            self.changes.scopes.insert(scope, operation);
+        }
+    }
+
+    /// Returns the aggregate with the changes of this batch so far.
+    pub(crate) fn load(&self, id: &str) -> AggregateState<A> {
+        let known = self.known(id).cloned();
+        known.unwrap_or_else(AggregateState::initial)
+    }
+
+    /// Returns the version of the aggregate with the changes of this batch so far.
+    pub(crate) fn version(&self, id: &str) -> u64 {
+        self.known(id).map_or(0, |known| known.version)
+    }
+
+    fn known(&self, id: &str) -> Option<&AggregateState<A>> {
+        let changed = self.changes.aggregates.get(id);
+        let read = || self.changes.read.get(id);
+        changed
+            .or_else(|| self.base.aggregates.in_memory(id))
+            .or_else(read)
+    }
+
+    /// Returns the aggregate with the first deadline, if it is due at this time.
+    pub(crate) fn first_due(&self, now: Timestamp) -> Option<Arc<str>> {
+        let base = self
+            .base
+            .deadlines
+            .iter()
+            .take_while(|(due, _)| *due <= now)
+            .find(|(_, subject)| !self.changes.aggregates.contains_key(subject));
+        let first = match (base, self.deadlines.first()) {
+            (Some(base), Some(own)) => base.min(own),
+            (base, own) => base.or(own)?,
+        };
+        (first.0 <= now).then(|| Arc::clone(&first.1))
+    }
+
+    /// Returns the partition sequence of the last event so far.
+    pub(crate) fn sequence(&self) -> u64 {
+        self.changes.sequence
+    }
+
+    /// Replaces an aggregate by its next state.
+    pub(crate) fn store(&mut self, subject: Arc<str>, stored: AggregateState<A>) {
+        self.changes.sequence = self.changes.sequence.max(stored.sequence);
+        if let Some(before) = self
+            .changes
+            .aggregates
+            .get(&subject)
+            .and_then(AggregateState::due)
+        {
+            self.deadlines.remove(&(before, Arc::clone(&subject)));
+        }
+        if let Some(due) = stored.due() {
+            self.deadlines.insert((due, Arc::clone(&subject)));
+        }
+        self.changes.aggregates.insert(subject, stored);
+    }
+
+    pub(crate) fn into_changes(self) -> Changes<A> {
+        self.changes
+    }
+}
