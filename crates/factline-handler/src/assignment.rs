@@ -7,7 +7,8 @@ use std::time::Duration;
 use factline::{Aggregate, Timestamp};
 
 use crate::state::disk::DiskError;
-use crate::state::partition::{MOVED, Partition};
+use crate::state::memory::MOVED;
+use crate::state::partition::Partition;
 use factline_kafka::consumer::group::{EXPECTING, IDLE, TopicPartition};
 use factline_kafka::records::record::Record;
 

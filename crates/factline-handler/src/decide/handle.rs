@@ -26,9 +26,10 @@ pub(crate) fn fetch<A: Aggregate>(
 ) -> Result<(), ReadError> {
     let text = |bytes| std::str::from_utf8(bytes).ok();
     let scope = record.headers.last("ce_idempotencyscope").and_then(text);
-    let ids = [Some(record.operation()), scope.map(command::short_scope)];
-    let subject = record.key.as_deref().and_then(text);
-    overlay.fetch(subject, ids.into_iter().flatten())
+    // Lazy: usually nothing is on disk.
+    let ids = std::iter::once_with(|| record.operation());
+    let ids = ids.chain(scope.into_iter().map(command::short_scope));
+    overlay.fetch(record.key.as_deref().and_then(text), ids)
 }
 
 /// Handles one command of a time, and appends its records. An error is not the command's fault: the

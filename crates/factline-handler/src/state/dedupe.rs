@@ -83,6 +83,11 @@ impl Window {
         self.known.len() + self.on_disk
     }
 
+    /// Returns whether keys are on the disk.
+    pub(crate) fn is_any_on_disk(&self) -> bool {
+        self.on_disk > 0
+    }
+
     /// Returns the approximate size in memory.
     pub(crate) fn bytes(&self) -> u64 {
         self.known.len() as u64 * ENTRY

@@ -14,6 +14,9 @@ const MOVE_AT: u64 = 70;
 /// Percentage of the budget from which new aggregates are refused.
 const REFUSE_AT: u64 = 80;
 
+/// Number of states or ids that move to the disk at once.
+pub(crate) const MOVED: usize = 256;
+
 /// Memory limit of a process whose limit cannot be found.
 const UNKNOWN_LIMIT: u64 = 1 << 30;
 

@@ -69,12 +69,15 @@ impl<'p, A: Aggregate> Overlay<'p, A> {
         subject: Option<&str>,
         ids: impl Iterator<Item = Uuid>,
     ) -> Result<(), ReadError> {
-        for id in ids {
-            if let Some(value) = self.base.decided.get_on_disk(&id)? {
-                self.ids.insert(id, value);
+        if self.base.decided.is_any_on_disk() {
+            for id in ids {
+                if let Some(value) = self.base.decided.get_on_disk(&id)? {
+                    self.ids.insert(id, value);
+                }
             }
         }
         if let Some(subject) = subject
+            && self.base.aggregates.len_on_disk() > 0
             && self.known(subject).is_none()
             && let Some(stored) = self.base.aggregates.on_disk(subject)?
         {

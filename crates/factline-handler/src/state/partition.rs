@@ -14,7 +14,7 @@ use super::aggregate::AggregateState;
 use super::aggregates::{Aggregates, ReadError};
 use super::dedupe::Window;
 use super::disk::DiskError;
-use super::memory::Share;
+use super::memory::{MOVED, Share};
 use super::overlay::Changes;
 use super::resources::Shared;
 use super::senders::Senders;
@@ -36,9 +36,6 @@ pub(crate) struct Bounds {
 
 /// Approximate bytes of a deadline in the index, without the aggregate's id.
 const DEADLINE: u64 = 64;
-
-/// Number of states or ids that move to the disk at once.
-pub(crate) const MOVED: usize = 256;
 
 /// The committed state of one partition.
 #[derive(Debug)]
