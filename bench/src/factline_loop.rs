@@ -25,7 +25,7 @@ struct Flags {
     handler: factline_handler::Options,
 }
 
-struct Running {
+pub(crate) struct Running {
     ready: Arc<Mutex<bool>>,
     stop: CancellationToken,
     task: JoinHandle<Result<(), factline_handler::Error>>,
@@ -38,10 +38,11 @@ pub(crate) struct Restart {
     pub(crate) memory: u64,
 }
 
-fn start(kafka: &KafkaConfig, options: &Handler) -> Running {
+pub(crate) fn start(kafka: &KafkaConfig, options: &Handler) -> Running {
     let Flags { mut handler } = Flags::parse_from(["bench"]);
     handler.max_batch = options.max_batch;
     handler.workers = options.workers;
+    handler.memory_mb = options.memory_mb;
     let ready = Arc::new(Mutex::new(false));
     let reported = Arc::clone(&ready);
     let report: Report = Arc::new(move |_, state| {
@@ -60,13 +61,13 @@ fn start(kafka: &KafkaConfig, options: &Handler) -> Running {
 }
 
 impl Running {
-    async fn ready(&self) {
+    pub(crate) async fn ready(&self) {
         while !self.ready.lock().is_ok_and(|ready| *ready) {
             tokio::time::sleep(LOOK).await;
         }
     }
 
-    async fn stop(self) -> Result<()> {
+    pub(crate) async fn stop(self) -> Result<()> {
         self.stop.cancel();
         Ok(self.task.await??)
     }

@@ -13,6 +13,9 @@ use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer as _, ThreadedProducer};
 use uuid::Uuid;
 
+/// Time limit of a request to the brokers.
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
+
 /// Appends this many commands about this many products, at a rate per second if there is one.
 pub(crate) async fn append(
     kafka: &KafkaConfig,
@@ -48,7 +51,7 @@ pub(crate) async fn append(
             std::thread::sleep(Duration::from_millis(1));
         }
     }
-    producer.flush(Duration::from_mins(1))?;
+    producer.flush(PATIENCE)?;
     Ok(())
 }
 

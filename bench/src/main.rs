@@ -12,6 +12,7 @@
 //!   stall
 //! - [`views`]: the derived statements of a view beside statements by hand
 //! - [`lists`]: pages of a list over sums, with a million of them
+//! - [`cold`]: aggregates that do not fit into the handler's memory
 //! - [`latency`]: the whole store at a low rate, hop by hop, and without traffic
 //! - [`cpu`]: CPU time of this process and of the servers, which is comparable even where the clock
 //!   is not
@@ -19,6 +20,7 @@
 //! To measure something else, add a subcommand and its limit.
 
 mod baseline;
+mod cold;
 mod cpu;
 mod factline_loop;
 mod latency;
@@ -56,6 +58,8 @@ enum Bench {
     Views(views::Options),
     /// Time of the pages of `GET /customers`
     Lists(lists::Options),
+    /// Rate, memory and latency of aggregates that do not fit into the handler's memory
+    Cold(cold::Options),
     /// A handler that will be killed; `takeover` starts it
     #[command(hide = true)]
     Host(Box<takeover::Host>),
@@ -81,6 +85,9 @@ struct Handler {
     /// Workers in the process
     #[arg(long, default_value_t = 1)]
     workers: u32,
+    /// Memory limit of the process in mebibytes; the default is that of the system
+    #[arg(long)]
+    memory_mb: Option<u32>,
 }
 
 /// The result of a loop over its commands.
@@ -101,6 +108,7 @@ fn main() -> Result<()> {
         Bench::Takeover(options) => takeover::measure(&runtime, &options),
         Bench::Views(options) => views::measure(&runtime, &options),
         Bench::Lists(options) => lists::measure(&runtime, &options),
+        Bench::Cold(options) => cold::measure(&runtime, &options),
         Bench::Host(host) => runtime.block_on(takeover::host(*host)),
     }
 }

@@ -1,6 +1,7 @@
 //! The committed state of partitions, in memory and on disk.
 //!
-//! - [`partition`]: the state of a partition; [`overlay`]: the changes of a batch
+//! - [`partition`]: the state of a partition; [`overlay`] and
+//!   [`changes`]: what a batch changes
 //! - [`aggregates`]: the aggregates of a partition, in memory or on disk
 //! - [`aggregate`]: one aggregate with its version and deadlines
 //! - [`dedupe`]: ids of decided commands within a window of time
@@ -10,6 +11,7 @@
 
 pub(crate) mod aggregate;
 pub(crate) mod aggregates;
+pub(crate) mod changes;
 pub(crate) mod dedupe;
 pub(crate) mod disk;
 pub(crate) mod memory;

@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::aggregate::AggregateState;
 use super::aggregates::ReadError;
+use super::changes::Changes;
 use super::partition::Partition;
 use super::senders::Senders;
 
@@ -26,20 +27,6 @@ pub(crate) struct Overlay<'p, A> {
     deadlines: BTreeSet<(Timestamp, Arc<str>)>,
     /// Ids of the dedupe window that were read from the disk.
     ids: HashMap<Uuid, Uuid>,
-}
-
-/// The changes alone, to be adopted after the commit.
-#[derive(Debug)]
-pub(crate) struct Changes<A> {
-    pub(super) aggregates: HashMap<Arc<str>, AggregateState<A>>,
-    /// Aggregates that were read from the disk, as they were there.
-    pub(super) read: HashMap<Arc<str>, AggregateState<A>>,
-    pub(super) sequence: u64,
-    pub(super) time: Timestamp,
-    pub(super) next: i64,
-    pub(super) operations: HashMap<Uuid, Timestamp>,
-    pub(super) scopes: HashMap<Uuid, Uuid>,
-    pub(super) senders: Senders,
 }
 
 impl<'p, A: Aggregate> Overlay<'p, A> {

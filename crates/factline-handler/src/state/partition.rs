@@ -12,10 +12,10 @@ use uuid::Uuid;
 
 use super::aggregate::AggregateState;
 use super::aggregates::{Aggregates, ReadError};
+use super::changes::Changes;
 use super::dedupe::Window;
 use super::disk::DiskError;
 use super::memory::{MOVED, Share};
-use super::overlay::Changes;
 use super::resources::Shared;
 use super::senders::Senders;
 use crate::decide::record_factory::RecordFactory;

@@ -1,0 +1,25 @@
+//! What a batch changes in a partition. It is decided in an [`Overlay`](super::overlay::Overlay), and
+//! the partition adopts it after the commit.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use factline::Timestamp;
+use uuid::Uuid;
+
+use super::aggregate::AggregateState;
+use super::senders::Senders;
+
+/// The changes of a batch.
+#[derive(Debug)]
+pub(crate) struct Changes<A> {
+    pub(super) aggregates: HashMap<Arc<str>, AggregateState<A>>,
+    /// Aggregates that were read from the disk, as they were there.
+    pub(super) read: HashMap<Arc<str>, AggregateState<A>>,
+    pub(super) sequence: u64,
+    pub(super) time: Timestamp,
+    pub(super) next: i64,
+    pub(super) operations: HashMap<Uuid, Timestamp>,
+    pub(super) scopes: HashMap<Uuid, Uuid>,
+    pub(super) senders: Senders,
+}
