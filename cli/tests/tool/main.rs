@@ -10,4 +10,5 @@ mod new_part;
 mod operation;
 mod stage;
 mod topics;
+mod unavailable;
 mod usage;

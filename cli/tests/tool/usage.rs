@@ -25,7 +25,7 @@ fn commands(help: &str) -> Vec<String> {
 }
 
 #[test]
-fn help_of_every_command_has_examples() {
+fn help_of_every_command_has_examples_and_groups_the_options_of_kafka() {
     let mut open: Vec<Vec<String>> = vec![Vec::new()];
     let mut seen = 0;
     while let Some(command) = open.pop() {
@@ -37,6 +37,15 @@ fn help_of_every_command_has_examples() {
             "{help}"
         );
         assert!(!help.contains("--instance"), "{help}");
+        if let Some(&("new" | "operation" | "completions")) = words.first() {
+            assert!(!help.contains("kafka-brokers"), "{help}");
+        } else {
+            let (before, options) = help.split_once("\nKafka:\n").unwrap();
+            assert!(!before.contains("--kafka-"), "{help}");
+            for option in ["--kafka-brokers", "--registry-url", "--kafka-ca-file"] {
+                assert!(options.contains(option), "{help}");
+            }
+        }
         open.extend(
             commands(&help)
                 .into_iter()

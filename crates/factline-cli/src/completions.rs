@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::Args;
 use clap_complete::Shell;
 
-use crate::cli;
+use crate::command_line::cli;
 
 /// Prints a script for a shell to complete this tool's commands
 #[derive(Debug, Args)]

@@ -11,6 +11,7 @@ use self::letter::Letter;
 use self::redrive::LetterWriter;
 use crate::output::Output;
 use crate::progress::during;
+use crate::servers::Server;
 
 /// Shows commands that could not be handled, redrives them, or discards them
 #[derive(Debug, Args)]
@@ -24,6 +25,16 @@ use crate::progress::during;
 pub(crate) struct Options {
     #[command(subcommand)]
     what: What,
+}
+
+impl Options {
+    /// Returns the servers that the command needs.
+    pub(crate) fn servers(&self) -> Vec<Server> {
+        match self.what {
+            What::Show { .. } => vec![Server::Kafka, Server::Registry],
+            What::List { .. } | What::Redrive { .. } | What::Discard { .. } => vec![Server::Kafka],
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -82,8 +93,6 @@ enum What {
 struct Source {
     /// Aggregate type, such as ordering.order
     aggregate: String,
-    #[command(flatten)]
-    kafka: KafkaConfig,
 }
 
 #[derive(Debug, Args)]
@@ -103,19 +112,20 @@ impl Actor {
 }
 
 impl Source {
-    fn topics(&self) -> Topics {
-        Topics::new(&self.kafka.topic_prefix, &self.aggregate)
+    fn topics(&self, kafka: &KafkaConfig) -> Topics {
+        Topics::new(&kafka.topic_prefix, &self.aggregate)
     }
 
-    async fn letters(&self) -> Result<Vec<Letter>> {
-        let (kafka, topic) = (self.kafka.clone(), self.topics().dead_letters().to_owned());
+    async fn letters(&self, kafka: &KafkaConfig) -> Result<Vec<Letter>> {
+        let topic = self.topics(kafka).dead_letters().to_owned();
+        let kafka = kafka.clone();
         let reading = tokio::task::spawn_blocking(move || letter::read(&kafka, &topic));
         during("reading", reading).await?
     }
 
     /// Returns the letters with these names, or an error if one is missing.
-    async fn named(&self, names: &[String]) -> Result<Vec<Letter>> {
-        let all = self.letters().await?;
+    async fn named(&self, kafka: &KafkaConfig, names: &[String]) -> Result<Vec<Letter>> {
+        let all = self.letters(kafka).await?;
         let find = |name: &String| {
             let found = all.iter().find(|letter| letter.is_called(name));
             found
@@ -128,17 +138,17 @@ impl Source {
 
 const HEADING: [&str; 6] = ["letter", "time", "type", "code", "state", "reason"];
 
-pub(crate) async fn run(options: Options, output: &Output) -> Result<()> {
+pub(crate) async fn run(options: Options, kafka: &KafkaConfig, output: &Output) -> Result<()> {
     match options.what {
         What::List { all, source } => {
-            let letters = source.letters().await?;
+            let letters = source.letters(kafka).await?;
             let shown = letters.iter().filter(|letter| all || letter.mark.is_none());
             let rows: Vec<_> = shown.map(Letter::row).collect();
             output.table(&HEADING, &rows)
         }
         What::Show { source, letter } => {
-            let registry = Registry::new(&source.kafka.registry_url);
-            for letter in source.named(&[letter]).await? {
+            let registry = Registry::new(&kafka.registry_url);
+            for letter in source.named(kafka, &[letter]).await? {
                 output.document(&letter.document(&registry).await?)?;
             }
             Ok(())
@@ -148,8 +158,8 @@ pub(crate) async fn run(options: Options, output: &Output) -> Result<()> {
             letters,
             actor,
         } => {
-            let letters = open(source.named(&letters).await?)?;
-            let writer = LetterWriter::new(&source.kafka, source.topics(), actor.name()?)?;
+            let letters = open(source.named(kafka, &letters).await?)?;
+            let writer = LetterWriter::new(kafka, source.topics(kafka), actor.name()?)?;
             for letter in &letters {
                 output.line(&writer.redrive(letter).await?)?;
             }
@@ -161,8 +171,8 @@ pub(crate) async fn run(options: Options, output: &Output) -> Result<()> {
             note,
             actor,
         } => {
-            let letters = open(source.named(&letters).await?)?;
-            let writer = LetterWriter::new(&source.kafka, source.topics(), actor.name()?)?;
+            let letters = open(source.named(kafka, &letters).await?)?;
+            let writer = LetterWriter::new(kafka, source.topics(kafka), actor.name()?)?;
             for letter in &letters {
                 output.line(&writer.discard(letter, note.as_deref()).await?)?;
             }

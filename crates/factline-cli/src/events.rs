@@ -38,14 +38,13 @@ pub(crate) struct Options {
     /// Continue with new events until interrupted
     #[arg(long, conflicts_with = "until")]
     follow: bool,
-    #[command(flatten)]
-    kafka: KafkaConfig,
 }
 
-pub(crate) async fn run(options: Options, output: &Output) -> Result<()> {
-    let registry = Registry::new(&options.kafka.registry_url);
+pub(crate) async fn run(options: Options, kafka: &KafkaConfig, output: &Output) -> Result<()> {
+    let registry = Registry::new(&kafka.registry_url);
     let (sender, mut records) = mpsc::channel(256);
-    let reading = tokio::task::spawn_blocking(move || read(&options, &sender));
+    let kafka = kafka.clone();
+    let reading = tokio::task::spawn_blocking(move || read(&options, &kafka, &sender));
     print(&registry, &mut records, output).await?;
     // If the receiver is closed, printing has failed and has returned the error.
     drop(records);
@@ -75,14 +74,11 @@ async fn print(registry: &Registry, records: &mut Receiver<Read>, output: &Outpu
     Ok(())
 }
 
-fn read(options: &Options, sender: &Sender<Read>) -> Result<()> {
-    let topics = Topics::new(&options.kafka.topic_prefix, &options.aggregate);
+fn read(options: &Options, kafka: &KafkaConfig, sender: &Sender<Read>) -> Result<()> {
+    let topics = Topics::new(&kafka.topic_prefix, &options.aggregate);
     let topic = topics.events();
     let partition = match &options.key {
-        Some(key) => Some(partition_of(
-            key.as_bytes(),
-            partitions(&options.kafka, topic)?,
-        )),
+        Some(key) => Some(partition_of(key.as_bytes(), partitions(kafka, topic)?)),
         None => None,
     };
     let range = Range {
@@ -91,7 +87,7 @@ fn read(options: &Options, sender: &Sender<Read>) -> Result<()> {
         until: options.until,
         follow: options.follow,
     };
-    let mut reader = Reader::open(&options.kafka, topic, &range)?;
+    let mut reader = Reader::open(kafka, topic, &range)?;
     let send = |read| sender.blocking_send(read).is_ok();
     if !options.follow && !send(Read::Total(reader.total())) {
         return Ok(());

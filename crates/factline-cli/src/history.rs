@@ -26,16 +26,19 @@ pub(crate) struct Options {
     /// Aggregate type, such as ordering.order; without it, all types are searched
     #[arg(long = "type", value_name = "X")]
     aggregate: Option<String>,
-    #[command(flatten)]
-    kafka: KafkaConfig,
 }
 
-pub(crate) async fn run(options: Options, aggregates: &Aggregates, output: &Output) -> Result<()> {
-    let registry = Registry::new(&options.kafka.registry_url);
+pub(crate) async fn run(
+    options: Options,
+    aggregates: &Aggregates,
+    kafka: &KafkaConfig,
+    output: &Output,
+) -> Result<()> {
+    let registry = Registry::new(&kafka.registry_url);
     let mut rows = Vec::new();
     for hosted in aggregates.chosen(options.aggregate.as_deref())? {
-        let topics = options.kafka.topics(hosted.contract);
-        let (kafka, id) = (options.kafka.clone(), options.id.clone());
+        let topics = kafka.topics(hosted.contract);
+        let (kafka, id) = (kafka.clone(), options.id.clone());
         let reading = tokio::task::spawn_blocking(move || read(&kafka, &topics, &id));
         let (facts, commands) = during("reading", reading).await??;
         for fact in facts {

@@ -8,6 +8,7 @@
 
 mod aggregates;
 mod arguments;
+mod command_line;
 mod completions;
 mod dead_letters;
 mod events;
@@ -17,18 +18,21 @@ mod operation;
 mod output;
 mod progress;
 mod render;
+mod servers;
 mod state;
 mod topics;
 
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap::{FromArgMatches as _, Parser, Subcommand};
 
 use factline_handler::HostedAggregate;
+use factline_kafka::KafkaConfig;
 
 use crate::aggregates::Aggregates;
 use crate::output::Output;
+use crate::servers::Server;
 
 /// Shows what happened and repairs what failed
 #[derive(Debug, Parser)]
@@ -42,6 +46,8 @@ use crate::output::Output;
 struct Cli {
     #[command(flatten)]
     output: Output,
+    #[command(flatten)]
+    kafka: KafkaConfig,
     #[command(subcommand)]
     command: Command,
 }
@@ -58,32 +64,33 @@ enum Command {
     Completions(completions::Options),
 }
 
-/// Returns the command line of the tool.
-fn cli() -> clap::Command {
-    without_slot(Cli::command())
-}
-
-/// Hides the option for the slot. Services have slots in their groups, but the tool joins no group.
-/// It accepts the option, which is one of the Kafka options.
-fn without_slot(command: clap::Command) -> clap::Command {
-    let has_slot = command
-        .get_arguments()
-        .any(|arg| arg.get_id() == "instance");
-    let command = if has_slot {
-        command.mut_arg("instance", |arg| arg.hide(true))
-    } else {
-        command
-    };
-    command.mut_subcommands(without_slot)
+impl Command {
+    /// Returns the servers without which the command can do nothing.
+    fn servers(&self) -> Vec<Server> {
+        match self {
+            Self::Events(_) | Self::History(_) | Self::State(_) => {
+                vec![Server::Kafka, Server::Registry]
+            }
+            Self::DeadLetters(options) => options.servers(),
+            Self::Topics(_) => vec![Server::Kafka],
+            Self::Operation(options) => vec![Server::Store(options.url.clone())],
+            Self::New(_) | Self::Completions(_) => Vec::new(),
+        }
+    }
 }
 
 /// Runs the tool for these aggregates.
 pub fn main(aggregates: Vec<HostedAggregate>) -> ExitCode {
-    let parsed = Cli::from_arg_matches(&cli().get_matches());
-    let Cli { output, command } = parsed.unwrap_or_else(|error| error.exit());
+    let parsed = Cli::from_arg_matches(&command_line::cli().get_matches());
+    let Cli {
+        output,
+        kafka,
+        command,
+    } = parsed.unwrap_or_else(|error| error.exit());
     let runtime = tokio::runtime::Runtime::new().context("cannot start the async runtime");
-    let done = runtime
-        .and_then(|runtime| runtime.block_on(run(command, &Aggregates(aggregates), &output)));
+    let done = runtime.and_then(|runtime| {
+        runtime.block_on(run(command, &Aggregates(aggregates), &kafka, &output))
+    });
     match done {
         Ok(()) => ExitCode::SUCCESS,
         // The reader has closed the pipe, as `head` does.
@@ -95,14 +102,20 @@ pub fn main(aggregates: Vec<HostedAggregate>) -> ExitCode {
     }
 }
 
-async fn run(command: Command, aggregates: &Aggregates, output: &Output) -> anyhow::Result<()> {
+async fn run(
+    command: Command,
+    aggregates: &Aggregates,
+    kafka: &KafkaConfig,
+    output: &Output,
+) -> anyhow::Result<()> {
+    servers::check(&command.servers(), kafka).await?;
     match command {
-        Command::Events(options) => events::run(options, output).await,
-        Command::History(options) => history::run(options, aggregates, output).await,
-        Command::State(options) => state::run(options, aggregates, output).await,
+        Command::Events(options) => events::run(options, kafka, output).await,
+        Command::History(options) => history::run(options, aggregates, kafka, output).await,
+        Command::State(options) => state::run(options, aggregates, kafka, output).await,
         Command::Operation(options) => operation::run(options, output).await,
-        Command::Topics(options) => topics::run(options, aggregates, output).await,
-        Command::DeadLetters(options) => dead_letters::run(options, output).await,
+        Command::Topics(options) => topics::run(options, aggregates, kafka, output).await,
+        Command::DeadLetters(options) => dead_letters::run(options, kafka, output).await,
         Command::New(options) => new::run(&options),
         Command::Completions(options) => completions::run(&options),
     }

@@ -28,7 +28,7 @@ pub(crate) struct Options {
     patience: u64,
     /// Address of the store, as clients use it
     #[arg(long, env = "FACTLINE_URL", default_value = "http://127.0.0.1:8080")]
-    url: String,
+    pub(crate) url: String,
 }
 
 pub(crate) async fn run(options: Options, output: &Output) -> Result<()> {

@@ -31,17 +31,20 @@ pub(crate) struct Options {
     /// Its state at this time: an instant, a day, or an age such as 90s, 15m, 2h, 7d
     #[arg(long, value_name = "T", value_parser = instant)]
     at: Option<Timestamp>,
-    #[command(flatten)]
-    kafka: KafkaConfig,
 }
 
-pub(crate) async fn run(options: Options, aggregates: &Aggregates, output: &Output) -> Result<()> {
+pub(crate) async fn run(
+    options: Options,
+    aggregates: &Aggregates,
+    kafka: &KafkaConfig,
+    output: &Output,
+) -> Result<()> {
+    let registry = Registry::new(&kafka.registry_url);
     let hosted = aggregates.of_type(&options.aggregate)?;
-    let topics = options.kafka.topics(hosted.contract);
-    let (kafka, id) = (options.kafka.clone(), options.id.clone());
+    let topics = kafka.topics(hosted.contract);
+    let (kafka, id) = (kafka.clone(), options.id.clone());
     let read = tokio::task::spawn_blocking(move || aggregate_history::facts(&kafka, &topics, &id));
     let facts = cut(&options, during("reading", read).await??)?;
-    let registry = Registry::new(&options.kafka.registry_url);
     let state = hosted
         .state(registry, facts.clone())
         .await

@@ -47,18 +47,21 @@ struct Scope {
     /// Only topics of one aggregate type
     #[arg(long = "type", value_name = "X")]
     aggregate: Option<String>,
-    #[command(flatten)]
-    kafka: KafkaConfig,
 }
 
 const HEADING: [&str; 5] = ["topic", "setting", "wanted", "actual", "action"];
 
-pub(crate) async fn run(options: Options, aggregates: &Aggregates, output: &Output) -> Result<()> {
+pub(crate) async fn run(
+    options: Options,
+    aggregates: &Aggregates,
+    kafka: &KafkaConfig,
+    output: &Output,
+) -> Result<()> {
     match options.what {
         What::Plan { scope } => {
             let mut rows = Vec::new();
             for contract in scope.contracts(aggregates)? {
-                rows.extend(plan(&scope.kafka, contract).await?.iter().map(row));
+                rows.extend(plan(kafka, contract).await?.iter().map(row));
             }
             output.table(&HEADING, &rows)
         }
@@ -67,7 +70,7 @@ pub(crate) async fn run(options: Options, aggregates: &Aggregates, output: &Outp
             replication_factor,
         } => {
             for contract in scope.contracts(aggregates)? {
-                apply(&scope.kafka, contract, replication_factor, output).await?;
+                apply(kafka, contract, replication_factor, output).await?;
             }
             Ok(())
         }
