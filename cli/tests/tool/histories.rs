@@ -1,5 +1,7 @@
 //! Events, histories and states.
 
+use std::time::{Duration, Instant};
+
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use uuid::Uuid;
@@ -41,7 +43,15 @@ async fn order_is_shown_in_its_current_and_past_states() {
     assert_eq!(stage.json(&["events", X, "--since", "1h"]).await.len(), 3);
     assert_eq!(stage.json(&["events", X, "--until", "1h"]).await.len(), 0);
     let table = stage.run(&["events", X, "--key", &id]).await;
-    assert_eq!(table.out.lines().count(), 2);
+    let lines: Vec<&str> = table.out.lines().collect();
+    assert_eq!(lines.len(), 3, "a heading and two events: {table:?}");
+    let heading: Vec<&str> = lines[0].split_whitespace().collect();
+    assert_eq!(heading, ["TIME", "KEY", "VERSION", "TYPE", "ACTOR", "DATA"]);
+    for (name, cell) in [("KEY", id.as_str()), ("TYPE", "ordering.OrderPlaced")] {
+        assert_eq!(lines[0].find(name), lines[1].find(cell), "{table:?}");
+    }
+    let none = stage.run(&["events", X, "--key", "missing"]).await;
+    assert_eq!(none.out, format!("{}\n", heading.join("  ")), "{none:?}");
     assert!(
         table.out.contains("ordering.OrderShipped  eve"),
         "{table:?}"
@@ -76,6 +86,32 @@ async fn order_is_shown_in_its_current_and_past_states() {
     assert!(
         !missing.success && missing.err.contains("no events of"),
         "{missing:?}"
+    );
+}
+
+/// A partition that a handler writes ends with the marker of a transaction, which is no record. The
+/// broker would hold back the answer that says so for as long as the client allows.
+#[tokio::test(flavor = "multi_thread")]
+async fn ends_of_partitions_are_reached_without_waiting_for_records() {
+    let stage = Stage::with_handler("ends").await;
+    let order = Uuid::new_v4();
+    let id = order.to_string();
+    stage.place(order).await;
+    found("the event", async || {
+        (stage.json(&["events", X]).await.len() == 1).then_some(())
+    })
+    .await;
+    let wait = Duration::from_secs(20);
+    let property = format!("fetch.wait.max.ms={}", wait.as_millis());
+    let begun = Instant::now();
+    for command in [&["history", &id][..], &["state", X, &id], &["events", X]] {
+        let arguments = [command, &["--kafka-properties", &property]].concat();
+        assert_eq!(stage.json(&arguments).await.len(), 1, "{command:?}");
+    }
+    let took = begun.elapsed();
+    assert!(
+        took < wait,
+        "three commands took {took:?}, one wait or more"
     );
 }
 

@@ -59,6 +59,7 @@ enum Read {
 
 async fn print(registry: &Registry, records: &mut Receiver<Read>, output: &Output) -> Result<()> {
     let mut progress = Progress::new("events", 0);
+    let mut is_first = true;
     while let Some(read) = records.recv().await {
         match read {
             Read::Total(total) => progress = Progress::new("events", total),
@@ -66,10 +67,20 @@ async fn print(registry: &Registry, records: &mut Receiver<Read>, output: &Outpu
             Read::Record(record) => {
                 let place = record.place();
                 let shown = render::record(registry, &record).await.context(place)?;
+                let row = render::row(shown);
                 progress.step();
-                progress.beside(|| output.line(&render::row(shown)))?;
+                progress.beside(|| {
+                    if is_first {
+                        output.heading(&render::HEADING, &row.1)?;
+                    }
+                    output.line(&row)
+                })?;
+                is_first = false;
             }
         }
+    }
+    if is_first {
+        output.heading(&render::HEADING, &[])?;
     }
     Ok(())
 }

@@ -37,6 +37,19 @@ impl Output {
         }
     }
 
+    /// Prints the heading of lines that follow one by one. Its columns have the widths of the first
+    /// line.
+    pub(crate) fn heading(self, heading: &[&str], first: &[String]) -> Result<()> {
+        if self.format == Format::Json {
+            return Ok(());
+        }
+        let columns = heading.iter().enumerate().map(|(column, name)| {
+            let width = first.get(column).map_or(0, |cell| cell.chars().count());
+            format!("{:width$}", name.to_uppercase())
+        });
+        print(columns.collect::<Vec<_>>().join("  ").trim_end())
+    }
+
     /// Prints a list under a heading.
     pub(crate) fn table(self, heading: &[&str], rows: &[Row]) -> Result<()> {
         if self.format == Format::Json {

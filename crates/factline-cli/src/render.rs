@@ -78,6 +78,9 @@ pub(crate) async fn value(
     Ok(())
 }
 
+/// Names of the cells of [`row`].
+pub(crate) const HEADING: [&str; 6] = ["time", "key", "version", "type", "actor", "data"];
+
 /// Returns a rendered record as one line.
 pub(crate) fn row(shown: Value) -> Row {
     let or = |name: &str, other: &str| shown.get(name).map_or_else(|| other.to_owned(), cell);
@@ -93,7 +96,7 @@ pub(crate) fn row(shown: Value) -> Row {
     let cells = vec![
         or("time", "-"),
         or("key", "-"),
-        format!("{version:>3}"),
+        format!("{version:>7}"),
         or("type", "-"),
         or("actor", "-"),
         data,

@@ -95,17 +95,23 @@ impl Reader {
     /// request to Kafka.
     pub fn open(config: &KafkaConfig, topic: &str, range: &Range) -> Result<Self, Error> {
         let kafka = |source| failed(topic, source);
-        let consumer: BaseConsumer = config
-            .client_config()
+        let mut client = config.client_config();
+        client
             // The partitions are assigned by hand, so it joins no group; but librdkafka requires a
             // group name.
             .set("group.id", format!("{}reading", config.topic_prefix))
             .set("isolation.level", "read_committed")
             .set("enable.partition.eof", "true")
             .set("enable.auto.commit", "false")
-            .set("auto.offset.reset", "earliest")
-            .create()
-            .map_err(kafka)?;
+            .set("auto.offset.reset", "earliest");
+        if !range.follow {
+            // The end of a partition is usually the marker of a transaction, which is no record. So
+            // the client has to fetch once more to learn that it has reached the end, and the broker
+            // holds that answer back for this time. It is not 0, because the client keeps asking about
+            // partitions that it has read to the end.
+            client.set("fetch.wait.max.ms", "10");
+        }
+        let consumer: BaseConsumer = client.create().map_err(kafka)?;
         let count = count(&consumer, topic)?;
         let chosen: Vec<i32> = match range.partition {
             Some(partition) => vec![partition],
