@@ -9,6 +9,7 @@ mod new_context;
 mod new_part;
 mod operation;
 mod stage;
+mod status;
 mod topics;
 mod unavailable;
 mod usage;

@@ -181,6 +181,14 @@ pub(crate) async fn run(options: Options, kafka: &KafkaConfig, output: &Output) 
     }
 }
 
+/// Returns the number of letters of an aggregate type that are open, and of all. Blocks until the
+/// topic has been read.
+pub(crate) fn count_letters(kafka: &KafkaConfig, topics: &Topics) -> Result<(usize, usize)> {
+    let letters = letter::read(kafka, topics.dead_letters())?;
+    let open = letters.iter().filter(|letter| letter.mark.is_none());
+    Ok((open.count(), letters.len()))
+}
+
 /// Fails if a letter was redriven or discarded before.
 fn open(letters: Vec<Letter>) -> Result<Vec<Letter>> {
     for letter in &letters {

@@ -20,6 +20,7 @@ mod progress;
 mod render;
 mod servers;
 mod state;
+mod status;
 mod topics;
 
 use std::process::ExitCode;
@@ -41,7 +42,7 @@ use crate::servers::Server;
     version,
     after_help = "Examples:\n  factline events ordering.order --since 1h --follow\n  \
                   factline --format json history 7d9c7a2e-5a52-4c0e-9d5c-2d1a3c9d1e11 | jq .data\n  \
-                  factline topics plan\n\nEach command has examples of its own: factline events --help"
+                  factline status\n  factline topics plan\n\nEach command has examples of its own: factline events --help"
 )]
 struct Cli {
     #[command(flatten)]
@@ -58,6 +59,7 @@ enum Command {
     History(history::Options),
     State(state::Options),
     Operation(operation::Options),
+    Status(status::Options),
     Topics(topics::Options),
     DeadLetters(dead_letters::Options),
     New(new::Options),
@@ -74,7 +76,8 @@ impl Command {
             Self::DeadLetters(options) => options.servers(),
             Self::Topics(_) => vec![Server::Kafka],
             Self::Operation(options) => vec![Server::Store(options.url.clone())],
-            Self::New(_) | Self::Completions(_) => Vec::new(),
+            // The status shows what is available.
+            Self::Status(_) | Self::New(_) | Self::Completions(_) => Vec::new(),
         }
     }
 }
@@ -114,6 +117,7 @@ async fn run(
         Command::History(options) => history::run(options, aggregates, kafka, output).await,
         Command::State(options) => state::run(options, aggregates, kafka, output).await,
         Command::Operation(options) => operation::run(options, output).await,
+        Command::Status(options) => status::run(options, aggregates, kafka, output).await,
         Command::Topics(options) => topics::run(options, aggregates, kafka, output).await,
         Command::DeadLetters(options) => dead_letters::run(options, kafka, output).await,
         Command::New(options) => new::run(&options),

@@ -12,6 +12,10 @@ pub(crate) struct Output {
     /// A table for people, or one JSON object per line for programs
     #[arg(long, env = "FACTLINE_FORMAT", global = true, value_enum, default_value_t = Format::Table)]
     format: Format,
+
+    /// The same as `--format json`
+    #[arg(long, global = true)]
+    json: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -26,12 +30,16 @@ pub(crate) type Row = (Value, Vec<String>);
 impl Output {
     /// Returns whether the output is JSON.
     pub(crate) fn is_for_programs(self) -> bool {
-        self.format == Format::Json
+        self.format() == Format::Json
+    }
+
+    fn format(self) -> Format {
+        if self.json { Format::Json } else { self.format }
     }
 
     /// Prints one value immediately.
     pub(crate) fn line(self, (value, cells): &Row) -> Result<()> {
-        match self.format {
+        match self.format() {
             Format::Json => print(&value.to_string()),
             Format::Table => print(&cells.join("  ")),
         }
@@ -40,7 +48,7 @@ impl Output {
     /// Prints the heading of lines that follow one by one. Its columns have the widths of the first
     /// line.
     pub(crate) fn heading(self, heading: &[&str], first: &[String]) -> Result<()> {
-        if self.format == Format::Json {
+        if self.is_for_programs() {
             return Ok(());
         }
         let columns = heading.iter().enumerate().map(|(column, name)| {
@@ -52,7 +60,7 @@ impl Output {
 
     /// Prints a list under a heading.
     pub(crate) fn table(self, heading: &[&str], rows: &[Row]) -> Result<()> {
-        if self.format == Format::Json {
+        if self.is_for_programs() {
             return rows.iter().try_for_each(|row| self.line(row));
         }
         let heading: Vec<String> = heading.iter().map(|cell| cell.to_uppercase()).collect();
@@ -80,7 +88,7 @@ impl Output {
 
     /// Prints one value with many fields.
     pub(crate) fn document(self, value: &Value) -> Result<()> {
-        match (self.format, value) {
+        match (self.format(), value) {
             (Format::Json, _) => print(&value.to_string()),
             (Format::Table, Value::Object(fields)) => {
                 let width = fields.keys().map(|name| name.chars().count()).max();

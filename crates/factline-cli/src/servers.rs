@@ -27,7 +27,8 @@ pub(crate) async fn check(servers: &[Server], kafka: &KafkaConfig) -> Result<()>
 }
 
 impl Server {
-    async fn check(&self, kafka: &KafkaConfig) -> Result<()> {
+    /// Checks that the server answers.
+    pub(crate) async fn check(&self, kafka: &KafkaConfig) -> Result<()> {
         let (checked, option, variable) = match self {
             Self::Kafka => {
                 let kafka = kafka.clone();

@@ -19,5 +19,5 @@ pub mod poll_gap;
 pub mod readiness;
 pub mod stalled_partitions;
 pub mod start_lookups;
-mod unassigned_partitions;
+pub(crate) mod unassigned_partitions;
 pub mod watchdog;

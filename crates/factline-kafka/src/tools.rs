@@ -4,5 +4,7 @@
 //! The hosts do not use this module.
 
 pub mod aggregate_history;
+pub mod backlog;
+pub mod groups;
 pub mod servers;
 pub mod topic_reader;

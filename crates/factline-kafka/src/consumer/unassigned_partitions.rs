@@ -91,7 +91,7 @@ pub(crate) fn force_rebalance(kafka: &KafkaConfig, group: &str, topics: &[String
 /// Decodes a member's partitions from the assignment that the group's leader has written: a
 /// version, then each topic with its partitions (`ConsumerProtocolAssignment` in Kafka's protocol).
 /// An unreadable part counts as no partition.
-fn decode_assignment(mut assignment: &[u8]) -> Vec<TopicPartition> {
+pub(crate) fn decode_assignment(mut assignment: &[u8]) -> Vec<TopicPartition> {
     let mut owned = Vec::new();
     let _version = take(&mut assignment, 2);
     for _ in 0..number(take(&mut assignment, 4)) {

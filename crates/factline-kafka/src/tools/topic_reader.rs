@@ -105,10 +105,10 @@ impl Reader {
             .set("enable.auto.commit", "false")
             .set("auto.offset.reset", "earliest");
         if !range.follow {
-            // The end of a partition is usually the marker of a transaction, which is no record. So
-            // the client has to fetch once more to learn that it has reached the end, and the broker
-            // holds that answer back for this time. It is not 0, because the client keeps asking about
-            // partitions that it has read to the end.
+            // The end of a partition is usually the marker of a transaction, which is no record.
+            // So the client fetches once more to learn that it has reached the end, and the broker
+            // holds that answer back for this time. It is not 0, because the client keeps fetching
+            // from partitions that it has read to the end.
             client.set("fetch.wait.max.ms", "10");
         }
         let consumer: BaseConsumer = client.create().map_err(kafka)?;

@@ -8,3 +8,4 @@ mod judged;
 mod life_of_a_product;
 mod life_of_an_order;
 mod refusals;
+mod status;
