@@ -1,6 +1,6 @@
 # syntax=docker/dockerfile:1
 # One image with the binaries of all roles; the container's command selects one.
-# To add a binary, add a `--package` below.
+# To add a binary, add a `--package` below. The package `cli` has the tool `factline`.
 
 # Debian's release must be the same in both stages: binaries are linked against its C library.
 FROM rust:1.95.0-trixie AS builder
@@ -15,6 +15,7 @@ COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/factline/target \
     cargo build --release --locked --bins \
+      --package cli \
       --package command-api \
       --package command-handlers \
       --package demo \
@@ -25,7 +26,7 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
       --package policies \
       --package projectors \
       --package read-api \
-      --features command-api/tls,command-handlers/tls,operations-tracker/tls,payment-sender/tls,policies/tls,projectors/tls,read-api/tls \
+      --features cli/tls,command-api/tls,command-handlers/tls,operations-tracker/tls,payment-sender/tls,policies/tls,projectors/tls,read-api/tls \
     && mkdir /programs \
     && find target/release -maxdepth 1 -type f -executable -exec cp {} /programs/ \;
 

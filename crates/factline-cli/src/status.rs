@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use self::kafka::Cluster;
 use self::services::ServiceStatus;
-use self::views::FollowerStatus;
+use self::views::{FollowerStatus, Followers};
 use crate::aggregates::Aggregates;
 use crate::output::Output;
 use crate::progress::during;
@@ -24,15 +24,20 @@ use crate::servers::Server;
 #[command(
     after_help = "A part that is unavailable is named, the others are shown, and the code is 1.\n\nExamples:\n  \
                   factline status\n  \
-                  factline status --database-url postgres://factline_reader@127.0.0.1:15432/factline\n  \
+                  factline status --database-url postgres://factline_projector@127.0.0.1:15432/factline\n  \
                   factline status --service http://127.0.0.1:8102,http://127.0.0.1:8104 --partitions\n  \
                   factline status --json | jq '.kafka.aggregates[] | {aggregate, lag_seconds}'"
 )]
 pub(crate) struct Options {
     /// PostgreSQL as <postgres://user@host:port/database>, for the lag of views; the role must be
-    /// able to read the checkpoints
-    #[arg(long, env = "FACTLINE_DATABASE_URL", hide_env_values = true)]
-    database_url: Option<String>,
+    /// able to read the checkpoints. May be given several times, with the role of each process
+    #[arg(
+        long = "database-url",
+        value_name = "URL",
+        env = "FACTLINE_DATABASE_URL",
+        hide_env_values = true
+    )]
+    database_urls: Vec<String>,
     /// Address of a service, for its readiness, halted partitions and recoveries; if it has
     /// `FACTLINE_ADMIN_LISTEN`, that address. Joined by commas, or given several times
     #[arg(
@@ -110,22 +115,21 @@ async fn status(options: &Options, aggregates: &Aggregates, kafka: &KafkaConfig)
         Server::Kafka.check(kafka).await?;
         kafka::cluster(kafka, aggregates).await
     };
-    let checkpoints = async {
-        match &options.database_url {
-            Some(url) => Some(views::checkpoints(url, &kafka.topic_prefix).await),
-            None => None,
+    let followers = async {
+        let mut followers = Followers::new();
+        for url in &options.database_urls {
+            followers.extend(views::checkpoints(url, &kafka.topic_prefix).await?);
         }
+        Ok(followers)
     };
     let services = services::services(&options.services);
-    let (cluster, checkpoints, services) = tokio::join!(cluster, checkpoints, services);
-    let views = match checkpoints {
-        None => Part::NotAsked {
+    let (cluster, followers, services) = tokio::join!(cluster, followers, services);
+    let views = match followers {
+        _ if options.database_urls.is_empty() => Part::NotAsked {
             unknown: "--database-url and FACTLINE_DATABASE_URL are not set",
         },
-        Some(Err(error)) => Part::of(Err(error)),
-        Some(Ok(checkpoints)) => {
-            Part::of(views::views(kafka, cluster.is_ok(), checkpoints, &services).await)
-        }
+        Err(error) => Part::of(Err(error)),
+        Ok(followers) => Part::of(views::views(kafka, cluster.is_ok(), followers, &services).await),
     };
     let mut status = Status {
         kafka: Part::of(cluster),

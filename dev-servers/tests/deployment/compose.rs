@@ -4,12 +4,14 @@ use std::collections::BTreeSet;
 
 use dev_servers::services::SERVICES;
 use factline_dev_servers::postgres;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{Variables, expected, help, text, yaml};
 
 const COMPOSE: &str = "docker-compose.yml";
 const THREE: &str = "docker-compose.three-brokers.yml";
+/// The command-line tool, which is run on demand.
+const TOOL: &str = "factline";
 /// Third-party servers, whose environment is not checked.
 const SERVERS: [&str; 3] = ["kafka", "registry", "postgres"];
 
@@ -132,7 +134,7 @@ fn compose_starts_nothing_else_and_exposes_no_port() {
         .iter()
         .map(|service| service.name)
         .chain(SERVERS)
-        .chain(["demo"])
+        .chain(["demo", TOOL])
         .map(str::to_owned)
         .chain(jobs)
         .collect();
@@ -147,6 +149,37 @@ fn compose_starts_nothing_else_and_exposes_no_port() {
     }
     let demo = &services["demo"];
     assert_known("demo", "demo", None, &environment(demo));
+}
+
+#[test]
+fn compose_runs_the_tool_with_all_addresses() {
+    let compose = load(COMPOSE);
+    let tool = &compose["services"][TOOL];
+    assert_eq!(tool["entrypoint"], json!([TOOL]));
+    assert_eq!(command(tool), ["status"]);
+    assert_eq!(tool["profiles"], json!(["tool"]), "`up` does not start it");
+    assert_eq!(tool["depends_on"], json!({}), "it starts nothing");
+    let environment = environment(tool);
+    let commands = [Some("status"), Some("operation"), Some("history")];
+    let known: BTreeSet<String> = commands
+        .into_iter()
+        .flat_map(|command| help::variables(TOOL, command))
+        .chain(["FACTLINE_ACTOR".to_owned()])
+        .collect();
+    for variable in environment.keys() {
+        assert!(known.contains(variable), "{variable}");
+    }
+    let handlers = SERVICES.iter().find(|it| it.name == "command-handlers");
+    for variable in ["FACTLINE_KAFKA_BROKERS", "FACTLINE_REGISTRY_URL"] {
+        let of_handlers = expected(handlers.unwrap());
+        assert_eq!(environment[variable], of_handlers[variable]);
+    }
+    let services = SERVICES
+        .iter()
+        .map(|service| format!("http://{}:{}", service.name, service.port));
+    let services: Vec<String> = services.collect();
+    assert_eq!(environment["FACTLINE_SERVICES"], services.join(","));
+    assert!(services.contains(&environment["FACTLINE_URL"]));
 }
 
 #[test]

@@ -75,7 +75,10 @@ fn parse(help: &str) -> Vec<Opt> {
         .unwrap_or_default();
     let mut found: Vec<(String, Vec<String>)> = Vec::new();
     let options = help.lines().skip_while(|line| *line != "Options:").skip(1);
-    for line in options.take_while(|line| line.is_empty() || line.starts_with(' ')) {
+    // Further options may be under a heading of their own.
+    let is_heading = |line: &str| line.ends_with(':') && !line.starts_with("Example");
+    let is_option = |line: &str| line.is_empty() || line.starts_with(' ') || is_heading(line);
+    for line in options.take_while(|line| is_option(line)) {
         let line = line.trim();
         if line.starts_with("--") || line.starts_with("-h") || line.starts_with("-V") {
             found.push((line.to_owned(), Vec::new()));
@@ -131,9 +134,11 @@ fn options_are_parsed_from_short_and_long_help() {
     let long = "Usage: x [OPTIONS] --url <URL>\n\nOptions:\n      --look <LOOK>\n          How it looks\n          \n          \
                 Possible values:\n          - text: For people\n          - json: For machines\n          \n          \
                 [env: FACTLINE_LOOK=]\n          [default: text]\n\n      --url <URL>\n          Where\n          \n          \
-                [env: FACTLINE_URL]\n\n  -h, --help\n          Print help\n\nExample:\n  x --look text\n";
+                [env: FACTLINE_URL]\n\n  -h, --help\n          Print help\n\nKafka:\n      --brokers <B>\n          Who\n          \n          \
+                [env: FACTLINE_BROKERS=]\n\nExample:\n  --like <THIS> [env: NO]\n";
     let read = parse(long);
-    assert_eq!(read.len(), 2);
+    assert_eq!(read.len(), 3);
+    assert_eq!(read[2].variable, "FACTLINE_BROKERS");
     assert_eq!(read[0].meaning, "How it looks (text, json)");
     assert_eq!(read[0].default.as_deref(), Some("text"));
     assert!(!read[0].required && read[1].required);

@@ -13,7 +13,11 @@ use crate::{project, text};
 #[test]
 fn image_builds_every_service() {
     let dockerfile = text("Dockerfile");
-    for name in SERVICES.iter().map(|service| service.name).chain(["demo"]) {
+    for name in SERVICES
+        .iter()
+        .map(|service| service.name)
+        .chain(["demo", "cli"])
+    {
         let package = format!("--package {name} ");
         assert!(
             dockerfile.contains(&package),
