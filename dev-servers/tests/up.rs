@@ -49,10 +49,17 @@ impl Machine {
 
     /// Returns true if the command succeeded, and its output.
     fn run(&self, arguments: &str) -> Result<(bool, String)> {
+        let arguments: Vec<&str> = arguments.split(' ').collect();
+        self.run_with(&arguments, &[])
+    }
+
+    /// Runs a command whose arguments have spaces, with these variables.
+    fn run_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Result<(bool, String)> {
         let output = Command::new(self.dir.path().join("dev-servers"))
-            .args(arguments.split(' '))
+            .args(arguments)
             .env("FACTLINE_HOME", self.dir.path().join("home"))
             .env("FACTLINE_PORT_OFFSET", self.offset.to_string())
+            .envs(variables.iter().copied())
             .output()?;
         let text = [output.stdout, output.stderr].concat();
         Ok((output.status.success(), String::from_utf8(text)?))
@@ -146,4 +153,62 @@ fn stale_pid_file_stops_no_process() {
     let (down, text) = machine.run("down").unwrap();
     assert!(down && text.contains("nothing is running"), "{text}");
     assert!(!Path::new(&run.join("gateway.json")).exists());
+}
+
+#[test]
+fn psql_gets_the_address_and_its_own_arguments() {
+    let machine = Machine::new().unwrap();
+    let folder = machine.dir.path().join("bin");
+    fs::create_dir(&folder).unwrap();
+    let path = folder.to_str().unwrap();
+    let arguments = ["psql", "-c", "select 1", "--help"];
+    let (found, text) = machine.run_with(&arguments, &[("PATH", path)]).unwrap();
+    let port = machine.offset + ports::POSTGRES;
+    let url = format!("postgres://factline@127.0.0.1:{port}/factline");
+    assert!(!found && text.lines().count() == 1, "{text}");
+    assert!(
+        text.contains("apt-get install postgresql-client") && text.contains(&url),
+        "{text}"
+    );
+
+    let psql = folder.join("psql");
+    let script = "#!/bin/sh\necho $PGUSER@$PGHOST:$PGPORT/$PGDATABASE; printf '%s,' \"$@\"\n";
+    fs::write(&psql, script).unwrap();
+    fs::set_permissions(&psql, Permissions::from_mode(0o755)).unwrap();
+    let (opened, text) = machine.run_with(&arguments, &[("PATH", path)]).unwrap();
+    let expected = format!("factline@127.0.0.1:{port}/factline\n-c,select 1,--help,");
+    assert!(opened && text == expected, "{text}");
+}
+
+#[test]
+fn tools_of_kafka_get_the_address_of_the_broker() {
+    let machine = Machine::new().unwrap();
+    let (ran, text) = machine.run("kafka topics --list").unwrap();
+    assert!(
+        !ran && text.contains("./dev up --servers starts it"),
+        "{text}"
+    );
+    let (ran, text) = machine.run("kafka topic --list").unwrap();
+    assert!(!ran && text.contains("console-consumer"), "{text}");
+
+    let (up, text) = machine.run("up --servers").unwrap();
+    assert!(up, "{text}");
+    let works = |arguments: &str, expected: &str| {
+        let (ran, text) = machine.run(arguments).unwrap();
+        assert!(ran && text.contains(expected), "{arguments}: {text}");
+    };
+    works(
+        "kafka topics --create --topic notes --partitions 2",
+        "Created topic notes",
+    );
+    works("kafka topics --list", "notes");
+    works("kafka kafka-get-offsets.sh --topic notes", "notes:1:0");
+    works("kafka configs --describe --topic notes", "notes");
+    works("kafka consumer-groups --list", "");
+    // Their commands come after the address.
+    works("kafka metadata-quorum describe --status", "LeaderId");
+    works("kafka transactions list", "TransactionalId");
+    // The help is Kafka's own, which ends it with code 1.
+    let (_, text) = machine.run("kafka topics --help").unwrap();
+    assert!(text.contains("--replica-assignment"), "{text}");
 }

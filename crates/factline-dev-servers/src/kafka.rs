@@ -252,7 +252,7 @@ pub(crate) fn java() -> PathBuf {
 }
 
 /// Returns all jars in a fixed order: an archive of classes is valid for one class path only.
-fn class_path(jars: &Path) -> Result<String> {
+pub(crate) fn class_path(jars: &Path) -> Result<String> {
     let entries = fs::read_dir(jars).with_context(|| format!("cannot read {}", jars.display()))?;
     let mut jars: Vec<String> = entries
         .flatten()

@@ -33,6 +33,7 @@
 //! like [`registry`].
 
 mod application;
+mod clients;
 mod component;
 mod data_dir;
 mod down;

@@ -6,13 +6,29 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use crate::services::{Addresses, Project};
-use crate::{down, logs, status, up, warm_up};
+use crate::{clients, down, logs, status, up, warm_up};
 
 const EXAMPLES: &str = "Examples:
   ./dev up             start what does not run yet, and wait until all is ready
   ./dev up --servers   only Kafka, the registry and PostgreSQL
   ./dev status         running processes, and why others are not ready
-  ./dev logs kafka -f  follow one log";
+  ./dev logs kafka -f  follow one log
+  ./dev psql           a session in the database
+  ./dev kafka topics --list";
+
+const PSQL: &str = "Arguments go to psql, and may choose another role or database.
+
+Examples:
+  ./dev psql
+  ./dev psql -c 'select view, partition, next_offset from factline.checkpoint'
+  ./dev psql --username factline_reader";
+
+const KAFKA: &str = "Examples:
+  ./dev kafka topics --list
+  ./dev kafka console-consumer --topic ordering.order.events --from-beginning --max-messages 3
+  ./dev kafka consumer-groups --describe --all-groups
+  ./dev kafka transactions list
+  ./dev kafka topics --help";
 
 /// Runs a project on one machine: Kafka, a schema registry, PostgreSQL and every service.
 #[derive(Parser)]
@@ -49,6 +65,20 @@ enum Action {
         #[arg(short, long)]
         follow: bool,
     },
+    /// Open psql on the database, if it is installed
+    #[command(after_help = PSQL)]
+    Psql {
+        /// Arguments of psql
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Run one of Kafka's own tools on the broker
+    #[command(after_help = format!("Tools: {}\n\n{KAFKA}", clients::tools()))]
+    Kafka {
+        /// The tool and its arguments
+        #[arg(value_names = ["TOOL", "ARGUMENTS"], required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<String>,
+    },
 }
 
 /// Runs the tool of a project. The services are found beside this program: same profile, same
@@ -76,6 +106,8 @@ fn run(project: &Project, arguments: &Arguments) -> Result<bool> {
         Action::Status => return Ok(status::status(project, addresses)),
         Action::Warm => warm_up::warm()?,
         Action::Logs { name, follow } => logs::show(name, *follow)?,
+        Action::Psql { arguments } => clients::psql(addresses, arguments)?,
+        Action::Kafka { words } => clients::kafka(addresses, words)?,
     }
     Ok(true)
 }
