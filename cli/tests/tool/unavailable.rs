@@ -10,12 +10,14 @@ use crate::stage::Stage;
 const LIMIT: Duration = Duration::from_secs(3);
 
 /// Every command that needs Kafka.
-const COMMANDS: [&[&str]; 10] = [
+const COMMANDS: [&[&str]; 12] = [
     &["events", "ordering.order"],
     &["events", "ordering.order", "--follow"],
     &["history", "7"],
     &["state", "ordering.order", "7"],
     &["topics", "plan"],
+    &["backup", "/nowhere"],
+    &["restore", "/nowhere"],
     &["topics", "apply"],
     &["dead-letters", "list", "ordering.order"],
     &["dead-letters", "show", "ordering.order", "x"],

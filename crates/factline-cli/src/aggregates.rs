@@ -1,7 +1,11 @@
 //! The aggregates that the tool knows.
 
 use anyhow::{Context as _, Result, ensure};
+use factline::Contract;
 use factline_handler::HostedAggregate;
+
+const NO_AGGREGATES: &str = "this tool has no aggregates; an application builds its own, which \
+    passes them to factline_cli::main";
 
 /// The aggregates of the application.
 pub(crate) struct Aggregates(pub(crate) Vec<HostedAggregate>);
@@ -9,11 +13,7 @@ pub(crate) struct Aggregates(pub(crate) Vec<HostedAggregate>);
 impl Aggregates {
     /// Returns the aggregate of a type, or an error that lists the known ones.
     pub(crate) fn of_type(&self, aggregate: &str) -> Result<HostedAggregate> {
-        ensure!(
-            !self.0.is_empty(),
-            "this tool has no aggregates; an application builds its own, which passes them to \
-             factline_cli::main"
-        );
+        ensure!(!self.0.is_empty(), NO_AGGREGATES);
         let mut known = self.0.iter();
         let found = known.find(|hosted| hosted.contract.aggregate == aggregate);
         found.copied().with_context(|| {
@@ -30,6 +30,12 @@ impl Aggregates {
             Some(aggregate) => Ok(vec![self.of_type(aggregate)?]),
             None => Ok(self.0.clone()),
         }
+    }
+
+    /// Returns the contracts of all aggregates, or an error if there are none.
+    pub(crate) fn contracts(&self) -> Result<Vec<&'static Contract>> {
+        ensure!(!self.0.is_empty(), NO_AGGREGATES);
+        Ok(self.0.iter().map(|hosted| hosted.contract).collect())
     }
 
     fn names(&self) -> String {

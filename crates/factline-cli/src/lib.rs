@@ -4,9 +4,11 @@
 //!
 //! A command is a module with its options and its `run`, and a variant of [`Command`]. The tool
 //! writes what services must not write: marks on dead letters, redriven commands and the
-//! configuration of topics. It never writes what only services may write: events and rows.
+//! configuration of topics. It never writes what only services may write: events and rows. The
+//! restore of a backup is the exception: it writes events into empty topics, while no service runs.
 
 mod aggregates;
+mod archive;
 mod arguments;
 mod command_line;
 mod completions;
@@ -62,6 +64,8 @@ enum Command {
     Status(status::Options),
     Topics(topics::Options),
     DeadLetters(dead_letters::Options),
+    Backup(archive::backup::Options),
+    Restore(archive::restore::Options),
     New(new::Options),
     Completions(completions::Options),
 }
@@ -70,7 +74,11 @@ impl Command {
     /// Returns the servers without which the command can do nothing.
     fn servers(&self) -> Vec<Server> {
         match self {
-            Self::Events(_) | Self::History(_) | Self::State(_) => {
+            Self::Events(_)
+            | Self::History(_)
+            | Self::State(_)
+            | Self::Backup(_)
+            | Self::Restore(_) => {
                 vec![Server::Kafka, Server::Registry]
             }
             Self::DeadLetters(options) => options.servers(),
@@ -120,6 +128,10 @@ async fn run(
         Command::Status(options) => status::run(options, aggregates, kafka, output).await,
         Command::Topics(options) => topics::run(options, aggregates, kafka, output).await,
         Command::DeadLetters(options) => dead_letters::run(options, kafka, output).await,
+        Command::Backup(options) => archive::backup::run(options, aggregates, kafka, output).await,
+        Command::Restore(options) => {
+            archive::restore::run(options, aggregates, kafka, output).await
+        }
         Command::New(options) => new::run(&options),
         Command::Completions(options) => completions::run(&options),
     }

@@ -1,5 +1,5 @@
 //! Reading for operators: a topic to its end, or the history of one aggregate. Checks that servers
-//! answer.
+//! answer. Writing for the restore of a backup.
 //!
 //! The hosts do not use this module.
 
@@ -8,3 +8,4 @@ pub mod backlog;
 pub mod groups;
 pub mod servers;
 pub mod topic_reader;
+pub mod topic_writer;

@@ -128,10 +128,15 @@ impl Registry {
     /// Registers a record's schema for a topic, if it is not registered yet, and returns its id.
     pub async fn register(&self, topic: &str, record: &RecordSchema) -> Result<i32, Error> {
         let subject = subject(topic, record.name);
+        self.register_schema(&subject, record.json).await
+    }
+
+    /// Registers a schema under a subject, if it is not registered yet, and returns its id.
+    pub async fn register_schema(&self, subject: &str, schema: &str) -> Result<i32, Error> {
         let mut tries = 0;
         loop {
             tries += 1;
-            match self.try_register(&subject, record).await {
+            match self.try_register(subject, schema).await {
                 // Two processes register the same schema for the first time. The registry tells one
                 // that it already exists, and a retry finds it.
                 Err(Error::Incompatible { reason, .. })
@@ -144,10 +149,10 @@ impl Registry {
         }
     }
 
-    async fn try_register(&self, subject: &str, record: &RecordSchema) -> Result<i32, Error> {
+    async fn try_register(&self, subject: &str, schema: &str) -> Result<i32, Error> {
         let request = format!("registering {subject}");
         let url = format!("{}/subjects/{subject}/versions", self.url);
-        let body = json!({ "schema": record.json });
+        let body = json!({ "schema": schema });
         let sent = self
             .http
             .post(url)
@@ -192,6 +197,13 @@ impl Registry {
         if let Some(codec) = self.known_codec(id) {
             return Ok(codec);
         }
+        let schema = self.schema(id).await?;
+        let codec = Codec::parse(&schema).map_err(|source| Error::Unusable { id, source })?;
+        Ok(Arc::clone(self.lock().entry(id).or_insert(Arc::new(codec))))
+    }
+
+    /// Returns the text of a schema. It is not cached.
+    pub async fn schema(&self, id: i32) -> Result<String, Error> {
         let request = format!("schema {id}");
         let sent = self
             .http
@@ -212,9 +224,7 @@ impl Registry {
             }
             other => other?,
         };
-        let codec =
-            Codec::parse(&stored.schema).map_err(|source| Error::Unusable { id, source })?;
-        Ok(Arc::clone(self.lock().entry(id).or_insert(Arc::new(codec))))
+        Ok(stored.schema)
     }
 
     /// Returns the codec if it is cached, without a request.

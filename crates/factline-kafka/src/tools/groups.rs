@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::groups::GroupMemberInfo;
 use rdkafka::{Offset, TopicPartitionList};
 use uuid::Uuid;
@@ -12,6 +12,7 @@ use crate::consumer::unassigned_partitions::decode_assignment;
 use crate::tools::servers::PATIENCE;
 use crate::topics::TopicPartition;
 use crate::topics::admin::RequestError;
+use crate::topics::provision::{Error, retry_while_propagating};
 
 /// A consumer group.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,6 +84,30 @@ pub fn committed(
         }
     }
     Ok(offsets)
+}
+
+/// Commits offsets for a group. Blocks until the brokers have answered.
+///
+/// # Errors
+/// If the group has members, or the brokers do not answer.
+pub fn commit(
+    config: &KafkaConfig,
+    group: &str,
+    offsets: &BTreeMap<TopicPartition, i64>,
+) -> Result<(), Error> {
+    let failed = |source| RequestError::new(format!("commit offsets of group {group}"), source);
+    let client: BaseConsumer = config
+        .client_config()
+        .set("group.id", group)
+        .set("enable.auto.commit", "false")
+        .create()
+        .map_err(failed)?;
+    let mut list = TopicPartitionList::with_capacity(offsets.len());
+    for ((topic, partition), next) in offsets {
+        list.add_partition_offset(topic, *partition, Offset::Offset(*next))
+            .map_err(failed)?;
+    }
+    retry_while_propagating(|| Ok(client.commit(&list, CommitMode::Sync).map_err(failed)?))
 }
 
 fn member(member: &GroupMemberInfo) -> Member {

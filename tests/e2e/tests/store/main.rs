@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says what it finds by panicking")]
 
+mod backup;
 mod checkouts;
 mod client;
 mod judged;
@@ -9,3 +10,4 @@ mod life_of_a_product;
 mod life_of_an_order;
 mod refusals;
 mod status;
+mod tool;

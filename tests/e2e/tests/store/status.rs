@@ -10,30 +10,28 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::client::Client;
+use crate::tool::tool;
 
 /// Maximum time to drain a process.
 const DRAIN: Duration = Duration::from_secs(30);
 
-/// Returns the program beside the folder of this test.
-fn tool(system: &System) -> tokio::process::Command {
-    let test = std::env::current_exe().unwrap();
-    let program = test.ancestors().nth(2).unwrap().join("factline");
+/// Returns the command with the addresses of everything.
+fn status_command(system: &System) -> tokio::process::Command {
     let services: Vec<String> = system.names().map(|name| system.address(name)).collect();
-    let kafka = system.kafka();
-    let mut command = tokio::process::Command::new(program);
+    let mut command = tool(system);
     command
-        .args(["--kafka-brokers", &kafka.brokers])
-        .args(["--topic-prefix", &kafka.topic_prefix])
         .arg("status")
         .args(["--database-url", &system.database_url("factline")])
-        .args(["--service", &services.join(",")])
-        .env("FACTLINE_FORMAT", "table")
-        .kill_on_drop(true);
+        .args(["--service", &services.join(",")]);
     command
 }
 
 async fn run(system: &System, arguments: &[&str]) -> Output {
-    tool(system).args(arguments).output().await.unwrap()
+    status_command(system)
+        .args(arguments)
+        .output()
+        .await
+        .unwrap()
 }
 
 async fn status(system: &System) -> (bool, Value) {
