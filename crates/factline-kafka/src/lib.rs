@@ -5,7 +5,8 @@
 //! - [`topics`]: names, settings, first offsets and end offsets of topics
 //! - [`producer`]: appends commands, and distinguishes "not persisted" from "unknown"
 //! - [`consumer`]: membership in a consumer group, readiness, and the watchdogs
-//! - [`tools`]: reading a topic or the history of one aggregate, for operators
+//! - [`tools`]: for operators, reads a topic, the history of one aggregate, and groups with their
+//!   backlog, and writes the records of a backup
 //! - [`retry`]: retries with a pause, for servers that are unavailable
 //!
 //! This crate contains no business code: an aggregate comes in as a [`factline::Contract`]. The
