@@ -4,6 +4,7 @@
 //! An edge answers 202 only when all replicas have its record, so that record is below the high
 //! watermark.
 
+use std::error::Error as StdError;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,8 +14,13 @@ use rdkafka::error::KafkaError;
 use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::{Offset, TopicPartitionList};
 
+use crate::captures::Captures;
+
 /// Partitions, each with the offset that a checkpoint must have reached.
 pub type Ends = Vec<(String, i32, i64)>;
+
+/// The shared question for the end offsets of all commands topics.
+pub type EndCaptures = Captures<Result<Arc<Ends>, Arc<Error>>>;
 
 /// A client that fetches end offsets from the brokers.
 #[derive(Clone)]
@@ -45,10 +51,7 @@ pub enum Error {
 impl Watermarks {
     /// Creates a client for these topics, each with its number of partitions. It connects at the
     /// first request.
-    pub fn new(
-        kafka: &KafkaConfig,
-        topics: impl IntoIterator<Item = (String, i32)>,
-    ) -> Result<Self, KafkaError> {
+    pub fn new(kafka: &KafkaConfig, topics: &[(String, i32)]) -> Result<Self, KafkaError> {
         let consumer = kafka
             .client_config()
             // The group id is never used, because this consumer joins no group and reads no record.
@@ -56,20 +59,34 @@ impl Watermarks {
             .set("group.id", "none")
             .set("isolation.level", "read_uncommitted")
             .create()?;
-        let all = |(topic, count): (String, i32)| {
-            (0..count).map(move |partition| (topic.clone(), partition))
+        let all = |(topic, count): &(String, i32)| {
+            let topic = topic.clone();
+            (0..*count).map(move |partition| (topic.clone(), partition))
         };
         Ok(Self {
             consumer: Arc::new(consumer),
-            partitions: topics.into_iter().flat_map(all).collect(),
+            partitions: topics.iter().flat_map(all).collect(),
         })
     }
 
-    /// Returns whether this is a partition of one of the topics.
-    pub fn has(&self, topic: &str, partition: i32) -> bool {
-        self.partitions
-            .iter()
-            .any(|known| known.0 == topic && known.1 == partition)
+    /// Starts a task that fetches the end offsets for all look-ups that want them.
+    pub fn captures(self, timeout: Duration) -> EndCaptures {
+        Captures::new(move || {
+            let watermarks = self.clone();
+            async move { watermarks.capture(timeout).await }
+        })
+    }
+
+    /// Fetches the end offsets for several look-ups. A failure is counted and logged once for all
+    /// of them.
+    pub async fn capture(&self, timeout: Duration) -> Result<Arc<Ends>, Arc<Error>> {
+        let ends = self.ends(timeout).await;
+        let result = if ends.is_ok() { "ok" } else { "failed" };
+        metrics::counter!("factline_barrier_captures_total", "result" => result).increment(1);
+        ends.map(Arc::new).map_err(|error| {
+            tracing::warn!(error = &error as &dyn StdError, "brokers are unavailable");
+            Arc::new(error)
+        })
     }
 
     /// Fetches the end offsets of all partitions, with one request for each broker. In the protocol

@@ -80,6 +80,10 @@ async fn operation(
              operation exists",
             1,
         )),
+        Ok(Answer::Busy) => Err(Problem::unavailable(
+            "too many requests wait for operations that are not there yet",
+            1,
+        )),
         Err(error) => Err(refusal(&error)),
     }
 }
@@ -106,9 +110,7 @@ fn refusal(error: &barrier::Error) -> Problem {
             tracing::warn!(error = error as &dyn Error, "database is unavailable");
             Problem::unavailable("the database does not answer", 1)
         }
-        barrier::Error::Ends(_) => {
-            tracing::warn!(error = error as &dyn Error, "brokers are unavailable");
-            Problem::unavailable("the brokers do not answer", 1)
-        }
+        // Logged where the question is asked, once for all look-ups that wait.
+        barrier::Error::Ends(_) => Problem::unavailable("the brokers do not answer", 1),
     }
 }

@@ -10,12 +10,13 @@
 //! - [`sink`]: called by the host of `factline-postgres`, which advances the checkpoints in the
 //!   same transaction
 //! - [`http`], [`shown`], [`tree`]: responses; [`openapi`](mod@openapi): their description
-//! - [`barrier`], [`ends`], [`notifications`]: the wait that makes a 404 certain
+//! - [`barrier`], [`captures`], [`ends`], [`notifications`]: the wait that makes a 404 certain
 //! - [`trimming`]: deletes commands that the handlers and the tracker have passed
 //! - [`service`]: the process that combines these parts, with [`main`]
 
 pub mod anomaly;
 pub mod barrier;
+pub mod captures;
 pub mod contracts;
 pub mod ends;
 pub mod fold;

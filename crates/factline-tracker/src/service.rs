@@ -13,7 +13,7 @@ use sqlx::PgPool;
 use sqlx::migrate::Migrator;
 use tokio::sync::watch;
 
-use crate::barrier::Barrier;
+use crate::barrier::{Barrier, Limits};
 use crate::contracts::{Kind, Resources, Source, sources};
 use crate::ends::Watermarks;
 use crate::http::{self, Answers};
@@ -57,6 +57,10 @@ pub struct Options {
     /// certain that the operation does not exist
     #[arg(long, env = "FACTLINE_BARRIER_TIMEOUT_MS", default_value_t = 5000)]
     pub barrier_timeout_ms: u64,
+    /// Maximum number of requests for unknown operations that wait at the same time; further ones
+    /// get 503
+    #[arg(long, env = "FACTLINE_BARRIER_MAX_WAITING", default_value_t = 250, value_parser = clap::value_parser!(u32).range(1..))]
+    pub barrier_max_waiting: u32,
     /// Options of trimming.
     #[command(flatten)]
     pub trimming: trimming::Options,
@@ -126,15 +130,22 @@ pub fn start(
     options: &Options,
     service: &Service,
 ) -> anyhow::Result<Answers> {
-    let pool = postgres.pool(FOLLOWER);
+    let pool = postgres.reader_pool(FOLLOWER);
     let sources = sources(kafka, contracts);
     let (sender, moved) = watch::channel(0);
+    let limits = Limits {
+        bound: Duration::from_millis(options.barrier_timeout_ms),
+        waiting: options.barrier_max_waiting as usize,
+    };
+    let commands = commands(&sources);
+    let watermarks = Watermarks::new(kafka, &commands).context("cannot create a Kafka client")?;
     let barrier = Barrier::new(
         pool.clone(),
         follower_id(),
-        Watermarks::new(kafka, commands(&sources)).context("cannot create a Kafka client")?,
+        commands,
+        watermarks.captures(limits.bound),
         moved,
-        Duration::from_millis(options.barrier_timeout_ms),
+        limits,
     );
     let view = follower_id().view;
     let listening = notifications::listen(pool.clone(), view, sender, service.shutdown.clone());

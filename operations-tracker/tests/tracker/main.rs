@@ -13,4 +13,5 @@ mod rights;
 mod system;
 mod trimming;
 mod undecodable;
+mod unknown;
 mod workflows;

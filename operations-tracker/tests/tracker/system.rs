@@ -1,5 +1,7 @@
 //! A tracker on temporary servers, with its own database and topics for each test.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use factline::envelope::Envelope;
@@ -8,9 +10,10 @@ use factline::{Contract, Timestamp, avro};
 use factline_dev_servers::Servers;
 use factline_kafka::client::config::KafkaConfig;
 use factline_kafka::{Registry, records::framing, topics::provision};
-use factline_tracker::barrier::Barrier;
+use factline_tracker::barrier::{Barrier, Limits};
+use factline_tracker::captures::Captures;
 use factline_tracker::contracts::{Resources, Source, sources};
-use factline_tracker::ends::Watermarks;
+use factline_tracker::ends::{EndCaptures, Watermarks};
 use factline_tracker::http::{self, Answers};
 use factline_tracker::service::{commands, follower, migrate};
 use factline_tracker::sink::OperationSink;
@@ -67,6 +70,8 @@ pub(crate) struct System {
     sources: Vec<Source>,
     producer: FutureProducer,
     outcome_schema: i32,
+    /// The number of questions for end offsets.
+    pub(crate) captures: Arc<AtomicUsize>,
     end: CancellationToken,
 }
 
@@ -94,6 +99,13 @@ impl Drop for System {
 impl System {
     /// Creates topics, a database and the HTTP service. A request waits for at most `bound`.
     pub(crate) async fn start(bound: Duration) -> Self {
+        let waiting = 250;
+        Self::with(Limits { bound, waiting }, None).await
+    }
+
+    /// Creates the same with these limits, and with a question that replaces the one to the
+    /// brokers.
+    pub(crate) async fn with(limits: Limits, question: Option<EndCaptures>) -> Self {
         let pool = database().await;
         let servers = Servers::shared();
         let kafka = KafkaConfig {
@@ -111,12 +123,24 @@ impl System {
         let end = CancellationToken::new();
         let sources = sources(&kafka, CONTRACTS);
         let (sender, moved) = watch::channel(0);
+        let commands = commands(&sources);
+        let captures = Arc::new(AtomicUsize::new(0));
+        let question = question.unwrap_or_else(|| {
+            let watermarks = Watermarks::new(&kafka, &commands).unwrap();
+            let captures = Arc::clone(&captures);
+            Captures::new(move || {
+                captures.fetch_add(1, Ordering::Relaxed);
+                let watermarks = watermarks.clone();
+                async move { watermarks.capture(limits.bound).await }
+            })
+        });
         let barrier = Barrier::new(
             pool.clone(),
             follower_id(),
-            Watermarks::new(&kafka, commands(&sources)).unwrap(),
+            commands,
+            question,
             moved,
-            bound,
+            limits,
         );
         let resources = Resources::read(CONTRACTS).unwrap();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -141,6 +165,7 @@ impl System {
             producer: kafka.client_config().create().unwrap(),
             kafka,
             outcome_schema,
+            captures,
             end,
         }
     }
