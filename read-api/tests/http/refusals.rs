@@ -62,21 +62,21 @@ async fn unknown_routes_are_404() {
 #[tokio::test(flavor = "multi_thread")]
 async fn locked_table_is_503_until_the_lock_is_released() {
     let stage = Stage::set().await;
-    // The pool has one connection, which requests use one after another.
-    sqlx::raw_sql("set lock_timeout = '100ms'")
-        .execute(&stage.reader)
-        .await
-        .unwrap();
+    let options = (*stage.reader.connect_options())
+        .clone()
+        .options([("lock_timeout", "100ms")]);
+    let origin = serve(PgPool::connect_with(options).await.unwrap()).await;
+    let get = async || ask(&Client::new(), &origin, "/products", HeaderMap::new()).await;
     let mut lock = stage.pool.begin().await.unwrap();
     sqlx::raw_sql("lock table products in access exclusive mode")
         .execute(&mut *lock)
         .await
         .unwrap();
-    let answer = stage.get("/products").await;
+    let answer = get().await;
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
     assert!(answer.headers.contains_key("retry-after"));
     lock.rollback().await.unwrap();
-    assert_eq!(stage.get("/products").await.status, StatusCode::OK);
+    assert_eq!(get().await.status, StatusCode::OK);
 }
 
 #[tokio::test(flavor = "multi_thread")]
