@@ -4,22 +4,29 @@
 //! position, the reader reads the rows in the same transaction. Both come from one snapshot, so the
 //! rows are at least as new as the checkpoints.
 //!
-//! If the checkpoints have not passed the position, the reader waits for a notification of the
-//! projection host on [`crate::checkpoint::CHANNEL`] and checks again, up to a limit.
+//! If the checkpoints have not passed the position, the reader waits, up to a limit. One task reads
+//! the checkpoints for all readers of the view that wait, when the projection host notifies
+//! [`crate::checkpoint::CHANNEL`], and wakes those whose position is reached. A woken reader begins
+//! again with a snapshot.
 
+mod reached;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use factline::{Point, Position};
-use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres, Row as _, Transaction};
-use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until, timeout_at};
+use sqlx::{PgPool, Postgres, Transaction};
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use crate::checkpoint;
+use crate::waits::Waits;
+use reached::{LookAtCheckpoints, Reached};
 
-/// Interval between two checks of a waiting reader, in case a notification is lost with its
-/// connection.
-const CHECK_INTERVAL: Duration = Duration::from_millis(100);
+/// Maximum number of readers that wait at the same time, if it is not set.
+const MAX_WAITING: usize = 250;
 
 /// Reason why no snapshot could be opened.
 #[derive(Debug, thiserror::Error)]
@@ -44,34 +51,51 @@ pub enum Error {
         /// Name of the topic.
         topic: String,
     },
+    /// As many other readers wait as are permitted.
+    #[error("too many reads wait for their positions")]
+    Busy,
 }
 
 /// Source of consistent read transactions. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct ConsistentReads {
     pool: PgPool,
-    moved: watch::Receiver<()>,
+    views: Arc<Views>,
     patience: Duration,
+    permits: Arc<Semaphore>,
 }
+
+/// The readers that wait, by the relation with the checkpoints of their view.
+type Views = Mutex<BTreeMap<String, Waits<LookAtCheckpoints>>>;
 
 impl ConsistentReads {
     /// Creates a source that reads from this pool and waits at most `patience` for a position. It
     /// listens to the host on one connection of the pool until `shutdown`.
     pub fn new(pool: PgPool, patience: Duration, shutdown: CancellationToken) -> Self {
-        let (sender, moved) = watch::channel(());
-        let listened = pool.clone();
+        let views = Arc::new(Views::default());
+        let (listened, waiting) = (pool.clone(), Arc::clone(&views));
         tokio::spawn(async move {
-            // The follower's name does not matter: a woken reader checks its checkpoints.
-            let listening = checkpoint::listen(&listened, |_| {
-                sender.send_replace(());
+            let listening = checkpoint::listen(&listened, |view| {
+                let waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
+                let concerned = waiting.iter().filter(|known| concerns(view, known.0));
+                concerned.for_each(|(_, waits)| waits.changed());
             });
             shutdown.run_until_cancelled(listening).await
         });
         Self {
             pool,
-            moved,
+            views,
             patience,
+            permits: Arc::new(Semaphore::new(MAX_WAITING)),
         }
+    }
+
+    /// Sets the maximum number of readers that wait for a position at the same time. It is 250
+    /// otherwise.
+    #[must_use]
+    pub fn max_waiting(self, most: usize) -> Self {
+        let permits = Arc::new(Semaphore::new(most));
+        Self { permits, ..self }
     }
 
     /// Begins a read-only transaction that sees one state of the database, in which the view has
@@ -84,9 +108,8 @@ impl ConsistentReads {
         position: Option<&Position>,
     ) -> Result<Transaction<'static, Postgres>, Error> {
         let deadline = Instant::now() + self.patience;
-        let mut moved = self.moved.clone();
+        let mut permit = None;
         loop {
-            moved.mark_unchanged();
             let mut snapshot = self
                 .pool
                 .begin_with("begin isolation level repeatable read read only")
@@ -94,65 +117,68 @@ impl ConsistentReads {
             let Some(position) = position else {
                 return Ok(snapshot);
             };
-            let Some(missing) = missing(&mut snapshot, checkpoints, position).await? else {
+            let reached = Reached::load(&mut *snapshot, checkpoints).await?;
+            let Some(missing) = reached.missing(position)? else {
                 return Ok(snapshot);
             };
             snapshot.rollback().await?;
             if Instant::now() >= deadline {
-                return Err(Error::Behind {
-                    topic: missing.topic,
-                    partition: missing.partition,
-                    sequence: missing.sequence,
-                });
+                return Err(behind(missing));
             }
-            let look = deadline.min(Instant::now() + CHECK_INTERVAL);
-            // Checks again after a notification or the interval. If the listener has ended, the
-            // channel is closed, and the loop must not spin.
-            if let Ok(Err(_)) = timeout_at(look, moved.changed()).await {
-                sleep_until(look).await;
+            if permit.is_none() {
+                permit = Some(self.permits.try_acquire().map_err(|_| Error::Busy)?);
             }
+            let waits = self.waits(checkpoints);
+            // Woken or not: the next snapshot decides, because only it is what the reader reads.
+            let _ = timeout_at(deadline, waits.answer(position.clone())).await;
         }
+    }
+
+    /// Returns the readers that wait for a view.
+    fn waits(&self, checkpoints: &str) -> Waits<LookAtCheckpoints> {
+        let mut views = self.views.lock().unwrap_or_else(PoisonError::into_inner);
+        let start = || {
+            Waits::new(LookAtCheckpoints {
+                pool: self.pool.clone(),
+                checkpoints: checkpoints.to_owned(),
+            })
+        };
+        let waits = views.entry(checkpoints.to_owned()).or_insert_with(start);
+        waits.clone()
     }
 }
 
-/// Returns the first point of the position that the view has not reached.
-async fn missing(
-    connection: &mut PgConnection,
-    checkpoints: &str,
-    position: &Position,
-) -> Result<Option<Point>, Error> {
-    let query = format!("select topic, partition, topic_identity, sequence from {checkpoints}");
-    let rows = sqlx::query(AssertSqlSafe(query))
-        .fetch_all(connection)
-        .await?;
-    let mut reached = Vec::with_capacity(rows.len());
-    for row in &rows {
-        reached.push(Point {
-            topic: row.try_get(0)?,
-            partition: row.try_get(1)?,
-            identity: row.try_get(2)?,
-            sequence: row.try_get::<i64, _>(3)?.cast_unsigned(),
-        });
+fn behind(missing: Point) -> Error {
+    Error::Behind {
+        topic: missing.topic,
+        partition: missing.partition,
+        sequence: missing.sequence,
     }
-    for point in position.points() {
-        let mut same_topic = reached
-            .iter()
-            .filter(|known| known.topic == point.topic)
-            .peekable();
-        if same_topic.peek().is_none() && !reached.is_empty() {
-            continue;
-        }
-        let mut passed = false;
-        for known in same_topic {
-            if known.identity != point.identity {
-                let topic = point.topic.clone();
-                return Err(Error::OtherTopic { topic });
-            }
-            passed |= known.partition == point.partition && known.sequence >= point.sequence;
-        }
-        if !passed {
-            return Ok(Some(point.clone()));
-        }
+}
+
+/// Returns whether a notification concerns the checkpoints in a relation: its follower is that
+/// view, or it is unknown. See [`crate::ViewName::checkpoints`].
+fn concerns(follower: Option<&str>, checkpoints: &str) -> bool {
+    let stable = checkpoints
+        .strip_prefix("read.")
+        .and_then(|name| name.strip_suffix("_checkpoint"));
+    match (follower, stable) {
+        (Some(follower), Some(view)) => follower.replace('-', "_") == view,
+        _ => true,
     }
-    Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ViewName;
+
+    #[test]
+    fn notification_concerns_the_view_that_it_names() {
+        let checkpoints = ViewName::new("customer-spending", 2).checkpoints();
+        assert!(concerns(Some("customer-spending"), &checkpoints));
+        assert!(!concerns(Some("orders"), &checkpoints));
+        assert!(concerns(None, &checkpoints), "some may be lost");
+        assert!(concerns(Some("orders"), "factline.checkpoint"));
+    }
 }

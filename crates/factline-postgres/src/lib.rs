@@ -5,7 +5,7 @@
 //! - [`process`]: the projection process, for a list of views
 //! - [`sink`]: the interface that writes records, which views implement
 //! - [`follow`]: the host, one loop from Kafka to PostgreSQL
-//! - [`consistent_read`]: read-your-writes for readers
+//! - [`consistent_read`]: read-your-writes for readers; [`waits`]: one look for all that wait
 //! - [`checkpoint`], [`migration`], [`config`], [`is_transient`]: access to the database
 //!
 //! This crate is not an object mapper: it writes rows, and readers write their own queries. It
@@ -28,6 +28,7 @@ mod readiness;
 pub mod sink;
 mod transient;
 pub mod view;
+pub mod waits;
 
 pub use checkpoint::FollowerId;
 pub use columns::{

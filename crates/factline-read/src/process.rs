@@ -37,6 +37,9 @@ pub struct Options {
     /// after it the client gets 503
     #[arg(long, env = "FACTLINE_FRESHNESS_TIMEOUT_MS", default_value_t = 5000)]
     pub freshness_timeout_ms: u64,
+    /// Maximum number of reads that wait for a position at the same time; further ones get 503
+    #[arg(long, env = "FACTLINE_FRESHNESS_MAX_WAITING", default_value_t = 250, value_parser = clap::value_parser!(u32).range(1..))]
+    pub freshness_max_waiting: u32,
 }
 
 /// The name of the process in logs and metrics.
@@ -71,7 +74,8 @@ pub fn start(
 ) -> ConsistentReads {
     let pool = postgres.reader_pool(service.name);
     let patience = Duration::from_millis(options.freshness_timeout_ms);
-    let snapshots = ConsistentReads::new(pool.clone(), patience, service.shutdown.clone());
+    let snapshots = ConsistentReads::new(pool.clone(), patience, service.shutdown.clone())
+        .max_waiting(options.freshness_max_waiting as usize);
     service.health.expect(readiness::COMPONENT);
     let (health, shutdown) = (service.health.clone(), service.shutdown.clone());
     service

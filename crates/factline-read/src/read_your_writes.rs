@@ -23,6 +23,7 @@ pub async fn snapshot(
         error @ consistent_read::Error::OtherTopic { .. } => {
             other_topic().detail(error.to_string())
         }
+        error @ consistent_read::Error::Busy => Problem::unavailable(error.to_string(), 1),
     })
 }
 

@@ -7,24 +7,29 @@
 //! from PostgreSQL, whichever instance wrote them.
 //!
 //! A look-up ends as soon as its operation has a row, also while the end offsets are not known. So
-//! a partition without a leader delays only requests for operations that are not there.
+//! a partition without a leader delays only requests for operations that are not there. All
+//! look-ups that wait share the questions to the brokers ([`crate::captures`]) and to the database
+//! ([`look`]).
+
+mod look;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use factline_postgres::checkpoint::{self, FollowerId};
+use factline_postgres::FollowerId;
+use factline_postgres::waits::Waits;
 use sqlx::PgPool;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
 use crate::ends::{self, EndCaptures, Ends};
 use crate::observation::RecordId;
 use crate::store::{self, Found};
+use look::{LookAtOperations, Seen, Wanted};
 
-/// Interval at which a waiting request polls. Commits wake it much earlier, unless the listener has
-/// lost its connection.
-const POLL_INTERVAL: Duration = Duration::from_millis(100);
+/// Pause between two questions to brokers that do not answer.
+const RETRY_PAUSE: Duration = Duration::from_millis(100);
 
 /// The result of a look-up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,31 +68,32 @@ pub struct Limits {
 #[derive(Clone)]
 pub struct Barrier {
     pool: PgPool,
-    owner: FollowerId,
     topics: Arc<[(String, i32)]>,
     captures: EndCaptures,
-    moved: watch::Receiver<u64>,
+    waits: Waits<LookAtOperations>,
     bound: Duration,
     permits: Arc<Semaphore>,
 }
 
 impl Barrier {
-    /// Creates a barrier for these commands topics, each with its number of partitions. `moved`
-    /// changes when a checkpoint of `owner` has advanced.
+    /// Creates a barrier for these commands topics, each with its number of partitions, whose
+    /// checkpoints are those of `owner`.
     pub fn new(
         pool: PgPool,
         owner: FollowerId,
         topics: Vec<(String, i32)>,
         captures: EndCaptures,
-        moved: watch::Receiver<u64>,
         limits: Limits,
     ) -> Self {
+        let look = LookAtOperations {
+            pool: pool.clone(),
+            owner,
+        };
         Self {
             pool,
-            owner,
             topics: topics.into(),
             captures,
-            moved,
+            waits: Waits::new(look),
             bound: limits.bound,
             permits: Arc::new(Semaphore::new(limits.waiting)),
         }
@@ -97,6 +103,12 @@ impl Barrier {
     pub fn knows(&self, hint: &RecordId) -> bool {
         let mut topics = self.topics.iter();
         topics.any(|(topic, count)| *topic == hint.topic && (0..*count).contains(&hint.partition))
+    }
+
+    /// Wakes the look-ups whose operations have been written or passed. To be called when a
+    /// checkpoint has advanced, whichever instance advanced it.
+    pub fn checkpoints_moved(&self) {
+        self.waits.changed();
     }
 
     /// Finds an operation. `hint` is the location of its command, if the request contains one.
@@ -124,58 +136,43 @@ impl Barrier {
     async fn wait(&self, id: Uuid, hint: Option<&RecordId>) -> Result<Answer, Error> {
         // Why the end offsets are not known, if they never were.
         let mut fault = None;
-        let answer = timeout(self.bound, async {
-            tokio::select! {
-                found = self.written(id) => Ok(Answer::Found(Box::new(found?))),
-                passed = self.passed(hint, &mut fault) => {
-                    passed?;
-                    // Found after the checkpoints: a record that they have passed has its row.
-                    let found = store::find(&self.pool, id).await?;
-                    Ok(found.map_or(Answer::NotThere, |found| Answer::Found(Box::new(found))))
-                }
+        match (
+            timeout(self.bound, self.see(id, hint, &mut fault)).await,
+            fault,
+        ) {
+            (Ok(Seen::Passed), _) => Ok(Answer::NotThere),
+            (Ok(Seen::Written), _) => {
+                let found = store::find(&self.pool, id).await?;
+                Ok(found.map_or(Answer::NotCertain, |found| Answer::Found(Box::new(found))))
             }
-        });
-        match (answer.await, fault) {
-            (Ok(answer), _) => answer,
             (Err(_), Some(fault)) => Err(Error::Ends(fault)),
             (Err(_), None) => Ok(Answer::NotCertain),
         }
     }
 
-    /// Waits until the operation has a row.
-    async fn written(&self, id: Uuid) -> Result<Found, sqlx::Error> {
-        let mut moved = self.moved.clone();
-        loop {
-            wake(&mut moved).await;
-            if let Some(found) = store::find(&self.pool, id).await? {
-                return Ok(found);
-            }
-        }
-    }
-
-    /// Waits until the checkpoints have passed the hint, or all end offsets.
-    async fn passed(
+    /// Waits until the operation has a row, or the checkpoints have passed everything that may be
+    /// its command.
+    async fn see(
         &self,
+        id: Uuid,
         hint: Option<&RecordId>,
         fault: &mut Option<Arc<ends::Error>>,
-    ) -> Result<(), sqlx::Error> {
-        let mut ends = match hint {
-            Some(record_id) => vec![(
-                record_id.topic.clone(),
-                record_id.partition,
-                record_id.offset + 1,
-            )],
-            None => Ends::clone(&*self.ends(fault).await),
-        };
-        let mut moved = self.moved.clone();
-        loop {
-            moved.mark_unchanged();
-            ends = self.still_ahead(ends).await?;
-            if ends.is_empty() {
-                return Ok(());
+    ) -> Seen {
+        let wanted = |ends| self.waits.answer(Wanted { id, ends });
+        let ends = if let Some(RecordId {
+            topic,
+            partition,
+            offset,
+        }) = hint
+        {
+            Arc::new(vec![(topic.clone(), *partition, offset + 1)])
+        } else {
+            tokio::select! {
+                seen = wanted(None) => return seen,
+                ends = self.ends(fault) => ends,
             }
-            wake(&mut moved).await;
-        }
+        };
+        wanted(Some(ends)).await
     }
 
     /// Returns end offsets that were read after this call, however long the brokers take.
@@ -189,28 +186,7 @@ impl Barrier {
                 Some(Err(error)) => *fault = Some(error),
                 None => {}
             }
-            sleep(POLL_INTERVAL).await;
+            sleep(RETRY_PAUSE).await;
         }
-    }
-
-    /// Returns the end offsets that the checkpoints have not reached.
-    async fn still_ahead(&self, mut ends: Ends) -> Result<Ends, sqlx::Error> {
-        let mut connection = self.pool.acquire().await?;
-        let reached = checkpoint::load(&mut connection, &self.owner).await?;
-        ends.retain(|(topic, partition, end)| {
-            let known = reached
-                .iter()
-                .find(|known| known.topic == *topic && known.partition == *partition);
-            known.map_or(0, |known| known.cursor.next_offset) < *end
-        });
-        Ok(ends)
-    }
-}
-
-/// Waits until checkpoints have moved, for at most the interval of a poll.
-async fn wake(moved: &mut watch::Receiver<u64>) {
-    // If the listener has ended, which closes the channel, the look-up must not spin.
-    if let Ok(Err(_)) = timeout(POLL_INTERVAL, moved.changed()).await {
-        sleep(POLL_INTERVAL).await;
     }
 }

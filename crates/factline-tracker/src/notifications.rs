@@ -2,19 +2,21 @@
 
 use factline_postgres::checkpoint;
 use sqlx::PgPool;
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-/// Listens until shutdown. A lost connection is not an error, because waiting requests also poll.
+use crate::barrier::Barrier;
+
+/// Listens until shutdown for the checkpoints of a follower. A lost connection is not an error,
+/// because requests are also looked at in intervals while they wait.
 pub async fn listen(
     pool: PgPool,
-    view: String,
-    moved: watch::Sender<u64>,
+    follower: String,
+    barrier: Barrier,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
     let listening = checkpoint::listen(&pool, |who| {
-        if who.is_none_or(|who| who == view) {
-            moved.send_modify(|times| *times += 1);
+        if who.is_none_or(|who| who == follower) {
+            barrier.checkpoints_moved();
         }
     });
     shutdown.run_until_cancelled(listening).await;

@@ -11,7 +11,6 @@ use factline_postgres::{Follower, PostgresConfig, TopicKind, migration};
 use factline_service::{Service, ServiceConfig};
 use sqlx::PgPool;
 use sqlx::migrate::Migrator;
-use tokio::sync::watch;
 
 use crate::barrier::{Barrier, Limits};
 use crate::contracts::{Kind, Resources, Source, sources};
@@ -132,7 +131,6 @@ pub fn start(
 ) -> anyhow::Result<Answers> {
     let pool = postgres.reader_pool(FOLLOWER);
     let sources = sources(kafka, contracts);
-    let (sender, moved) = watch::channel(0);
     let limits = Limits {
         bound: Duration::from_millis(options.barrier_timeout_ms),
         waiting: options.barrier_max_waiting as usize,
@@ -144,11 +142,14 @@ pub fn start(
         follower_id(),
         commands,
         watermarks.captures(limits.bound),
-        moved,
         limits,
     );
-    let view = follower_id().view;
-    let listening = notifications::listen(pool.clone(), view, sender, service.shutdown.clone());
+    let listening = notifications::listen(
+        pool.clone(),
+        follower_id().view,
+        barrier.clone(),
+        service.shutdown.clone(),
+    );
     service.spawn("listener", listening);
 
     service.health.expect(FOLLOWER);

@@ -111,6 +111,17 @@ pub async fn find(pool: &PgPool, id: Uuid) -> Result<Option<Found>, sqlx::Error>
     }))
 }
 
+/// Returns those of the operations that have a row.
+pub async fn known(
+    connection: &mut PgConnection,
+    operations: &[Uuid],
+) -> Result<Vec<Uuid>, sqlx::Error> {
+    sqlx::query_scalar("select id from operations.operation where id = any($1)")
+        .bind(operations)
+        .fetch_all(connection)
+        .await
+}
+
 /// Writes a folded batch.
 pub async fn write(transaction: &mut PgConnection, batch: &Folded) -> Result<(), sqlx::Error> {
     let changed = upsert(transaction, batch).await?;

@@ -122,7 +122,6 @@ impl System {
             .unwrap();
         let end = CancellationToken::new();
         let sources = sources(&kafka, CONTRACTS);
-        let (sender, moved) = watch::channel(0);
         let commands = commands(&sources);
         let captures = Arc::new(AtomicUsize::new(0));
         let question = question.unwrap_or_else(|| {
@@ -134,21 +133,14 @@ impl System {
                 async move { watermarks.capture(limits.bound).await }
             })
         });
-        let barrier = Barrier::new(
-            pool.clone(),
-            follower_id(),
-            commands,
-            question,
-            moved,
-            limits,
-        );
+        let barrier = Barrier::new(pool.clone(), follower_id(), commands, question, limits);
         let resources = Resources::read(CONTRACTS).unwrap();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(notifications::listen(
             pool.clone(),
             follower_id().view,
-            sender,
+            barrier.clone(),
             end.clone(),
         ));
         let router = http::router(Answers { barrier, resources });
