@@ -9,6 +9,7 @@ mod cursor;
 mod id;
 mod item;
 mod list;
+mod page;
 mod query;
 mod request;
 

@@ -10,10 +10,11 @@ use uuid::Uuid;
 use crate::money::Money;
 
 const ROWS: Rows = Rows::of::<Order>("orders");
+const SUMMARIES: Rows = Rows::of::<OrderSummary>("orders");
 
 pub(crate) const RESOURCE: Resource = Resource::new("order")
     .items(&[ROWS.item("/orders/{id}", Id::uuid("order_id"))])
-    .lists(&[ROWS
+    .lists(&[SUMMARIES
         .list("/orders", &[NEWEST_FIRST])
         .filters(&[
             Filter::equal("customer", "customer_id"),
@@ -38,6 +39,25 @@ struct Order {
     state: String,
     #[column(json)]
     lines: Vec<Line>,
+    units: i64,
+    #[column(embed(amount = "total_amount", currency))]
+    total: Money,
+    /// The location of an order taken elsewhere in the other system.
+    source: Option<String>,
+    ordered_on: NaiveDate,
+    /// Null for an order taken elsewhere.
+    placed_at: Option<DateTime<Utc>>,
+    updated_at: DateTime<Utc>,
+    cancel_reason: Option<String>,
+    version: i64,
+}
+
+/// An order without its lines, which an order may have many of.
+#[derive(Debug, Columns, Serialize, ToSchema)]
+struct OrderSummary {
+    order_id: Uuid,
+    customer_id: String,
+    state: String,
     units: i64,
     #[column(embed(amount = "total_amount", currency))]
     total: Money,

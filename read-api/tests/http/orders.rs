@@ -96,6 +96,13 @@ async fn order_lists_are_newest_first_and_pages_cover_them_once() {
     }
     let default = stage.get("/orders").await;
     assert_eq!(default.body["items"].as_array().unwrap().len(), 30);
+    // The lines are those of the item only. All else is the same.
+    let summary = &default.body["items"][0];
+    let id = summary["order_id"].as_str().unwrap();
+    let mut order = stage.get(&format!("/orders/{id}")).await.body;
+    let lines = order.as_object_mut().unwrap().remove("lines");
+    assert!(lines.is_some());
+    assert_eq!(order, *summary);
 }
 
 #[tokio::test(flavor = "multi_thread")]

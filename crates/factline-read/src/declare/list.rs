@@ -66,7 +66,8 @@ impl List {
     }
 
     /// Sets the number of rows of a page: the default, and the maximum that a request can set. They
-    /// are 50 and 500 otherwise.
+    /// are 50 and 500 otherwise. A page has fewer rows if they exceed
+    /// [`MAX_BYTES`](crate::listing::MAX_BYTES).
     #[must_use]
     pub const fn limits(self, default: usize, max: usize) -> Self {
         Self {

@@ -58,7 +58,9 @@ pub(super) fn limit(list: &declare::List) -> Parameter {
         .minimum(Some(1))
         .maximum(Some(list.max_limit))
         .default(Some(list.default_limit.into()));
-    query("limit", "The maximum number of rows of the page.", schema)
+    let description = "The maximum number of rows of the page. It has fewer if they would exceed 1 \
+                       MiB.";
+    query("limit", description, schema)
 }
 
 /// Describes the cursor.

@@ -8,17 +8,12 @@ use axum::response::Response;
 use axum::routing::{MethodRouter, get};
 use factline_http::{Path, Problem, etag};
 use factline_postgres::ConsistentReads;
-use serde_json::value::RawValue;
-use sqlx::QueryBuilder;
-use sqlx::postgres::PgRow;
 
 use crate::declare;
-use crate::listing;
 use crate::parameters::Parameters;
-use crate::read_your_writes::snapshot;
-use crate::value::{Kind, Value};
+use crate::read_your_writes::{database, snapshot};
+use crate::value::Kind;
 
-use super::cursor;
 use super::id::IdReader;
 
 /// List with its filters and sort orders.
@@ -46,12 +41,6 @@ pub(crate) struct Filter {
 pub(crate) struct Sort {
     pub(crate) declared: declare::Sort,
     pub(crate) kinds: Vec<Kind>,
-}
-
-/// Row of a page.
-struct Row {
-    json: Box<RawValue>,
-    keys: Vec<Value>,
 }
 
 impl List {
@@ -85,34 +74,16 @@ impl List {
         headers: &HeaderMap,
     ) -> Result<Response, Problem> {
         let request = self.read(id, parameters)?;
-        let sort = &self.sorts[request.sort];
-        let mut query = QueryBuilder::default();
-        self.push_query(&request, &mut query);
+        let is_all = request.is_whole();
         let mut snapshot = snapshot(snapshots, self.declared.rows.view, headers).await?;
-        let page = listing::page(
-            &mut snapshot,
-            &mut query,
-            request.limit,
-            |row| self.row(sort, row),
-            |row| cursor::of(&request.list, &row.keys),
-        )
-        .await?;
+        let page = self.page(&mut snapshot, request).await.map_err(database)?;
         if page.items.is_empty()
             && self.declared.is_never_empty
-            && request.is_whole()
+            && is_all
             && let Some(within) = &self.within
         {
             return Err(within.unknown(id));
         }
         etag::json(headers, &page.map(|row| row.json))
-    }
-
-    fn row(&self, sort: &Sort, row: &PgRow) -> Result<Row, sqlx::Error> {
-        let keys = sort.declared.keys.iter().zip(&sort.kinds);
-        let keys = keys.map(|(key, kind)| kind.decode(row, key.column));
-        Ok(Row {
-            json: (self.declared.rows.json)(row)?,
-            keys: keys.collect::<Result<_, _>>()?,
-        })
     }
 }

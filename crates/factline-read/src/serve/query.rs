@@ -14,7 +14,7 @@ impl List {
     #[cfg(feature = "plans")]
     pub(crate) fn push_page(&self, request: &Request, query: &mut QueryBuilder<Postgres>) {
         self.push_query(request, query);
-        crate::listing::push_limit(query, request.limit);
+        crate::listing::push_limit(query, request.limit + 1);
     }
 
     /// Pushes the query of a page, without its limit.

@@ -7,6 +7,7 @@ mod library;
 mod lists;
 mod mistakes;
 mod openapi;
+mod pages;
 mod plans;
 mod readiness;
 mod stage;
