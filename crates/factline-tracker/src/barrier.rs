@@ -133,11 +133,18 @@ impl Barrier {
         answer
     }
 
+    /// Returns whether the tracker has read all commands that were accepted until this call. Waits
+    /// for it as long as a look-up.
+    pub async fn has_caught_up(&self) -> bool {
+        let read = timeout(self.bound, self.see(None, None, &mut None)).await;
+        read == Ok(Seen::Passed)
+    }
+
     async fn wait(&self, id: Uuid, hint: Option<&RecordId>) -> Result<Answer, Error> {
         // Why the end offsets are not known, if they never were.
         let mut fault = None;
         match (
-            timeout(self.bound, self.see(id, hint, &mut fault)).await,
+            timeout(self.bound, self.see(Some(id), hint, &mut fault)).await,
             fault,
         ) {
             (Ok(Seen::Passed), _) => Ok(Answer::NotThere),
@@ -154,7 +161,7 @@ impl Barrier {
     /// its command.
     async fn see(
         &self,
-        id: Uuid,
+        id: Option<Uuid>,
         hint: Option<&RecordId>,
         fault: &mut Option<Arc<ends::Error>>,
     ) -> Seen {

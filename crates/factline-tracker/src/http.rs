@@ -8,6 +8,7 @@ use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::Response;
 use axum::routing::get;
+use chrono::Utc;
 use factline_http::openapi::serving;
 use factline_http::{Path, Problem, Query, etag, fallback};
 use factline_postgres::is_transient;
@@ -16,6 +17,7 @@ use uuid::Uuid;
 
 use crate::barrier::{self, Answer, Barrier};
 use crate::contracts::Resources;
+use crate::retention::{Retention, expired};
 use crate::shown::Shown;
 use crate::store::Found;
 use crate::{hint, openapi};
@@ -30,6 +32,8 @@ pub struct Answers {
     pub barrier: Barrier,
     /// The paths at which clients find aggregates.
     pub resources: Resources,
+    /// Time for which operations are kept.
+    pub retention: Retention,
 }
 
 /// Returns the routes, without a fallback and without their document.
@@ -74,7 +78,7 @@ async fn operation(
         .transpose()?;
     match answers.barrier.find(id, hint.as_ref()).await {
         Ok(Answer::Found(found)) => show(&answers.resources, &headers, &found),
-        Ok(Answer::NotThere) => Err(Problem::not_found(format!("there is no operation {id}"))),
+        Ok(Answer::NotThere) => Err(missing(id, answers.retention)),
         Ok(Answer::NotCertain) => Err(Problem::unavailable(
             "the operations tracker has not caught up yet, so it is not certain whether this \
              operation exists",
@@ -86,6 +90,22 @@ async fn operation(
         )),
         Err(error) => Err(refusal(&error)),
     }
+}
+
+/// Creates the problem of an operation that has no row.
+fn missing(id: Uuid, retention: Retention) -> Problem {
+    let Some(days) = retention.kept_days() else {
+        return Problem::not_found(format!("there is no operation {id}"));
+    };
+    if retention.may_have_deleted(id, Utc::now()) {
+        let text = format!(
+            "there is no operation {id}, and operations are kept for {days} days after their end"
+        );
+        return expired().detail(text);
+    }
+    Problem::not_found(format!(
+        "there is no operation {id}; operations are kept for {days} days after their end"
+    ))
 }
 
 fn show(resources: &Resources, request: &HeaderMap, found: &Found) -> Result<Response, Problem> {

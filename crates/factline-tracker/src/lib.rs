@@ -11,6 +11,7 @@
 //!   same transaction
 //! - [`http`], [`shown`], [`tree`]: responses; [`openapi`](mod@openapi): their description
 //! - [`barrier`], [`captures`], [`ends`], [`notifications`]: the wait that makes a 404 certain
+//! - [`retention`]: deletes operations that ended long ago
 //! - [`trimming`]: deletes commands that the handlers and the tracker have passed
 //! - [`service`]: the process that combines these parts, with [`main`]
 
@@ -25,6 +26,7 @@ pub mod http;
 pub mod notifications;
 pub mod observation;
 pub mod openapi;
+pub mod retention;
 pub mod service;
 pub mod shown;
 pub mod sink;

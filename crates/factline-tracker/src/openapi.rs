@@ -9,6 +9,7 @@ use utoipa::openapi::path::{HttpMethod, OperationBuilder};
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
 use utoipa::openapi::{Content, ResponseBuilder};
 
+use crate::retention::expired;
 use crate::shown::{OPERATION, Shown};
 
 /// The format of a hint. It is opaque to clients.
@@ -40,8 +41,9 @@ pub fn document() -> Value {
         .operation_id(Some("getOperation"))
         .summary(Some("Returns the status of a command"))
         .description(Some(
-            "After a 202, this is never 404 while operations are retained. If it is not yet certain \
-             whether the operation exists, the response is 503.",
+            "After a 202, this is never 404 while the operation is kept. An operation that ended long \
+             ago is deleted. Then the response is 410 if the id has a time (UUIDv7), and 404 \
+             otherwise. If it is not yet certain whether the operation exists, the response is 503.",
         ))
         .parameter(parameters::path("id", "The operation.", id))
         .parameter(parameters::query(
@@ -54,6 +56,7 @@ pub fn document() -> Value {
     let problems = [
         Problem::invalid_request(),
         Problem::not_found(""),
+        expired(),
         Problem::service_failed(),
         Problem::unavailable("", 1),
     ];

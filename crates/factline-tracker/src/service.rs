@@ -16,9 +16,10 @@ use crate::barrier::{Barrier, Limits};
 use crate::contracts::{Kind, Resources, Source, sources};
 use crate::ends::Watermarks;
 use crate::http::{self, Answers};
+use crate::retention::Retention;
 use crate::sink::OperationSink;
 use crate::store::{FOLLOWER, SCHEMA, follower_id};
-use crate::{notifications, trimming};
+use crate::{notifications, retention, trimming};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
@@ -63,6 +64,9 @@ pub struct Options {
     /// Options of trimming.
     #[command(flatten)]
     pub trimming: trimming::Options,
+    /// Options of the retention of operations.
+    #[command(flatten)]
+    pub retention: retention::Options,
 }
 
 /// Jobs that run once and exit.
@@ -163,6 +167,16 @@ pub fn start(
         service.shutdown.clone(),
     );
     service.spawn("follower", async move { Ok(following.await?) });
+    let retention = Retention::days(options.retention.operation_retention_days);
+    service.spawn(
+        "retention",
+        retention::run(
+            retention,
+            barrier.clone(),
+            pool.clone(),
+            service.shutdown.clone(),
+        ),
+    );
     service.spawn(
         "trimming",
         trimming::run(
@@ -174,7 +188,11 @@ pub fn start(
         ),
     );
     let resources = Resources::read(contracts)?;
-    Ok(Answers { barrier, resources })
+    Ok(Answers {
+        barrier,
+        resources,
+        retention,
+    })
 }
 
 /// Returns the follower of the sources.

@@ -9,6 +9,7 @@
 mod absorption;
 mod answers;
 mod any_order;
+mod retention;
 mod rights;
 mod system;
 mod trimming;

@@ -15,6 +15,7 @@ use factline_tracker::captures::Captures;
 use factline_tracker::contracts::{Resources, Source, sources};
 use factline_tracker::ends::{EndCaptures, Watermarks};
 use factline_tracker::http::{self, Answers};
+use factline_tracker::retention::Retention;
 use factline_tracker::service::{commands, follower, migrate};
 use factline_tracker::sink::OperationSink;
 use factline_tracker::store::follower_id;
@@ -70,6 +71,7 @@ pub(crate) struct System {
     sources: Vec<Source>,
     producer: FutureProducer,
     outcome_schema: i32,
+    pub(crate) barrier: Barrier,
     /// The number of questions for end offsets.
     pub(crate) captures: Arc<AtomicUsize>,
     end: CancellationToken,
@@ -143,7 +145,11 @@ impl System {
             barrier.clone(),
             end.clone(),
         ));
-        let router = http::router(Answers { barrier, resources });
+        let router = http::router(Answers {
+            barrier: barrier.clone(),
+            resources,
+            retention: Retention::days(30),
+        });
         let ended = end.clone().cancelled_owned();
         tokio::spawn(
             axum::serve(listener, router)
@@ -157,6 +163,7 @@ impl System {
             producer: kafka.client_config().create().unwrap(),
             kafka,
             outcome_schema,
+            barrier,
             captures,
             end,
         }

@@ -14,8 +14,8 @@ use crate::store;
 /// A question of one look-up.
 #[derive(Debug)]
 pub(super) struct Wanted {
-    /// The operation.
-    pub(super) id: Uuid,
+    /// The operation; none for a caller that wants to know only what has been passed.
+    pub(super) id: Option<Uuid>,
     /// Offsets below which the command of the operation is, if there is one. They are none while
     /// they are not known.
     pub(super) ends: Option<Arc<Ends>>,
@@ -45,7 +45,7 @@ impl Look for LookAtOperations {
         let mut connection = self.pool.acquire().await?;
         // Checkpoints before rows: a record that the checkpoints have passed has its row.
         let checkpoints = checkpoint::load(&mut connection, &self.owner).await?;
-        let ids: Vec<Uuid> = wanted.iter().map(|wanted| wanted.id).collect();
+        let ids: Vec<Uuid> = wanted.iter().filter_map(|wanted| wanted.id).collect();
         let written = store::known(&mut connection, &ids).await?;
         let written: HashSet<Uuid> = written.into_iter().collect();
         let passed: HashMap<_, _> = checkpoints
@@ -62,7 +62,7 @@ impl Look for LookAtOperations {
             next.copied().unwrap_or_default() >= *end
         };
         let see = |wanted: &&Wanted| {
-            if written.contains(&wanted.id) {
+            if wanted.id.is_some_and(|id| written.contains(&id)) {
                 return Some(Seen::Written);
             }
             let ends = wanted.ends.as_ref()?;
