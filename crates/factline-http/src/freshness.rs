@@ -35,7 +35,9 @@ pub fn position(request: &HeaderMap) -> Result<Option<Position>, Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use axum::http::HeaderValue;
     use factline::Point;
+    use proptest::prelude::*;
 
     fn at(partition: i32) -> Position {
         Position::at(Point {
@@ -75,5 +77,27 @@ mod tests {
             problem.errors()[0].parameter.as_deref(),
             Some("Factline-Position")
         );
+    }
+
+    proptest! {
+        #[test]
+        fn any_headers_are_refused_or_a_bounded_position(
+            values in prop::collection::vec(prop_oneof![
+                any::<Vec<u8>>(),
+                "[ ,a-zA-Z0-9_-]{0,40}".prop_map(String::into_bytes),
+                (0..99).prop_map(|partition| at(partition).to_string().into_bytes()),
+            ], 0..80)
+        ) {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                if let Ok(value) = HeaderValue::from_bytes(&value) {
+                    headers.append(POSITION, value);
+                }
+            }
+            match position(&headers) {
+                Ok(read) => prop_assert!(read.is_none_or(|read| read.points().len() <= MAX_POINTS)),
+                Err(problem) => prop_assert_eq!(problem.errors().len(), 1),
+            }
+        }
     }
 }

@@ -91,6 +91,8 @@ fn encode(cursor: &impl Serialize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -117,5 +119,35 @@ mod tests {
             assert_eq!(problem.errors()[0].parameter.as_deref(), Some("after"));
         }
         assert_eq!(limit(None, 20, 100), Ok(20));
+    }
+
+    proptest! {
+        #[test]
+        fn every_cursor_roundtrips(list in any::<String>(), keys in any::<Vec<String>>()) {
+            let page = Page::cut(vec![0, 1], 1, |_| (list.clone(), keys.clone()));
+            let read: Option<(String, Vec<String>)> = after(page.next.as_deref()).unwrap();
+            prop_assert_eq!(read, Some((list, keys)));
+        }
+
+        #[test]
+        fn any_text_is_a_cursor_or_refused(text in prop_oneof![
+            any::<String>(),
+            any::<Vec<u8>>().prop_map(|bytes| URL_SAFE_NO_PAD.encode(bytes)),
+            // Brackets that a parser could follow too deep.
+            (0..20_000_usize).prop_map(|depth| URL_SAFE_NO_PAD.encode("[".repeat(depth))),
+        ]) {
+            if let Err(problem) = after::<(String, Vec<String>)>(Some(&text)) {
+                prop_assert_eq!(problem.errors()[0].parameter.as_deref(), Some("after"));
+            }
+        }
+
+        #[test]
+        fn any_limit_is_within_its_range_or_refused(text in any::<String>(), number in any::<i64>()) {
+            for text in [text, number.to_string()] {
+                if let Ok(limit) = limit(Some(&text), 20, 100) {
+                    prop_assert!((1..=100).contains(&limit));
+                }
+            }
+        }
     }
 }

@@ -5,6 +5,9 @@ use axum::http::request::Parts;
 use factline_http::problem::FieldError;
 use factline_http::{Problem, Query};
 
+/// Maximum number of errors in a response. A query has room for thousands of parameters.
+const MAX_ERRORS: usize = 16;
+
 /// The parameters of a request, as the client sent them.
 pub struct Parameters(Vec<(String, String)>);
 
@@ -44,6 +47,9 @@ impl Parameters {
                     continue;
                 }
             };
+            if problem.errors().len() == MAX_ERRORS {
+                break;
+            }
         }
         if problem.errors().is_empty() {
             Ok(values)
@@ -70,5 +76,43 @@ pub(crate) fn refused(name: &str, detail: String) -> FieldError {
         pointer: None,
         parameter: Some(name.to_owned()),
         detail,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::Request;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Reads the parameters of a query.
+    fn read(query: &str) -> Result<[Option<String>; 2], Problem> {
+        let request = Request::get(format!("/list?{query}")).body(()).unwrap();
+        let (mut parts, ()) = request.into_parts();
+        let parameters = Parameters::from_request_parts(&mut parts, &());
+        // No await in it is ever pending.
+        let mut parameters = std::pin::pin!(parameters);
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        match parameters.as_mut().poll(&mut context) {
+            std::task::Poll::Ready(parameters) => parameters?.read(["name", "count"]),
+            std::task::Poll::Pending => panic!("pending"),
+        }
+    }
+
+    #[test]
+    fn errors_are_limited() {
+        let problem = read(&"a&".repeat(10_000)).unwrap_err();
+        assert_eq!(problem.errors().len(), MAX_ERRORS);
+    }
+
+    proptest! {
+        #[test]
+        fn any_query_is_read_or_refused(query in "([a-z%&=+0-9;]|name=|count=|%C3|%00){0,60}") {
+            if let Err(problem) = read(&query) {
+                prop_assert_eq!(problem.status().as_u16(), 400);
+                prop_assert!(problem.errors().len() <= MAX_ERRORS);
+            }
+        }
     }
 }

@@ -163,7 +163,21 @@ impl fmt::Display for Value {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    const KINDS: [Kind; 9] = [
+        Kind::Text,
+        Kind::Uuid,
+        Kind::Boolean,
+        Kind::Smallint,
+        Kind::Integer,
+        Kind::Bigint,
+        Kind::Numeric,
+        Kind::Date,
+        Kind::Timestamp,
+    ];
 
     #[test]
     fn text_of_a_value_is_parsed_to_the_same_value() {
@@ -211,5 +225,24 @@ mod tests {
     fn columns_without_an_order_have_no_kind() {
         assert_eq!(Kind::of("jsonb"), None);
         assert_eq!(Kind::of("timestamptz"), Some(Kind::Timestamp));
+    }
+
+    proptest! {
+        /// A cursor holds the texts of values, so it must lead to the same row.
+        #[test]
+        fn any_text_that_is_a_value_roundtrips(
+            kind in prop::sample::select(&KINDS),
+            text in prop_oneof![
+                any::<String>(),
+                any::<i128>().prop_map(|number| number.to_string()),
+                "[+-]?[0-9]{4,6}-[01][0-9]-[0-3][0-9]",
+                "[+-]?[0-9]{4,6}-[01][0-9]-[0-3][0-9][T ][0-2][0-9]:[0-5][0-9]:[0-6][0-9](\\.[0-9]{1,9})?(Z|[+-][01][0-9]:[0-5][0-9])",
+                any::<u128>().prop_map(|id| Uuid::from_u128(id).to_string()),
+            ],
+        ) {
+            if let Some(value) = kind.parse(&text) {
+                prop_assert_eq!(kind.parse(&value.to_string()), Some(value));
+            }
+        }
     }
 }

@@ -22,6 +22,8 @@ pub fn read(text: &str) -> Option<RecordId> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -38,5 +40,29 @@ mod tests {
         }
         assert_eq!(hint(&format!("a/3@{}", i64::MAX)), None);
         assert_eq!(read("***"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn every_hint_roundtrips(
+            topic in "[a-zA-Z0-9._-]{1,40}",
+            partition in 0..i32::MAX,
+            offset in 0..i64::MAX,
+        ) {
+            let text = URL_SAFE_NO_PAD.encode(format!("{topic}/{partition}@{offset}"));
+            prop_assert_eq!(read(&text), Some(RecordId { topic, partition, offset }));
+        }
+
+        #[test]
+        fn any_text_is_refused_or_has_a_next_offset(text in prop_oneof![
+            any::<String>(),
+            any::<Vec<u8>>().prop_map(|bytes| URL_SAFE_NO_PAD.encode(bytes)),
+            "[a/@0-9-]{0,40}".prop_map(|text| URL_SAFE_NO_PAD.encode(text)),
+        ]) {
+            if let Some(record_id) = read(&text) {
+                prop_assert!(record_id.offset >= 0);
+                prop_assert!(record_id.offset.checked_add(1).is_some());
+            }
+        }
     }
 }

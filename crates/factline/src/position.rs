@@ -133,6 +133,8 @@ impl FromStr for Position {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn point(topic: &str, partition: i32, sequence: u64) -> Position {
@@ -177,6 +179,52 @@ mod tests {
     fn invalid_text_is_refused() {
         for text in ["", "2abc", "1*", "1YWJj"] {
             assert!(text.parse::<Position>().is_err(), "{text}");
+        }
+    }
+
+    /// Points as the log has them.
+    fn points() -> impl Strategy<Value = Vec<Point>> {
+        let point = (
+            "[a-zA-Z0-9._-]{1,20}",
+            "[0-9a-f]{8}",
+            0..9_i32,
+            any::<u64>(),
+        );
+        let point = point.prop_map(|(topic, identity, partition, sequence)| Point {
+            topic,
+            identity,
+            partition,
+            sequence,
+        });
+        prop::collection::vec(point, 0..=MAX_POINTS)
+    }
+
+    /// Texts that are positions, nearly so, or not at all.
+    fn texts() -> impl Strategy<Value = String> {
+        let near = prop::collection::vec("[a/@#,0-9-]{0,12}", 0..100);
+        prop_oneof![
+            any::<String>(),
+            any::<Vec<u8>>().prop_map(|bytes| format!("1{}", URL_SAFE_NO_PAD.encode(bytes))),
+            near.prop_map(|parts| format!("1{}", URL_SAFE_NO_PAD.encode(parts.join(",")))),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn every_position_roundtrips_through_text(points in points()) {
+            let mut position = Position::default();
+            for point in points {
+                position.merge(&Position::at(point));
+            }
+            prop_assert_eq!(position.to_string().parse(), Ok(position));
+        }
+
+        #[test]
+        fn any_text_is_refused_or_a_bounded_position(text in texts()) {
+            if let Ok(position) = text.parse::<Position>() {
+                prop_assert!(position.points().len() <= MAX_POINTS);
+                prop_assert_eq!(position.to_string().parse(), Ok(position));
+            }
         }
     }
 }

@@ -46,6 +46,8 @@ pub(super) fn read(
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const KINDS: [Kind; 2] = [Kind::Numeric, Kind::Text];
@@ -92,5 +94,31 @@ mod tests {
             assert!(!names[..index].contains(name), "{index}");
         }
         assert_eq!(names[0], list("/a", None, &[None, None], "name"));
+    }
+
+    proptest! {
+        #[test]
+        fn every_cursor_is_read_by_its_list(number in any::<i128>(), text in "[^\0]*", name in any::<String>()) {
+            let keys = vec![Value::Whole(number), Value::Text(text)];
+            let cursor = cursor(&name, &keys);
+            prop_assert_eq!(read(Some(&cursor), &name, &KINDS), Ok(Some(keys)));
+        }
+
+        #[test]
+        fn crafted_cursor_is_refused_or_has_a_key_of_each_kind(
+            list in "[ab]",
+            keys in prop::collection::vec("[0-9a-z\0]{0,4}", 0..5),
+        ) {
+            let page = page::Page::cut(vec![(), ()], 1, |()| (list.clone(), keys.clone()));
+            match read(page.next.as_deref(), "a", &KINDS) {
+                Ok(read) => {
+                    prop_assert_eq!(list, "a");
+                    let [Value::Whole(_), Value::Text(_)] = read.as_deref().unwrap() else {
+                        panic!("{keys:?}");
+                    };
+                }
+                Err(problem) => prop_assert_eq!(problem.errors().len(), 1),
+            }
+        }
     }
 }
