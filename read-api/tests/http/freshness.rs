@@ -3,10 +3,12 @@
 use std::time::{Duration, Instant};
 
 use factline::{Point, Position};
-use reqwest::StatusCode;
+use factline_postgres::ConsistentReads;
 use reqwest::header::HeaderMap;
+use reqwest::{Client, StatusCode};
+use tokio_util::sync::CancellationToken;
 
-use crate::stage::Stage;
+use crate::stage::{Stage, ask, serve_from};
 
 const PATH: &str = "/orders/00000000-0000-0000-0000-000000000001";
 
@@ -62,6 +64,28 @@ async fn read_does_not_wait_for_a_position_already_reached() {
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{}", answer.body);
         assert!(begun.elapsed() < Duration::from_millis(400));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reads_are_refused_while_too_many_wait() {
+    let stage = Stage::set().await;
+    stage.sql(AT_FIVE).await;
+    let (pool, patience) = (stage.reader.clone(), Duration::from_mins(1));
+    let snapshots = ConsistentReads::new(pool, patience, CancellationToken::new());
+    let origin = serve_from(snapshots.max_waiting(0)).await;
+    let read = async |sequence| {
+        let headers = position("ordering.order.events", "0a1b2c3d", sequence);
+        ask(&Client::new(), &origin, "/orders", headers).await
+    };
+    let refused = read(6).await;
+    assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(
+        refused.body["type"],
+        "https://factline.dev/problems/unavailable"
+    );
+    assert_eq!(refused.headers["retry-after"], "1");
+    // A read whose position is reached does not wait.
+    assert_eq!(read(5).await.status, StatusCode::OK);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -88,8 +88,17 @@ impl Stage {
 
 /// Starts the service on a free port. It waits for positions for at most half a second.
 pub(crate) async fn serve(pool: PgPool) -> String {
-    let snapshots =
-        ConsistentReads::new(pool, Duration::from_millis(500), CancellationToken::new());
+    let patience = Duration::from_millis(500);
+    serve_from(ConsistentReads::new(
+        pool,
+        patience,
+        CancellationToken::new(),
+    ))
+    .await
+}
+
+/// Starts the service with this source of snapshots.
+pub(crate) async fn serve_from(snapshots: ConsistentReads) -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let origin = format!("http://{}", listener.local_addr().unwrap());
     let router = factline_read::router(read_api::RESOURCES, snapshots).unwrap();
