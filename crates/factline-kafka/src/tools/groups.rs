@@ -64,6 +64,9 @@ pub fn committed(
     group: &str,
     partitions: &[TopicPartition],
 ) -> Result<BTreeMap<TopicPartition, i64>, RequestError> {
+    if partitions.is_empty() {
+        return Ok(BTreeMap::new());
+    }
     let failed = |source| RequestError::new(format!("read the offsets of {group}"), source);
     // A consumer that does not subscribe joins no group.
     let client: BaseConsumer = config
@@ -132,6 +135,15 @@ fn instance(member: &str, client: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_partition_has_no_offset_and_needs_no_broker() {
+        let nowhere = KafkaConfig {
+            brokers: "127.0.0.1:9".to_owned(),
+            ..KafkaConfig::default()
+        };
+        assert_eq!(committed(&nowhere, "any", &[]).unwrap(), BTreeMap::new());
+    }
 
     #[test]
     fn instance_is_read_from_a_static_member_id() {
