@@ -55,6 +55,26 @@ async fn contents(system: &System) -> BTreeMap<String, Value> {
     contents
 }
 
+/// Returns the events of all aggregates by their ids, with their times and without their locations.
+async fn events(system: &System) -> BTreeMap<String, Value> {
+    let mut events = BTreeMap::new();
+    for aggregate in [
+        "catalog.product",
+        "checkout.checkout",
+        "ordering.order",
+        "payment.payment",
+    ] {
+        let (done, text) = run(system, &["--json", "events", aggregate]).await;
+        assert!(done && !text.is_empty(), "{aggregate}: {text}");
+        for line in text.lines() {
+            let mut event: Value = serde_json::from_str(line).unwrap();
+            event.as_object_mut().unwrap().remove("place").unwrap();
+            events.insert(event["id"].as_str().unwrap().to_owned(), event);
+        }
+    }
+    events
+}
+
 fn lines(product: &str, amount: i64) -> Value {
     let price = json!({"amount": amount, "currency": "EUR"});
     json!([{"product_id": product, "name": product, "quantity": 1, "unit_price": price}])
@@ -147,6 +167,7 @@ async fn restored_store_has_the_same_rows_and_goes_on() {
     let accepted = client.post("/orders", &order("late", 4200)).await;
     assert_eq!(accepted.status(), 202);
     let before = contents(&store).await;
+    let events_before = events(&store).await;
     let (done, text) = run(&store, &["--json", "backup", backup]).await;
     assert!(done, "{text}");
     let saved: Vec<Value> = text
@@ -198,6 +219,9 @@ async fn restored_store_has_the_same_rows_and_goes_on() {
     until_quiescent(&restored, PATIENCE).await.unwrap();
     let after = contents(&restored).await;
     assert_same(&before, after);
+    let mut events_after = events(&restored).await;
+    events_after.retain(|id, _| events_before.contains_key(id));
+    assert_eq!(events_after, events_before);
     assert_eq!(before["orders"].as_array().unwrap().len(), 15);
 
     // A command that was decided before the backup is not decided again, and new ones are.
