@@ -139,6 +139,8 @@ pub(crate) fn reader(
         // The broker reports the end of a partition with an empty answer, which it holds back for
         // this time.
         .set("fetch.wait.max.ms", "10")
+        // Each share of a recovery has a reader: with the default, their queues would take 256 MiB.
+        .set("queued.max.messages.kbytes", "8192")
         .create_with_context(ReaderContext)
         .map_err(|source| Error::Kafka {
             what: "create a consumer",

@@ -28,6 +28,9 @@ const MAX_BYTES: usize = 4 << 20;
 /// 2 MiB.
 const MAX_STATE_BYTES: usize = 2_000_000;
 
+/// Approximate bytes of an aggregate in a list of those to write.
+const LISTED: u64 = 96;
+
 /// The written snapshots of a partition, and those still to be written.
 #[derive(Debug)]
 pub(crate) struct Snapshots {
@@ -71,6 +74,12 @@ impl Snapshots {
             round: None,
             every,
         }
+    }
+
+    /// Returns the approximate memory of the lists of aggregates to write.
+    pub(crate) fn bytes(&self) -> u64 {
+        let remaining = self.round.as_ref().map_or(0, |round| round.remaining.len());
+        (self.changed.len() + remaining) as u64 * LISTED
     }
 
     /// Records that an aggregate has changed.

@@ -401,11 +401,11 @@ impl<A: Aggregate> Partition<A> {
         }
     }
 
-    /// Returns the approximate size in memory: of the aggregates, their deadlines and the
-    /// remembered ids.
+    /// Returns the approximate size in memory: of the aggregates, their deadlines, the remembered
+    /// ids and the list of snapshots to write.
     pub(crate) fn bytes(&self) -> u64 {
         let deadlines = self.deadlines.len() as u64 * DEADLINE;
-        self.aggregates.bytes() + self.decided.bytes() + deadlines
+        self.aggregates.bytes() + self.decided.bytes() + self.snapshots.bytes() + deadlines
     }
 
     /// Returns the latest command time.
