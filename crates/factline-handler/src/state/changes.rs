@@ -1,5 +1,5 @@
-//! What a batch changes in a partition. It is decided in an [`Overlay`](super::overlay::Overlay), and
-//! the partition adopts it after the commit.
+//! The changes of a batch in a partition. They are made in an [`Overlay`](super::overlay::Overlay),
+//! and the partition adopts them after the commit.
 
 use std::collections::HashMap;
 use std::sync::Arc;
