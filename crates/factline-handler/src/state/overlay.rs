@@ -111,14 +111,11 @@ impl<'p, A: Aggregate> Overlay<'p, A> {
 
     /// Returns whether a command was decided before. Its sender may have numbered it.
     pub(crate) fn is_decided(&self, operation: Uuid, delivery: Option<&Delivery>) -> bool {
-        let is_repeat = |delivery| {
-            self.changes.senders.is_repeat(delivery, operation)
-                || self.base.senders.is_repeat(delivery, operation)
-        };
         !mutated(Mutant::NoDedupe)
             && (self.changes.operations.contains_key(&operation)
                 || self.decided_value(operation).is_some()
-                || delivery.is_some_and(is_repeat))
+                || self.changes.senders.is_repeat(delivery, operation)
+                || self.base.senders.is_repeat(delivery, operation))
     }
 
     pub(crate) fn decided(&mut self, operation: Uuid, delivery: Option<&Delivery>) {

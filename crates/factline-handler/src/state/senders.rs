@@ -4,7 +4,7 @@
 //! sender costs about as much memory as it has commands in flight, however many it has sent. The
 //! model `tests/model/src/deliveries.rs` says why this is enough.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -16,6 +16,9 @@ use uuid::Uuid;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Senders {
     by_name: HashMap<Arc<str>, Sender>,
+    /// The ids of all commands that are not settled. After a restore, a policy sends a command
+    /// again under another name, because the topic of its facts is another one.
+    unsettled: HashSet<Uuid>,
     /// Time at which expired senders were removed last.
     expired: Timestamp,
 }
@@ -36,12 +39,13 @@ struct Sender {
 }
 
 impl Senders {
-    /// Returns whether a command was decided before.
-    pub(crate) fn is_repeat(&self, delivery: &Delivery, operation: Uuid) -> bool {
-        self.by_name.get(&delivery.sender).is_some_and(|sender| {
-            sender.is_settled(delivery.number)
-                || sender.unsettled.contains_key(&(delivery.number, operation))
-        })
+    /// Returns whether a command was decided before. Its sender may have numbered it.
+    pub(crate) fn is_repeat(&self, delivery: Option<&Delivery>, operation: Uuid) -> bool {
+        let is_settled = |delivery: &Delivery| {
+            let sender = self.by_name.get(&delivery.sender);
+            sender.is_some_and(|sender| sender.is_settled(delivery.number))
+        };
+        self.unsettled.contains(&operation) || delivery.is_some_and(is_settled)
     }
 
     /// Adds a decided command, and what its sender has said with it.
@@ -53,9 +57,12 @@ impl Senders {
                 .entry(Arc::clone(&delivery.sender))
                 .or_default(),
         };
-        sender.settle(delivery.settled.clone());
+        for id in sender.settle(delivery.settled.clone()) {
+            self.unsettled.remove(&id);
+        }
         if !sender.is_settled(delivery.number) {
             sender.unsettled.insert((delivery.number, operation), time);
+            self.unsettled.insert(operation);
         }
         sender.last = sender.last.max(time);
     }
@@ -65,11 +72,14 @@ impl Senders {
         for (name, other) in others.by_name {
             let sender = self.by_name.entry(name).or_default();
             for range in other.settled {
-                sender.settle(range);
+                for id in sender.settle(range) {
+                    self.unsettled.remove(&id);
+                }
             }
             for (key, time) in other.unsettled {
                 if !sender.is_settled(key.0) {
                     sender.unsettled.insert(key, time);
+                    self.unsettled.insert(key.1);
                 }
             }
             sender.last = sender.last.max(other.last);
@@ -82,17 +92,17 @@ impl Senders {
             return;
         }
         self.expired = now;
+        let unsettled = &mut self.unsettled;
         self.by_name.retain(|_, sender| {
-            if now - sender.last > window {
-                return false;
-            }
+            let is_over = now - sender.last > window;
             // Numbers grow with time, except after an operator has moved the sender's position.
             while let Some(first) = sender.unsettled.first_entry()
-                && now - *first.get() > window
+                && (is_over || now - *first.get() > window)
             {
+                unsettled.remove(&first.key().1);
                 first.remove();
             }
-            true
+            !is_over
         });
     }
 
@@ -111,10 +121,10 @@ impl Sender {
         after > 0 && self.settled[after - 1].end > number
     }
 
-    /// Adds a range of settled numbers, and forgets the commands in it.
-    fn settle(&mut self, range: Range<u64>) {
+    /// Adds a range of settled numbers, and forgets the commands in it. Returns their ids.
+    fn settle(&mut self, range: Range<u64>) -> Vec<Uuid> {
         if range.is_empty() || self.covers(&range) {
-            return;
+            return Vec::new();
         }
         let begin = self
             .settled
@@ -127,10 +137,11 @@ impl Sender {
         });
         let bounds = (joined.start, Uuid::nil())..(joined.end, Uuid::nil());
         let gone: Vec<_> = self.unsettled.range(bounds).map(|(key, _)| *key).collect();
-        for key in gone {
-            self.unsettled.remove(&key);
+        for key in &gone {
+            self.unsettled.remove(key);
         }
         self.settled.splice(begin..end, [joined]);
+        gone.into_iter().map(|(_, id)| id).collect()
     }
 
     fn covers(&self, range: &Range<u64>) -> bool {
@@ -168,15 +179,15 @@ mod tests {
         let mut senders = Senders::default();
         for number in 0..1000_u64 {
             let delivery = delivery("a", number, 0..number.saturating_sub(5));
-            assert!(!senders.is_repeat(&delivery, id(number)));
+            assert!(!senders.is_repeat(Some(&delivery), id(number)));
             senders.add(&delivery, id(number), at(0));
         }
         assert_eq!(senders.len(), 6);
         for number in 0..1000 {
-            assert!(senders.is_repeat(&delivery("a", number, 0..0), id(number)));
+            assert!(senders.is_repeat(Some(&delivery("a", number, 0..0)), id(number)));
         }
-        assert!(!senders.is_repeat(&delivery("a", 1000, 0..0), id(1000)));
-        assert!(!senders.is_repeat(&delivery("b", 1, 0..0), id(1)));
+        assert!(!senders.is_repeat(Some(&delivery("a", 1000, 0..0)), id(1000)));
+        assert!(!senders.is_repeat(Some(&delivery("b", 1, 0..0)), id(1)));
     }
 
     /// Two commands of one fact have one number.
@@ -184,8 +195,19 @@ mod tests {
     fn commands_of_one_number_are_told_apart_until_it_is_settled() {
         let mut senders = Senders::default();
         senders.add(&delivery("a", 7, 0..7), id(1), at(0));
-        assert!(senders.is_repeat(&delivery("a", 7, 0..7), id(1)));
-        assert!(!senders.is_repeat(&delivery("a", 7, 0..7), id(2)));
+        assert!(senders.is_repeat(Some(&delivery("a", 7, 0..7)), id(1)));
+        assert!(!senders.is_repeat(Some(&delivery("a", 7, 0..7)), id(2)));
+    }
+
+    /// A restore gives the facts other offsets, and so the sender another name.
+    #[test]
+    fn unsettled_command_is_known_under_another_name() {
+        let mut senders = Senders::default();
+        senders.add(&delivery("a", 7, 0..7), id(1), at(0));
+        assert!(senders.is_repeat(Some(&delivery("b", 3, 0..3)), id(1)));
+        assert!(senders.is_repeat(None, id(1)));
+        senders.add(&delivery("a", 8, 0..8), id(2), at(0));
+        assert!(!senders.is_repeat(None, id(1)));
     }
 
     #[test]
@@ -194,7 +216,7 @@ mod tests {
         senders.add(&delivery("a", 5, 0..5), id(5), at(0));
         senders.add(&delivery("a", 9, 8..9), id(9), at(0));
         for (number, expected) in [(4, true), (6, false), (7, false), (8, true), (10, false)] {
-            let repeated = senders.is_repeat(&delivery("a", number, 0..0), id(number));
+            let repeated = senders.is_repeat(Some(&delivery("a", number, 0..0)), id(number));
             assert_eq!(repeated, expected, "{number}");
         }
     }
@@ -206,11 +228,11 @@ mod tests {
         senders.add(&delivery("b", 1, 0..1), id(2), at(5));
         senders.add(&delivery("a", 2, 0..0), id(3), at(8));
         senders.expire(at(12), window);
-        assert!(!senders.is_repeat(&delivery("a", 1, 0..0), id(1)));
-        assert!(senders.is_repeat(&delivery("a", 2, 0..0), id(3)));
-        assert!(senders.is_repeat(&delivery("b", 0, 0..0), id(9)));
+        assert!(!senders.is_repeat(Some(&delivery("a", 1, 0..0)), id(1)));
+        assert!(senders.is_repeat(Some(&delivery("a", 2, 0..0)), id(3)));
+        assert!(senders.is_repeat(Some(&delivery("b", 0, 0..0)), id(9)));
         senders.expire(at(16), window);
-        assert!(!senders.is_repeat(&delivery("b", 0, 0..0), id(9)));
+        assert!(!senders.is_repeat(Some(&delivery("b", 0, 0..0)), id(9)));
     }
 
     proptest! {
@@ -235,7 +257,7 @@ mod tests {
             for number in 0..64_u64 {
                 let place = usize::try_from(number).unwrap();
                 let expected = settled[place] || decided[place];
-                prop_assert_eq!(one.is_repeat(&delivery("a", number, 0..0), id(number)), expected);
+                prop_assert_eq!(one.is_repeat(Some(&delivery("a", number, 0..0)), id(number)), expected);
                 unsettled += usize::from(decided[place] && !settled[place]);
             }
             prop_assert_eq!(one.len(), unsettled);
