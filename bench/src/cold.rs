@@ -15,7 +15,6 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::producer::{DefaultProducerContext, Producer as _, ThreadedProducer};
 use rdkafka::{Offset, TopicPartitionList};
 use tokio::runtime::Runtime;
-use uuid::Uuid;
 
 use crate::load::{Appended, command, product};
 use crate::{Handler, factline_loop, load, memory};
@@ -44,11 +43,8 @@ pub(crate) fn measure(runtime: &Runtime, options: &Options) -> Result<()> {
     );
     for limit in &options.memory_mb {
         let kafka = KafkaConfig {
-            brokers: servers.kafka.brokers(),
-            registry_url: servers.registry.url(),
-            topic_prefix: format!("bench-{}.", Uuid::new_v4().simple()),
             instance: "bench".to_owned(),
-            ..KafkaConfig::default()
+            ..load::own_topics(&servers)
         };
         let handler = Handler {
             commands: options.aggregates,

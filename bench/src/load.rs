@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use catalog_schemas::{ChangePrice, CreateProduct, Money, product::Command};
 use factline::{Envelope, Messages as _, id};
+use factline_dev_servers::Servers;
 use factline_kafka::records::registry::SchemaIds;
 use factline_kafka::topics::partition_of;
 use factline_kafka::{KafkaConfig, Registry, records::framing};
@@ -12,6 +13,16 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer as _, ThreadedProducer};
 use uuid::Uuid;
+
+/// Returns a connection to the servers with topics of its own.
+pub(crate) fn own_topics(servers: &Servers) -> KafkaConfig {
+    KafkaConfig {
+        brokers: servers.kafka.brokers(),
+        registry_url: servers.registry.url(),
+        topic_prefix: format!("bench-{}.", Uuid::new_v4().simple()),
+        ..KafkaConfig::default()
+    }
+}
 
 /// Time limit of a request to the brokers.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);

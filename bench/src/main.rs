@@ -34,7 +34,6 @@ mod views;
 use anyhow::Result;
 use clap::Parser as _;
 use factline_kafka::{KafkaConfig, topics::provision};
-use uuid::Uuid;
 
 /// Measures Factline beside the bare limit; run it in release mode
 #[derive(Debug, clap::Parser)]
@@ -120,11 +119,8 @@ fn handler(runtime: &tokio::runtime::Runtime, options: &Handler) -> Result<()> {
     );
     for round in 1..=options.rounds {
         let kafka = KafkaConfig {
-            brokers: servers.kafka.brokers(),
-            registry_url: servers.registry.url(),
-            topic_prefix: format!("bench-{}.", Uuid::new_v4().simple()),
             instance: "bench".to_owned(),
-            ..KafkaConfig::default()
+            ..load::own_topics(&servers)
         };
         runtime.block_on(async {
             provision::provision(&kafka, &catalog_schemas::PRODUCT, None).await?;

@@ -14,7 +14,6 @@ use factline_handler::Report;
 use factline_kafka::{KafkaConfig, topics::provision};
 use rdkafka::consumer::BaseConsumer;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 use crate::{baseline, factline_loop, load, memory};
 
@@ -56,12 +55,7 @@ pub(crate) fn measure(runtime: &tokio::runtime::Runtime, options: &Options) -> R
     );
     for round in 1..=options.rounds {
         for (name, every) in [("the log", 0), ("snapshots", options.snapshot_every)] {
-            let kafka = KafkaConfig {
-                brokers: servers.kafka.brokers(),
-                registry_url: servers.registry.url(),
-                topic_prefix: format!("bench-{}.", Uuid::new_v4().simple()),
-                ..KafkaConfig::default()
-            };
+            let kafka = load::own_topics(&servers);
             runtime.block_on(async {
                 provision::provision(&kafka, &catalog_schemas::PRODUCT, None).await?;
                 load::append(&kafka, options.commands, options.aggregates, 0).await

@@ -16,9 +16,10 @@ mod pulse;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use factline_kafka::{KafkaConfig, topics::provision};
+use factline_kafka::topics::provision;
 use uuid::Uuid;
 
+use crate::load;
 use group::Group;
 pub(crate) use group::{Host, host};
 use pulse::Pulse;
@@ -52,12 +53,7 @@ pub(crate) fn measure(runtime: &tokio::runtime::Runtime, options: &Options) -> R
         "session, s | transaction, s | killed process | tries | p50, s | p99, s | longest, s | p50 in sessions"
     );
     for case in [Case::Restarted, Case::Gone] {
-        let kafka = KafkaConfig {
-            brokers: servers.kafka.brokers(),
-            registry_url: servers.registry.url(),
-            topic_prefix: format!("bench-{}.", Uuid::new_v4().simple()),
-            ..KafkaConfig::default()
-        };
+        let kafka = load::own_topics(&servers);
         runtime.block_on(provision::provision(
             &kafka,
             &catalog_schemas::PRODUCT,

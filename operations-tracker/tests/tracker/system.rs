@@ -23,8 +23,9 @@ use factline_tracker::{notifications, observation::RecordId};
 use ordering_schemas::ORDER;
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord};
-use sqlx::PgPool;
-use sqlx::postgres::PgPoolOptions;
+use sqlx::postgres::{PgArguments, PgPoolOptions};
+use sqlx::query::QueryScalar;
+use sqlx::{PgPool, Postgres};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -301,4 +302,16 @@ pub(crate) fn outcome_of(operation: Uuid, state: State) -> Outcome {
         resource: Some(Uuid::from_u128(17).to_string()),
         ..Outcome::of_command(operation, "ordering.ShipOrder", state, now)
     }
+}
+
+/// Returns the plan of an `explain` statement, from statistics of the present operations.
+pub(crate) async fn plan_of(
+    pool: &PgPool,
+    explained: QueryScalar<'_, Postgres, String, PgArguments>,
+) -> String {
+    sqlx::raw_sql("analyze operations.operation")
+        .execute(pool)
+        .await
+        .unwrap();
+    explained.fetch_all(pool).await.unwrap().join("\n")
 }

@@ -11,7 +11,7 @@ use reqwest::header::{ETAG, IF_NONE_MATCH, RETRY_AFTER};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::system::{LONG, System, envelope, headers, outcome_of};
+use crate::system::{LONG, System, envelope, headers, outcome_of, plan_of};
 
 /// Returns the envelope of a policy's command, with its origin time `seconds` seconds after the
 /// first.
@@ -196,21 +196,12 @@ async fn large_workflow_is_truncated_and_read_by_index() {
         }
     });
     write(&system, others).await;
-    sqlx::raw_sql("analyze operations.operation")
-        .execute(&system.pool)
-        .await
-        .unwrap();
     let statement = concat!(
         "explain ",
         include_str!("../../../crates/factline-tracker/src/find.sql")
     );
-    let plan: Vec<String> = sqlx::query_scalar(statement)
-        .bind(root)
-        .bind(most + 1)
-        .fetch_all(&system.pool)
-        .await
-        .unwrap();
-    let plan = plan.join("\n");
+    let explained = sqlx::query_scalar(statement).bind(root).bind(most + 1);
+    let plan = plan_of(&system.pool, explained).await;
     assert!(plan.contains("operation_root_created_at_id_idx"), "{plan}");
     assert!(!plan.contains("Seq Scan"), "{plan}");
 }
