@@ -70,7 +70,7 @@ impl Sender {
         source: &str,
     ) -> Result<Self, Error> {
         let topic = kafka.topics(contract).commands().to_owned();
-        let schemas = Registry::new(&kafka.registry_url)
+        let schemas = Registry::of(kafka)
             .register_all(&topic, contract.commands)
             .await
             .map_err(|source| Error::Registry {

@@ -147,7 +147,7 @@ pub(crate) async fn run(options: Options, kafka: &KafkaConfig, output: &Output) 
             output.table(&HEADING, &rows)
         }
         What::Show { source, letter } => {
-            let registry = Registry::new(&kafka.registry_url);
+            let registry = Registry::of(kafka);
             for letter in source.named(kafka, &[letter]).await? {
                 output.document(&letter.document(&registry).await?)?;
             }

@@ -41,7 +41,7 @@ pub(crate) struct Options {
 }
 
 pub(crate) async fn run(options: Options, kafka: &KafkaConfig, output: &Output) -> Result<()> {
-    let registry = Registry::new(&kafka.registry_url);
+    let registry = Registry::of(kafka);
     let (sender, mut records) = mpsc::channel(256);
     let kafka = kafka.clone();
     let reading = tokio::task::spawn_blocking(move || read(&options, &kafka, &sender));

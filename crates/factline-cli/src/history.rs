@@ -34,7 +34,7 @@ pub(crate) async fn run(
     kafka: &KafkaConfig,
     output: &Output,
 ) -> Result<()> {
-    let registry = Registry::new(&kafka.registry_url);
+    let registry = Registry::of(kafka);
     let mut rows = Vec::new();
     for hosted in aggregates.chosen(options.aggregate.as_deref())? {
         let topics = kafka.topics(hosted.contract);

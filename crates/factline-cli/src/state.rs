@@ -39,7 +39,7 @@ pub(crate) async fn run(
     kafka: &KafkaConfig,
     output: &Output,
 ) -> Result<()> {
-    let registry = Registry::new(&kafka.registry_url);
+    let registry = Registry::of(kafka);
     let hosted = aggregates.of_type(&options.aggregate)?;
     let topics = kafka.topics(hosted.contract);
     let (kafka, id) = (kafka.clone(), options.id.clone());

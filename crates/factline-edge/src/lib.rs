@@ -117,7 +117,7 @@ pub fn start(
 ) -> anyhow::Result<Arc<Edge>> {
     let timeout = Duration::from_millis(options.append_timeout_ms);
     let edge = Arc::new(Edge::new(contracts, kafka, timeout)?);
-    readiness::watch(service, &edge, Registry::new(&kafka.registry_url));
+    readiness::watch(service, &edge, Registry::of(kafka));
     Ok(edge)
 }
 

@@ -14,6 +14,8 @@ pub(crate) enum Problem {
     Recovery,
     /// Batches fail.
     Batches,
+    /// The registry does not return the schema of a command.
+    Registry,
     /// The clock of a broker is ahead.
     Clock,
     /// There is no memory for new aggregates.

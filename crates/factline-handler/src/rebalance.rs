@@ -72,6 +72,8 @@ impl<A: Aggregate> Worker<'_, A> {
     /// Releases partitions. What was observed of their progress no longer counts.
     fn release(&mut self, partitions: &[i32]) {
         self.assignment.release(partitions);
+        let topic = self.factory.topics.commands();
+        self.holds.release(topic, partitions, &mut self.readiness);
         self.host.reset_stalled();
     }
 

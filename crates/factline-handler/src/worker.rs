@@ -7,6 +7,7 @@
 //! readiness are not part of the guarantee: see `retries`, `worker_metrics` and `readiness`.
 
 mod gather;
+mod holds;
 mod retries;
 
 use std::collections::HashMap;
@@ -19,6 +20,7 @@ use factline_failpoints::{Mutant, Point, mutated, pause_at};
 use rdkafka::consumer::{Consumer as _, ConsumerGroupMetadata};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
+use self::holds::Holds;
 use self::retries::Retries;
 use crate::Fenced;
 use crate::assignment::Assignment;
@@ -38,6 +40,7 @@ use factline_kafka::client::ffi::membership;
 use factline_kafka::consumer::host::{ConsumerHost, Replace};
 use factline_kafka::records::decode;
 use factline_kafka::records::record::Record;
+use factline_kafka::records::registry::Error::NotCached;
 
 pub(crate) struct Worker<'l, A: Aggregate> {
     pub(crate) host: &'l mut ConsumerHost<CommittedState<A>>,
@@ -46,7 +49,7 @@ pub(crate) struct Worker<'l, A: Aggregate> {
     pub(crate) progress_reports: ProgressReports,
     transactions: Transactions,
     pub(crate) factory: Arc<RecordFactory>,
-    runtime: tokio::runtime::Handle,
+    pub(crate) holds: Holds,
     /// Maximum number of commands in a transaction.
     max_batch: usize,
     memory: &'l mut WorkerMemory,
@@ -111,8 +114,8 @@ impl<'l, A: Aggregate> Worker<'l, A> {
             progress_reports: ProgressReports::default(),
             transactions,
             metrics: WorkerMetrics::new(factory.contract.aggregate),
+            holds: Holds::new(&factory),
             factory,
-            runtime: tokio::runtime::Handle::current(),
             max_batch,
             memory,
             renamed: false,
@@ -229,24 +232,33 @@ impl<'l, A: Aggregate> Worker<'l, A> {
     fn decide_pending(&mut self) -> Result<Batch<A>, WorkerExit> {
         let consumer = self.host.consumer();
         self.due = self.idle.due_partitions(&self.assignment, consumer);
+        let topic = self.factory.topics.commands();
+        self.holds
+            .check(topic, self.host.consumer(), &mut self.readiness);
         let mut batch = self.decide(Budget::of(self.memory.limit));
         self.add_snapshots(&mut batch);
-        match batch.waiting.take() {
-            None => {}
-            Some(Waiting::State(error)) => return Err(error.into()),
-            Some(Waiting::Registry(error)) => self.retry_later(&error_chain(&error)),
+        for (partition, waiting) in std::mem::take(&mut batch.waiting) {
+            match waiting {
+                Waiting::State(error) => return Err(error.into()),
+                Waiting::Registry(decode::Error::Registry(NotCached { id })) => {
+                    let topic = self.factory.topics.commands();
+                    self.holds.hold(topic, partition, id, self.host.consumer());
+                }
+                Waiting::Registry(error) => self.retry_later(&error_chain(&error)),
+            }
         }
         Ok(batch)
     }
 
     /// Decides pending commands and due deadlines until the budget is spent.
     fn decide(&self, budget: Budget) -> Batch<A> {
-        let (factory, runtime) = (&self.factory, &self.runtime);
-        let read = |record: &Record| decode::message_blocking(&factory.registry, runtime, record);
+        let factory = &self.factory;
+        let read = |record: &Record| decode::cached_message(&factory.registry, record);
         let pending = Pending {
             partitions: &self.assignment.partitions,
             commands: &self.assignment.pending,
             idle: &self.due,
+            held: self.holds.partitions(),
         };
         Batch::decide(&Environment::of(factory, &read), &pending, budget)
     }

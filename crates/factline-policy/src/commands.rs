@@ -92,7 +92,7 @@ impl Sender {
         Ok(Self {
             kafka: kafka.clone(),
             policy,
-            registry: Registry::new(&kafka.registry_url),
+            registry: Registry::of(kafka),
             appender: Appender::new(client(kafka), ACKNOWLEDGED)?,
             targets: HashMap::new(),
         })

@@ -91,7 +91,7 @@ pub fn spawn<'v>(
     postgres: &PostgresConfig,
     service: &Service,
 ) {
-    let registry = Registry::new(&kafka.registry_url);
+    let registry = Registry::of(kafka);
     for &view in views {
         service.health.expect(view.name);
         let health = service.health.clone();

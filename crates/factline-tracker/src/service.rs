@@ -158,7 +158,7 @@ pub fn start(
 
     service.health.expect(FOLLOWER);
     let health = service.health.clone();
-    let sink = OperationSink::new(sources.clone(), Registry::new(&kafka.registry_url));
+    let sink = OperationSink::new(sources.clone(), Registry::of(kafka));
     let following = follower(kafka, &sources).run(
         sink,
         kafka.clone(),

@@ -77,7 +77,7 @@ async fn save(
         tokio::task::spawn_blocking(move || read(&kafka, &contracts, &folder, wait))
     };
     let (mut manifest, used) = during("reading", reading).await??;
-    manifest.schemas = schemas(&Registry::new(&kafka.registry_url), used).await?;
+    manifest.schemas = schemas(&Registry::of(kafka), used).await?;
     manifest.write(folder)?;
     Ok(manifest)
 }

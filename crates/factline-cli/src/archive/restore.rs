@@ -113,7 +113,7 @@ fn check_empty(kafka: &KafkaConfig, contracts: &[&'static Contract], wait: Durat
 
 /// Registers the schemas, oldest first. Returns the ids of this registry by those of the backup.
 async fn register(kafka: &KafkaConfig, manifest: &Manifest) -> Result<BTreeMap<i32, i32>> {
-    let registry = Registry::new(&kafka.registry_url);
+    let registry = Registry::of(kafka);
     let mut ids = BTreeMap::new();
     for schema in &manifest.schemas {
         let name = record_name(&schema.text)

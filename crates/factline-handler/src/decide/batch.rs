@@ -36,8 +36,8 @@ pub(crate) struct Batch<A: Aggregate> {
     counts: HashMap<i32, usize>,
     /// Snapshots of aggregates, as they were before the batch.
     snapshots: HashMap<i32, Result<Writing, SnapshotError>>,
-    /// Reason why commands of some partitions were left out.
-    pub(crate) waiting: Option<Waiting>,
+    /// The partitions whose commands were left out, with the reason.
+    pub(crate) waiting: HashMap<i32, Waiting>,
 }
 
 impl<A: Aggregate> Batch<A> {
@@ -53,7 +53,7 @@ impl<A: Aggregate> Batch<A> {
             labels: BTreeMap::new(),
             counts: HashMap::new(),
             snapshots: HashMap::new(),
-            waiting: None,
+            waiting: HashMap::new(),
         }
     }
 

@@ -77,7 +77,7 @@ mod in_memory {
             let mut known = self.0.iter();
             let (schema, _, codec) = known
                 .find(|(_, known, _)| *known == id)
-                .ok_or(registry::Error::UnknownId { id })?;
+                .ok_or(registry::Error::Lost { id })?;
             if *schema != envelope.record {
                 let (header, schema) = (envelope.record, (*schema).to_owned());
                 return Err(Error::OtherRecord { header, schema });

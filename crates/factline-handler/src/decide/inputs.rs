@@ -1,6 +1,6 @@
 //! The inputs of a decision besides the aggregate's rules.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use chrono::TimeDelta;
 use factline::{Aggregate, CommandOf, Envelope, Timestamp};
@@ -68,6 +68,8 @@ pub(crate) struct Pending<'p, A> {
     pub(crate) commands: &'p [Record],
     /// The idle partitions, with the time up to which their deadlines are decided.
     pub(crate) idle: &'p HashMap<i32, Timestamp>,
+    /// The partitions of which nothing may be decided at present.
+    pub(crate) held: &'p BTreeSet<i32>,
 }
 
 /// The number of commands and deadlines that may still be decided, and a fault of the first that

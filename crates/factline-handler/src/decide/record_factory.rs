@@ -50,7 +50,7 @@ impl RecordFactory {
         contract: &'static Contract,
     ) -> Result<Self, RecordFactoryError> {
         let topics = kafka.topics(contract);
-        let registry = Registry::new(&kafka.registry_url);
+        let registry = Registry::of(kafka);
         registry
             .register_all(topics.commands(), contract.commands)
             .await?;

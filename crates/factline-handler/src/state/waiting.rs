@@ -7,7 +7,7 @@ use factline_kafka::records::decode;
 /// Reason why a command waits.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Waiting {
-    #[error("registry is unavailable")]
+    #[error("schema cannot be read")]
     Registry(#[from] decode::Error),
     #[error(transparent)]
     State(#[from] ReadError),

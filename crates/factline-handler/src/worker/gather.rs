@@ -6,8 +6,8 @@ use factline::Aggregate;
 
 use super::{Worker, WorkerExit};
 use crate::recovery::log_reader::is_transient;
+use factline_kafka::consumer::group::EXPECTING;
 use factline_kafka::consumer::host::Polled;
-use factline_kafka::records::record::Record;
 
 /// Maximum size in bytes of the commands that are gathered for one transaction; their number is
 /// limited too.
@@ -26,11 +26,16 @@ impl<A: Aggregate> Worker<'_, A> {
     /// librdkafka, which may be a line of its log. So the pause is spent polling: otherwise such
     /// events would delay the rebalance that ends the failure.
     pub(super) fn gather(&mut self) -> Result<(), WorkerExit> {
-        let pending = &self.assignment.pending;
-        let mut count = pending.len();
-        let mut bytes: usize = pending.iter().map(Record::size).sum();
+        // What was gathered of held partitions does not keep the others from being gathered.
+        let held = self.holds.partitions();
+        let pending = self.assignment.pending.iter();
+        let pending = pending.filter(|record| !held.contains(&record.partition));
+        let (mut count, mut bytes) = pending.fold((0, 0), |(count, bytes), record| {
+            (count + 1, bytes + record.size())
+        });
         let mut wait = match count {
             0 if self.idle.is_waiting() => DEADLINES_WAIT,
+            0 if !self.holds.are_quiet() => EXPECTING,
             0 => self.assignment.until_next_look(chrono::Utc::now()),
             _ => Duration::ZERO,
         };
@@ -51,11 +56,11 @@ impl<A: Aggregate> Worker<'_, A> {
             match polled? {
                 Polled::Record(record) => {
                     if self.assignment.is_next(&record) {
+                        count += 1;
                         bytes += record.size();
                         self.metrics.appended(record.timestamp);
                         self.assignment.pending.push(record);
                     }
-                    count = self.assignment.pending.len();
                 }
                 Polled::Unavailable(error) if is_transient(&error) => {}
                 Polled::Unavailable(error) => {

@@ -270,24 +270,3 @@ async fn command_too_large_to_report_still_ends() {
     assert_eq!(rig.read(rig.topics.dead_letters()).await.len(), 1);
     handler.stop().await;
 }
-
-/// The registry responds that there is no such schema, so no retry helps.
-#[tokio::test(flavor = "multi_thread")]
-async fn unknown_schema_id_fails_the_command() {
-    let rig = Rig::new("unknown-id").await;
-    let handler = rig.start("a").await;
-    let unknown = Uuid::now_v7();
-    let envelope = Envelope::of_command(
-        unknown,
-        "ledger.Deposit",
-        "/test",
-        "ada",
-        chrono::Utc::now(),
-    );
-    let home = partition_of(b"ada", ACCOUNT.partitions);
-    rig.append(home, "ada", &envelope.to_headers(), &[0, 0, 99, 99, 99, 2])
-        .await;
-    let outcomes = rig.outcomes_of(&[unknown]).await;
-    assert_eq!(outcomes[&unknown].code.as_deref(), Some("unreadable"));
-    handler.stop().await;
-}

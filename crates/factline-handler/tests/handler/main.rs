@@ -18,6 +18,7 @@ mod mutants;
 mod orphaned;
 mod process;
 mod proxy;
+mod registry;
 mod rig;
 mod rules;
 mod snapshots;

@@ -30,6 +30,12 @@ pub struct KafkaConfig {
     )]
     pub registry_url: String,
 
+    /// Schema ids that the registry has lost for ever, joined by commas: their records count as
+    /// unreadable. Without it, the partition of such a record waits until the registry has the
+    /// schema
+    #[arg(long, env = "FACTLINE_LOST_SCHEMAS", value_delimiter = ',')]
+    pub lost_schemas: Vec<i32>,
+
     /// Prefix of the name of every topic and group, so that several installations can share a
     /// cluster
     #[arg(long, env = "FACTLINE_TOPIC_PREFIX", default_value = "")]
@@ -63,6 +69,7 @@ impl Default for KafkaConfig {
         Self {
             brokers: BROKERS.to_owned(),
             registry_url: REGISTRY.to_owned(),
+            lost_schemas: Vec::new(),
             topic_prefix: String::new(),
             instance: String::new(),
             security: KafkaSecurity::default(),

@@ -64,20 +64,17 @@ pub async fn value<M: Messages>(
     by_codec(&codec, envelope, datum)
 }
 
-/// Decodes a record as [`message`] does, for use outside the runtime's threads. It blocks on the
-/// runtime only for a schema that is not cached.
-pub fn message_blocking<M: Messages>(
+/// Decodes a record as [`message`] does, without a request to the registry.
+///
+/// # Errors
+/// [`registry::Error::NotCached`] if the schema must be fetched first.
+pub fn cached_message<M: Messages>(
     registry: &Registry,
-    runtime: &tokio::runtime::Handle,
     record: &Record,
 ) -> Result<(Envelope, M), Error> {
     let envelope = record.envelope()?;
     let (id, datum) = framing::read(record.value.as_deref().ok_or(Error::NoValue)?)?;
-    let codec = match registry.known_codec(id) {
-        Some(codec) => codec,
-        None => runtime.block_on(registry.codec(id))?,
-    };
-    let message = by_codec(&codec, &envelope, datum)?;
+    let message = by_codec(&*registry.cached_codec(id)?, &envelope, datum)?;
     Ok((envelope, message))
 }
 

@@ -1,9 +1,12 @@
-//! Client of the schema registry, with Confluent's API. It registers schemas when a process starts,
-//! and looks up codecs by schema id while the process runs.
+//! Client of the schema registry, with Confluent's API. It finds or registers the schemas of a
+//! process when it starts, and looks up codecs by schema id while the process runs.
 //!
 //! An id never changes its meaning, so every lookup is cached for the life of the process. The
 //! registry may be unavailable while a process runs: it is needed only for a schema id that is not
 //! cached.
+//!
+//! A schema that the registry knows is not registered again. So only the job that provisions the
+//! topics needs the right to register, and all other processes may be limited to reading.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,6 +17,7 @@ use factline::avro::{self, Codec};
 use serde::Deserialize;
 use serde_json::json;
 
+use crate::client::config::KafkaConfig;
 use crate::topics::subject;
 
 /// Reason why a request to the registry failed.
@@ -27,9 +31,25 @@ pub enum Error {
         /// The registry's message, which names the field.
         reason: String,
     },
-    /// The registry has no schema of this id: the record was not written through this registry.
-    #[error("registry has no schema {id}")]
+    /// The registry has no schema of this id. It was restored from an older copy or is another
+    /// one than that of the writer, and the record becomes readable when this is mended. Or the
+    /// record was written without the registry.
+    #[error(
+        "registry has no schema {id}: restore the registry, or name the id in FACTLINE_LOST_SCHEMAS"
+    )]
     UnknownId {
+        /// The id in the record's frame.
+        id: i32,
+    },
+    /// The configuration says that no registry will ever have this schema again.
+    #[error("schema {id} is lost (FACTLINE_LOST_SCHEMAS)")]
+    Lost {
+        /// The id in the record's frame.
+        id: i32,
+    },
+    /// A schema that this process must not fetch now is not cached.
+    #[error("schema {id} is not fetched yet")]
+    NotCached {
         /// The id in the record's frame.
         id: i32,
     },
@@ -70,17 +90,21 @@ pub enum Error {
         id: i32,
         /// The cause.
         #[source]
-        source: avro::Error,
+        source: Arc<avro::Error>,
     },
 }
 
 impl Error {
-    /// Returns whether a retry of the same request may succeed.
+    /// Returns whether a retry of the same request may succeed, because the registry, its rights
+    /// or its address are mended. Only a schema can be at fault for ever.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Unreachable { .. } | Self::NotNow { .. } => true,
-            Self::Refused { status, .. } => *status >= 500,
-            Self::Incompatible { .. } | Self::UnknownId { .. } | Self::Unusable { .. } => false,
+            Self::Unreachable { .. }
+            | Self::NotNow { .. }
+            | Self::UnknownId { .. }
+            | Self::NotCached { .. } => true,
+            Self::Refused { status, .. } => *status != INVALID_SCHEMA,
+            Self::Incompatible { .. } | Self::Lost { .. } | Self::Unusable { .. } => false,
         }
     }
 }
@@ -90,8 +114,13 @@ impl Error {
 pub struct Registry {
     url: String,
     http: reqwest::Client,
-    codecs: Arc<Mutex<HashMap<i32, Arc<Codec>>>>,
+    /// Ids that no registry will ever have again.
+    lost: Arc<[i32]>,
+    codecs: Arc<Mutex<HashMap<i32, Cached>>>,
 }
+
+/// The codec of a schema id, or the reason why there can be none.
+type Cached = Result<Arc<Codec>, Arc<avro::Error>>;
 
 /// The schema ids of a topic's records.
 #[derive(Debug, Clone, Default)]
@@ -121,7 +150,16 @@ impl Registry {
         Self {
             url,
             http: reqwest::Client::new(),
+            lost: Arc::default(),
             codecs: Arc::default(),
+        }
+    }
+
+    /// Creates the client of a process.
+    pub fn of(kafka: &KafkaConfig) -> Self {
+        Self {
+            lost: Arc::from(kafka.lost_schemas.as_slice()),
+            ..Self::new(&kafka.registry_url)
         }
     }
 
@@ -133,6 +171,9 @@ impl Registry {
 
     /// Registers a schema under a subject, if it is not registered yet, and returns its id.
     pub async fn register_schema(&self, subject: &str, schema: &str) -> Result<i32, Error> {
+        if let Some(id) = self.find(subject, schema).await? {
+            return Ok(id);
+        }
         let mut tries = 0;
         loop {
             tries += 1;
@@ -149,18 +190,40 @@ impl Registry {
         }
     }
 
-    async fn try_register(&self, subject: &str, schema: &str) -> Result<i32, Error> {
-        let request = format!("registering {subject}");
-        let url = format!("{}/subjects/{subject}/versions", self.url);
-        let body = json!({ "schema": schema });
+    /// Returns the id of a schema that is registered under a subject.
+    async fn find(&self, subject: &str, schema: &str) -> Result<Option<i32>, Error> {
+        let request = format!("finding the schema of {subject}");
+        let path = format!("subjects/{subject}");
+        match self.post::<Registered>(&request, &path, schema).await {
+            Ok(registered) => Ok(Some(registered.id)),
+            // 40401 and 40403 are Confluent's codes for a subject and a schema that do not exist.
+            Err(Error::Refused {
+                status: 404, body, ..
+            }) if body.contains("40401") || body.contains("40403") => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn post<T: serde::de::DeserializeOwned>(
+        &self,
+        request: &str,
+        path: &str,
+        schema: &str,
+    ) -> Result<T, Error> {
         let sent = self
             .http
-            .post(url)
+            .post(format!("{}/{path}", self.url))
             .timeout(TIMEOUT)
-            .json(&body)
+            .json(&json!({ "schema": schema }))
             .send()
             .await;
-        match answer::<Registered>(&request, sent).await {
+        answer(request, sent).await
+    }
+
+    async fn try_register(&self, subject: &str, schema: &str) -> Result<i32, Error> {
+        let request = format!("registering {subject}");
+        let path = format!("subjects/{subject}/versions");
+        match self.post::<Registered>(&request, &path, schema).await {
             Ok(registered) => Ok(registered.id),
             Err(Error::Refused {
                 status: 409,
@@ -183,23 +246,42 @@ impl Registry {
         let mut ids = HashMap::new();
         for record in records {
             let id = self.register(topic, record).await?;
-            let codec =
-                Codec::parse(record.json).map_err(|source| Error::Unusable { id, source })?;
-            let codec = Arc::new(codec);
-            self.lock().insert(id, Arc::clone(&codec));
-            ids.insert(record.name, (id, codec));
+            ids.insert(record.name, (id, self.add(id, record.json)?));
         }
         Ok(SchemaIds(ids))
     }
 
     /// Returns the codec of a schema id, which may be that of another application.
     pub async fn codec(&self, id: i32) -> Result<Arc<Codec>, Error> {
-        if let Some(codec) = self.known_codec(id) {
-            return Ok(codec);
+        match self.cached_codec(id) {
+            Err(Error::NotCached { .. }) => {}
+            known => return known,
         }
         let schema = self.schema(id).await?;
-        let codec = Codec::parse(&schema).map_err(|source| Error::Unusable { id, source })?;
-        Ok(Arc::clone(self.lock().entry(id).or_insert(Arc::new(codec))))
+        self.add(id, &schema)
+    }
+
+    /// Returns the codec of a schema id without a request.
+    ///
+    /// # Errors
+    /// [`Error::NotCached`] if a request is necessary.
+    pub fn cached_codec(&self, id: i32) -> Result<Arc<Codec>, Error> {
+        if self.lost.contains(&id) {
+            return Err(Error::Lost { id });
+        }
+        match self.lock().get(&id) {
+            Some(Ok(codec)) => Ok(Arc::clone(codec)),
+            Some(Err(source)) => Err(unusable(id, source)),
+            None => Err(Error::NotCached { id }),
+        }
+    }
+
+    fn add(&self, id: i32, schema: &str) -> Result<Arc<Codec>, Error> {
+        let parsed = Codec::parse(schema).map(Arc::new).map_err(Arc::new);
+        match self.lock().entry(id).or_insert(parsed) {
+            Ok(codec) => Ok(Arc::clone(codec)),
+            Err(source) => Err(unusable(id, source)),
+        }
     }
 
     /// Returns the text of a schema. It is not cached.
@@ -227,17 +309,20 @@ impl Registry {
         Ok(stored.schema)
     }
 
-    /// Returns the codec if it is cached, without a request.
-    pub fn known_codec(&self, id: i32) -> Option<Arc<Codec>> {
-        self.lock().get(&id).cloned()
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<i32, Arc<Codec>>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<i32, Cached>> {
         self.codecs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The status with which a registry refuses a schema that is not valid.
+const INVALID_SCHEMA: u16 = 422;
+
+fn unusable(id: i32, source: &Arc<avro::Error>) -> Error {
+    let source = Arc::clone(source);
+    Error::Unusable { id, source }
+}
 
 async fn answer<T: serde::de::DeserializeOwned>(
     request: &str,

@@ -21,7 +21,7 @@ impl Reader {
     pub(crate) fn new(kafka: &KafkaConfig, topics: Topics) -> Self {
         Self {
             topics,
-            registry: Registry::new(&kafka.registry_url),
+            registry: Registry::of(kafka),
             identity: String::new(),
         }
     }

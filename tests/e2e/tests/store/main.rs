@@ -8,6 +8,7 @@ mod client;
 mod judged;
 mod life_of_a_product;
 mod life_of_an_order;
+mod outages;
 mod refusals;
 mod status;
 mod tool;

@@ -1,6 +1,6 @@
 //! The order in which a batch decides commands and deadlines.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use factline::{Aggregate, Timestamp};
 use factline_failpoints::{Mutant, mutated};
@@ -25,7 +25,9 @@ impl<A: Aggregate> Batch<A> {
         let mut batch = Self::with_capacity(pending.commands.len().min(budget.count()));
         // Order within a partition is kept: if a command waits, later commands of its partition
         // wait, too. Other partitions continue.
-        let mut waiting = HashSet::new();
+        let is_waiting = |batch: &Self, partition: &i32| {
+            pending.held.contains(partition) || batch.waiting.contains_key(partition)
+        };
         for record in pending.commands {
             if budget.is_spent() {
                 break;
@@ -34,7 +36,7 @@ impl<A: Aggregate> Batch<A> {
             let Some(state) = pending.partitions.get(&partition) else {
                 continue;
             };
-            if waiting.contains(&partition) {
+            if is_waiting(&batch, &partition) {
                 continue;
             }
             let overlay = overlays
@@ -42,20 +44,19 @@ impl<A: Aggregate> Batch<A> {
                 .or_insert_with(|| Overlay::over(state));
             let decided = batch.decide_command(environment, overlay, record, &mut budget);
             if let Err(reason) = decided {
-                waiting.insert(partition);
-                batch.waiting = Some(reason);
+                batch.waiting.insert(partition, reason);
             }
         }
         for (partition, now) in pending.idle {
             if let Some(state) = pending.partitions.get(partition)
-                && !waiting.contains(partition)
+                && !is_waiting(&batch, partition)
             {
                 let overlay = overlays
                     .entry(*partition)
                     .or_insert_with(|| Overlay::over(state));
                 let decided = batch.decide_due(environment, overlay, *partition, *now, &mut budget);
                 if let Err(reason) = decided {
-                    batch.waiting = Some(reason);
+                    batch.waiting.insert(*partition, reason);
                 }
             }
         }

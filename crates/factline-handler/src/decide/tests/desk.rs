@@ -1,6 +1,6 @@
 //! A desk: the partitions and pending commands of a worker, without the worker.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use chrono::TimeDelta;
@@ -35,6 +35,7 @@ pub(super) struct Desk {
     pub(super) partitions: HashMap<i32, Partition<Counter>>,
     pub(super) pending: Vec<Record>,
     pub(super) idle: HashMap<i32, Timestamp>,
+    pub(super) held: BTreeSet<i32>,
     /// Append time of the next command.
     pub(super) now: Timestamp,
     /// Number of commands so far.
@@ -100,6 +101,7 @@ impl Desk {
             factory,
             pending: Vec::new(),
             idle: HashMap::new(),
+            held: BTreeSet::new(),
             now: at(CLOCK),
             sent: 0,
         }
@@ -163,6 +165,7 @@ impl Desk {
             partitions: &self.partitions,
             commands: &self.pending,
             idle: &self.idle,
+            held: &self.held,
         };
         Batch::decide(&environment, &pending, budget)
     }

@@ -190,7 +190,7 @@ fn unavailable_registry_delays_a_partition() {
         desk.read(record)
     });
     assert_eq!(endings(&batch.facts), [completed(first), completed(other)]);
-    assert!(matches!(batch.waiting, Some(Waiting::Registry(_))));
+    assert!(matches!(batch.waiting[&0], Waiting::Registry(_)));
     desk.adopt(batch);
     let expected = [completed(delayed), completed(behind)];
     assert_eq!(endings(&desk.turn()), expected);
