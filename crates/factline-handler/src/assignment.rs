@@ -9,7 +9,8 @@ use factline::{Aggregate, Timestamp};
 use crate::state::disk::DiskError;
 use crate::state::memory::MOVED;
 use crate::state::partition::Partition;
-use factline_kafka::consumer::group::{EXPECTING, IDLE, TopicPartition};
+use factline_kafka::consumer::group::{EXPECTING, IDLE, PartitionStatistics, TopicPartition};
+use factline_kafka::consumer::stuck_partitions::Progress;
 use factline_kafka::records::record::Record;
 
 /// The partitions that are assigned to this worker at this moment.
@@ -73,6 +74,22 @@ impl<A: Aggregate> Assignment<A> {
             ((topic.to_owned(), *partition), next)
         });
         followed.collect()
+    }
+
+    /// Returns the progress in every active partition, given the client's statistics.
+    pub(crate) fn progress(
+        &self,
+        topic: &str,
+        statistics: &HashMap<TopicPartition, PartitionStatistics>,
+    ) -> Vec<(TopicPartition, Progress)> {
+        let progress = self.partitions.iter().filter_map(|(partition, state)| {
+            let key = (topic.to_owned(), *partition);
+            let pending = self.pending.iter();
+            let pending = pending.filter(|record| record.partition == *partition);
+            let progress = Progress::of(state.next(), pending.count(), *statistics.get(&key)?);
+            Some((key, progress))
+        });
+        progress.collect()
     }
 
     /// Returns whether a record below an offset was fetched and is yet to be handled.

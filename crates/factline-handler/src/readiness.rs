@@ -20,6 +20,8 @@ pub(crate) enum Problem {
     Clock,
     /// There is no memory for new aggregates.
     Memory,
+    /// A partition has commands and does not move.
+    Stuck,
 }
 
 /// Readiness with the reasons of a worker.

@@ -38,6 +38,7 @@ use crate::worker_metrics::WorkerMetrics;
 use factline::error_chain;
 use factline_kafka::client::ffi::membership;
 use factline_kafka::consumer::host::{ConsumerHost, Replace};
+use factline_kafka::consumer::stuck_partitions::StuckPartitions;
 use factline_kafka::records::decode;
 use factline_kafka::records::record::Record;
 use factline_kafka::records::registry::Error::NotCached;
@@ -58,6 +59,7 @@ pub(crate) struct Worker<'l, A: Aggregate> {
     retries: Retries,
     idle: IdleDeadlines,
     metrics: WorkerMetrics,
+    stuck: StuckPartitions,
     /// The partitions whose deadlines, up to a time each, are to be decided in this turn.
     due: HashMap<i32, Timestamp>,
     /// The group's metadata of the first transaction, for the mutant that keeps it.
@@ -121,6 +123,7 @@ impl<'l, A: Aggregate> Worker<'l, A> {
             renamed: false,
             retries: Retries::new(),
             idle,
+            stuck: StuckPartitions::default(),
             due: HashMap::new(),
             #[cfg(feature = "failpoints")]
             stale: None,
@@ -331,7 +334,16 @@ impl<'l, A: Aggregate> Worker<'l, A> {
     /// Publishes metrics, and checks that commands which exist are fetched.
     fn watch(&mut self) -> Result<(), WorkerExit> {
         let topic = self.factory.topics.commands();
-        if let Some(ahead) = self.metrics.publish(&self.assignment, self.host, topic) {
+        let statistics = self.host.take_statistics();
+        if let Some(statistics) = &statistics {
+            let progress = self.assignment.progress(topic, statistics);
+            let stuck = self.stuck.observe(Instant::now(), progress);
+            self.readiness.set(Problem::Stuck, stuck);
+        }
+        let published =
+            self.metrics
+                .publish(&self.assignment, self.host, topic, statistics.as_ref());
+        if let Some(ahead) = published {
             let problem = (ahead > MOST_AHEAD).then(|| {
                 let seconds = ahead.num_seconds();
                 format!(

@@ -106,6 +106,7 @@ impl WorkerMetrics {
         assignment: &Assignment<A>,
         host: &ConsumerHost<CommittedState<A>>,
         topic: &str,
+        statistics: Option<&HashMap<TopicPartition, PartitionStatistics>>,
     ) -> Option<TimeDelta> {
         let mut ahead = None;
         if self.published.is_none_or(|last| last.elapsed() >= EVERY) {
@@ -116,8 +117,8 @@ impl WorkerMetrics {
                 .set(longest.as_seconds_f64());
             ahead = Some(longest);
         }
-        if let Some(statistics) = host.take_statistics() {
-            publish_lag(assignment, topic, &statistics);
+        if let Some(statistics) = statistics {
+            publish_lag(assignment, topic, statistics);
         }
         ahead
     }

@@ -9,6 +9,7 @@
 
 mod assignment;
 mod checkpoints;
+mod stored;
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -23,6 +24,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use checkpoints::Checkpoints;
+use stored::Stored;
 
 use crate::checkpoint::{self, FollowerId};
 use crate::follower_metrics::Meters;
@@ -31,6 +33,7 @@ use crate::readiness::{Readiness, Trouble};
 use crate::sink::{Poison, Sink, SinkError};
 use factline_kafka::consumer::group::{SHORT_SESSION, Settings, TopicPartition, positions};
 use factline_kafka::consumer::host::{ConsumerHost, Polled, Replace};
+use factline_kafka::consumer::stuck_partitions::{Progress, StuckPartitions};
 use factline_kafka::consumer::watchdog::{SILENCE, Watchdog};
 use factline_kafka::retry::Backoff;
 
@@ -123,6 +126,8 @@ impl Follower {
         let host = Host {
             consumers: ConsumerHost::join(settings, checkpoints, &watchdog)?,
             watchdog: watchdog.clone(),
+            stuck: StuckPartitions::default(),
+            stored: Stored::default(),
             meters: Meters::new(&view),
             readiness: Readiness::new(report, Trouble::Joining),
             partitions: Partitions::default(),
@@ -145,6 +150,8 @@ impl Follower {
 
 struct Host {
     consumers: ConsumerHost<Checkpoints>,
+    stuck: StuckPartitions,
+    stored: Stored,
     watchdog: Watchdog,
     follower: Follower,
     pool: PgPool,
@@ -189,6 +196,7 @@ impl Host {
                 self.stop(&key, &stop);
             }
             self.measure().await;
+            self.check_stored();
         }
         Ok(())
     }
@@ -312,6 +320,7 @@ impl Host {
             .await
             .map_err(late)??;
         self.partitions.advance(moves);
+        self.stored.moved();
         self.meters.committed(batch.records.len(), begun);
         self.readiness.set(Trouble::Writing, None);
         Ok(())
@@ -371,6 +380,13 @@ impl Host {
                 self.meters.lag(&key, measured.unread, applied, now);
             }
         }
+        let followed = self.partitions.followed(&[]).into_iter();
+        let progress = followed.filter_map(|(key, next)| {
+            let progress = Progress::of(next?, 0, *measured.get(&key)?);
+            Some((key, progress))
+        });
+        let stuck = self.stuck.observe(Instant::now(), progress);
+        self.readiness.set(Trouble::Stuck, stuck);
         self.pass_markers().await;
     }
 
@@ -392,7 +408,10 @@ impl Host {
             transaction.commit().await.map(|()| true)
         };
         match tokio::time::timeout(TRANSACTION_TIMEOUT, attempt).await {
-            Ok(Ok(true)) => self.partitions.advance(moves),
+            Ok(Ok(true)) => {
+                self.partitions.advance(moves);
+                self.stored.moved();
+            }
             Ok(Ok(false)) => self.reload_checkpoints(),
             Ok(Err(error)) => {
                 tracing::debug!(%error, "cannot move checkpoints past markers; retrying");

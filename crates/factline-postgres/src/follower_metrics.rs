@@ -43,7 +43,7 @@ impl Meters {
             .increment(1);
     }
 
-    /// Counts a transaction that was fenced because another instance had moved a checkpoint.
+    /// Counts a restart because a checkpoint was moved by another instance, or with its database.
     pub(crate) fn fenced(&self) {
         metrics::counter!("factline_follower_fenced_total", "view" => self.view.clone())
             .increment(1);
@@ -84,6 +84,11 @@ impl Meters {
         )]
         metrics::gauge!("factline_follower_lag_records", &labels).set(unread as f64);
         metrics::gauge!("factline_follower_lag_seconds", &labels).set(seconds);
+    }
+
+    /// Forgets when a partition was caught up: its checkpoint may be an older one.
+    pub(crate) fn restarted(&mut self, key: &TopicPartition) {
+        self.caught_up.remove(key);
     }
 
     /// Resets the lag of a revoked partition. Its new owner measures it now.

@@ -15,6 +15,10 @@ pub(crate) enum Trouble {
     Reading,
     /// Rows and checkpoints cannot be written.
     Writing,
+    /// The checkpoints of an idle follower cannot be read.
+    Checkpoints,
+    /// A partition has records and does not move.
+    Stuck,
 }
 
 /// Readiness with the reasons of a follower.

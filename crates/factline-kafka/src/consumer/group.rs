@@ -74,6 +74,10 @@ pub struct PartitionStatistics {
     pub unread: i64,
     /// Offset after the last record of the log.
     pub end: i64,
+    /// Offset of the next record that is fetched.
+    pub position: i64,
+    /// Number of offsets that `poll` has not returned, with those of open transactions.
+    pub remaining: i64,
 }
 
 /// Listener of librdkafka's callbacks. It collects them until the host takes them.
@@ -134,6 +138,8 @@ impl ClientContext for GroupListener {
                     let partition_statistics = PartitionStatistics {
                         unread: remote + known.fetchq_cnt,
                         end: known.hi_offset,
+                        position: known.next_offset,
+                        remaining: (known.hi_offset - known.next_offset).max(0) + known.fetchq_cnt,
                     };
                     measured.insert((topic.clone(), partition), partition_statistics);
                 }

@@ -23,6 +23,7 @@ use factline::error_chain;
 use factline_kafka::client::config::KafkaConfig;
 use factline_kafka::consumer::group::{SHORT_SESSION, Settings, TopicPartition, positions};
 use factline_kafka::consumer::host::{ConsumerHost, Polled};
+use factline_kafka::consumer::stuck_partitions::{Progress, StuckPartitions};
 use factline_kafka::consumer::watchdog::Watchdog;
 use factline_kafka::records::record::Record;
 use factline_kafka::retry::Backoff;
@@ -49,6 +50,7 @@ pub(crate) struct Host {
     pub(crate) places: Places,
     pub(crate) readiness: Readiness,
     pub(crate) meters: Meters,
+    pub(crate) stuck: StuckPartitions,
     pub(crate) stop: CancellationToken,
     /// Records that were polled but not decoded yet, in the order of each partition.
     pub(crate) pending: VecDeque<Record>,
@@ -87,6 +89,7 @@ impl Host {
             facts,
             readiness: Readiness::new(report, Trouble::Joining),
             meters: Meters::new(&subscription.name),
+            stuck: StuckPartitions::default(),
             places: Places::default(),
             pending: VecDeque::new(),
             paused: false,
@@ -402,11 +405,17 @@ impl Host {
         self.readiness.set(Trouble::Reading, None);
         self.readiness
             .set(Trouble::Brokers, self.consumers.brokers_down());
-        for key in self.places.following() {
+        let mut progress = Vec::new();
+        for (key, next) in self.places.following() {
             if let Some(measured) = measured.get(key) {
                 self.meters.lag(key, measured.unread);
+                let pending = self.pending.iter().filter(|record| record.is_of(key));
+                let of_key = Progress::of(next, pending.count(), *measured);
+                progress.push((key.clone(), of_key));
             }
         }
+        let stuck = self.stuck.observe(Instant::now(), progress);
+        self.readiness.set(Trouble::Stuck, stuck);
         if self.pending.is_empty() {
             self.pass_markers();
         }

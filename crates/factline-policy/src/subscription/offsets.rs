@@ -105,10 +105,10 @@ impl Places {
         }
     }
 
-    /// Returns every partition that is not halted.
-    pub(crate) fn following(&self) -> impl Iterator<Item = &TopicPartition> {
+    /// Returns every partition that is not halted, with the offset of its next record.
+    pub(crate) fn following(&self) -> impl Iterator<Item = (&TopicPartition, i64)> {
         let following = self.0.iter().filter(|(_, place)| !place.stopped);
-        following.map(|(key, _)| key)
+        following.map(|(key, place)| (key, place.done))
     }
 
     /// Returns every partition that is not halted, with its next offset. The offset is `None` while

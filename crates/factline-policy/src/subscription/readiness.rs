@@ -15,6 +15,8 @@ pub(crate) enum Trouble {
     Handling,
     /// Offsets cannot be committed.
     Committing,
+    /// A partition has records and does not move.
+    Stuck,
 }
 
 /// Readiness with the reasons of a subscription.

@@ -47,16 +47,18 @@ impl Host {
         Ok(())
     }
 
-    /// Restarts all partitions from their checkpoints after another instance has moved one. The
-    /// current batch is dropped, because its partitions have another owner.
+    /// Restarts all partitions from their checkpoints after one has been moved: by another
+    /// instance, or because the database went back in time. The current batch is dropped.
     pub(super) fn reload_checkpoints(&mut self) {
         self.meters.fenced();
         let keys: Vec<TopicPartition> = self.partitions.iter().map(|(key, _)| key).collect();
         self.log(
-            "fenced: another instance moved the checkpoints; reloading them",
+            "checkpoints were moved by another instance, or the database went back in time; \
+             continuing at the checkpoints",
             &keys,
         );
         for key in &keys {
+            self.meters.restarted(key);
             self.release(key);
         }
         self.consumers.restart(keys);
@@ -108,6 +110,7 @@ impl Host {
         self.consumers.fetch(&starts)?;
         begun.begun(&positions(self.consumers.consumer()));
         self.partitions.extend(begun);
+        self.stored.moved();
         for (key, stop) in stops {
             self.stop(&key, &stop);
         }

@@ -5,6 +5,7 @@
 
 #[cfg(feature = "failpoints")]
 mod blind_checkpoint;
+mod rewinds;
 mod stage;
 mod stopped;
 mod stops;
