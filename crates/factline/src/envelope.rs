@@ -462,8 +462,18 @@ fn delivery(value: Option<&[u8]>) -> Result<Option<Delivery>, InvalidEnvelope> {
 }
 
 fn instant(name: &'static str, value: Option<&[u8]>) -> Result<Option<Timestamp>, InvalidEnvelope> {
-    parsed(name, value, "an RFC 3339 instant", |text| {
-        as_written(text).or_else(|| text.parse().ok())
+    parsed(name, value, "an RFC 3339 instant", parse_instant)
+}
+
+/// The years that a header can have: fewer than the type has, so that the sum of an instant and a
+/// duration is a valid time.
+const YEARS: std::ops::RangeInclusive<i32> = -100_000..=100_000;
+
+/// Parses the value of a header that is an instant.
+pub fn parse_instant(text: &str) -> Option<Timestamp> {
+    as_written(text).or_else(|| {
+        let time: Timestamp = text.parse().ok()?;
+        YEARS.contains(&time.year()).then_some(time)
     })
 }
 
@@ -565,6 +575,20 @@ mod tests {
             Err(InvalidEnvelope::Malformed {
                 name: "ce_sequence",
                 expected: "a whole number"
+            })
+        );
+    }
+
+    /// Otherwise a time limit after such an instant would be no valid time.
+    #[test]
+    fn instant_at_the_end_of_the_calendar_is_malformed() {
+        let mut headers = full().to_headers();
+        headers.push(("ce_origintime", "+262142-12-31T23:59:59Z".to_owned()));
+        assert_eq!(
+            read(&headers),
+            Err(InvalidEnvelope::Malformed {
+                name: "ce_origintime",
+                expected: "an RFC 3339 instant"
             })
         );
     }
