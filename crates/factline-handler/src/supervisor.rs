@@ -27,8 +27,8 @@ use factline_kafka::consumer::host::{ConsumerHost, Replace};
 use factline_kafka::consumer::readiness::{Component, Report};
 use factline_kafka::consumer::watchdog::{SILENCE, Watchdog};
 use factline_kafka::retry::{Backoff, retry_until_stopped};
-use factline_kafka::topics::broker_settings;
 use factline_kafka::topics::provision;
+use factline_kafka::topics::{broker_settings, timestamps};
 
 /// Another process uses the same instance id.
 #[derive(Debug, thiserror::Error)]
@@ -92,6 +92,9 @@ pub async fn run<A: Aggregate>(
         return Ok(());
     };
     broker_settings::check(&kafka)
+        .await
+        .map_err(provision::Error::from)?;
+    timestamps::check(&kafka, contract)
         .await
         .map_err(provision::Error::from)?;
     // A process without an instance id gets a generated one. All workers that succeed one another

@@ -9,7 +9,7 @@ use factline_kafka::records::{decode, framing};
 use factline_kafka::tools::topic_reader::{Range, Reader};
 use factline_kafka::topics::provision;
 use factline_kafka::{KafkaConfig, Record, Registry, Topics};
-use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, ResourceSpecifier};
+use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, ConfigSource, ResourceSpecifier};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::error::KafkaResult;
 use rdkafka::producer::{FutureProducer, FutureRecord};
@@ -93,18 +93,31 @@ impl Fixture {
         self.kafka.topics(contract)
     }
 
-    /// Sets these options of a topic; all others become the broker's.
+    /// Sets these options of a topic; all others keep their values.
     ///
     /// # Panics
     /// If the broker refuses.
     pub async fn configure(&self, topic: &str, options: &[(&str, &str)]) {
         let admin: AdminClient<DefaultClientContext> = self.kafka.client_config().create().unwrap();
-        let alter = AlterConfig::new(ResourceSpecifier::Topic(topic));
-        let alter = options
-            .iter()
-            .fold(alter, |alter, (name, value)| alter.set(name, value));
-        let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
-        let altered = admin.alter_configs(&[alter], &options).await;
+        let waiting = AdminOptions::new().operation_timeout(Some(PATIENCE));
+        let resource = ResourceSpecifier::Topic(topic);
+        let described = admin.describe_configs(&[resource], &waiting).await;
+        let mut kept = described.unwrap().remove(0).unwrap().entries;
+        // Kafka's request replaces everything that was ever set on the topic.
+        kept.retain(|entry| {
+            entry.source == ConfigSource::DynamicTopic
+                && options.iter().all(|(name, _)| *name != entry.name)
+        });
+        let kept = kept.iter().map(|entry| {
+            let value = entry.value.as_deref();
+            (entry.name.as_str(), value.unwrap_or_default())
+        });
+        let alter = kept
+            .chain(options.iter().copied())
+            .fold(AlterConfig::new(resource), |alter, (name, value)| {
+                alter.set(name, value)
+            });
+        let altered = admin.alter_configs(&[alter], &waiting).await;
         altered.unwrap().remove(0).unwrap();
     }
 

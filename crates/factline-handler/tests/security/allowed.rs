@@ -117,3 +117,13 @@ async fn operator_can_compare_topics_with_the_contract() {
     let lines = planned.await.unwrap().unwrap();
     assert!(lines.iter().any(|line| line.topic == stage.topics.events()));
 }
+
+/// Otherwise a handler would only log that it cannot check them.
+#[tokio::test(flavor = "multi_thread")]
+async fn handler_can_read_the_settings_of_its_topics() {
+    let stage = stage().await;
+    let config = stage.user("command-handlers");
+    let planned = tokio::time::timeout(PATIENCE, diff::plan(&config, &ACCOUNT));
+    let lines = planned.await.unwrap().unwrap();
+    assert!(lines.iter().all(|line| line.actual.is_some()), "{lines:?}");
+}

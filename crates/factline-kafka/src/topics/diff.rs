@@ -2,16 +2,15 @@
 //! sets configuration that differs, and deletes nothing. A partition count that differs stays,
 //! because keys would move.
 
-use std::collections::BTreeMap;
-
 use factline::Contract;
 use rdkafka::admin::{AlterConfig, ConfigSource, ResourceSpecifier};
 use rdkafka::error::KafkaError;
 
 use crate::client::config::KafkaConfig;
 use crate::tools::topic_reader;
-use crate::topics::admin::{self, RequestError};
-use crate::topics::provision::{self, settings};
+use crate::topics::admin::{self, Configs, RequestError};
+use crate::topics::provision;
+use crate::topics::settings::settings;
 
 /// Reason why topics could not be compared or changed.
 #[derive(Debug, thiserror::Error)]
@@ -74,8 +73,8 @@ pub async fn plan(config: &KafkaConfig, contract: &Contract) -> Result<Vec<Line>
         let topic = wanted.topic;
         let partitions = partitions(config, &topic).await?;
         let configs = match partitions {
-            Some(_) => configs(config, &topic).await?,
-            None => BTreeMap::new(),
+            Some(_) => admin::topic_configs(config, &topic).await?,
+            None => Configs::new(),
         };
         let mut line = |setting: &str, wanted: String, actual| {
             lines.push(Line {
@@ -131,33 +130,11 @@ async fn partitions(config: &KafkaConfig, topic: &str) -> Result<Option<i32>, Er
     }
 }
 
-/// Reads the value and the origin of each configuration of a topic.
-async fn configs(
-    config: &KafkaConfig,
-    topic: &str,
-) -> Result<BTreeMap<String, (String, ConfigSource)>, Error> {
-    let failed = |source| failed("describe", topic, source);
-    let admin = admin::client(config).map_err(failed)?;
-    let resource = ResourceSpecifier::Topic(topic);
-    let described = admin
-        .describe_configs(&[resource], &admin::options())
-        .await
-        .map_err(failed)?;
-    let mut configs = BTreeMap::new();
-    for resource in described {
-        let resource = resource.map_err(|code| failed(KafkaError::AdminOp(code)))?;
-        for entry in resource.entries {
-            configs.insert(entry.name, (entry.value.unwrap_or_default(), entry.source));
-        }
-    }
-    Ok(configs)
-}
-
 /// Sets configuration. Kafka's request replaces everything that was ever set on the topic, so this
 /// sends all of it again.
 async fn set(config: &KafkaConfig, topic: &str, changes: &[&Line]) -> Result<(), Error> {
     let failed = |source| failed("configure", topic, source);
-    let mut configs = configs(config, topic).await?;
+    let mut configs = admin::topic_configs(config, topic).await?;
     configs.retain(|_, (_, source)| *source == ConfigSource::DynamicTopic);
     let mut alter = AlterConfig::new(ResourceSpecifier::Topic(topic));
     for (name, (value, _)) in &configs {

@@ -1,16 +1,10 @@
-//! Creates an aggregate's topics, with the settings that the guarantees depend on, and commits the
-//! handler's first offsets.
+//! Creates an aggregate's topics with their [`settings`](super::settings), and commits the handler's
+//! first offsets.
 //!
-//! | topic | cleanup | reason |
-//! |---|---|---|
-//! | `commands` | kept, until the tracker trims handled commands ([`crate::topics::trim`]) | append time by the broker, so that a client cannot forge a command's time |
-//! | `events` | kept for ever | the only source of truth |
-//! | `outcomes` | deleted after [`OUTCOMES_RETENTION_MS`] | longer than the dedupe window, which is restored from this topic |
-//! | `snapshots` | compacted, in small segments | the newest record of each key counts, and all of it is read at a restart; a cache, which may be deleted |
-//! | `dead-letters` | compacted | a tombstone erases one |
-//!
-//! Provisioning can be repeated at any time: a topic with the right settings is left alone, and one
-//! with other settings is an error. It never deletes a topic, and never changes an existing one.
+//! Provisioning can be repeated at any time. An existing topic with another number of partitions, or
+//! with [timestamps](super::timestamps) that the guarantees forbid, is an error; `factline topics
+//! plan` shows all differences. Provisioning never deletes a topic, and never changes an existing
+//! one.
 
 use std::time::{Duration, Instant};
 
@@ -19,24 +13,16 @@ use rdkafka::admin::{NewTopic, TopicReplication};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
+use tokio::runtime::Handle;
 
 use crate::client::config::KafkaConfig;
 use crate::retry::Backoff;
 use crate::topics::Topics;
 use crate::topics::admin::{self, RequestError, TIMEOUT};
 use crate::topics::broker_settings;
+use crate::topics::settings::settings;
+use crate::topics::timestamps::{self, WrongTimestamps};
 use crate::topics::watermarks::ends_of;
-
-/// Retention of outcomes: 14 days in milliseconds.
-pub const OUTCOMES_RETENTION_MS: i64 = 14 * 24 * 3600 * 1000;
-
-/// Largest record on topics that the handler writes: above the 1 MiB of commands, which outcomes
-/// and dead letters wrap.
-const MAX_MESSAGE_BYTES: &str = "2097152";
-
-/// Maximum size of a partition's snapshots that a handler reads beside their newest versions when
-/// it starts: 32 MiB.
-const SNAPSHOTS_SEGMENT_BYTES: i64 = 32 << 20;
 
 /// Reason why topics are not as the contract requires.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +33,9 @@ pub enum Error {
     /// The cluster would delete the offsets of an idle group too early.
     #[error(transparent)]
     OffsetsRetention(#[from] broker_settings::ShortRetention),
+    /// The records of a topic would get wrong timestamps.
+    #[error(transparent)]
+    Timestamps(#[from] WrongTimestamps),
     /// Kafka refused to create a topic.
     #[error("cannot create topic {topic}: {code}")]
     Refused {
@@ -85,45 +74,10 @@ pub enum Error {
     },
 }
 
-/// Required settings of one topic.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TopicSettings {
-    /// Name, with the prefix.
-    pub topic: String,
-    /// Number of partitions, which is permanent.
-    pub partitions: i32,
-    /// The configuration that the guarantees depend on; the rest may be the cluster's default.
-    pub configs: Vec<(&'static str, String)>,
-}
-
-/// Returns the required settings of a contract's topics: the table above.
-pub fn settings(contract: &Contract, topics: &Topics) -> [TopicSettings; 5] {
-    let forever = ("retention.ms", "-1".to_owned());
-    let large = ("max.message.bytes", MAX_MESSAGE_BYTES.to_owned());
-    let compact = ("cleanup.policy", "compact".to_owned());
-    // Kafka never compacts the newest segment, and all of it is read at a restart.
-    let small_segments = ("segment.bytes", SNAPSHOTS_SEGMENT_BYTES.to_string());
-    let append_time = ("message.timestamp.type", "LogAppendTime".to_owned());
-    let retention = ("retention.ms", OUTCOMES_RETENTION_MS.to_string());
-    let topic = |topic: &str, configs| TopicSettings {
-        topic: topic.to_owned(),
-        partitions: contract.partitions,
-        configs,
-    };
-    [
-        topic(topics.commands(), vec![forever.clone(), append_time]),
-        topic(topics.events(), vec![forever, large.clone()]),
-        topic(topics.outcomes(), vec![retention, large.clone()]),
-        topic(
-            topics.snapshots(),
-            vec![compact.clone(), large.clone(), small_segments],
-        ),
-        topic(topics.dead_letters(), vec![compact, large]),
-    ]
-}
-
 /// Creates the topics of a contract that do not exist, checks those that do, and commits the
 /// handler's first offsets.
+///
+/// Call it on a runtime of tokio.
 ///
 /// `replication` is the number of replicas; `None` means the cluster's default.
 pub async fn provision(
@@ -135,9 +89,18 @@ pub async fn provision(
     let topics = config.topics(contract);
     create(config, contract, &topics, replication).await?;
     let (config, contract) = (config.clone(), *contract);
-    tokio::task::spawn_blocking(move || first_offsets(&config, &contract, &topics))
-        .await
-        .map_err(|_| RequestError::new("commit first offsets", KafkaError::Canceled))?
+    let runtime = Handle::current();
+    tokio::task::spawn_blocking(move || {
+        first_offsets(&config, &contract, &topics)?;
+        let settings = settings(&contract, &topics);
+        let wrong = || Ok(runtime.block_on(timestamps::first_wrong(&config, &settings))?);
+        match retry_while_propagating(wrong)? {
+            None => Ok(()),
+            Some(wrong) => Err(wrong.into()),
+        }
+    })
+    .await
+    .map_err(|_| RequestError::new("check topics", KafkaError::Canceled))?
 }
 
 async fn create(
@@ -202,7 +165,7 @@ pub fn retry_while_propagating<T>(ask: impl Fn() -> Result<T, Error>) -> Result<
         match ask() {
             Err(Error::Request(RequestError { source, .. }))
                 if matches!(
-                    source.rdkafka_error_code(),
+                    code_of(&source),
                     Some(
                         Code::UnknownTopicOrPartition
                             | Code::NotLeaderForPartition
@@ -219,6 +182,14 @@ pub fn retry_while_propagating<T>(ask: impl Fn() -> Result<T, Error>) -> Result<
             }
             result => return result,
         }
+    }
+}
+
+/// Returns Kafka's code, also of an error of a request about topics.
+fn code_of(error: &KafkaError) -> Option<RDKafkaErrorCode> {
+    match error {
+        KafkaError::AdminOp(code) => Some(*code),
+        error => error.rdkafka_error_code(),
     }
 }
 
