@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use chrono::TimeDelta;
+use chrono::{SubsecRound as _, TimeDelta};
 use factline::{Aggregate, CommandOf, Envelope, Timestamp};
 
 use crate::decide::encode::Encoder;
@@ -44,20 +44,29 @@ impl<'e, A: Aggregate> Environment<'e, A> {
         }
     }
 
-    /// Returns the time of a command: the broker's, unless that is far ahead of both other clocks.
-    /// Otherwise one broker with a wrong clock would make deadlines due, and decided commands
-    /// forgotten, long before their time.
+    /// Returns the time of a command: the broker's, unless that is wrong by the clocks of both worker
+    /// and sender. One broker with a wrong clock must neither make deadlines due nor make decided
+    /// commands forgotten before their time.
+    ///
+    /// - A broker that is far ahead of both clocks would do so at once.
+    /// - A broker that is behind would do so for the deadlines that the command sets. A command is
+    ///   not older than its origin, so this is the earliest time, as far as the worker's clock has
+    ///   passed it.
     ///
     /// The sender's clock counts too, because a command is remembered from its time on and refused
     /// as too old from its origin on: the first must not be before the second.
+    ///
+    /// The time is in milliseconds, as Kafka's are: a handler that recovers reads it from the
+    /// timestamps of outcomes.
     pub(crate) fn time_of(&self, record: &Record) -> Timestamp {
-        let limit = (self.clock)() + MOST_AHEAD;
-        if record.timestamp <= limit {
-            return record.timestamp;
+        let now = (self.clock)().trunc_subsecs(3);
+        match record.origin_time().map(|origin| origin.trunc_subsecs(3)) {
+            Some(origin) => {
+                let latest = now.max(origin) + MOST_AHEAD;
+                record.timestamp.clamp(now.min(origin), latest)
+            }
+            None => record.timestamp.min(now + MOST_AHEAD),
         }
-        let origin = record.envelope().map(|envelope| envelope.origin_time);
-        let sender = origin.map_or(limit, |origin| origin + MOST_AHEAD);
-        record.timestamp.min(limit.max(sender))
     }
 }
 

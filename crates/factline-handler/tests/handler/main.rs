@@ -23,3 +23,4 @@ mod rig;
 mod rules;
 mod snapshots;
 mod takeover;
+mod timestamps;

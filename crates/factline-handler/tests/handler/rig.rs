@@ -37,7 +37,7 @@ pub(crate) struct Rig {
     pub topics: Topics,
     pub options: Options,
     pub(crate) fixture: Fixture,
-    commands: CommandTopic,
+    pub(crate) commands: CommandTopic,
 }
 
 /// Handler that runs in this process.

@@ -3,7 +3,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use factline::envelope::{Envelope, InvalidEnvelope};
+use factline::envelope::{Envelope, InvalidEnvelope, parse_instant};
 use factline::{Delivery, Timestamp, id};
 use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
 use uuid::Uuid;
@@ -57,6 +57,13 @@ impl Record {
             .ok()?
             .parse()
             .ok()
+    }
+
+    /// Returns the time at which the command was accepted, or at which the fact happened to which a
+    /// policy reacted. A malformed header counts as none, as with [`delivery`](Self::delivery).
+    pub fn origin_time(&self) -> Option<Timestamp> {
+        let named = |name: &str| parse_instant(std::str::from_utf8(self.headers.last(name)?).ok()?);
+        named("ce_origintime").or_else(|| named("ce_time"))
     }
 
     /// Returns the size of key, headers and value in bytes.

@@ -1,10 +1,13 @@
 //! The replay of one partition, outcome by outcome.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::ops::RangeInclusive;
 
+use chrono::{SubsecRound as _, TimeDelta};
 use factline::outcome::{Outcome, OutcomeKind};
 use factline::{Aggregate, Conclusion, EventOf, Position, Timestamp};
 use factline_kafka::Topics;
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::Found;
@@ -162,7 +165,7 @@ impl<'f, 'h, A: Aggregate> Replay<'f, 'h, A> {
         }
         self.decided = self.decided.max(command.offset);
         let latest = self.latest(command.offset);
-        if now < command.timestamp {
+        if now < *times(command).start() {
             self.wrong_time(at, now, "its command was appended later");
         } else if now > before.max(latest) {
             self.wrong_time(at, now, "no command of its partition is that late");
@@ -215,11 +218,12 @@ impl<'f, 'h, A: Aggregate> Replay<'f, 'h, A> {
         self.compare(at, (record, outcome), &subject, kept, expected);
     }
 
-    /// Returns true if a command of the partition was appended at this time. A command that was
+    /// Returns true if a command of the partition may have this time. A command that was
     /// decided before leaves no other trace of its time.
     fn was_appended(&self, time: Timestamp) -> bool {
         let mut commands = self.found.log.commands.iter();
-        commands.any(|command| command.partition == self.partition && command.timestamp == time)
+        commands
+            .any(|command| command.partition == self.partition && times(command).contains(&time))
     }
 
     /// Checks that every deadline up to this time was decided before a command of this time.
@@ -233,7 +237,7 @@ impl<'f, 'h, A: Aggregate> Replay<'f, 'h, A> {
         }
     }
 
-    /// Returns the latest append time of the commands up to this offset.
+    /// Returns the latest time that a command up to this offset may have.
     fn latest(&mut self, offset: i64) -> Timestamp {
         let (mut read, mut latest) = self.read;
         let rest = self.found.log.commands.get(read..).unwrap_or_default();
@@ -242,7 +246,7 @@ impl<'f, 'h, A: Aggregate> Replay<'f, 'h, A> {
                 if command.offset > offset {
                     break;
                 }
-                latest = latest.max(command.timestamp);
+                latest = latest.max(*times(command).end());
             }
             read += 1;
         }
@@ -354,4 +358,17 @@ impl<'f, 'h, A: Aggregate> Replay<'f, 'h, A> {
 
 fn decided_at(outcome: &Outcome) -> Timestamp {
     Timestamp::from_timestamp_micros(outcome.decided_at).unwrap_or_default()
+}
+
+/// Returns the times that a command may have. It is the append time, unless the clock of the broker
+/// was wrong: it is not before the origin, and at most a minute ahead of both the origin and the
+/// handler's clock, which is not in the log.
+fn times(command: &Logged<Value>) -> RangeInclusive<Timestamp> {
+    let appended = command.timestamp;
+    let Some(envelope) = &command.envelope else {
+        return appended..=appended;
+    };
+    // The precision of Kafka's timestamps.
+    let origin = envelope.origin_time.trunc_subsecs(3);
+    appended.min(origin + TimeDelta::minutes(1))..=appended.max(origin)
 }

@@ -1,4 +1,4 @@
-//! A broker whose clock is ahead.
+//! A broker whose clock is wrong.
 
 use chrono::TimeDelta;
 use factline::Timestamp;
@@ -64,5 +64,36 @@ fn difference_of_seconds_changes_nothing() {
     desk.send_as(&ada, step(Step::Add), |envelope| {
         envelope.origin_time = at(CLOCK);
     });
+    assert_eq!(times(&desk.turn()), [desk.now]);
+}
+
+/// Otherwise a deadline that a command sets for the next minutes would be due at once.
+#[test]
+fn broker_behind_does_not_date_a_command_before_its_origin() {
+    let (mut desk, ada) = (Desk::new(), subject(0, 0));
+    desk.now = at(CLOCK) - TimeDelta::hours(1);
+    desk.send_as(&ada, step(Step::Add), |envelope| {
+        envelope.origin_time = at(CLOCK - 5);
+    });
+    assert_eq!(times(&desk.turn()), [at(CLOCK - 5)]);
+}
+
+/// A sender whose clock is ahead must not make deadlines due either.
+#[test]
+fn sender_ahead_dates_a_command_at_the_clock_of_the_worker() {
+    let (mut desk, ada) = (Desk::new(), subject(0, 0));
+    desk.now = at(CLOCK - 5);
+    desk.send_as(&ada, step(Step::Add), |envelope| {
+        envelope.origin_time = at(CLOCK) + TimeDelta::hours(1);
+    });
+    assert_eq!(times(&desk.turn()), [at(CLOCK)]);
+}
+
+/// The worker handles a backlog, so its own clock is later than everything.
+#[test]
+fn command_of_a_backlog_keeps_its_append_time() {
+    let (mut desk, ada) = (Desk::new(), subject(0, 0));
+    desk.now = at(CLOCK) - TimeDelta::hours(1);
+    desk.send(&ada, step(Step::Add));
     assert_eq!(times(&desk.turn()), [desk.now]);
 }
