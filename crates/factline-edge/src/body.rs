@@ -23,8 +23,8 @@ const MAX_BYTES_READ: usize = 8 * 1024 * 1024;
 /// Time limit for a client to send its body.
 const TIME: Duration = Duration::from_secs(10);
 
-/// An object, and the pointers of its duplicate keys.
-pub type Object = (Map<String, Value>, Vec<String>);
+/// An object, and the errors at its first duplicate keys.
+pub type Object = (Map<String, Value>, Vec<FieldError>);
 
 /// Reads a body to its end. Fails if it is too large, interrupted or too slow.
 pub async fn read(body: Body) -> Result<Vec<u8>, Problem> {

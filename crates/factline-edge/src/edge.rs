@@ -239,8 +239,7 @@ async fn read(
             return Err(response::invalid(errors));
         }
     };
-    let given_twice = |pointer| response::field_error(pointer, "is given more than once");
-    errors.extend(duplicates.into_iter().map(given_twice));
+    errors.extend(duplicates);
     let keyed = key.map(|key| {
         let method = route.method.as_str();
         let path_id = path_id.as_deref();

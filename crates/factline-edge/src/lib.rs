@@ -16,6 +16,7 @@
 pub mod aggregate_id;
 pub mod body;
 pub mod edge;
+mod found;
 pub mod id_format;
 pub mod idempotency;
 pub mod json;

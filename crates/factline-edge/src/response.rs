@@ -13,6 +13,7 @@ use factline_http::problem::FieldError;
 use serde_json::json;
 use uuid::Uuid;
 
+use crate::found::MAX_ERRORS;
 use factline_kafka::producer::append::Failure;
 
 /// The header with the operation's address, relative to the origin.
@@ -24,10 +25,6 @@ pub const X_RESOURCE: HeaderName = HeaderName::from_static("x-resource");
 pub const NOT_ACCEPTED: &str = "not_accepted";
 /// The `outcome` of a command that may be in the log.
 pub const UNKNOWN: &str = "unknown";
-
-/// Maximum number of errors in one response. Without it, a body with one error per byte would give
-/// a response a hundred times its size.
-const MAX_ERRORS: usize = 100;
 
 /// Seconds after which a client should request the operation, or retry a failed append.
 const SECONDS: u32 = 1;
@@ -104,15 +101,6 @@ impl Accepted {
             .member("resource", self.resource.as_str())
             .header(X_OPERATION, operation)
             .header(X_RESOURCE, &self.resource)
-    }
-}
-
-/// Returns an error at a pointer that is already text.
-pub fn field_error(pointer: String, detail: &str) -> FieldError {
-    FieldError {
-        pointer: Some(pointer),
-        parameter: None,
-        detail: detail.to_owned(),
     }
 }
 

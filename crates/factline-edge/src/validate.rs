@@ -9,6 +9,7 @@ use factline_http::problem::FieldError;
 use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
+use crate::found::Found;
 use crate::json_schema::{BodySchema, Field};
 use crate::pointer::Pointer;
 
@@ -18,20 +19,18 @@ pub const MAX_CHARACTERS: usize = 1_000;
 /// Prefix reserved for the encrypted form of personal fields.
 pub const ENCRYPTED: &str = "$enc:";
 
-/// The errors in a body, in the order in which the schema has the fields.
-pub type Errors = Vec<FieldError>;
-
-/// Converts a JSON object to a record.
-pub fn record(body_schema: &BodySchema, body: &Map<String, Json>) -> Result<Avro, Errors> {
-    let mut errors = Errors::new();
+/// Converts a JSON object to a record, or returns the errors in it, in the order in which the schema
+/// has the fields. Of many errors, it returns the first, see [`Found`].
+pub fn record(body_schema: &BodySchema, body: &Map<String, Json>) -> Result<Avro, Vec<FieldError>> {
+    let mut errors = Found::default();
     let root = Pointer::root();
     let value = match body_schema {
         BodySchema::Record(record) => object(&record.fields, body, &root, &mut errors),
         _ => None,
     };
     match value {
-        Some(value) if errors.is_empty() => Ok(value),
-        _ => Err(errors),
+        Some(value) if errors.count() == 0 => Ok(value),
+        _ => Err(errors.into_first()),
     }
 }
 
@@ -49,7 +48,7 @@ fn value(
     body_schema: &BodySchema,
     json: &Json,
     at: &Pointer<'_>,
-    errors: &mut Errors,
+    errors: &mut Found,
 ) -> Option<Avro> {
     let read = match (body_schema, json) {
         (BodySchema::Record(record), Json::Object(members)) => {
@@ -67,16 +66,16 @@ fn value(
         (BodySchema::Text { personal }, Json::String(text)) => self::text(text, *personal),
         (body_schema, json) => scalar(body_schema, json),
     };
-    read.map_err(|detail| errors.push(error(at, detail))).ok()
+    read.map_err(|detail| errors.push(at, detail)).ok()
 }
 
 fn object(
     fields: &[Field],
     members: &Map<String, Json>,
     at: &Pointer<'_>,
-    errors: &mut Errors,
+    errors: &mut Found,
 ) -> Option<Avro> {
-    let before = errors.len();
+    let before = errors.count();
     let mut record = Vec::with_capacity(fields.len());
     for field in fields {
         let at = at.field(&field.name);
@@ -84,7 +83,7 @@ fn object(
             (Some(json), _) => value(&field.body_schema, json, &at, errors),
             (None, Some(default)) => Some(default.clone()),
             (None, None) => {
-                errors.push(error(&at, "is missing"));
+                errors.push(&at, "is missing".to_owned());
                 None
             }
         };
@@ -92,38 +91,38 @@ fn object(
     }
     for name in members.keys() {
         if !fields.iter().any(|field| field.name == *name) {
-            errors.push(error(&at.field(name), "is not a known field"));
+            errors.push(&at.field(name), "is not a known field".to_owned());
         }
     }
-    (errors.len() == before).then_some(Avro::Record(record))
+    (errors.count() == before).then_some(Avro::Record(record))
 }
 
-fn array(item: &BodySchema, items: &[Json], at: &Pointer<'_>, errors: &mut Errors) -> Option<Avro> {
-    let before = errors.len();
+fn array(item: &BodySchema, items: &[Json], at: &Pointer<'_>, errors: &mut Found) -> Option<Avro> {
+    let before = errors.count();
     let values = items
         .iter()
         .enumerate()
         .filter_map(|(index, json)| value(item, json, &at.item(index), errors))
         .collect();
-    (errors.len() == before).then_some(Avro::Array(values))
+    (errors.count() == before).then_some(Avro::Array(values))
 }
 
 fn map(
     item: &BodySchema,
     members: &Map<String, Json>,
     at: &Pointer<'_>,
-    errors: &mut Errors,
+    errors: &mut Found,
 ) -> Option<Avro> {
-    let before = errors.len();
+    let before = errors.count();
     let mut values = std::collections::HashMap::with_capacity(members.len());
     for (name, json) in members {
         let at = at.field(name);
         if let Err(detail) = text(name, false) {
-            errors.push(error(&at, format!("the key {detail}")));
+            errors.push(&at, format!("the key {detail}"));
         }
         values.extend(value(item, json, &at, errors).map(|value| (name.clone(), value)));
     }
-    (errors.len() == before).then_some(Avro::Map(values))
+    (errors.count() == before).then_some(Avro::Map(values))
 }
 
 /// Reads a text. The error says what is wrong with it.
