@@ -10,6 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rustix::process::Signal;
 use uuid::Uuid;
 
+use crate::clock::Clock;
 use crate::data_dir::make_dir;
 use crate::kafka_acl::{self, Rule};
 use crate::kafka_probe::probe;
@@ -64,6 +65,8 @@ pub(crate) struct Settings {
     pub(crate) detours: Vec<Detour>,
     /// Additional arguments for Java; see `warm_up`.
     pub(crate) java: Vec<String>,
+    /// A clock that the test can make wrong; otherwise it is the machine's.
+    pub(crate) clock: Option<Clock>,
 }
 
 /// A throw-away broker. It ends when this value is dropped.
@@ -73,6 +76,7 @@ pub struct Kafka {
     /// Port without login: the same as `port`, if no login is required.
     inner_port: u16,
     detours: Vec<Detour>,
+    clock: Option<Clock>,
     server: Server,
 }
 
@@ -87,6 +91,7 @@ impl Kafka {
                 Access::Users { inner_port, .. } => inner_port,
             },
             detours: settings.detours.clone(),
+            clock: settings.clock.clone(),
             server,
         };
         kafka.start()?;
@@ -150,6 +155,20 @@ impl Kafka {
     /// If it does not run, does not end, or the operating system is not Linux.
     pub fn fill_disk(&self) -> Result<()> {
         self.server.fill_disk()
+    }
+
+    /// Shifts the broker's clock by a number of seconds from the right time. A running broker notices
+    /// it within a second.
+    ///
+    /// # Errors
+    ///
+    /// If the broker was not started by
+    /// [`Servers::with_detours_and_clock`](crate::Servers::with_detours_and_clock).
+    pub fn shift_clock(&self, seconds: i64) -> Result<()> {
+        let clock = self.clock.as_ref();
+        clock
+            .context("the broker uses the machine's clock")?
+            .shift(seconds)
     }
 
     /// Freezes the broker (SIGSTOP): connections stay open, and no request is answered.
@@ -231,7 +250,11 @@ pub(crate) fn launch(settings: &Settings) -> Result<Launch> {
         name: "kafka",
         program: java(),
         args,
-        env: Vec::new(),
+        env: settings
+            .clock
+            .as_ref()
+            .map(Clock::environment)
+            .unwrap_or_default(),
         user: None,
         dir: settings.dir.clone(),
         log: settings.log.clone(),

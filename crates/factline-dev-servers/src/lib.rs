@@ -34,6 +34,7 @@
 
 mod application;
 mod clients;
+pub mod clock;
 mod component;
 mod data_dir;
 mod down;

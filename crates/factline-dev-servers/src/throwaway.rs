@@ -11,6 +11,7 @@ use std::thread;
 use anyhow::{Context, Result, anyhow};
 use tempfile::TempDir;
 
+use crate::clock::Clock;
 use crate::{
     Kafka, Postgres, Registry, data_dir, kafka, port, postgres, provision, registry, warm_up,
 };
@@ -38,7 +39,7 @@ impl Servers {
     /// If they cannot be fetched, or one does not start: the error names it and has the end of
     /// its log.
     pub fn throwaway() -> Result<Self> {
-        Self::with(|| Ok(kafka::Access::Everybody), 0)
+        Self::with(|| Ok(kafka::Access::Everybody), 0, None)
     }
 
     /// Starts all three with a broker that has `count` additional addresses. Each is for a proxy of
@@ -48,7 +49,19 @@ impl Servers {
     ///
     /// As [`throwaway`](Self::throwaway).
     pub fn with_detours(count: usize) -> Result<Self> {
-        Self::with(|| Ok(kafka::Access::Everybody), count)
+        Self::with(|| Ok(kafka::Access::Everybody), count, None)
+    }
+
+    /// Starts all three with a broker that has `count` additional addresses and a clock that can be
+    /// made wrong; see [`Kafka::shift_clock`].
+    ///
+    /// # Errors
+    ///
+    /// As [`throwaway`](Self::throwaway), or if [`clock::library`](crate::clock::library) is not
+    /// installed.
+    pub fn with_detours_and_clock(count: usize) -> Result<Self> {
+        let access = || Ok(kafka::Access::Everybody);
+        Self::with(access, count, Some(Clock::new))
     }
 
     /// Starts all three with a broker that accepts only these users, by name and password
@@ -67,10 +80,14 @@ impl Servers {
                 inner_port: port::free()?,
             })
         };
-        Self::with(access, 0)
+        Self::with(access, 0, None)
     }
 
-    fn with(access: impl FnOnce() -> Result<kafka::Access>, detours: usize) -> Result<Self> {
+    fn with(
+        access: impl FnOnce() -> Result<kafka::Access>,
+        detours: usize,
+        clock: Option<fn(&Path) -> Result<Clock>>,
+    ) -> Result<Self> {
         let programs = provision()?;
         let dir = tempfile::Builder::new()
             .prefix("factline-")
@@ -96,6 +113,7 @@ impl Servers {
                 })
                 .collect::<Result<_>>()?,
             java: warm_up::arguments(&programs, "kafka"),
+            clock: clock.map(|new| new(dir.path())).transpose()?,
         };
         let registry = registry::Settings {
             program: programs.join("registry"),

@@ -122,6 +122,7 @@ fn server_launches(servers: &[Part]) -> Result<HashMap<&'static str, Launch>> {
         access: kafka::Access::Everybody,
         detours: Vec::new(),
         java: warm_up::arguments(&programs, kafka.name),
+        clock: None,
     };
     let registry = registry::Settings {
         program: programs.join("registry"),

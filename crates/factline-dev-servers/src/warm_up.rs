@@ -48,6 +48,7 @@ pub(crate) fn warm() -> Result<()> {
         access: kafka::Access::Everybody,
         detours: Vec::new(),
         java: archive("kafka"),
+        clock: None,
     };
     let registry = registry::Settings {
         program: programs.join("registry"),

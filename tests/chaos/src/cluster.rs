@@ -35,12 +35,18 @@ pub(super) const BROKER: &str = "kafka";
 pub(super) const DATABASE: &str = "postgres";
 
 impl Cluster {
-    /// Starts everything and waits until it is ready. `environment` is for every process.
-    pub(super) async fn start(environment: Vec<(String, String)>) -> Result<Self> {
+    /// Starts everything and waits until it is ready. `environment` is for every process. With
+    /// `clock`, the broker's clock can be shifted.
+    pub(super) async fn start(environment: Vec<(String, String)>, clock: bool) -> Result<Self> {
         let through = ROLES.iter().filter(|role| role.kafka);
         let through: Vec<String> = through.flat_map(Role::names).collect();
         let count = through.len();
-        let servers = tokio::task::spawn_blocking(move || Servers::with_detours(count)).await??;
+        let servers = if clock {
+            Servers::with_detours_and_clock
+        } else {
+            Servers::with_detours
+        };
+        let servers = tokio::task::spawn_blocking(move || servers(count)).await??;
         let servers: &'static Servers = Box::leak(Box::new(servers));
         let (mut proxies, mut brokers) = (BTreeMap::new(), BTreeMap::new());
         for (name, detour) in through.into_iter().zip(servers.kafka.detours()) {

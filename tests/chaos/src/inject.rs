@@ -1,7 +1,8 @@
 //! Injects each fault and undoes it. When [`inject`] returns, the affected process works again or
 //! is restarting.
 
-use std::time::Duration;
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use tokio::time::sleep;
@@ -9,7 +10,7 @@ use tokio::time::sleep;
 use crate::cluster::{BROKER, Cluster, DATABASE};
 use crate::open_transaction;
 use crate::proxy::Line;
-use crate::roles::{ROLES, Role};
+use crate::roles::{HANDLERS, ROLES, Role};
 use crate::schedule::Fault;
 
 /// Timeout of an orderly stop: the process's own limit, and a margin for a busy machine.
@@ -88,6 +89,45 @@ pub(super) async fn inject(cluster: &Cluster, fault: &Fault) -> Result<()> {
             let start = || kafka.start();
             down(cluster, BROKER, *away, || kafka.fill_disk(), start).await
         }
+        Fault::Clock {
+            minutes,
+            restart,
+            lasts,
+        } => {
+            let _lock = cluster.lock_target(BROKER).await?;
+            tokio::task::block_in_place(|| set_clock(cluster, *minutes, *restart))?;
+            report_clock(cluster, *lasts).await;
+            tokio::task::block_in_place(|| set_clock(cluster, 0, *restart))
+        }
+    }
+}
+
+/// Sets the time by which the broker's clock is wrong.
+fn set_clock(cluster: &Cluster, minutes: i64, restart: bool) -> Result<()> {
+    let kafka = &cluster.system.servers.kafka;
+    if !restart {
+        return kafka.shift_clock(minutes * 60);
+    }
+    kafka.kill()?;
+    kafka.shift_clock(minutes * 60)?;
+    kafka.start()
+}
+
+/// Waits for some time, and prints the first report of each handler about the clock.
+async fn report_clock(cluster: &Cluster, lasts: Duration) {
+    let end = Instant::now() + lasts;
+    let mut reported = BTreeSet::new();
+    while Instant::now() < end {
+        for name in names(HANDLERS).unwrap_or_default() {
+            if !reported.contains(&name)
+                && let Some(reasons) = cluster.system.unready(&name).await
+                && reasons.contains("clock")
+            {
+                println!("          {name} is not ready: {reasons}");
+                reported.insert(name);
+            }
+        }
+        sleep(Duration::from_millis(500)).await;
     }
 }
 

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use chaos::schedule::{Kind, schedule};
 use chaos::{PATIENCE, Plan, run};
 use clap::Parser;
@@ -59,6 +59,12 @@ async fn main() -> Result<ExitCode> {
     } else {
         options.only.clone()
     };
+    for kind in Kind::ALL {
+        if let Some(obstacle) = kind.obstacle() {
+            ensure!(!kinds.contains(&kind), "cannot inject {kind:?}: {obstacle}");
+            println!("without {kind:?}: {obstacle}");
+        }
+    }
     let schedule = schedule(seed, options.minutes, &kinds);
     if options.schedule_only {
         for (at, fault) in &schedule {

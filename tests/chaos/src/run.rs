@@ -73,7 +73,9 @@ pub struct Report {
 /// If the system does not start, or a fault cannot be injected.
 pub async fn run(plan: &Plan) -> Result<Report> {
     let begun = Instant::now();
-    let cluster = Arc::new(Cluster::start(plan.environment.clone()).await?);
+    let mut kinds = plan.schedule.iter().map(|(_, fault)| fault.kind());
+    let clock = kinds.any(|kind| kind == Kind::Clock);
+    let cluster = Arc::new(Cluster::start(plan.environment.clone(), clock).await?);
     println!(
         "seed {}: {} faults; all processes are ready after {:.0?}",
         plan.seed,

@@ -7,6 +7,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use factline_dev_servers::clock;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use rand::seq::SliceRandom as _;
@@ -39,11 +40,13 @@ pub enum Kind {
     KillDatabase,
     /// The broker's disk becomes full in the middle of a write.
     FullDisk,
+    /// The broker's clock is wrong by 61 minutes.
+    Clock,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Kill,
         Self::Freeze,
         Self::RollingRestart,
@@ -55,13 +58,25 @@ impl Kind {
         Self::Delay,
         Self::OpenTransaction,
         Self::KillDatabase,
+        Self::Clock,
     ];
 
-    /// Returns the kinds that this platform supports: filling a disk needs Linux.
+    /// Returns the kinds that can be injected on this machine.
     pub fn possible() -> Vec<Self> {
         let mut kinds = Self::ALL.to_vec();
-        kinds.retain(|kind| *kind != Self::FullDisk || cfg!(target_os = "linux"));
+        kinds.retain(|kind| kind.obstacle().is_none());
         kinds
+    }
+
+    /// Returns the reason for which the kind cannot be injected on this machine, if there is one.
+    pub fn obstacle(self) -> Option<String> {
+        match self {
+            Self::FullDisk if !cfg!(target_os = "linux") => {
+                Some("a full disk can be simulated on Linux only".to_owned())
+            }
+            Self::Clock => clock::library().err().map(|error| format!("{error:#}")),
+            _ => None,
+        }
     }
 }
 
@@ -150,6 +165,16 @@ pub enum Fault {
         /// Time until the disk has room and the broker restarts.
         away: Duration,
     },
+    /// [`Kind::Clock`]
+    Clock {
+        /// Time by which the broker's clock is ahead; negative if it is behind.
+        minutes: i64,
+        /// True if the broker is killed and restarted with each change, as after a crash of its
+        /// machine. Otherwise its clock jumps.
+        restart: bool,
+        /// Time until the clock is right.
+        lasts: Duration,
+    },
 }
 
 /// Faults by their time since the start of the load.
@@ -232,6 +257,11 @@ fn fault(kind: Kind, random: &mut StdRng) -> Fault {
         },
         Kind::KillDatabase => Fault::KillDatabase { away: away(random) },
         Kind::FullDisk => Fault::FullDisk { away: away(random) },
+        Kind::Clock => Fault::Clock {
+            minutes: if random.random() { 61 } else { -61 },
+            restart: random.random(),
+            lasts: milliseconds(random, 4_000..15_000),
+        },
     }
 }
 
@@ -273,6 +303,7 @@ impl Fault {
             Self::OpenTransaction { .. } => Kind::OpenTransaction,
             Self::KillDatabase { .. } => Kind::KillDatabase,
             Self::FullDisk { .. } => Kind::FullDisk,
+            Self::Clock { .. } => Kind::Clock,
         }
     }
 }
@@ -318,6 +349,15 @@ impl fmt::Display for Fault {
             Self::FullDisk { away } => {
                 write!(formatter, "fill the broker's disk for {away:.1?}")
             }
+            Self::Clock {
+                minutes,
+                restart,
+                lasts,
+            } => write!(
+                formatter,
+                "shift the broker's clock by {minutes:+} minutes for {lasts:.1?}{}",
+                if *restart { ", with restarts" } else { "" }
+            ),
         }
     }
 }

@@ -169,13 +169,10 @@ impl System {
     /// Waits until one instance is ready. Time in which `counts` is false, because a dependency is
     /// unavailable on purpose, does not count.
     pub async fn ready_before(&self, service: &str, counts: impl Fn() -> bool) -> Result<()> {
-        let url = format!("{}/health/ready", self.address(service));
         let (mut waited, mut last) = (Duration::ZERO, Instant::now());
         loop {
-            let reason = match reqwest::get(&url).await {
-                Ok(response) if response.status().is_success() => return Ok(()),
-                Ok(response) => response.text().await.unwrap_or_default(),
-                Err(error) => error.to_string(),
+            let Some(reason) = self.unready(service).await else {
+                return Ok(());
             };
             if counts() {
                 waited += last.elapsed();
@@ -185,6 +182,17 @@ impl System {
                 bail!("{service} is not ready: {reason}\n{}", self.log(service));
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// Returns the reason for which an instance is not ready, in its own words or those of the
+    /// connection; none if it is ready.
+    pub async fn unready(&self, service: &str) -> Option<String> {
+        let url = format!("{}/health/ready", self.address(service));
+        match reqwest::get(&url).await {
+            Ok(response) if response.status().is_success() => None,
+            Ok(response) => Some(response.text().await.unwrap_or_default()),
+            Err(error) => Some(error.to_string()),
         }
     }
 
