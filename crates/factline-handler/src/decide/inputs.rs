@@ -27,7 +27,8 @@ pub(crate) struct Environment<'e, A: Aggregate> {
     pub(crate) clock: fn() -> Timestamp,
 }
 
-/// Maximum time by which the time of a command is ahead of the clocks of worker and sender.
+/// Maximum time by which the time of a command is ahead of the clocks of worker and sender. The clock
+/// of a broker that is further ahead is wrong.
 pub(crate) const MOST_AHEAD: TimeDelta = TimeDelta::minutes(1);
 
 impl<'e, A: Aggregate> Environment<'e, A> {
@@ -48,7 +49,8 @@ impl<'e, A: Aggregate> Environment<'e, A> {
     /// and sender. One broker with a wrong clock must neither make deadlines due nor make decided
     /// commands forgotten before their time.
     ///
-    /// - A broker that is far ahead of both clocks would do so at once.
+    /// - A broker that is far ahead of both clocks would do so at once. The command gets the later
+    ///   time of the two.
     /// - A broker that is behind would do so for the deadlines that the command sets. A command is
     ///   not older than its origin, so this is the earliest time, as far as the worker's clock has
     ///   passed it.
@@ -60,13 +62,13 @@ impl<'e, A: Aggregate> Environment<'e, A> {
     /// timestamps of outcomes.
     pub(crate) fn time_of(&self, record: &Record) -> Timestamp {
         let now = (self.clock)().trunc_subsecs(3);
-        match record.origin_time().map(|origin| origin.trunc_subsecs(3)) {
-            Some(origin) => {
-                let latest = now.max(origin) + MOST_AHEAD;
-                record.timestamp.clamp(now.min(origin), latest)
-            }
-            None => record.timestamp.min(now + MOST_AHEAD),
+        let origin = record.origin_time().map(|origin| origin.trunc_subsecs(3));
+        let latest = origin.map_or(now, |origin| now.max(origin));
+        if record.timestamp > latest + MOST_AHEAD {
+            return latest;
         }
+        let earliest = origin.map(|origin| now.min(origin));
+        earliest.map_or(record.timestamp, |earliest| record.timestamp.max(earliest))
     }
 }
 

@@ -361,8 +361,8 @@ fn decided_at(outcome: &Outcome) -> Timestamp {
 }
 
 /// Returns the times that a command may have. It is the append time, unless the clock of the broker
-/// was wrong: it is not before the origin, and at most a minute ahead of both the origin and the
-/// handler's clock, which is not in the log.
+/// was wrong. It is not before the origin. If it is more than a minute ahead of the origin, the
+/// broker may also have been ahead of the handler's clock, which is not in the log.
 fn times(command: &Logged<Value>) -> RangeInclusive<Timestamp> {
     let appended = command.timestamp;
     let Some(envelope) = &command.envelope else {
@@ -370,5 +370,9 @@ fn times(command: &Logged<Value>) -> RangeInclusive<Timestamp> {
     };
     // The precision of Kafka's timestamps.
     let origin = envelope.origin_time.trunc_subsecs(3);
-    appended.min(origin + TimeDelta::minutes(1))..=appended.max(origin)
+    if appended > origin + TimeDelta::minutes(1) {
+        origin..=appended
+    } else {
+        appended..=appended.max(origin)
+    }
 }
