@@ -51,6 +51,8 @@ pub struct Checkpoint {
     pub topic_identity: String,
     /// Progress in the partition.
     pub cursor: Cursor,
+    /// Number of redrives and discards of parked keys in the partition.
+    pub redrives: i64,
 }
 
 /// Move of a checkpoint, with the expected offset and the new cursor.
@@ -59,6 +61,7 @@ pub(crate) struct Move {
     pub(crate) topic: String,
     pub(crate) partition: i32,
     pub(crate) expected_offset: i64,
+    pub(crate) expected_redrives: i64,
     pub(crate) to: Cursor,
 }
 
@@ -68,7 +71,7 @@ pub async fn load(
     owner: &FollowerId,
 ) -> Result<Vec<Checkpoint>, sqlx::Error> {
     let query = format!(
-        "select topic, partition, topic_identity, next_offset, sequence, event_time \
+        "select topic, partition, topic_identity, next_offset, sequence, event_time, redrives \
          from {}.checkpoint where view = $1 and version = $2",
         owner.schema
     );
@@ -88,6 +91,7 @@ pub async fn load(
                     sequence: row.try_get::<i64, _>(4)?.cast_unsigned(),
                     event_time: row.try_get(5)?,
                 },
+                redrives: row.try_get(6)?,
             })
         })
         .collect()
@@ -118,7 +122,7 @@ pub(crate) async fn begin(
 }
 
 /// Moves checkpoints and notifies [`CHANNEL`] when the transaction is committed. Returns `false` if
-/// a checkpoint was not at its expected offset. The transaction must then be rolled back.
+/// a checkpoint was not at its expected offset, or its parked keys have changed. The transaction must then be rolled back.
 pub(crate) async fn advance(
     connection: &mut PgConnection,
     owner: &FollowerId,
@@ -131,10 +135,11 @@ pub(crate) async fn advance(
              update {}.checkpoint as known \
              set next_offset = moved.next_offset, sequence = moved.sequence, \
                  event_time = moved.event_time, updated_at = now() \
-             from unnest($3::text[], $4::integer[], $5::bigint[], $6::bigint[], $7::bigint[], $8::timestamptz[]) \
-                 as moved (topic, partition, expected, next_offset, sequence, event_time) \
+             from unnest($3::text[], $4::integer[], $5::bigint[], $6::bigint[], $7::bigint[], $8::timestamptz[], $10::bigint[]) \
+                 as moved (topic, partition, expected, next_offset, sequence, event_time, redrives) \
              where known.view = $1 and known.version = $2 and known.topic = moved.topic \
                and known.partition = moved.partition and known.next_offset = moved.expected \
+               and known.redrives = moved.redrives \
              returning 1) \
          select (select count(*) from advanced), pg_notify($9, $1)",
         owner.schema
@@ -148,6 +153,7 @@ pub(crate) async fn advance(
         .iter()
         .map(|step| step.to.sequence.cast_signed())
         .collect();
+    let redrives: Vec<i64> = moves.iter().map(|step| step.expected_redrives).collect();
     let times: Vec<Option<Timestamp>> = moves.iter().map(|step| step.to.event_time).collect();
     let row = sqlx::query(AssertSqlSafe(query))
         .bind(&owner.view)
@@ -159,6 +165,7 @@ pub(crate) async fn advance(
         .bind(sequences)
         .bind(times)
         .bind(CHANNEL)
+        .bind(redrives)
         .fetch_one(connection)
         .await?;
     let advanced: i64 = row.try_get(0)?;

@@ -5,10 +5,13 @@
 //! partitions, with rows and checkpoints together. The [`Sink`] decides what the rows are.
 //! Temporary failures, such as an unavailable database, broker or registry, are retried. A
 //! permanent failure halts the partition that it concerns and no other. It is logged as an error
-//! and reported by readiness.
+//! and reported by readiness. Of a record that cannot be written, the sink says whether it halts its
+//! partition, parks its key or is skipped, see [`crate::sink::PoisonPolicy`].
 
 mod assignment;
 mod checkpoints;
+mod poison;
+mod redrive;
 mod stored;
 
 use std::collections::VecDeque;
@@ -26,9 +29,11 @@ use tokio_util::sync::CancellationToken;
 use checkpoints::Checkpoints;
 use stored::Stored;
 
+use crate::batch::Batch;
 use crate::checkpoint::{self, FollowerId};
 use crate::follower_metrics::Meters;
-use crate::partition::{Batch, Partitions, Stop, TopicKind};
+use crate::parked;
+use crate::partition::{Partitions, Stop, TopicKind};
 use crate::readiness::{Readiness, Trouble};
 use crate::sink::{Poison, Sink, SinkError};
 use factline_kafka::consumer::group::{SHORT_SESSION, Settings, TopicPartition, positions};
@@ -131,6 +136,7 @@ impl Follower {
             meters: Meters::new(&view),
             readiness: Readiness::new(report, Trouble::Joining),
             partitions: Partitions::default(),
+            looked: None,
             follower: self,
             pool,
             shutdown,
@@ -156,6 +162,8 @@ struct Host {
     follower: Follower,
     pool: PgPool,
     partitions: Partitions,
+    /// Time of the last look for redrives.
+    looked: Option<Instant>,
     readiness: Readiness,
     meters: Meters,
     shutdown: CancellationToken,
@@ -195,6 +203,7 @@ impl Host {
             for (key, stop) in stops {
                 self.stop(&key, &stop);
             }
+            self.redrive(&mut sink).await;
             self.measure().await;
             self.check_stored();
         }
@@ -264,22 +273,15 @@ impl Host {
                 Ok(()) => backoff.reset(),
                 Err(Failure::Fenced) => return self.reload_checkpoints(),
                 Err(Failure::Sink(SinkError::Poison(poison))) => {
-                    let key = (poison.topic.clone(), poison.partition);
                     queue.push_front(batch);
-                    for batch in &mut queue {
-                        batch.cut(&key, poison.offset);
-                    }
-                    self.stop(&key, &Stop::Poison(poison));
+                    self.set_aside(sink.poison(), poison, &mut queue);
                 }
                 Err(Failure::Sink(SinkError::Database(error))) if is_data_error(&error) => {
                     let rest = batch.split();
                     if rest.is_empty() {
                         let poison = Poison::new(&batch.records[0], error);
-                        let key = (poison.topic.clone(), poison.partition);
-                        for batch in &mut queue {
-                            batch.cut(&key, poison.offset);
-                        }
-                        self.stop(&key, &Stop::Poison(poison));
+                        queue.push_front(batch);
+                        self.set_aside(sink.poison(), poison, &mut queue);
                     } else {
                         queue.push_front(rest);
                         queue.push_front(batch);
@@ -309,7 +311,11 @@ impl Host {
                 transaction.rollback().await?;
                 return Err(Failure::Fenced);
             }
-            sink.write(&mut transaction, &batch.records).await?;
+            let applied = batch.applied();
+            if !applied.is_empty() {
+                sink.write(&mut transaction, &applied).await?;
+            }
+            parked::store(&mut transaction, owner, batch).await?;
             if let Some(pause) = delay(Point::Written) {
                 tokio::time::sleep(pause).await;
             }
@@ -321,6 +327,7 @@ impl Host {
             .map_err(late)??;
         self.partitions.advance(moves);
         self.stored.moved();
+        self.report_set_aside(batch);
         self.meters.committed(batch.records.len(), begun);
         self.readiness.set(Trouble::Writing, None);
         Ok(())
@@ -387,6 +394,7 @@ impl Host {
         });
         let stuck = self.stuck.observe(Instant::now(), progress);
         self.readiness.set(Trouble::Stuck, stuck);
+        self.meters.parked(self.partitions.parked(), now);
         self.pass_markers().await;
     }
 

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use factline::Timestamp;
 
 use crate::checkpoint::Cursor;
+use crate::partition::ParkedKey;
 use factline_kafka::consumer::group::TopicPartition;
 
 /// Metrics of one follower.
@@ -53,6 +54,31 @@ impl Meters {
     pub(crate) fn stopped(&self, key: &TopicPartition, stopped: bool) {
         metrics::gauge!("factline_follower_stopped", &self.labels(key))
             .set(f64::from(u8::from(stopped)));
+    }
+
+    /// Counts a record that was skipped because it cannot be applied.
+    pub(crate) fn skipped(&self) {
+        metrics::counter!("factline_follower_skipped_total", "view" => self.view.clone())
+            .increment(1);
+    }
+
+    /// Sets the number of parked keys and records, and the age of the oldest key.
+    pub(crate) fn parked<'k>(&self, parked: impl Iterator<Item = &'k ParkedKey>, now: Timestamp) {
+        let (mut keys, mut records, mut oldest) = (0_u32, 0_u64, now);
+        for key in parked {
+            keys += 1;
+            records += key.records;
+            oldest = oldest.min(key.since);
+        }
+        let age = (now - oldest).to_std().unwrap_or(Duration::ZERO);
+        let labels = [("view", self.view.clone())];
+        metrics::gauge!("factline_follower_parked_keys", &labels).set(f64::from(keys));
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "a count needs no exact last digit"
+        )]
+        metrics::gauge!("factline_follower_parked_records", &labels).set(records as f64);
+        metrics::gauge!("factline_follower_parked_seconds", &labels).set(age.as_secs_f64());
     }
 
     /// Sets the lag of one partition: the number of records not applied, and the seconds since the

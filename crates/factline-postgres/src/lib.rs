@@ -15,6 +15,7 @@
 // Derived code names the crate, also in this crate's own tests.
 extern crate self as factline_postgres;
 
+mod batch;
 pub mod checkpoint;
 pub mod columns;
 pub mod config;
@@ -22,7 +23,9 @@ pub mod consistent_read;
 pub mod follow;
 mod follower_metrics;
 pub mod migration;
+mod parked;
 mod partition;
+mod poison;
 pub mod process;
 mod readiness;
 pub mod sink;
@@ -40,7 +43,7 @@ pub use consistent_read::ConsistentReads;
 pub use factline_derive::{Columns, Delta, RowKey, TextEnum};
 pub use follow::Follower;
 pub use partition::{Stop, TopicKind};
-pub use sink::{Poison, Sink, SinkError};
+pub use sink::{Poison, PoisonPolicy, Sink, SinkError};
 pub use transient::is_transient;
 pub use view::{
     AdditiveSink, AdditiveView, Document, DocumentView, Following, GeneratedColumn, HostedView,

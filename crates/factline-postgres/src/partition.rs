@@ -5,11 +5,17 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use factline::Timestamp;
 use factline_kafka::Record;
 
+use crate::batch::{Batch, Treatment};
 use crate::checkpoint::{Cursor, Move};
 use crate::sink::Poison;
 use factline_kafka::consumer::group::TopicPartition;
+
+/// Maximum number of parked keys in a partition. A release that fails for every record must not
+/// copy the topic into the database.
+const MAX_PARKED_KEYS: usize = 1_000;
 
 /// Kind of a topic, which determines the rules for its records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +34,12 @@ pub enum Stop {
     /// A record that cannot be handled.
     #[error(transparent)]
     Poison(#[from] Poison),
+    /// A record that cannot be handled, and whose key cannot be parked.
+    #[error("the key of the record cannot be parked, because it is no text")]
+    NoKey(#[source] Poison),
+    /// A record that cannot be handled, after those of many other keys.
+    #[error("{MAX_PARKED_KEYS} keys of the partition are parked, which is the maximum")]
+    TooManyParked(#[source] Poison),
     /// An event is missing.
     #[error(
         "event {found} at offset {offset} comes after event {last}: events between them are missing"
@@ -84,18 +96,46 @@ struct Partition {
     /// Position that the consumer reported when the partition was started. It is outdated.
     stale: Option<i64>,
     stopped: bool,
+    parked: Parked,
+}
+
+/// The parked keys of a partition.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Parked {
+    /// Number of redrives and discards, as in the checkpoint.
+    pub(crate) redrives: i64,
+    pub(crate) keys: BTreeMap<Vec<u8>, ParkedKey>,
+}
+
+impl Parked {
+    /// Counts records of a key that were removed. Without a next one, the key is parked no longer.
+    pub(crate) fn removed(&mut self, key: &[u8], records: usize, next: Option<i64>) {
+        match (next, self.keys.get_mut(key)) {
+            (Some(first), Some(parked)) => {
+                parked.first = first;
+                parked.records = parked.records.saturating_sub(records as u64);
+            }
+            _ => {
+                self.keys.remove(key);
+            }
+        }
+    }
+}
+
+/// A parked key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ParkedKey {
+    /// Offset of its first parked record.
+    pub(crate) first: i64,
+    /// Number of its records that are stored.
+    pub(crate) records: u64,
+    /// Time at which it was parked.
+    pub(crate) since: Timestamp,
 }
 
 /// All assigned partitions.
 #[derive(Debug, Default)]
 pub(crate) struct Partitions(HashMap<String, BTreeMap<i32, Partition>>);
-
-/// Records to apply, each with the cursor of its partition after it.
-#[derive(Debug, Default)]
-pub(crate) struct Batch {
-    pub(crate) records: Vec<Record>,
-    after: Vec<Cursor>,
-}
 
 impl Partitions {
     /// Adds a partition at its checkpoint.
@@ -104,6 +144,7 @@ impl Partitions {
         key: &TopicPartition,
         kind: TopicKind,
         cursor: Cursor,
+        parked: Parked,
         stopped: bool,
     ) {
         let partition = Partition {
@@ -112,6 +153,7 @@ impl Partitions {
             ahead: cursor,
             stale: None,
             stopped,
+            parked,
         };
         let topic = self.0.entry(key.0.clone()).or_default();
         topic.insert(key.1, partition);
@@ -159,6 +201,7 @@ impl Partitions {
                 topic: topic.clone(),
                 partition: *number,
                 expected_offset: applied.next_offset,
+                expected_redrives: partition.parked.redrives,
                 to: Cursor {
                     next_offset: *position,
                     ..applied.clone()
@@ -207,8 +250,8 @@ impl Partitions {
             };
             match partition.admit(&record) {
                 Ok(true) => {
-                    batch.after.push(partition.ahead.clone());
-                    batch.records.push(record);
+                    let treatment = partition.treatment(&record);
+                    batch.push(record, partition.ahead.clone(), treatment);
                 }
                 Ok(false) => {}
                 Err(stop) => {
@@ -223,8 +266,8 @@ impl Partitions {
     /// Returns the checkpoint moves that belong to a batch.
     pub(crate) fn moves(&self, batch: &Batch) -> Vec<Move> {
         let mut last: BTreeMap<(&str, i32), &Cursor> = BTreeMap::new();
-        for (record, after) in batch.records.iter().zip(&batch.after) {
-            last.insert((&record.topic, record.partition), after);
+        for (record, step) in batch.records.iter().zip(&batch.steps) {
+            last.insert((&record.topic, record.partition), &step.after);
         }
         let known = last.into_iter().filter_map(|((topic, number), to)| {
             let partition = self.0.get(topic)?.get(&number)?;
@@ -232,6 +275,7 @@ impl Partitions {
                 topic: topic.to_owned(),
                 partition: number,
                 expected_offset: partition.applied.next_offset,
+                expected_redrives: partition.parked.redrives,
                 to: to.clone(),
             })
         });
@@ -245,6 +289,66 @@ impl Partitions {
                 partition.applied = step.to;
             }
         }
+    }
+
+    /// Parks the key of a record that cannot be handled. If the partition must halt instead, returns
+    /// the reason.
+    pub(crate) fn park(&mut self, record: &Record, poison: Poison, now: Timestamp) -> Option<Stop> {
+        let Some(partition) = self.get_mut(&record.topic, record.partition) else {
+            return Some(poison.into());
+        };
+        let Some(key) = parkable_key(record) else {
+            return Some(Stop::NoKey(poison));
+        };
+        let keys = &mut partition.parked.keys;
+        if keys.len() >= MAX_PARKED_KEYS && !keys.contains_key(key.as_bytes()) {
+            return Some(Stop::TooManyParked(poison));
+        }
+        let parked = keys.entry(key.as_bytes().to_vec()).or_insert(ParkedKey {
+            first: record.offset,
+            records: 0,
+            since: now,
+        });
+        // A batch may find a later record of the key first.
+        parked.first = parked.first.min(record.offset);
+        None
+    }
+
+    /// Counts the records of a batch that were parked.
+    pub(crate) fn count_parked(&mut self, batch: &Batch) {
+        for (record, step) in batch.set_aside() {
+            let key = record.key.as_deref().unwrap_or_default();
+            if matches!(step.treatment, Treatment::Park { .. })
+                && let Some(partition) = self.get_mut(&record.topic, record.partition)
+                && let Some(parked) = partition.parked.keys.get_mut(key)
+            {
+                parked.records += 1;
+            }
+        }
+    }
+
+    /// Returns the parked keys of all assigned partitions.
+    pub(crate) fn parked(&self) -> impl Iterator<Item = &ParkedKey> {
+        let all = self.0.values().flat_map(BTreeMap::values);
+        all.flat_map(|partition| partition.parked.keys.values())
+    }
+
+    pub(crate) fn contains(&self, key: &TopicPartition) -> bool {
+        self.0
+            .get(&key.0)
+            .is_some_and(|topic| topic.contains_key(&key.1))
+    }
+
+    /// Returns the offset and the number of redrives that the checkpoint of a partition must have.
+    pub(crate) fn fence(&self, key: &TopicPartition) -> Option<(i64, i64)> {
+        let partition = self.0.get(&key.0)?.get(&key.1)?;
+        Some((partition.applied.next_offset, partition.parked.redrives))
+    }
+
+    /// Returns the parked keys of a partition, if it is assigned.
+    pub(crate) fn parked_mut(&mut self, key: &TopicPartition) -> Option<&mut Parked> {
+        let partition = self.get_mut(&key.0, key.1)?;
+        Some(&mut partition.parked)
     }
 
     fn get_mut(&mut self, topic: &str, partition: i32) -> Option<&mut Partition> {
@@ -290,32 +394,22 @@ impl Partition {
         };
         Ok(true)
     }
+
+    fn treatment(&self, record: &Record) -> Treatment {
+        let key = record.key.as_deref();
+        if !self.parked.keys.is_empty() && key.is_some_and(|key| self.parked.keys.contains_key(key))
+        {
+            Treatment::Park { cause: None }
+        } else {
+            Treatment::Apply
+        }
+    }
 }
 
-impl Batch {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.records.is_empty()
-    }
-
-    /// Removes the second half and returns it.
-    pub(crate) fn split(&mut self) -> Self {
-        let half = self.records.len().div_ceil(2);
-        Self {
-            records: self.records.split_off(half),
-            after: self.after.split_off(half),
-        }
-    }
-
-    /// Drops a partition's records from an offset on.
-    pub(crate) fn cut(&mut self, key: &TopicPartition, offset: i64) {
-        let kept = std::mem::take(self);
-        for (record, after) in kept.records.into_iter().zip(kept.after) {
-            if !(record.is_of(key) && record.offset >= offset) {
-                self.records.push(record);
-                self.after.push(after);
-            }
-        }
-    }
+/// Returns the key of a record as the database stores it.
+pub(crate) fn parkable_key(record: &Record) -> Option<&str> {
+    let key = std::str::from_utf8(record.key.as_deref()?).ok()?;
+    (!key.contains('\0')).then_some(key)
 }
 
 /// Returns the event's partition sequence. The rest of the envelope is left to the sink.

@@ -29,6 +29,11 @@ pub trait Sink: Send + 'static {
         records: &[Record],
     ) -> impl Future<Output = Result<(), SinkError>>;
 
+    /// Returns what the host does with a record that can never be written.
+    fn poison(&self) -> PoisonPolicy {
+        PoisonPolicy::Halt
+    }
+
     /// Returns how long records that have just arrived may wait, so that others are written with
     /// them. Saving a transaction may be worth some milliseconds of delay. It is not where readers
     /// wait for each record.
@@ -48,10 +53,25 @@ pub enum SinkError {
     /// Another dependency of the sink is temporarily unavailable. The host retries without limit.
     #[error("a dependency of the sink is unavailable")]
     Unavailable(#[source] Box<dyn Error + Send + Sync>),
-    /// One record can never be written. The host halts its partition before it and writes the rest
-    /// of the batch.
+    /// One record can never be written. The host treats it as [`Sink::poison`] says and writes the
+    /// rest of the batch.
     #[error(transparent)]
     Poison(#[from] Poison),
+}
+
+/// Treatment of a record that no retry can handle.
+///
+/// Faults of the log itself always halt the partition: a missing or unnumbered event, a topic that
+/// was recreated, records that were deleted or lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PoisonPolicy {
+    /// Halts the partition before the record, until a release can handle it.
+    Halt,
+    /// Parks the key: stores the record, and all later ones of its key, in order, until an operator
+    /// redrives or discards them. Other keys continue.
+    Park,
+    /// Skips the record. It is counted and logged as an error.
+    Skip,
 }
 
 /// Record that no retry can handle.
@@ -67,6 +87,8 @@ pub struct Poison {
     /// Reason why the record cannot be handled.
     #[source]
     pub cause: Box<dyn Error + Send + Sync>,
+    /// True if the partition must halt, whatever [`Sink::poison`] says.
+    pub must_halt: bool,
 }
 
 impl Poison {
@@ -77,6 +99,14 @@ impl Poison {
             partition: record.partition,
             offset: record.offset,
             cause: cause.into(),
+            must_halt: false,
         }
+    }
+
+    /// Halts the partition, because the record's key is not what is wrong.
+    #[must_use]
+    pub fn halting(self) -> Self {
+        let must_halt = true;
+        Self { must_halt, ..self }
     }
 }

@@ -104,7 +104,7 @@ impl Host {
             if stop.is_none() {
                 starts.push((key.clone(), cursor.next_offset));
             }
-            begun.insert(&key, found.kind, cursor, stop.is_some());
+            begun.insert(&key, found.kind, cursor, found.parked, stop.is_some());
             stops.extend(stop.map(|stop| (key, stop)));
         }
         self.consumers.fetch(&starts)?;

@@ -11,7 +11,8 @@ use sqlx::PgPool;
 
 use super::Follower;
 use crate::checkpoint::{self, Checkpoint, Cursor, FollowerId};
-use crate::partition::{Stop, TopicKind};
+use crate::parked;
+use crate::partition::{Parked, Stop, TopicKind};
 
 /// Maximum wait for a broker to return the beginning and the end of a log.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -51,7 +52,12 @@ impl Progress for Checkpoints {
         let owner: &FollowerId = &follower.owner;
         // Load the checkpoints before the ends of the logs. In the opposite order, another instance
         // could move a checkpoint past an end that was already read.
-        let mut known = index(checkpoint::load(&mut *pool.acquire().await?, owner).await?);
+        let mut connection = pool.acquire().await?;
+        let mut known = index(checkpoint::load(&mut connection, owner).await?);
+        // Load the parked keys after the checkpoints. If another instance changes them in between,
+        // the checkpoint that was read cannot be moved.
+        let mut parked = parked::load(&mut connection, owner).await?;
+        drop(connection);
         let mut extents = extents(&kafka, keys.clone(), TIMEOUT).await?;
         let mut connection = pool.acquire().await?;
         let mut all = Vec::new();
@@ -67,9 +73,14 @@ impl Progress for Checkpoints {
                 checkpoint::begin(&mut connection, owner, &first).await?;
                 first
             };
+            let parked = Parked {
+                redrives: checkpoint.redrives,
+                keys: parked.remove(&key).unwrap_or_default(),
+            };
             let found = Found {
                 kind: *kind,
                 checkpoint,
+                parked,
                 extent,
             };
             all.push((key, found));
@@ -83,6 +94,7 @@ impl Progress for Checkpoints {
 pub(super) struct Found {
     pub(super) kind: TopicKind,
     pub(super) checkpoint: Checkpoint,
+    pub(super) parked: Parked,
     extent: Extent,
 }
 
@@ -121,6 +133,7 @@ fn first(key: &TopicPartition, extent: &Extent, kind: TopicKind) -> Checkpoint {
             sequence: 0,
             event_time: None,
         },
+        redrives: 0,
     }
 }
 

@@ -27,7 +27,13 @@ fn assigned() -> Partitions {
             sequence: 2,
             event_time: None,
         };
-        partitions.insert(&key(partition), TopicKind::Events, cursor, false);
+        partitions.insert(
+            &key(partition),
+            TopicKind::Events,
+            cursor,
+            Parked::default(),
+            false,
+        );
     }
     partitions
 }
@@ -112,7 +118,13 @@ fn plain_records_need_no_sequence() {
         sequence: 0,
         event_time: None,
     };
-    partitions.insert(&key(0), TopicKind::Records, cursor, false);
+    partitions.insert(
+        &key(0),
+        TopicKind::Records,
+        cursor,
+        Parked::default(),
+        false,
+    );
     let mut first = record(0, 5, 1);
     first.headers.clear();
     let (batch, stops) = partitions.admit(vec![first, record(0, 6, 77)]);
@@ -144,9 +156,15 @@ fn checkpoint_of_an_idle_partition_moves_past_markers() {
         event_time: Some(factline::Timestamp::default()),
     };
     for partition in 0..4 {
-        partitions.insert(&key(partition), TopicKind::Records, at(4), partition == 1);
+        partitions.insert(
+            &key(partition),
+            TopicKind::Records,
+            at(4),
+            Parked::default(),
+            partition == 1,
+        );
     }
-    partitions.insert(&key(4), TopicKind::Events, at(4), false);
+    partitions.insert(&key(4), TopicKind::Events, at(4), Parked::default(), false);
     // For partition 3 the consumer still reports its old position.
     partitions.begun(&[(key(3), 9)]);
     let (batch, _) = partitions.admit(vec![record(2, 4, 0)]);
@@ -156,6 +174,7 @@ fn checkpoint_of_an_idle_partition_moves_past_markers() {
         topic: key(0).0,
         partition: 0,
         expected_offset: 4,
+        expected_redrives: 0,
         to: at(9),
     };
     assert_eq!(moves, std::slice::from_ref(&expected));

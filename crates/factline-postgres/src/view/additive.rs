@@ -27,7 +27,7 @@ use factline_kafka::{Record, Registry};
 use sqlx::{Error, PgConnection};
 
 use crate::columns::{Arrays, Columns, Delta, RowKey};
-use crate::sink::{Poison, Sink, SinkError};
+use crate::sink::{Poison, PoisonPolicy, Sink, SinkError};
 
 use super::event::{caught, decode};
 use super::folded::Migrations;
@@ -50,6 +50,8 @@ pub trait AdditiveView: AdditiveProjection<Key: RowKey, Delta: Delta> + Sized {
     const MIGRATIONS: Migrations;
     /// Name of the key's column, if the key is one value.
     const KEY: &'static str = "id";
+    /// Treatment of an event that cannot be applied, as in [`super::View::POISON`].
+    const POISON: PoisonPolicy = PoisonPolicy::Park;
 
     /// Adds to rows, or inserts them. The keys are distinct and in order.
     fn add(
@@ -97,6 +99,10 @@ impl<V: AdditiveView> AdditiveSink<V> {
 }
 
 impl<V: AdditiveView> Sink for AdditiveSink<V> {
+    fn poison(&self) -> PoisonPolicy {
+        V::POISON
+    }
+
     async fn write(
         &mut self,
         transaction: &mut PgConnection,

@@ -50,6 +50,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, Error, PgExecutor, SqlSafeStr as _};
 
 use crate::columns::{Arrays, ColumnDefinition, Columns, RowKey, derive};
+use crate::sink::PoisonPolicy;
 
 use super::folded::{self, Migrations, View};
 
@@ -75,6 +76,8 @@ pub trait Document:
     const COLUMNS: &'static [GeneratedColumn] = &[];
     /// Indexes, each as a list of columns in SQL, such as `city, id` or `total desc, id desc`.
     const INDEXES: &'static [&'static str] = &[];
+    /// Treatment of an event that cannot be applied.
+    const POISON: PoisonPolicy = PoisonPolicy::Park;
 
     /// Returns the document after the event; `None` means no document. It cannot fail, because the
     /// event has happened.
@@ -93,6 +96,8 @@ pub trait DocumentView: Projection<Key: RowKey, Row: Serialize + DeserializeOwne
     const COLUMNS: &'static [GeneratedColumn] = &[];
     /// Indexes, as in [`Document::INDEXES`].
     const INDEXES: &'static [&'static str] = &[];
+    /// Treatment of an event that cannot be applied, as in [`View::POISON`].
+    const POISON: PoisonPolicy = PoisonPolicy::Park;
 }
 
 /// The projection of a [`Document`].
@@ -140,6 +145,7 @@ impl<D: Document> DocumentView for Documents<D> {
     const VERSION: i32 = D::VERSION;
     const COLUMNS: &'static [GeneratedColumn] = D::COLUMNS;
     const INDEXES: &'static [&'static str] = D::INDEXES;
+    const POISON: PoisonPolicy = D::POISON;
 }
 
 impl<V: DocumentView> Projection for StoredDocuments<V> {
@@ -165,6 +171,7 @@ impl<V: DocumentView> View for StoredDocuments<V> {
     const VERSION: i32 = V::VERSION;
     const KEY: &'static str = V::KEY;
     const MIGRATIONS: Migrations = migrations::<V>;
+    const POISON: PoisonPolicy = V::POISON;
 }
 
 impl<T: Serialize + DeserializeOwned> Columns for Stored<T> {

@@ -8,6 +8,7 @@ use sqlx::migrate::Migrator;
 use sqlx::{AssertSqlSafe, Error, PgConnection, Row as _};
 
 use crate::columns::{Arrays, Columns, RowKey};
+use crate::sink::PoisonPolicy;
 
 use super::name::ViewName;
 use super::statements::{self, Statements, execute};
@@ -50,6 +51,9 @@ pub trait View: Projection<Key: RowKey, Row: Columns> + Sized {
     /// A view needs this if its key is not the key of the events, and if its rows are not sums; see
     /// [`super::additive`] for sums.
     const PER_PARTITION: bool = false;
+    /// Treatment of an event that cannot be applied. A parked key is that of the event, so it is an
+    /// aggregate. A row that events of several aggregates change lacks only those of the parked one.
+    const POISON: PoisonPolicy = PoisonPolicy::Park;
 
     /// Loads the rows with these ids that exist.
     fn load(

@@ -53,6 +53,11 @@ impl ViewName {
     pub fn checkpoints(&self) -> String {
         format!("read.{}_checkpoint", self.table())
     }
+
+    /// Returns the stable name of its parked keys: `read.customer_spending_parked`.
+    pub fn parked(&self) -> String {
+        format!("read.{}_parked", self.table())
+    }
 }
 
 impl fmt::Display for ViewName {
@@ -87,6 +92,7 @@ mod tests {
         assert_eq!(view.relation(), "customer_spending_v2.customer_spending");
         assert_eq!(view.rows(), "read.customer_spending");
         assert_eq!(view.checkpoints(), "read.customer_spending_checkpoint");
+        assert_eq!(view.parked(), "read.customer_spending_parked");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Stable names: the relations in the schema `read` that readers select from.
 //!
-//! A view has two of them: its rows, with every column of its table listed, and its checkpoints.
-//! Both always show the same version. They move to a version when it is migrated, and never back:
+//! A view has three of them: its rows, with every column of its table listed, its checkpoints, and
+//! its parked keys. All of them always show the same version. They move to a version when it is migrated, and never back:
 //! while a newer version has a table, the names stay with it. Readers that use the names from then
 //! on see the new table while it is being filled; a read with a position waits until it is.
 
@@ -43,6 +43,11 @@ pub(crate) async fn publish(
          where view = '{}' and version = {}",
         view.name, view.version
     );
+    let parked = format!(
+        "select topic, partition, key, sequence, event_time from {checkpoints}.parked_key \
+         where view = '{}' and version = {}",
+        view.name, view.version
+    );
     run(
         &mut transaction,
         "create schema if not exists read".to_owned(),
@@ -50,6 +55,7 @@ pub(crate) async fn publish(
     .await?;
     replace(&mut transaction, &view.rows(), &rows).await?;
     replace(&mut transaction, &view.checkpoints(), &positions).await?;
+    replace(&mut transaction, &view.parked(), &parked).await?;
     grant(&mut transaction, view).await?;
     transaction.commit().await?;
     Ok(view.version)
@@ -112,7 +118,7 @@ async fn grant(connection: &mut PgConnection, view: ViewName) -> Result<(), Erro
     if exists.is_none() {
         return Ok(());
     }
-    let (rows, checkpoints) = (view.rows(), view.checkpoints());
+    let (rows, checkpoints, parked) = (view.rows(), view.checkpoints(), view.parked());
     run(
         connection,
         format!("grant usage on schema read to {READER}"),
@@ -120,7 +126,7 @@ async fn grant(connection: &mut PgConnection, view: ViewName) -> Result<(), Erro
     .await?;
     run(
         connection,
-        format!("grant select on {rows}, {checkpoints} to {READER}"),
+        format!("grant select on {rows}, {checkpoints}, {parked} to {READER}"),
     )
     .await
 }

@@ -7,7 +7,7 @@ use factline::{EventOf, Recorded};
 use factline_kafka::{Record, Registry};
 use sqlx::PgConnection;
 
-use crate::sink::{Poison, Sink, SinkError};
+use crate::sink::{Poison, PoisonPolicy, Sink, SinkError};
 
 use super::event::{caught, decode};
 use super::folded::{RowId, View};
@@ -50,6 +50,10 @@ impl<V: View> ViewSink<V> {
 }
 
 impl<V: View> Sink for ViewSink<V> {
+    fn poison(&self) -> PoisonPolicy {
+        V::POISON
+    }
+
     async fn write(
         &mut self,
         transaction: &mut PgConnection,
@@ -130,6 +134,7 @@ fn refuse_shared_rows<V: View>(
             first: one.source_partition,
             second: next.source_partition,
         };
-        Err(Poison::new(last.record, cause))
+        // The declaration of the view is wrong, and not the record.
+        Err(Poison::new(last.record, cause).halting())
     })
 }

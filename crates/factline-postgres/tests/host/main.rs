@@ -6,6 +6,8 @@
 #[cfg(feature = "failpoints")]
 mod blind_checkpoint;
 mod rewinds;
+mod parks;
+mod redrives;
 mod stage;
 mod stopped;
 mod stops;

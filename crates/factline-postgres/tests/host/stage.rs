@@ -1,12 +1,15 @@
 //! Test stage: a topic, a database, and a sink that shows every record that was written twice or
 //! never.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use factline_kafka::{KafkaConfig, Record};
 use factline_postgres::checkpoint::{self, Checkpoint};
 use factline_postgres::follow::Error;
-use factline_postgres::{Follower, FollowerId, Poison, Sink, SinkError, TopicKind, migration};
+use factline_postgres::{
+    Follower, FollowerId, Poison, PoisonPolicy, Sink, SinkError, TopicKind, migration,
+};
 pub(crate) use factline_testkit::{PATIENCE, eventually};
 use factline_testkit::{Reports, kafka_config};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
@@ -47,7 +50,8 @@ impl Stage {
         migration::checkpoints(&pool, "factline").await.unwrap();
         sqlx::raw_sql(
             "create schema stage;
-             create table stage.written (partition integer, sequence bigint, value text)",
+             create table stage.written (partition integer, sequence bigint, value text,
+                 number bigint generated always as identity)",
         )
         .execute(&pool)
         .await
@@ -116,12 +120,33 @@ impl Stage {
         self.kafka.client_config().create().unwrap()
     }
 
-    /// Appends events in one transaction, and commits or aborts it.
+    /// Appends events without keys in one transaction, and commits or aborts it.
     pub(crate) async fn append(&self, events: Vec<(i32, u64, &str)>, commit: bool) {
+        let events = events.into_iter();
+        let events = events.map(|(partition, sequence, value)| (partition, sequence, None, value));
+        self.append_all(events.collect(), commit).await;
+    }
+
+    /// Appends events with keys.
+    pub(crate) async fn append_keyed(&self, events: Vec<(i32, u64, &[u8], &str)>) {
+        let events = events.into_iter();
+        let events =
+            events.map(|(partition, sequence, key, value)| (partition, sequence, Some(key), value));
+        self.append_all(events.collect(), true).await;
+    }
+
+    async fn append_all(&self, events: Vec<(i32, u64, Option<&[u8]>, &str)>, commit: bool) {
         let (config, topic) = (self.kafka.client_config(), self.topic.clone());
-        let events: Vec<(i32, u64, String)> = events
+        let events: Vec<(i32, u64, Option<Vec<u8>>, String)> = events
             .into_iter()
-            .map(|(partition, sequence, value)| (partition, sequence, value.to_owned()))
+            .map(|(partition, sequence, key, value)| {
+                (
+                    partition,
+                    sequence,
+                    key.map(<[u8]>::to_vec),
+                    value.to_owned(),
+                )
+            })
             .collect();
         let append = move || {
             let mut config = config;
@@ -129,15 +154,16 @@ impl Stage {
             let producer: BaseProducer = config.create().unwrap();
             producer.init_transactions(PATIENCE).unwrap();
             producer.begin_transaction().unwrap();
-            for (partition, sequence, value) in &events {
+            for (partition, sequence, key, value) in &events {
                 let header = Header {
                     key: "ce_partitionsequence",
                     value: Some(&sequence.to_string()),
                 };
-                let record = BaseRecord::<str, str>::to(&topic)
+                let mut record = BaseRecord::<[u8], str>::to(&topic)
                     .partition(*partition)
                     .payload(value)
                     .headers(OwnedHeaders::new().insert(header));
+                record.key = key.as_deref();
                 producer.send(record).unwrap();
             }
             producer.flush(PATIENCE).unwrap();
@@ -162,14 +188,20 @@ impl Stage {
 
     /// Starts a follower with a separate connection pool.
     pub(crate) fn follow_with(&self, group: &str, pool: PgPool) -> Running {
-        self.start(group, TopicKind::Events, pool)
+        self.start(group, TopicKind::Events, pool, Written::default())
     }
 
     pub(crate) fn follow_as(&self, group: &str, kind: TopicKind) -> Running {
-        self.start(group, kind, self.pool.clone())
+        self.start(group, kind, self.pool.clone(), Written::default())
     }
 
-    fn start(&self, group: &str, kind: TopicKind, pool: PgPool) -> Running {
+    /// Starts a follower with a sink, on a pool of its own if there is one.
+    pub(crate) fn follow_by(&self, group: &str, pool: Option<&PgPool>, sink: &Written) -> Running {
+        let pool = pool.unwrap_or(&self.pool).clone();
+        self.start(group, TopicKind::Events, pool, sink.clone())
+    }
+
+    fn start(&self, group: &str, kind: TopicKind, pool: PgPool, sink: Written) -> Running {
         let reports = Reports::default();
         let shutdown = CancellationToken::new();
         let follower = Follower {
@@ -179,7 +211,7 @@ impl Stage {
         };
         let report = reports.report();
         let running = follower.run(
-            Written,
+            sink,
             self.kafka.clone(),
             pool,
             move |state| report(FOLLOWER, state),
@@ -252,18 +284,46 @@ pub(crate) fn all(partitions: i32, last: i64) -> Vec<(i32, i64)> {
         .collect()
 }
 
-/// Sink that inserts a row for each record. The table has no key, so a repetition is visible.
-struct Written;
+/// Sink that inserts a row for each record. The table has no key, so a repetition is visible. It
+/// cannot handle the value "poison" until it is repaired.
+#[derive(Clone)]
+pub(crate) struct Written {
+    pub(crate) policy: PoisonPolicy,
+    repaired: Arc<AtomicBool>,
+}
+
+impl Default for Written {
+    fn default() -> Self {
+        Self::with(PoisonPolicy::Halt)
+    }
+}
+
+impl Written {
+    pub(crate) fn with(policy: PoisonPolicy) -> Self {
+        let repaired = Arc::default();
+        Self { policy, repaired }
+    }
+
+    /// Handles every value from now on, as a new release does.
+    pub(crate) fn repair(&self) {
+        self.repaired.store(true, Ordering::Relaxed);
+    }
+}
 
 impl Sink for Written {
+    fn poison(&self) -> PoisonPolicy {
+        self.policy
+    }
+
     async fn write(
         &mut self,
         transaction: &mut PgConnection,
         records: &[Record],
     ) -> Result<(), SinkError> {
+        assert!(!records.is_empty());
         for record in records {
             let value = String::from_utf8_lossy(record.value.as_deref().unwrap_or_default());
-            if value == "poison" {
+            if value == "poison" && !self.repaired.load(Ordering::Relaxed) {
                 return Err(Poison::new(record, "poison value").into());
             }
             let (_, sequence) = record.headers.iter().next().unwrap();

@@ -6,6 +6,7 @@ mod additive;
 mod by_hand;
 mod columns;
 mod documents;
+mod parked;
 mod sales;
 mod shared_rows;
 mod stage;

@@ -140,6 +140,7 @@ async fn readers_may_select_the_stable_names_of_the_new_version() {
         [
             r#"{"table_name": "sums", "privilege_type": "SELECT"}"#,
             r#"{"table_name": "sums_checkpoint", "privilege_type": "SELECT"}"#,
+            r#"{"table_name": "sums_parked", "privilege_type": "SELECT"}"#,
         ]
     );
 }

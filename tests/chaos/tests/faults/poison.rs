@@ -92,10 +92,10 @@ fn now() -> factline::Timestamp {
     std::time::SystemTime::now().into()
 }
 
-/// A poison event halts its partition in each view and in the handler's recovery; the other
-/// partitions continue.
+/// A poison event parks its key in each view, and halts its partition in the handler's recovery. The
+/// other partitions continue.
 #[tokio::test(flavor = "multi_thread")]
-async fn poison_event_halts_only_its_partition() {
+async fn poison_event_parks_its_key_in_views_and_halts_the_handlers_partition() {
     let system = System::start("poisonevent").await.unwrap();
     let log = Log::of(&system, &ordering_schemas::ORDER);
     let partitions = ordering_schemas::ORDER.partitions;
@@ -113,17 +113,25 @@ async fn poison_event_halts_only_its_partition() {
         )
     };
     append(&log, log.topics.events(), partition, &envelope, b"poison").await;
-    eventually("the projectors say that they stopped", async || {
-        let answer = reqwest::get(format!("{}/health/ready", system.address("projectors"))).await?;
-        let refused = answer.status() == 503;
-        Ok(refused
-            && answer
-                .text()
-                .await?
-                .contains(&format!("{}/{partition}", log.topics.events())))
-    })
-    .await
-    .unwrap();
+    let projectors = system.address("projectors");
+    for view in ["orders", "customer-spending"] {
+        eventually("the projectors say that a key is parked", async || {
+            let metrics = reqwest::get(format!("{projectors}/metrics")).await?;
+            let metrics = metrics.text().await?;
+            let mut lines = metrics.lines();
+            let label = format!("view=\"{view}\"");
+            Ok(lines.any(|line| {
+                let is_parked = line.starts_with("factline_follower_parked_keys{");
+                is_parked && line.contains(&label) && line.ends_with(" 1")
+            }))
+        })
+        .await
+        .unwrap();
+    }
+    let ready = reqwest::get(format!("{projectors}/health/ready"))
+        .await
+        .unwrap();
+    assert_eq!(ready.status(), 200, "parked keys do not make it unready");
 
     // On another partition an order is placed, decided and shown.
     let http = reqwest::Client::new();
