@@ -2,7 +2,8 @@
 //!
 //! - [`partition`]: the state of a partition; [`overlay`] and
 //!   [`changes`]: what a batch changes
-//! - [`aggregates`]: the aggregates of a partition, in memory or on disk
+//! - [`aggregates`]: the aggregates of a partition, in memory or on disk; `disk_form`: their form
+//!   there
 //! - [`aggregate`]: one aggregate with its version and deadlines
 //! - [`dedupe`]: ids of decided commands within a window of time
 //! - [`senders`]: the commands of senders that number them
@@ -14,6 +15,7 @@ pub(crate) mod aggregates;
 pub(crate) mod changes;
 pub(crate) mod dedupe;
 pub(crate) mod disk;
+mod disk_form;
 pub(crate) mod memory;
 pub(crate) mod overlay;
 pub(crate) mod partition;

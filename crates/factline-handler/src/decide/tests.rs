@@ -1,7 +1,7 @@
 //! Tests of decisions, without a broker and without a registry.
 //!
-//! `counter` is the aggregate, `desk` a worker's memory without a worker. The other modules test
-//! one subject each.
+//! `counter` is the aggregate, `desk` a worker's memory without a worker, `log` its topics without
+//! a broker. The other modules test one subject each.
 
 mod clocks;
 mod conditions;
@@ -11,8 +11,10 @@ mod desk;
 mod duplicates;
 mod endings;
 mod failures;
+mod log;
 mod memory;
 mod messages;
 mod order;
+mod restarts;
 mod who;
 mod workflows;

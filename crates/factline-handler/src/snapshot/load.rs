@@ -1,6 +1,6 @@
 //! Reads the snapshots of partitions back, and discards those of a partition if any is invalid.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use factline::{Aggregate, Timestamp};
@@ -22,7 +22,7 @@ use factline_kafka::records::record::Record;
 
 /// Reason why the snapshots of a partition are discarded.
 #[derive(Debug, thiserror::Error)]
-enum Invalid {
+pub(crate) enum Invalid {
     #[error("cannot read the cover record")]
     Cover(#[from] serde_json::Error),
     #[error("expected version {known} of the state, found {found}")]
@@ -52,7 +52,7 @@ pub(crate) struct Loaded<A> {
 
 /// The newest records of one partition, as they were read.
 #[derive(Debug)]
-struct NewestRecords {
+pub(crate) struct NewestRecords {
     cover: Option<Vec<u8>>,
     records: Staged,
 }
@@ -72,10 +72,7 @@ pub(crate) fn load<A: Aggregate>(
     read_to(kafka, topic, snapshots, stop, |message| {
         let record = Record::from(message);
         let newest = partitions.entry(record.partition);
-        let newest = newest.or_insert_with(|| NewestRecords {
-            cover: None,
-            records: Staged::new(shared),
-        });
+        let newest = newest.or_insert_with(|| NewestRecords::new(shared));
         Ok(newest.take(record)?)
     })?;
     let mut loaded = HashMap::new();
@@ -102,7 +99,15 @@ pub(crate) fn load<A: Aggregate>(
 }
 
 impl NewestRecords {
-    fn take(&mut self, record: Record) -> Result<(), DiskError> {
+    pub(crate) fn new(shared: &Shared) -> Self {
+        Self {
+            cover: None,
+            records: Staged::new(shared),
+        }
+    }
+
+    /// Takes the next record of the partition's snapshots.
+    pub(crate) fn take(&mut self, record: Record) -> Result<(), DiskError> {
         let lineage = lineage(&record);
         let Some(key) = record.key else {
             return Ok(());
@@ -115,8 +120,8 @@ impl NewestRecords {
     }
 
     /// Returns `None` if there is no cover: then no snapshot was ever written, or all of them are
-    /// deleted.
-    fn validate<A: Aggregate>(
+    /// deleted. The pair is the first offset and the end offset of the partition's events.
+    pub(crate) fn validate<A: Aggregate>(
         self,
         factory: &RecordFactory,
         (low, high): (i64, i64),
@@ -156,7 +161,7 @@ impl NewestRecords {
                 }
             };
             stored.snapshot_checksum = of_record;
-            stored.measure(subject);
+            stored.set_size(subject, value.len());
             loaded.add(subject.into(), stored)?;
         }
         let cover = &loaded.cover;
@@ -178,7 +183,11 @@ impl<A: Aggregate> Loaded<A> {
         }
         self.aggregates.put(subject, stored);
         self.memory.set(self.aggregates.bytes());
-        while self.memory.budget.is_short() && self.aggregates.move_to_disk(MOVED)? > 0 {
+        // Nothing has changed since its snapshot was written.
+        let mut unwritten = HashSet::new();
+        while self.memory.budget.is_short()
+            && self.aggregates.move_to_disk(MOVED, &mut unwritten)? > 0
+        {
             self.memory.set(self.aggregates.bytes());
         }
         Ok(())

@@ -132,6 +132,8 @@ fn from_bytes<A: Aggregate>(bytes: &[u8]) -> Result<AggregateState<A>, Unusable>
         wake: wake.transpose()?,
         snapshot_checksum: 0,
         size: 0,
+        is_measured: false,
+        is_listed: false,
     };
     let again = to_bytes(&stored)?;
     // Only a state that contains hash maps may be encoded in another order.
@@ -313,6 +315,8 @@ mod tests {
             })),
             snapshot_checksum: 0,
             size: 0,
+            is_measured: false,
+            is_listed: false,
         }
     }
 

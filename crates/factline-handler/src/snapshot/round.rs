@@ -3,6 +3,10 @@
 //! A round begins when `every` events have been decided since the last one began. It takes the
 //! aggregates that have changed since they were last written, a few with each batch, in their
 //! present state. At the end of the round, every event up to its beginning is covered.
+//!
+//! First come those that were in memory at the beginning, and then those of the list on disk in the
+//! order of their ids. An aggregate that joins that list meanwhile, behind the place where the round
+//! is, has changed since the beginning. It belongs to the next round.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -35,7 +39,8 @@ const LISTED: u64 = 96;
 #[derive(Debug)]
 pub(crate) struct Snapshots {
     cover: Cover,
-    /// Aggregates that have changed since they were written.
+    /// Aggregates in memory that have changed since they were written. Those on disk are in a list
+    /// there, see [`Aggregates`].
     changed: HashSet<Arc<str>>,
     round: Option<Round>,
     /// Events between the beginnings of two rounds; 0 means never.
@@ -45,7 +50,10 @@ pub(crate) struct Snapshots {
 #[derive(Debug)]
 struct Round {
     begin: Tail,
+    /// Aggregates that were in memory at the beginning.
     remaining: Vec<Arc<str>>,
+    /// The id at which the list on disk continues; `None` at its end.
+    on_disk: Option<String>,
 }
 
 /// The snapshots of a batch, to be adopted after its commit.
@@ -54,6 +62,17 @@ pub(crate) struct Writing {
     pub(crate) outgoing: Vec<Outgoing>,
     written: Vec<(Arc<str>, u64)>,
     cover: Cover,
+    /// The round after this batch.
+    next: NextStep,
+}
+
+/// Rest of a round after a batch.
+#[derive(Debug)]
+enum NextStep {
+    /// This many of the remaining aggregates, at the end, are written.
+    Remaining(usize),
+    /// The list on disk continues at this id, if there is more.
+    OnDisk(Option<String>),
 }
 
 /// Reason why snapshots cannot be written.
@@ -82,7 +101,12 @@ impl Snapshots {
         (self.changed.len() + remaining) as u64 * LISTED
     }
 
-    /// Records that an aggregate has changed.
+    /// Returns the aggregates in memory that have changed since they were written.
+    pub(crate) fn changed(&mut self) -> &mut HashSet<Arc<str>> {
+        &mut self.changed
+    }
+
+    /// Records that an aggregate in memory has changed.
     pub(crate) fn change(&mut self, subject: &Arc<str>) {
         if self.every > 0 {
             self.changed.insert(Arc::clone(subject));
@@ -96,9 +120,12 @@ impl Snapshots {
     }
 
     /// Begins a round, which will cover everything that is committed now.
-    pub(crate) fn begin(&mut self, begin: Tail) {
-        let remaining = self.changed.drain().collect();
-        self.round = Some(Round { begin, remaining });
+    pub(crate) fn begin<A: Aggregate>(&mut self, begin: Tail, aggregates: &Aggregates<A>) {
+        self.round = Some(Round {
+            begin,
+            remaining: self.changed.drain().collect(),
+            on_disk: aggregates.is_any_listed().then(String::new),
+        });
     }
 
     /// Returns the next snapshots of the round for a batch of `commands` commands, or the reason
@@ -126,26 +153,51 @@ impl Snapshots {
             outgoing: Vec::new(),
             written: Vec::new(),
             cover: self.cover.clone(),
+            next: NextStep::Remaining(0),
         };
+        let limit = (commands * PER_COMMAND).max(MIN_SNAPSHOTS);
         let lineage = self.cover.lineage;
-        let (limit, mut bytes) = ((commands * PER_COMMAND).max(MIN_SNAPSHOTS), 0);
-        for subject in round.remaining.iter().rev().take(limit) {
-            let Some(snapshot) = aggregates.snapshot(subject)? else {
+        let mut bytes = 0;
+        let mut write = |writing: &mut Writing, subject: Arc<str>| {
+            let Some(snapshot) = aggregates.snapshot(&subject)? else {
                 return Err(SnapshotError::State(format!("{subject} is unknown")));
             };
-            let SnapshotOf { value, before } = fitting(subject, snapshot)?;
-            let key = record::key(subject);
+            let SnapshotOf { value, before } = fitting(&subject, snapshot)?;
+            let key = record::key(&subject);
             bytes += key.len() + value.len();
             let checksum = record::checksum(&key, &value);
             writing.cover.replace(before, checksum);
-            writing.written.push((Arc::clone(subject), checksum));
+            writing.written.push((subject, checksum));
             let outgoing = record::outgoing(factory, partition, lineage, key, value);
             writing.outgoing.push(outgoing);
-            if bytes > MAX_BYTES {
-                break;
+            Ok(bytes <= MAX_BYTES)
+        };
+        // A batch takes from one of the two lists only: an aggregate may be in both, and must not be
+        // written twice.
+        let is_last = if let (true, Some(first)) = (round.remaining.is_empty(), &round.on_disk) {
+            let mut listed = aggregates.listed_from(first);
+            let mut has_room = true;
+            while has_room
+                && writing.written.len() < limit
+                && let Some(subject) = listed.next().transpose()?
+            {
+                has_room = write(&mut writing, subject)?;
             }
-        }
-        if writing.written.len() == round.remaining.len() {
+            let next = listed.next().transpose()?;
+            let is_last = next.is_none();
+            writing.next = NextStep::OnDisk(next.map(|subject| subject.to_string()));
+            is_last
+        } else {
+            for subject in round.remaining.iter().rev().take(limit) {
+                if !write(&mut writing, Arc::clone(subject))? {
+                    break;
+                }
+            }
+            let count = writing.written.len();
+            writing.next = NextStep::Remaining(count);
+            count == round.remaining.len() && round.on_disk.is_none()
+        };
+        if is_last {
             writing.cover.tail = round.begin;
         }
         let cover = serde_json::to_vec(&writing.cover)
@@ -164,18 +216,20 @@ impl Snapshots {
         let Some(round) = &mut self.round else {
             return Ok(());
         };
-        round
-            .remaining
-            .truncate(round.remaining.len() - writing.written.len());
-        if round.remaining.is_empty() {
+        match writing.next {
+            NextStep::Remaining(count) => {
+                round.remaining.truncate(round.remaining.len() - count);
+            }
+            NextStep::OnDisk(next) => round.on_disk = next,
+        }
+        if round.remaining.is_empty() && round.on_disk.is_none() {
             self.round = None;
         }
-        for (subject, checksum) in writing.written {
-            self.changed.remove(&subject);
-            aggregates.set_checksum(&subject, checksum)?;
+        for (subject, _) in &writing.written {
+            self.changed.remove(subject);
         }
         self.cover = writing.cover;
-        Ok(())
+        aggregates.set_written(&writing.written)
     }
 
     /// Disables snapshots of the partition, because a state cannot be written.

@@ -26,6 +26,10 @@ pub(crate) struct AggregateState<A> {
     pub(crate) snapshot_checksum: u64,
     /// Approximate size in memory, see [`AggregateState::measure`].
     pub(crate) size: u32,
+    /// The size is that of the present state.
+    pub(crate) is_measured: bool,
+    /// The list on disk of aggregates whose snapshot is to be written contains it.
+    pub(crate) is_listed: bool,
 }
 
 /// Bytes of an entry in the map of a partition, without key and value.
@@ -80,12 +84,15 @@ impl<A: Aggregate> AggregateState<A> {
             wake: None,
             snapshot_checksum: 0,
             size: 0,
+            is_measured: false,
+            is_listed: false,
         }
     }
 
     /// Evolves the state with the next event; the envelope has its version and sequence.
     pub(crate) fn take(mut self, event: &EventOf<A::Type>, envelope: &Envelope) -> Self {
         self.state = self.state.evolve(event);
+        self.is_measured = false;
         self.version += 1;
         self.sequence = envelope.partition_sequence.unwrap_or(self.sequence);
         if envelope.opens.is_some() {
@@ -126,9 +133,16 @@ impl<A: Aggregate> AggregateState<A> {
         let _ = catch_unwind(AssertUnwindSafe(|| {
             serde_json::to_writer(&mut length, &self.state)
         }));
+        self.set_size(subject, length.0);
+    }
+
+    /// Sets the approximate size in memory of a state that was just decoded from a JSON of this
+    /// length, as [`AggregateState::measure`] does.
+    pub(crate) fn set_size(&mut self, subject: &str, json: usize) {
         let beside = usize::from(self.open.is_some()) + usize::from(self.wake.is_some());
-        let all = size_of::<Self>() + ENTRY + subject.len() + length.0 + beside * BESIDE;
+        let all = size_of::<Self>() + ENTRY + subject.len() + json + beside * BESIDE;
         self.size = u32::try_from(all).unwrap_or(u32::MAX);
+        self.is_measured = true;
     }
 
     /// Returns the version as an outcome names it; an aggregate without events has none.

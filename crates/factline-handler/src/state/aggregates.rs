@@ -8,13 +8,14 @@
 //! up in turn, and stays if it was used since its last turn.
 
 use std::cell::Cell;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use factline::Aggregate;
 
 use super::aggregate::AggregateState;
 use super::disk::{Area, Change, Disk, DiskError};
+use super::disk_form::{self, Entry};
 use crate::snapshot::record::{self, Unusable};
 
 /// Maximum bytes of states that one write moves to the disk.
@@ -38,6 +39,8 @@ pub(crate) struct Aggregates<A> {
     disk: Area,
     /// Number of aggregates that are on disk only.
     on_disk: usize,
+    /// Number of aggregates in the list on disk.
+    listed: usize,
     /// Approximate size of those in memory.
     bytes: u64,
 }
@@ -63,6 +66,7 @@ impl<A: Aggregate> Aggregates<A> {
             turns: VecDeque::new(),
             disk: Area::of(disk),
             on_disk: 0,
+            listed: 0,
             bytes: 0,
         }
     }
@@ -79,16 +83,17 @@ impl<A: Aggregate> Aggregates<A> {
         if self.on_disk == 0 || self.in_memory.contains_key(subject) {
             return Ok(None);
         }
-        let Some(bytes) = self.disk.get(subject.as_bytes())? else {
+        let Some(bytes) = self.disk.get(&disk_form::key(subject))? else {
             return Ok(None);
         };
-        let (before, value) = split(&bytes);
-        let mut stored = record::decode(value).map_err(|source| ReadError::Unusable {
+        let entry = Entry::read(&bytes);
+        let mut stored = record::decode(entry.json).map_err(|source| ReadError::Unusable {
             subject: subject.to_owned(),
             source,
         })?;
-        stored.snapshot_checksum = before;
-        stored.measure(subject);
+        stored.snapshot_checksum = entry.checksum;
+        stored.is_listed = entry.is_listed;
+        stored.set_size(subject, entry.json.len());
         Ok(Some(stored))
     }
 
@@ -97,7 +102,7 @@ impl<A: Aggregate> Aggregates<A> {
         if self.in_memory.contains_key(subject) {
             return Ok(true);
         }
-        Ok(self.on_disk > 0 && self.disk.get(subject.as_bytes())?.is_some())
+        Ok(self.on_disk > 0 && self.disk.get(&disk_form::key(subject))?.is_some())
     }
 
     /// Changes an aggregate, wherever it is. One without events is in its initial state. After an
@@ -153,8 +158,13 @@ impl<A: Aggregate> Aggregates<A> {
         self.on_disk = self.on_disk.saturating_sub(1);
     }
 
-    /// Moves at most `count` aggregates to the disk, and returns how many.
-    pub(crate) fn move_to_disk(&mut self, count: usize) -> Result<usize, DiskError> {
+    /// Moves at most `count` aggregates to the disk, and returns how many. Those of `unwritten`,
+    /// whose snapshot is to be written, move from there to the list on disk.
+    pub(crate) fn move_to_disk(
+        &mut self,
+        count: usize,
+        unwritten: &mut HashSet<Arc<str>>,
+    ) -> Result<usize, DiskError> {
         let (mut changes, mut size): (Vec<Change>, usize) = (Vec::new(), 0);
         let mut left = Vec::new();
         // Each comes up at most twice.
@@ -172,15 +182,25 @@ impl<A: Aggregate> Aggregates<A> {
                 self.turns.push_back(subject);
                 continue;
             }
+            // One that has not changed since it was read from the disk is in the list already.
             if !held.is_on_disk {
                 // A state that cannot be read back must stay.
-                let Some(value) = readable(&held.stored) else {
+                let Some(json) = readable(&held.stored) else {
                     self.turns.push_back(subject);
                     continue;
                 };
-                size += value.len();
-                let value = joined(held.stored.snapshot_checksum, &value);
-                changes.push((subject.as_bytes().to_vec(), Some(value)));
+                size += json.len();
+                let is_unwritten = unwritten.remove(&subject);
+                if is_unwritten && !held.stored.is_listed {
+                    changes.push((disk_form::place(&subject), Some(Vec::new())));
+                    self.listed += 1;
+                }
+                let entry = Entry {
+                    checksum: held.stored.snapshot_checksum,
+                    is_listed: is_unwritten || held.stored.is_listed,
+                    json: &json,
+                };
+                changes.push((disk_form::key(&subject), Some(entry.to_bytes())));
             }
             left.push(subject);
         }
@@ -195,12 +215,14 @@ impl<A: Aggregate> Aggregates<A> {
         Ok(moved)
     }
 
-    /// Measures those in memory.
+    /// Measures those in memory whose size is outdated.
     pub(crate) fn measure(&mut self) {
-        self.bytes = 0;
         for (subject, held) in &mut self.in_memory {
-            held.stored.measure(subject);
-            self.bytes += u64::from(held.stored.size);
+            if !held.stored.is_measured {
+                self.bytes -= u64::from(held.stored.size);
+                held.stored.measure(subject);
+                self.bytes += u64::from(held.stored.size);
+            }
         }
     }
 
@@ -214,39 +236,80 @@ impl<A: Aggregate> Aggregates<A> {
             let value = record::encode(&held.stored);
             return Ok(Some(value.map(|value| SnapshotOf { value, before })));
         }
-        let found = self.disk.get(subject.as_bytes())?;
+        let found = self.disk.get(&disk_form::key(subject))?;
         Ok(found.map(|bytes| {
-            let (before, value) = split(&bytes);
-            let value = value.to_vec();
+            let entry = Entry::read(&bytes);
+            let (value, before) = (entry.json.to_vec(), entry.checksum);
             Ok(SnapshotOf { value, before })
         }))
     }
 
-    /// Sets the checksum of the newest written snapshot of an aggregate.
-    pub(crate) fn set_checksum(&mut self, subject: &str, checksum: u64) -> Result<(), DiskError> {
-        if let Some(held) = self.in_memory.get_mut(subject) {
-            held.stored.snapshot_checksum = checksum;
-            held.is_on_disk = false;
-            return Ok(());
+    /// Records that snapshots of aggregates are written, with their checksums. The aggregates leave
+    /// the list on disk.
+    pub(crate) fn set_written(&mut self, written: &[(Arc<str>, u64)]) -> Result<(), DiskError> {
+        let mut changes: Vec<Change> = Vec::new();
+        for (subject, checksum) in written {
+            let was_listed = if let Some(held) = self.in_memory.get_mut(subject) {
+                held.stored.snapshot_checksum = *checksum;
+                held.is_on_disk = false;
+                std::mem::take(&mut held.stored.is_listed)
+            } else {
+                let key = disk_form::key(subject);
+                let Some(bytes) = self.disk.get(&key)? else {
+                    continue;
+                };
+                let before = Entry::read(&bytes);
+                let after = Entry {
+                    checksum: *checksum,
+                    is_listed: false,
+                    ..before
+                };
+                changes.push((key, Some(after.to_bytes())));
+                before.is_listed
+            };
+            if was_listed {
+                changes.push((disk_form::place(subject), None));
+                self.listed -= 1;
+            }
         }
-        let key = subject.as_bytes();
-        let Some(bytes) = self.disk.get(key)? else {
-            return Ok(());
-        };
-        let changed = joined(checksum, split(&bytes).1);
-        self.disk.write(vec![(key.to_vec(), Some(changed))])
+        self.disk.write(changes)
     }
 
-    /// Returns the checksum of the newest written snapshot of an aggregate; 0 if it has none.
-    pub(crate) fn checksum(&self, subject: &str) -> Result<u64, DiskError> {
+    /// Sets what an aggregate's next state says of its newest written snapshot.
+    pub(crate) fn set_snapshot(
+        &self,
+        subject: &str,
+        next: &mut AggregateState<A>,
+    ) -> Result<(), DiskError> {
+        let (mut checksum, mut is_listed) = (0, false);
         if let Some(held) = self.in_memory.get(subject) {
-            return Ok(held.stored.snapshot_checksum);
+            (checksum, is_listed) = (held.stored.snapshot_checksum, held.stored.is_listed);
+        } else if self.on_disk > 0
+            && let Some(bytes) = self.disk.get(&disk_form::key(subject))?
+        {
+            let entry = Entry::read(&bytes);
+            (checksum, is_listed) = (entry.checksum, entry.is_listed);
         }
-        if self.on_disk == 0 {
-            return Ok(0);
-        }
-        let found = self.disk.get(subject.as_bytes())?;
-        Ok(found.map_or(0, |bytes| split(&bytes).0))
+        (next.snapshot_checksum, next.is_listed) = (checksum, is_listed);
+        Ok(())
+    }
+
+    /// Returns whether the list on disk of aggregates whose snapshot is to be written has any.
+    pub(crate) fn is_any_listed(&self) -> bool {
+        self.listed > 0
+    }
+
+    /// Returns the aggregates of that list from an id on, in the order of their ids.
+    pub(crate) fn listed_from(
+        &self,
+        id: &str,
+    ) -> impl Iterator<Item = Result<Arc<str>, DiskError>> + use<A> {
+        let begin = disk_form::place(id);
+        let places = self.disk.range(&begin..disk_form::LIST_END);
+        places.filter_map(|place| match place {
+            Ok((place, _)) => disk_form::subject(&place).map(|subject| Ok(subject.into())),
+            Err(error) => Some(Err(error)),
+        })
     }
 
     /// Returns the approximate size of those in memory.
@@ -270,15 +333,4 @@ fn readable<A: Aggregate>(stored: &AggregateState<A>) -> Option<Vec<u8>> {
     let value = record::encode(stored).ok()?;
     record::decode::<A>(&value).ok()?;
     Some(value)
-}
-
-fn joined(checksum: u64, value: &[u8]) -> Vec<u8> {
-    [&checksum.to_be_bytes()[..], value].concat()
-}
-
-fn split(bytes: &[u8]) -> (u64, &[u8]) {
-    match bytes.split_first_chunk() {
-        Some((checksum, value)) => (u64::from_be_bytes(*checksum), value),
-        None => (0, bytes),
-    }
 }

@@ -8,6 +8,7 @@
 //!
 //! The library is chosen by measurement, see `docs/decisions/0025-states-on-disk.md`.
 
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
@@ -196,18 +197,36 @@ impl Area {
     }
 
     /// Returns the entries whose keys begin with these bytes, in the order of their keys.
-    pub(crate) fn entries(
-        &self,
-        prefix: &[u8],
-    ) -> impl Iterator<Item = Result<(Vec<u8>, Vec<u8>), DiskError>> + use<> {
-        let open = self.open.as_ref();
-        let entries = open.map(|(opened, keyspace)| (Arc::clone(opened), keyspace.prefix(prefix)));
-        entries.into_iter().flat_map(|(opened, entries)| {
-            entries.map(move |entry| {
-                let (key, value) = entry.into_inner().map_err(|error| opened.broken(error))?;
-                Ok((key.to_vec(), value.to_vec()))
-            })
-        })
+    pub(crate) fn entries(&self, prefix: &[u8]) -> Entries {
+        Entries::of(self.open.as_ref(), |keyspace| keyspace.prefix(prefix))
+    }
+
+    /// Returns the entries whose keys are in a range, in the order of their keys.
+    pub(crate) fn range(&self, keys: Range<&[u8]>) -> Entries {
+        Entries::of(self.open.as_ref(), |keyspace| keyspace.range(keys))
+    }
+}
+
+/// Entries of an area, as they were when they were asked for.
+pub(crate) struct Entries(Option<(Arc<Opened>, fjall::Iter)>);
+
+impl Entries {
+    fn of(
+        open: Option<&(Arc<Opened>, Keyspace)>,
+        entries: impl FnOnce(&Keyspace) -> fjall::Iter,
+    ) -> Self {
+        Self(open.map(|(opened, keyspace)| (Arc::clone(opened), entries(keyspace))))
+    }
+}
+
+impl Iterator for Entries {
+    type Item = Result<(Vec<u8>, Vec<u8>), DiskError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (opened, entries) = self.0.as_mut()?;
+        let entry = entries.next()?.into_inner();
+        let entry = entry.map(|(key, value)| (key.to_vec(), value.to_vec()));
+        Some(entry.map_err(|error| opened.broken(error)))
     }
 }
 
@@ -248,6 +267,8 @@ mod tests {
         assert_eq!(other.get(b"a").unwrap(), None);
         let entries: Vec<_> = one.entries(b"a").map(Result::unwrap).collect();
         assert_eq!(entries.len(), 2);
+        assert_eq!(one.range(b"ab"..b"b").count(), 1);
+        assert_eq!(other.range(b"a"..b"b").count(), 0);
         one.write(vec![(b"a".to_vec(), None)]).unwrap();
         assert_eq!(one.get(b"a").unwrap(), None);
         drop((one, other, disk));

@@ -271,12 +271,11 @@ impl<A: Aggregate> Partition<A> {
     /// Adopts the changes of a committed batch. After an error the partition must be dropped.
     pub(crate) fn adopt(&mut self, changes: Changes<A>) -> Result<(), DiskError> {
         for (subject, mut stored) in changes.aggregates {
-            let checksum = self.aggregates.checksum(&subject)?;
+            self.aggregates.set_snapshot(&subject, &mut stored)?;
             let known = self.aggregates.in_memory(&subject);
             let known = known.or_else(|| changes.read.get(&subject));
             let before = known.and_then(AggregateState::due);
             let after = stored.due();
-            stored.snapshot_checksum = checksum;
             stored.measure(&subject);
             if changes.read.contains_key(&subject) {
                 self.aggregates.left_disk();
@@ -287,7 +286,7 @@ impl<A: Aggregate> Partition<A> {
         }
         for (subject, mut stored) in changes.read {
             if self.aggregates.in_memory(&subject).is_none() {
-                stored.snapshot_checksum = self.aggregates.checksum(&subject)?;
+                self.aggregates.set_snapshot(&subject, &mut stored)?;
                 self.aggregates.left_disk();
                 self.aggregates.put_unchanged(subject, stored);
             }
@@ -338,7 +337,8 @@ impl<A: Aggregate> Partition<A> {
         if self.decided.bytes() > budget.bytes() / 16 {
             moved += self.decided.move_to_disk(count)?;
         }
-        moved += self.aggregates.move_to_disk(count)?;
+        let unwritten = self.snapshots.changed();
+        moved += self.aggregates.move_to_disk(count, unwritten)?;
         self.account();
         Ok(moved)
     }
@@ -367,11 +367,12 @@ impl<A: Aggregate> Partition<A> {
     /// Begins a round of snapshots, while no transaction is open. Every event that was written
     /// since the recovery has an offset below `written`.
     pub(crate) fn begin_snapshots(&mut self, written: i64) {
-        self.snapshots.begin(Tail {
+        let begin = Tail {
             offset: written.max(self.events_end),
             sequence: self.sequence,
             time: self.time,
-        });
+        };
+        self.snapshots.begin(begin, &self.aggregates);
     }
 
     /// Returns the next snapshots to write with a batch of `commands` commands, or the error.
@@ -402,10 +403,11 @@ impl<A: Aggregate> Partition<A> {
     }
 
     /// Returns the approximate size in memory: of the aggregates, their deadlines, the remembered
-    /// ids and the list of snapshots to write.
+    /// ids, the senders and the list of snapshots to write.
     pub(crate) fn bytes(&self) -> u64 {
         let deadlines = self.deadlines.len() as u64 * DEADLINE;
-        self.aggregates.bytes() + self.decided.bytes() + self.snapshots.bytes() + deadlines
+        let remembered = self.decided.bytes() + self.senders.bytes();
+        self.aggregates.bytes() + remembered + self.snapshots.bytes() + deadlines
     }
 
     /// Returns the latest command time.
@@ -444,5 +446,11 @@ impl<A: Aggregate> Partition<A> {
     /// Returns the number of aggregates that are on disk only.
     pub(crate) fn len_on_disk(&self) -> usize {
         self.aggregates.len_on_disk()
+    }
+
+    /// Returns whether aggregates on disk have yet to be written to the snapshots.
+    #[cfg(test)]
+    pub(crate) fn is_any_listed(&self) -> bool {
+        self.aggregates.is_any_listed()
     }
 }

@@ -23,6 +23,10 @@ pub(crate) struct Senders {
     expired: Timestamp,
 }
 
+/// Approximate bytes of a sender, and of a command that is remembered.
+const SENDER: u64 = 256;
+const UNSETTLED: u64 = 96;
+
 /// Number of times in each window at which expired senders are removed.
 const EXPIRIES: i32 = 96;
 
@@ -106,6 +110,11 @@ impl Senders {
         });
     }
 
+    /// Returns the approximate size in memory.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.by_name.len() as u64 * SENDER + self.unsettled.len() as u64 * UNSETTLED
+    }
+
     /// Returns the number of commands that are remembered one by one.
     pub(crate) fn len(&self) -> usize {
         self.by_name
@@ -182,7 +191,7 @@ mod tests {
             assert!(!senders.is_repeat(Some(&delivery), id(number)));
             senders.add(&delivery, id(number), at(0));
         }
-        assert_eq!(senders.len(), 6);
+        assert_eq!((senders.len(), senders.bytes()), (6, SENDER + 6 * UNSETTLED));
         for number in 0..1000 {
             assert!(senders.is_repeat(Some(&delivery("a", number, 0..0)), id(number)));
         }

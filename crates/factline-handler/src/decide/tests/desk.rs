@@ -8,12 +8,14 @@ use factline::{AggregateType as _, Envelope, Messages as _, Timestamp};
 use uuid::Uuid;
 
 use super::counter::{Counter, CounterType};
+use super::log::Log;
 use super::messages::{Event, Step, Take};
 use crate::decide::batch::Batch;
 use crate::decide::codecs::Codecs;
 use crate::decide::facts::Facts;
 use crate::decide::inputs::{Budget, Environment, Pending, ReadCommand};
 use crate::decide::record_factory::RecordFactory;
+use crate::snapshot::record;
 use crate::state::disk::Disk;
 use crate::state::memory::MemoryBudget;
 use crate::state::overlay::Overlay;
@@ -40,6 +42,9 @@ pub(super) struct Desk {
     pub(super) now: Timestamp,
     /// Number of commands so far.
     sent: u32,
+    /// What was committed.
+    pub(super) log: Log,
+    bounds: Bounds,
     /// The folder of states on disk.
     _folder: tempfile::TempDir,
 }
@@ -82,11 +87,16 @@ impl Desk {
 
     /// Creates a desk whose partitions have a memory budget, in bytes.
     pub(super) fn with_budget(budget: u64) -> Self {
+        Self::with_snapshots(budget, 0)
+    }
+
+    /// Creates a desk that writes snapshots after this number of events of a partition.
+    pub(super) fn with_snapshots(budget: u64, snapshots_every: u64) -> Self {
         let factory = RecordFactory::in_memory(CounterType::CONTRACT);
         let folder = tempfile::tempdir().expect("a folder can be created");
         let bounds = Bounds {
             window: WINDOW,
-            snapshots_every: 0,
+            snapshots_every,
             shared: Shared {
                 memory: Arc::new(MemoryBudget::of(budget)),
                 disk: Arc::new(Disk::new(folder.path().to_owned(), 4 << 20)),
@@ -104,7 +114,21 @@ impl Desk {
             held: BTreeSet::new(),
             now: at(CLOCK),
             sent: 0,
+            log: Log::default(),
+            bounds,
         }
+    }
+
+    /// Drops the states, and recovers them from the log.
+    pub(super) fn restart(&mut self) {
+        let next = self.partitions.drain();
+        let next: HashMap<i32, i64> = next.map(|(number, state)| (number, state.next())).collect();
+        for (partition, next) in next {
+            let mut state = self.log.recover(partition, &self.factory, &self.bounds);
+            state.ready(next);
+            self.partitions.insert(partition, state);
+        }
+        self.relieve();
     }
 
     /// Appends a command at the present time, and returns its operation.
@@ -179,17 +203,39 @@ impl Desk {
     pub(super) fn adopt(&mut self, batch: Batch<Counter>) {
         let adopted = batch.adopt(&self.factory, &mut self.partitions, &mut self.pending);
         adopted.expect("the disk takes states");
+        self.relieve();
+    }
+
+    fn relieve(&mut self) {
         for partition in self.partitions.values_mut() {
             while partition.relieve(10).expect("the disk takes states") > 0 {}
         }
     }
 
-    /// Decides and adopts all that is pending, and returns the facts.
+    /// Decides and adopts all that is pending, with the snapshots that are due, and returns the
+    /// facts.
     pub(super) fn turn(&mut self) -> Vec<Facts<Event>> {
-        let batch = self.decide();
+        for (partition, state) in &mut self.partitions {
+            if state.is_snapshot_due() {
+                state.begin_snapshots(self.log.end_of_events(*partition));
+            }
+        }
+        let mut batch = self.decide();
+        batch.add_snapshots(&self.factory, &self.partitions);
         let facts = batch.facts.clone();
+        self.log.append(&facts, &batch.records, &self.factory);
         self.adopt(batch);
         facts
+    }
+
+    /// Returns everything that is known of an aggregate, as the JSON of a snapshot.
+    pub(super) fn json(&self, subject: &str) -> String {
+        let partition = partition_of(subject.as_bytes(), CounterType::PARTITIONS);
+        let mut overlay = Overlay::over(&self.partitions[&partition]);
+        let fetched = overlay.fetch(Some(subject), std::iter::empty());
+        fetched.expect("the disk is readable");
+        let json = record::encode(&overlay.load(subject)).expect("the state has JSON");
+        String::from_utf8(json).expect("JSON is text")
     }
 
     /// Returns the version and the total of an aggregate in the committed state.
