@@ -9,6 +9,7 @@ mod histories;
 mod new_context;
 mod new_part;
 mod operation;
+mod parked_keys;
 mod stage;
 mod status;
 mod topics;

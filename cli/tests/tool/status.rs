@@ -37,11 +37,14 @@ async fn database(stage: &Stage) -> String {
     let insert = "insert into factline.checkpoint \
         (view, version, topic, partition, topic_identity, next_offset, sequence) \
         values ('orders', 2, $1, 3, 'any', 0, 0), ('orders', 2, 'another.topic', 3, 'any', 0, 0)";
-    sqlx::query(insert)
-        .bind(stage.topics.events())
-        .execute(&pool)
-        .await
-        .unwrap();
+    let parked = "insert into factline.parked_key \
+        (view, version, topic, partition, key, record_offset, sequence, event_time, cause, records) \
+        values ('orders', 2, $1, 3, 'a', 1, 1, now(), '', 1), ('orders', 2, $1, 3, 'b', 2, 2, now(), '', 1), \
+            ('orders', 2, 'another.topic', 3, 'a', 1, 1, now(), '', 1)";
+    for sql in [insert, parked] {
+        let statement = sqlx::query(sql).bind(stage.topics.events());
+        statement.execute(&pool).await.unwrap();
+    }
     pool.close().await;
     url
 }
@@ -102,6 +105,7 @@ async fn unavailable_parts_are_named_and_the_others_are_shown() {
         "another installation has the other"
     );
     assert_eq!(views[0].get("lag_records"), None);
+    assert_eq!(views[0]["parked"], 2, "another installation has the other");
 
     // Without a database and a service the brokers' part is known.
     let nowhere = format!("postgres://ada:secret@{closed}/factline");

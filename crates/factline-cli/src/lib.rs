@@ -3,15 +3,17 @@
 //! An application builds it with its own aggregates: its `main` calls [`main()`].
 //!
 //! A command is a module with its options and its `run`, and a variant of [`Command`]. The tool
-//! writes what services must not write: marks on dead letters, redriven commands and the
-//! configuration of topics. It never writes what only services may write: events and rows. The
-//! restore of a backup is the exception: it writes events into empty topics, while no service runs.
+//! writes what services must not write: marks on dead letters, redriven commands, requests to
+//! redrive parked keys, and the configuration of topics. It never writes what only services may
+//! write: events and rows. The restore of a backup is the exception: it writes events into empty
+//! topics, while no service runs.
 
 mod aggregates;
 mod archive;
 mod arguments;
 mod command_line;
 mod completions;
+mod database;
 mod dead_letters;
 mod events;
 mod history;
@@ -127,7 +129,9 @@ async fn run(
         Command::Operation(options) => operation::run(options, output).await,
         Command::Status(options) => status::run(options, aggregates, kafka, output).await,
         Command::Topics(options) => topics::run(options, aggregates, kafka, output).await,
-        Command::DeadLetters(options) => dead_letters::run(options, kafka, output).await,
+        Command::DeadLetters(options) => {
+            dead_letters::run(options, aggregates, kafka, output).await
+        }
         Command::Backup(options) => archive::backup::run(options, aggregates, kafka, output).await,
         Command::Restore(options) => {
             archive::restore::run(options, aggregates, kafka, output).await

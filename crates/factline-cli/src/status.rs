@@ -19,7 +19,7 @@ use crate::output::Output;
 use crate::progress::during;
 use crate::servers::Server;
 
-/// Shows the whole system: processes, lag, halted partitions, dead letters
+/// Shows the whole system: processes, lag, halted partitions, parked keys, dead letters
 #[derive(Debug, Args)]
 #[command(
     after_help = "A part that is unavailable is named, the others are shown, and the code is 1.\n\nExamples:\n  \

@@ -89,22 +89,21 @@ impl Letter {
     }
 
     /// Returns the letter as one line.
-    pub(super) fn row(&self) -> Row {
+    pub(super) fn row(&self, aggregate: &str) -> Row {
         let header = |name: &str| header(&self.record, name);
         let state = self.mark.as_ref().map_or("open", |mark| &mark.what);
         let value = json!({
-            "letter": self.key, "operation": self.operation, "time": render::instant(self.record.timestamp),
+            "of": aggregate, "letter": self.key, "key": header("deadletter_key"), "operation": self.operation, "time": render::instant(self.record.timestamp),
             "type": header("ce_type"), "code": header("deadletter_code"), "state": state,
             "reason": header("deadletter_reason"),
         });
-        let cells = ["letter", "time", "type", "code", "state", "reason"];
-        let cells = cells.map(|name| cell(&value[name])).to_vec();
+        let cells = super::HEADING.map(|name| cell(&value[name])).to_vec();
         (value, cells)
     }
 
     /// Returns all fields of the letter.
-    pub(super) async fn document(&self, registry: &Registry) -> Result<Value> {
-        let (mut value, _) = self.row();
+    pub(super) async fn document(&self, aggregate: &str, registry: &Registry) -> Result<Value> {
+        let (mut value, _) = self.row(aggregate);
         let headers = self.record.headers.iter();
         let headers: Map<String, Value> = headers
             .map(|(name, value)| (name.to_owned(), render::text(value).into()))

@@ -19,7 +19,15 @@ pub(super) fn show(status: &Status, all: bool, output: Output) -> Result<()> {
     text("", output)?;
     match &status.views {
         Part::Known(views) => {
-            let heading = ["view", "partitions", "lag", "seconds", "halted", "applied"];
+            let heading = [
+                "view",
+                "partitions",
+                "lag",
+                "seconds",
+                "halted",
+                "parked",
+                "applied",
+            ];
             output.table(&heading, &views.iter().map(view).collect::<Vec<_>>())?;
         }
         other => unknown("views", other, output)?,
@@ -158,6 +166,7 @@ fn view(view: &FollowerStatus) -> Row {
         records,
         seconds,
         number(view.halted),
+        view.parked.to_string(),
         view.applied.map_or_else(dash, render::instant),
     ])
 }

@@ -145,7 +145,7 @@ fn finding(sample: &Sample) -> Option<Gauge> {
         "factline_follower_stopped" if above(0.0) => "halted partition",
         "factline_handler_restored_percent" if sample.value < 100.0 => "recovery, percent",
         "factline_operation_anomalies_total" if above(0.0) => "anomalies",
-        name if name.starts_with("factline_") && name.contains("parked") && above(0.0) => {
+        name if name.starts_with("factline_") && name.ends_with("_parked_keys") && above(0.0) => {
             "parked keys"
         }
         _ => return None,
@@ -172,6 +172,7 @@ mod tests {
                     factline_handler_restored_percent{topic=\"a.commands\"} 41\n\
                     factline_handler_restored_percent{topic=\"b.commands\"} 100\n\
                     factline_follower_parked_keys{view=\"orders\"} 5\n\
+                    factline_follower_parked_seconds{view=\"orders\"} 90\n\
                     factline_ready{service=\"h\"} 1\n";
         let found: Vec<_> = samples(text).iter().filter_map(finding).collect();
         let found: Vec<_> = found

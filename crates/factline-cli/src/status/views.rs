@@ -2,24 +2,19 @@
 //! tracker.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Context as _, Result, bail};
 use factline::Timestamp;
 use factline_kafka::KafkaConfig;
 use factline_kafka::tools::backlog::Backlogs;
-use factline_kafka::tools::servers::PATIENCE;
 use factline_kafka::topics::TopicPartition;
 use factline_kafka::topics::watermarks::Bounds;
 use serde::Serialize;
-use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _};
 
 use super::kafka::{Lag, lags};
 use super::services::{self, ServiceStatus};
-
-/// Maximum time of all queries.
-const TIMEOUT: Duration = Duration::from_secs(10);
+use crate::database::{self, TIMEOUT};
 
 /// The checkpoint tables that the role may read. Each process has one in its own schema.
 const TABLES: &str = "select quote_ident(n.nspname) from pg_class c \
@@ -41,6 +36,8 @@ pub(super) struct FollowerStatus {
     pub(super) lag: Option<Lag>,
     /// Number of partitions that its process has halted.
     pub(super) halted: Option<u64>,
+    /// Number of parked keys.
+    pub(super) parked: i64,
 }
 
 /// The checkpoints of a follower.
@@ -48,6 +45,7 @@ pub(super) struct FollowerStatus {
 pub(super) struct Checkpoints {
     reached: BTreeMap<TopicPartition, i64>,
     applied: Option<Timestamp>,
+    parked: i64,
 }
 
 /// Followers by name and version.
@@ -55,19 +53,7 @@ pub(super) type Followers = BTreeMap<(String, i32), Checkpoints>;
 
 /// Reads the checkpoints of all followers whose topics have the prefix.
 pub(super) async fn checkpoints(url: &str, prefix: &str) -> Result<Followers> {
-    let options: PgConnectOptions = url.parse().context("--database-url is not valid")?;
-    let place = format!("{}:{}", options.get_host(), options.get_port());
-    let named = |error: anyhow::Error| {
-        anyhow!(
-            "no answer from PostgreSQL at {place}: {error:#} (--database-url or \
-             FACTLINE_DATABASE_URL sets the address)"
-        )
-    };
-    let connecting = tokio::time::timeout(PATIENCE, PgConnection::connect_with(&options));
-    let mut connection = match connecting.await {
-        Ok(connected) => connected.map_err(|error| named(error.into()))?,
-        Err(late) => return Err(named(late.into())),
-    };
+    let mut connection = database::connect(url).await?;
     let reading = tokio::time::timeout(TIMEOUT, read(&mut connection, prefix));
     let followers = reading.await.context("cannot read the checkpoints")?;
     // The server ends the session if this fails.
@@ -104,8 +90,32 @@ async fn read(connection: &mut PgConnection, prefix: &str) -> Result<Followers> 
                 .insert((topic, row.try_get(3)?), row.try_get(4)?);
             follower.applied = follower.applied.max(row.try_get(5)?);
         }
+        if !has_parked_keys(connection, &schema).await? {
+            continue;
+        }
+        let query = format!(
+            "select view, version, count(*) from {schema}.parked_key where topic ^@ $1 group by 1, 2"
+        );
+        for row in sqlx::query(AssertSqlSafe(query))
+            .bind(prefix)
+            .fetch_all(&mut *connection)
+            .await?
+        {
+            let follower = followers.get_mut(&(row.try_get(0)?, row.try_get(1)?));
+            if let Some(follower) = follower {
+                follower.parked += row.try_get::<i64, _>(2)?;
+            }
+        }
     }
     Ok(followers)
+}
+
+/// Returns whether a process of this release has migrated the schema, and the role may read it.
+async fn has_parked_keys(connection: &mut PgConnection, schema: &str) -> Result<bool> {
+    let sql = "select coalesce(has_table_privilege(to_regclass($1), 'select'), false)";
+    let parked = format!("{schema}.parked_key");
+    let exists = sqlx::query_scalar(sql).bind(parked);
+    Ok(exists.fetch_one(connection).await?)
 }
 
 /// Returns the views with their lag, which is unknown if Kafka is unavailable.
@@ -137,6 +147,7 @@ pub(super) async fn views(
             version,
             partitions: follower.reached.len(),
             applied: follower.applied,
+            parked: follower.parked,
             lag,
         })
         .collect())
