@@ -1,20 +1,26 @@
 //! Start lookups: newly assigned partitions whose start offsets the host does not know yet.
 //!
 //! A task outside the host's loop looks the start offsets up, while the host continues with its
-//! other partitions. This module is for the members of [`crate::consumer::group`]. The command
-//! handler also restores states, and has its own recovery.
+//! other partitions. If a lookup of several partitions fails, each is tried alone, so that one
+//! without a leader delays only itself. This module is for the members of
+//! [`crate::consumer::group`].
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use rdkafka::consumer::BaseConsumer;
-use tokio::sync::oneshot::{self, error::TryRecvError};
+use tokio::sync::mpsc::{self, error::TryRecvError};
 use tokio::task::AbortHandle;
 
 use crate::consumer::group::{self, GroupListener, TopicPartition};
 use crate::retry::Backoff;
 use factline::error_chain;
+
+/// Number of partitions that are tried alone at the same time. If all of them fail, the others are
+/// tried in later rounds: usually no broker can be reached, and each try waits for one.
+const ALONE: usize = 4;
 
 /// Maximum time for which partitions wait for the group to settle in the generation of their
 /// assignment.
@@ -42,7 +48,7 @@ pub enum Failed {
 struct Running<T> {
     /// The partitions that are still assigned to this member.
     keys: BTreeSet<TopicPartition>,
-    found: oneshot::Receiver<Vec<(TopicPartition, T)>>,
+    found: mpsc::UnboundedReceiver<Vec<(TopicPartition, T)>>,
     failures: Arc<Mutex<Vec<String>>>,
     task: AbortHandle,
 }
@@ -68,24 +74,40 @@ impl<T: Send + 'static> StartLookups<T> {
     pub fn begin<E, F>(
         &mut self,
         keys: Vec<TopicPartition>,
-        look_up: impl Fn(Vec<TopicPartition>) -> F + Send + 'static,
+        look_up: impl Fn(Vec<TopicPartition>) -> F + Send + Sync + 'static,
     ) where
         E: std::error::Error + Send,
         F: Future<Output = Result<Vec<(TopicPartition, T)>, E>> + Send,
     {
-        let (sender, found) = oneshot::channel();
+        let (sender, found) = mpsc::unbounded_channel();
         let failures = Arc::new(Mutex::new(Vec::new()));
-        let (failed, asked) = (Arc::clone(&failures), keys.clone());
+        let (failed, mut asked) = (Arc::clone(&failures), keys.clone());
         let task = tokio::spawn(async move {
             let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(2));
-            loop {
-                match look_up(asked.clone()).await {
-                    Ok(found) => {
-                        // The receiver has been dropped if the partitions were revoked meanwhile.
-                        let _ = sender.send(found);
-                        return;
+            // Returns whether the partitions are found.
+            let attempt = |asked: Vec<TopicPartition>| {
+                let looking = look_up(asked);
+                let (sender, failed) = (sender.clone(), Arc::clone(&failed));
+                async move {
+                    match looking.await {
+                        // The receiver was dropped if the partitions were revoked meanwhile.
+                        Ok(found) => {
+                            let _ = sender.send(found);
+                            true
+                        }
+                        Err(error) => {
+                            lock(&failed).push(error_chain(&error));
+                            false
+                        }
                     }
-                    Err(error) => lock(&failed).push(error_chain(&error)),
+                }
+            };
+            while !attempt(asked.clone()).await {
+                if asked.len() > 1 {
+                    asked = without_found(asked, &attempt).await;
+                }
+                if asked.is_empty() {
+                    return;
                 }
                 tokio::time::sleep(backoff.pause()).await;
             }
@@ -149,23 +171,48 @@ impl<T: Send + 'static> StartLookups<T> {
         let mut all = Vec::new();
         let mut index = 0;
         while let Some(lookup) = self.running.get_mut(index) {
-            let found = match lookup.found.try_recv() {
-                Ok(found) => found,
-                Err(TryRecvError::Empty) => {
-                    index += 1;
-                    continue;
+            match lookup.found.try_recv() {
+                Ok(found) => {
+                    let wanted = &mut lookup.keys;
+                    all.extend(found.into_iter().filter(|(key, _)| wanted.remove(key)));
                 }
-                Err(TryRecvError::Closed) => Vec::new(),
-            };
-            let mut wanted = std::mem::take(&mut lookup.keys);
-            self.running.remove(index);
-            all.extend(found.into_iter().filter(|(key, _)| wanted.remove(key)));
-            if let Some(key) = wanted.pop_first() {
-                return Err(Failed::NoAnswer(key));
+                Err(TryRecvError::Empty) if lookup.keys.is_empty() => {
+                    self.running.remove(index);
+                }
+                Err(TryRecvError::Empty) => index += 1,
+                Err(TryRecvError::Disconnected) => {
+                    let mut lookup = self.running.remove(index);
+                    if let Some(key) = lookup.keys.pop_first() {
+                        return Err(Failed::NoAnswer(key));
+                    }
+                }
             }
         }
         Ok(all)
     }
+}
+
+/// Tries each partition alone. Returns those that are still to be found.
+async fn without_found<A: Future<Output = bool>>(
+    mut partitions: Vec<TopicPartition>,
+    attempt: &impl Fn(Vec<TopicPartition>) -> A,
+) -> Vec<TopicPartition> {
+    let mut failed = Vec::new();
+    while !partitions.is_empty() {
+        let rest = partitions.split_off(partitions.len().min(ALONE));
+        let tries = partitions.iter().map(|key| attempt(vec![key.clone()]));
+        let found = join_all(tries).await;
+        let is_outage = !found.contains(&true);
+        let tried = partitions.into_iter().zip(found);
+        failed.extend(tried.filter(|(_, found)| !found).map(|(key, _)| key));
+        partitions = rest;
+        if is_outage {
+            break;
+        }
+    }
+    // Those that were not tried come first in the next round.
+    partitions.append(&mut failed);
+    partitions
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -226,6 +273,35 @@ mod tests {
         let asked = lock(&asked);
         let count = |share: &[TopicPartition]| asked.iter().filter(|keys| *keys == share).count();
         assert_eq!((count(&[key(0), key(1)]), count(&[key(2)])), (1, 3));
+    }
+
+    /// One partition has no leader: the brokers answer for none of a request with it.
+    #[tokio::test]
+    async fn partition_without_a_leader_delays_only_itself() {
+        let leaderless = Arc::new(Mutex::new(vec![key(1), key(3), key(4), key(5), key(6)]));
+        let missing = Arc::clone(&leaderless);
+        let mut lookups = StartLookups::default();
+        lookups.begin((0..12).map(key).collect(), move |keys| {
+            let fails = keys.iter().any(|key| lock(&missing).contains(key));
+            async move {
+                if fails {
+                    Err(std::io::Error::other("no leader"))
+                } else {
+                    Ok(keys.into_iter().map(|key| (key, 7)).collect())
+                }
+            }
+        });
+        let found = take_until(&mut lookups, |found| found.len() == 7).await;
+        let mut found: Vec<i32> = found.into_iter().map(|((_, number), _)| number).collect();
+        found.sort_unstable();
+        assert_eq!(found, [0, 2, 7, 8, 9, 10, 11]);
+        assert!(!lookups.is_empty());
+        lock(&leaderless).retain(|other| *other == key(3));
+        let found = take_until(&mut lookups, |found| found.len() == 4).await;
+        assert!(found.iter().all(|(found, _)| *found != key(3)));
+        lookups.release(&[key(3)]);
+        assert!(lookups.take_found().unwrap().is_empty());
+        assert!(lookups.is_empty());
     }
 
     #[tokio::test]

@@ -14,14 +14,14 @@ use std::collections::BTreeMap;
 
 use factline::Timestamp;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::{Offset, TopicPartitionList};
 
 use crate::client::config::KafkaConfig;
 use crate::topics::Topics;
 use crate::topics::admin::{self, RequestError, TIMEOUT};
 use crate::topics::identity::{self, topic_identity};
-use crate::topics::watermarks::ends;
+use crate::topics::watermarks;
 
 /// Progress of a reader with its own checkpoints in a partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,10 +120,12 @@ fn bounds(
     let mut bounds = Vec::new();
     let mut identities = BTreeMap::new();
     let partitions: Vec<i32> = reached.keys().copied().collect();
-    let ends = ends(&consumer, topic, &partitions, TIMEOUT)
+    let ends = known_ends(&consumer, topic, &partitions)
         .map_err(|source| failed("read the ends", topic, source))?;
     for (partition, reached) in reached {
-        let (from, stable) = ends.get(&partition).copied().unwrap_or_default();
+        let Some((from, stable)) = ends.get(&partition).copied() else {
+            continue;
+        };
         let to = reached.next_offset.min(stable);
         bounds.push(Trimmed {
             partition,
@@ -144,6 +146,28 @@ fn bounds(
         bounds.retain(|bound| identities.get(&bound.partition) == Some(&identity));
     }
     Ok(bounds)
+}
+
+/// Returns the ends of those partitions that have a leader: one without delays only itself.
+fn known_ends(
+    consumer: &BaseConsumer,
+    topic: &str,
+    partitions: &[i32],
+) -> KafkaResult<watermarks::Ends> {
+    let together = watermarks::ends(consumer, topic, partitions, TIMEOUT);
+    let Err(error) = together else {
+        return together;
+    };
+    let alone = partitions.iter().filter_map(|partition| {
+        let ends = watermarks::ends_of(consumer, topic, *partition, TIMEOUT);
+        Some((*partition, ends.ok()?))
+    });
+    let known: watermarks::Ends = alone.collect();
+    if known.is_empty() {
+        Err(error)
+    } else {
+        Ok(known)
+    }
 }
 
 /// Lowers bounds to the limits of their partitions, and drops those without a limit.
