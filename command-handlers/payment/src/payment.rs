@@ -21,6 +21,10 @@ const UNWANTED: &str = "the charge does not belong to an open payment of this am
 /// Code of a payment that the provider captured in a different amount.
 const MISMATCH: &str = "amount_mismatch";
 
+/// Maximum number of charges that a payment remembers to be refunded. A provider that reports more
+/// is defective, or somebody pretends to be the provider.
+pub(crate) const MAX_CHARGES: usize = 100;
+
 /// A payment's stage of life. Every stage remembers every charge of the provider, because each is a
 /// customer's money.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -191,6 +195,9 @@ impl Payment {
         validation::captured(&command)?;
         if self.knows(&command.provider_reference) {
             return Ok(Decision::nothing());
+        }
+        if self.charges().len() >= MAX_CHARGES {
+            return Err(Rejection::TooManyCharges);
         }
         match self {
             Self::Unrequested => Err(Rejection::PaymentNotFound),

@@ -1,5 +1,7 @@
 //! The refusals of payment.
 
+use crate::payment::MAX_CHARGES;
+
 /// A refusal. `field` is a path into the command, such as `amount/currency`. It does not repeat
 /// texts of other systems, because outcomes are stored and shown.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -48,6 +50,9 @@ pub enum Rejection {
     /// The provider has never reported this charge.
     #[error("the payment has no charge with this provider_reference")]
     ChargeNotFound,
+    /// The payment has so many charges that the provider must be defective.
+    #[error("the payment has {MAX_CHARGES} charges that are to be refunded: ask the provider")]
+    TooManyCharges,
     /// The charge is kept, and no refund of it was requested.
     #[error("no refund of this charge was requested")]
     RefundNotRequested,
@@ -66,6 +71,7 @@ impl factline::Rejection for Rejection {
             Self::PaymentCaptured => "payment_captured",
             Self::PaymentVoided => "payment_voided",
             Self::ChargeNotFound => "charge_not_found",
+            Self::TooManyCharges => "too_many_charges",
             Self::RefundNotRequested => "refund_not_requested",
         }
     }

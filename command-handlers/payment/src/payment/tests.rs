@@ -199,6 +199,22 @@ fn every_other_charge_is_refunded() {
 }
 
 #[test]
+fn charges_of_a_payment_are_bounded_and_known_ones_still_count() {
+    for payment in [captured, declined, voided] {
+        let charge = |number| was_captured(&format!("ch-x{number}"), 750, false);
+        let charges: Vec<Event> = (0..MAX_CHARGES).map(charge).collect();
+        let state = charges.iter().fold(payment().state(), Payment::evolve);
+        let decide =
+            |command: RecordPaymentCaptured| state.decide(command.into(), &Context::default());
+        assert_eq!(
+            decide(capture("ch-new", 750)),
+            Err(Rejection::TooManyCharges)
+        );
+        assert_eq!(decide(capture("ch-x7", 750)), Ok(Decision::nothing()));
+    }
+}
+
+#[test]
 fn charge_of_another_amount_declines_the_payment() {
     for amount in [749, 751, 0] {
         requested().when(capture("ch-1", amount)).then([
