@@ -8,6 +8,7 @@
 //! `factline_provider_requests_total`.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use factline::Fact;
 use factline_client::{Client, Command};
@@ -15,7 +16,8 @@ use factline_policy::subscription::{Failure, Unavailable};
 use payment_schemas::payment::Event;
 use tokio::task::JoinSet;
 
-use crate::provider::{Answer, Provider};
+use crate::circuit::Circuit;
+use crate::provider::{self, Answer, Provider};
 use crate::request::Request;
 
 /// Maximum number of payments in parallel.
@@ -28,7 +30,14 @@ pub struct Effect {
     pub provider: Provider,
     /// The store, which receives immediate refusals.
     pub store: Client,
+    /// What is known of the provider.
+    pub circuit: Arc<Circuit>,
 }
+
+/// The provider fails for one payment only.
+#[derive(Debug, thiserror::Error)]
+#[error("the provider repeatedly fails for this payment, and not for others")]
+struct FailsForOne(#[source] provider::Unavailable);
 
 /// A request that an event requires.
 struct Wanted {
@@ -40,21 +49,35 @@ struct Wanted {
 }
 
 impl Effect {
-    /// Sends the requests of these events. After a failure all are sent again; the provider
-    /// recognizes them by their keys.
+    /// Sends the requests of these events, several payments at a time. After a failure all are
+    /// sent again; the provider recognizes them by their keys. A payment that fails does not keep
+    /// those of its round from being requested.
     pub async fn carry_out(&self, facts: &[Fact<Event>]) -> Result<(), Failure> {
         let mut payments = by_payment(facts).into_iter();
         loop {
             let mut asking = JoinSet::new();
-            for wanted in payments.by_ref().take(TOGETHER) {
+            for wanted in payments.by_ref().take(self.circuit.together(TOGETHER)) {
                 let effect = self.clone();
                 asking.spawn(async move { effect.ask_in_order(wanted).await });
             }
             if asking.is_empty() {
                 return Ok(());
             }
+            let mut failures = Vec::new();
+            let count = asking.len();
             while let Some(asked) = asking.join_next().await {
-                asked.map_err(Unavailable::new)??;
+                failures.extend(asked.map_err(Unavailable::new)?.err());
+            }
+            if failures.len() == count {
+                self.circuit.all_failed();
+            }
+            // A payment to be parked comes first: then the rest of the batch is tried without it.
+            let parked = |failure: &Failure| matches!(failure, Failure::Poison { .. });
+            if let Some(at) = failures.iter().position(parked) {
+                return Err(failures.swap_remove(at));
+            }
+            if let Some(failure) = failures.pop() {
+                return Err(failure);
             }
         }
     }
@@ -73,9 +96,18 @@ impl Effect {
             request,
         } = wanted;
         let answer = self.provider.ask(&key, &request).await;
-        let refused = match answer.map_err(Unavailable::new)? {
-            Answer::Accepted => return Ok(()),
-            Answer::Refused(refused) => refused,
+        let refused = match answer {
+            Ok(answer) => {
+                self.circuit.answered(&key);
+                match answer {
+                    Answer::Accepted => return Ok(()),
+                    Answer::Refused(refused) => refused,
+                }
+            }
+            Err(error) if self.circuit.failed(&key) => {
+                return Err(poison(place, FailsForOne(error)));
+            }
+            Err(error) => return Err(Unavailable::new(error).into()),
         };
         let (kind, payment_id) = (request.path(), request.payment_id());
         tracing::error!(kind, payment_id, error = %refused, "provider refused a request");

@@ -7,11 +7,13 @@
 //!
 //! - [`request`]: the request for each event
 //! - [`provider`]: the call, and the meaning of the response
+//! - [`circuit`]: tells a provider that fails from a payment that fails
 //! - [`effect`]: the handling of a batch of events
 //!
 //! It makes no decision about payments, and no decision waits for it. To add a provider, add a
 //! module beside [`provider`]. To add an event that requires a request, add an arm in [`request`].
 
+pub mod circuit;
 pub mod effect;
 pub mod provider;
 pub mod request;
@@ -21,6 +23,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Subcommand;
+use factline::PoisonPolicy;
 use factline::policy::Start;
 use factline_client::Client;
 use factline_kafka::KafkaConfig;
@@ -82,6 +85,7 @@ pub async fn run(config: Config, service: Service) -> anyhow::Result<()> {
         provider: Provider::new(&config.payment_simulator_url, &config.gateway_url)
             .context("cannot create an HTTP client")?,
         store: Client::new(&config.gateway_url, PATIENCE)?,
+        circuit: Arc::default(),
     });
     service.health.expect(NAME);
     let health = service.health.clone();
@@ -103,5 +107,6 @@ pub fn reaction(kafka: &KafkaConfig) -> Subscription {
         group: format!("{}reaction.{NAME}", kafka.topic_prefix),
         start: Start::Beginning,
         facts: Facts::Events,
+        poison: PoisonPolicy::Park,
     }
 }

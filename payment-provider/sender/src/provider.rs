@@ -7,7 +7,8 @@
 //! | anything else, or none | temporary: a fault of the provider, the network, or this client's configuration (401, 404) |
 //!
 //! The last kind is retried without limit. It says nothing about the payment, so no conclusion may
-//! be drawn from it.
+//! be drawn from it, unless the provider answers for other payments meanwhile: see
+//! [`circuit`](crate::circuit).
 
 use std::time::{Duration, Instant};
 

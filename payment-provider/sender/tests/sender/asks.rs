@@ -85,6 +85,36 @@ async fn failed_request_is_retried_with_the_same_key() {
     assert_eq!(keys(&stage.provider.calls(), payment)[6], key);
 }
 
+/// The provider answers for all payments but one, which is parked with its later events.
+#[tokio::test(flavor = "multi_thread")]
+async fn payment_for_which_the_provider_fails_delays_no_other() {
+    let stage = Stage::set("odd").await;
+    let sender = stage.start().await;
+    let odd = Uuid::new_v4();
+    let failures = vec![(500, Value::Null); 1000];
+    stage.provider.answers(&odd.to_string(), &failures);
+    stage.wanted(odd).await;
+    let mut others = Vec::new();
+    eventually("the odd payment is parked", async || {
+        // Requests of other payments succeed meanwhile.
+        others.push(stage.wanted(Uuid::new_v4()).await.to_string());
+        let parked = sender.metric("factline_reaction_parked_keys", &[]).await;
+        parked.is_some_and(|keys| keys == "1")
+    })
+    .await;
+    stage.unwanted(odd).await;
+    let last = stage.wanted(Uuid::new_v4()).await.to_string();
+    others.push(last);
+    eventually("all others are requested", async || {
+        let calls = stage.provider.calls();
+        others
+            .iter()
+            .all(|key| calls.iter().any(|call| call.key == *key))
+    })
+    .await;
+    sender.until_ready().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn refusal_is_reported_to_the_store_and_the_rest_continues() {
     let stage = Stage::set("refuses").await;
