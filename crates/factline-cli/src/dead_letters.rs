@@ -1,6 +1,7 @@
 //! `factline dead-letters`: records that could not be handled, and what operators do about them:
 //! commands, in their topics, and events that views could not apply, in PostgreSQL.
 
+mod facts;
 mod letter;
 mod parked;
 mod redrive;
@@ -22,6 +23,7 @@ use crate::servers::Server;
 #[command(
     after_help = "A letter is named by its place, as list shows it; that of a command also by its operation, and that of a view \
                   also by its key. A letter of a view is the first event of a parked key, with the later events of the key. \
+                  Of a policy, each fact of a parked key is a letter; the redrive of the first one redrives those behind it. \
                   Redrive and discard are recorded with the name of the operator.\n\nExamples:\n  \
                   factline dead-letters list\n  \
                   factline dead-letters show ordering.order ordering.order.commands/3@17\n  \
@@ -53,8 +55,8 @@ impl Options {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Show the letters that were neither redriven nor discarded: of all aggregates and views, or
-    /// of one
+    /// Show the letters that were neither redriven nor discarded: of all aggregates, policies and
+    /// views, or of one
     #[command(
         after_help = "Examples:\n  factline dead-letters list\n  factline dead-letters list ordering.order --all\n  \
                       factline dead-letters list --view orders"
@@ -63,7 +65,8 @@ enum What {
         /// Include letters that were redriven or discarded
         #[arg(long)]
         all: bool,
-        /// Aggregate type, such as ordering.order, for its commands alone
+        /// Aggregate type, such as ordering.order, for its commands alone; or the group of a
+        /// policy, such as policy.checkout-orders, for the facts that it could not handle
         #[arg(conflicts_with = "view")]
         aggregate: Option<String>,
         #[command(flatten)]
@@ -133,7 +136,8 @@ struct Source {
 
 #[derive(Debug, Args)]
 struct Letters {
-    /// The aggregate type, such as ordering.order, and its letters; with --view only letters
+    /// The aggregate type, such as ordering.order, or the group of a policy, such as
+    /// policy.checkout-orders, and its letters; with --view only letters
     #[arg(value_name = "LETTER")]
     names: Vec<String>,
     #[command(flatten)]
@@ -263,6 +267,14 @@ pub(crate) async fn run(
             all_keys,
             actor,
         } => match letters.find(kafka, all_keys).await? {
+            Chosen::Commands(topics, letters) if facts::is_group(topics.aggregate()) => {
+                let letters = open(letters)?;
+                let writer = LetterWriter::new(kafka, topics.clone(), actor.name()?)?;
+                for row in facts::redrive(kafka, &topics, &writer, &letters).await? {
+                    output.line(&row)?;
+                }
+                Ok(())
+            }
             Chosen::Commands(topics, letters) => {
                 let letters = open(letters)?;
                 let writer = LetterWriter::new(kafka, topics, actor.name()?)?;
@@ -302,22 +314,23 @@ pub(crate) async fn run(
     }
 }
 
-/// Returns the letters of one aggregate, or of all that the tool knows.
+/// Returns the letters of one aggregate type or policy, or of all.
 async fn of_commands(
     aggregates: &Aggregates,
     kafka: &KafkaConfig,
     aggregate: Option<&str>,
     all: bool,
 ) -> Result<Vec<Row>> {
-    let names: Vec<&str> = match aggregate {
-        Some(name) => vec![name],
+    let names: Vec<String> = match aggregate {
+        Some(name) => vec![name.to_owned()],
         None => {
             let contracts = aggregates.contracts()?.into_iter();
-            contracts.map(|contract| contract.aggregate).collect()
+            let names = contracts.map(|contract| contract.aggregate.to_owned());
+            names.chain(facts::groups(kafka).await?).collect()
         }
     };
     let mut rows = Vec::new();
-    for name in names {
+    for name in &names {
         let found = letters(kafka, &Topics::new(&kafka.topic_prefix, name)).await?;
         let shown = found.iter().filter(|letter| all || letter.mark.is_none());
         rows.extend(shown.map(|letter| letter.row(name)));

@@ -9,8 +9,8 @@
 //! therefore read an earlier command a second time and skip it.
 //!
 //! The host registers the command schemas of all targets before it processes the first fact. A
-//! schema that the registry rejects ends the policy at once. Failures that no retry can fix halt
-//! the partition of the fact:
+//! schema that the registry rejects ends the policy at once. Failures that no retry can fix park
+//! the key of the fact, or what else [`Policy::POISON`] says:
 //!
 //! - a policy that panics
 //! - a command for an aggregate type that is not a target
@@ -76,6 +76,7 @@ fn subscription_of<P: Policy>(kafka: &KafkaConfig) -> Subscription {
         group: topics::policy_group(&kafka.topic_prefix, P::NAME),
         start: P::START,
         facts: Facts::EventsAndOutcomes,
+        poison: P::POISON,
     }
 }
 

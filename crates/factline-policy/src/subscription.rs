@@ -10,8 +10,10 @@
 //!
 //! - A temporary failure is retried without limit and with growing pauses. Readiness reports the
 //!   reason.
-//! - A fact that can never be read or handled halts its partition and no other. It is logged as an
-//!   error and reported by readiness.
+//! - A fact that can never be read or handled is treated as the subscription's
+//!   [policy](PoisonPolicy) says. By default its key is parked: the fact and the later ones of its
+//!   key are kept in a topic of letters, until an operator redrives or discards them, and other
+//!   keys continue.
 //! - Records of revoked partitions are dropped from the current batch. Their offsets are not
 //!   committed, so the new owner handles them again.
 //!
@@ -27,13 +29,16 @@ mod batch;
 mod fact;
 mod group_offsets;
 mod host;
+mod letters;
 mod offsets;
+mod parked;
 mod readiness;
+mod redrive;
 mod start_position;
 mod subscription_metrics;
 
 use factline::policy::Start;
-use factline::{Contract, Delivery, Fact, Messages};
+use factline::{Contract, Delivery, Fact, Messages, PoisonPolicy};
 use rdkafka::error::KafkaError;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
@@ -42,7 +47,7 @@ pub use factline_kafka::consumer::readiness::Report;
 
 use factline_kafka::client::config::KafkaConfig;
 use factline_kafka::consumer::watchdog::{SILENCE, Watchdog};
-use factline_kafka::{topics::broker_settings, topics::provision};
+use factline_kafka::{topics::broker_settings, topics::provision, topics::settings};
 use host::Host;
 
 /// Subscription of one consumer group to the facts of one aggregate type.
@@ -59,6 +64,8 @@ pub struct Subscription {
     pub start: Start,
     /// Kinds of facts that are read.
     pub facts: Facts,
+    /// Treatment of a fact that can never be read or handled.
+    pub poison: PoisonPolicy,
 }
 
 /// Kinds of facts that `handle` receives.
@@ -88,8 +95,8 @@ pub enum Failure {
     /// A retry may succeed. The whole batch is retried without limit.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
-    /// No retry can succeed for one of the facts. Its partition halts before that fact, and the
-    /// rest of the batch is retried without it.
+    /// No retry can succeed for one of the facts. It is treated as [`Subscription::poison`] says,
+    /// and the rest of the batch is retried without it.
     #[error("fact {fact} of the batch can never be handled")]
     Poison {
         /// Index of the fact in the slice that `handle` received.
@@ -136,11 +143,17 @@ pub enum Error {
 
 impl Subscription {
     /// Commits the group's first offsets if the group has none: the ends of the topics for
-    /// [`Start::Now`], their beginnings for [`Start::Beginning`]. It can be run again at any time.
+    /// [`Start::Now`], their beginnings for [`Start::Beginning`]. Creates the topic of letters, if
+    /// the subscription parks keys. It can be run again at any time.
     ///
     /// Without these offsets, a subscription does not start. A group that lost its offsets must
     /// neither start from the beginning nor skip facts silently.
     pub async fn provision(&self, kafka: &KafkaConfig) -> Result<(), provision::Error> {
+        if self.poison == PoisonPolicy::Park {
+            let topic = letters::topic_of(&self.group);
+            let wanted = settings::letters(&topic, self.source.partitions);
+            provision::create(kafka, &[wanted], None).await?;
+        }
         start_position::commit(self, kafka).await
     }
 

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::future::Future;
 use std::time::Duration;
 
+pub use factline::PoisonPolicy;
 use factline_kafka::Record;
 use sqlx::PgConnection;
 
@@ -57,21 +58,6 @@ pub enum SinkError {
     /// rest of the batch.
     #[error(transparent)]
     Poison(#[from] Poison),
-}
-
-/// Treatment of a record that no retry can handle.
-///
-/// Faults of the log itself always halt the partition: a missing or unnumbered event, a topic that
-/// was recreated, records that were deleted or lost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PoisonPolicy {
-    /// Halts the partition before the record, until a release can handle it.
-    Halt,
-    /// Parks the key: stores the record, and all later ones of its key, in order, until an operator
-    /// redrives or discards them. Other keys continue.
-    Park,
-    /// Skips the record. It is counted and logged as an error.
-    Skip,
 }
 
 /// Record that no retry can handle.

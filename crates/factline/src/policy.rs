@@ -16,6 +16,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 
 use crate::avro::{Codec, Error};
+use crate::poison::PoisonPolicy;
 use crate::{AggregateType, CommandOf, Contract, Envelope, EventOf, Messages, Outcome, id};
 
 /// A function from the facts of one aggregate type to commands for any aggregate type.
@@ -28,6 +29,9 @@ pub trait Policy: Send + Sync + 'static {
     const TARGETS: &'static [&'static Contract];
     /// Start position of a new policy.
     const START: Start = Start::Now;
+    /// Treatment of a fact that can never be handled: [`Self::react`] panics, a command cannot be
+    /// written, or the fact cannot be read.
+    const POISON: PoisonPolicy = PoisonPolicy::Park;
 
     /// The aggregate type whose facts the policy reads.
     type Source: AggregateType;

@@ -83,6 +83,21 @@ impl Letter {
         }
     }
 
+    /// Returns what an operator has decided about it, if there is such a mark.
+    pub(super) fn mark(&self) -> Option<&str> {
+        self.mark.as_ref().map(|mark| mark.what.as_str())
+    }
+
+    /// Returns the code of its failure.
+    pub(super) fn code(&self) -> Option<String> {
+        header(&self.record, "deadletter_code")
+    }
+
+    /// Returns the reason of its failure.
+    pub(super) fn reason(&self) -> Option<String> {
+        header(&self.record, "deadletter_reason")
+    }
+
     /// Returns whether this is its location or its operation.
     pub(super) fn is_called(&self, name: &str) -> bool {
         self.key == name || self.operation.is_some_and(|id| id.to_string() == name)

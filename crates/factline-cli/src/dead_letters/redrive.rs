@@ -104,6 +104,11 @@ impl LetterWriter {
         ))
     }
 
+    /// Marks the letter of a policy, so that the policy's process redrives it.
+    pub(super) async fn ask_for_redrive(&self, letter: &Letter) -> Result<()> {
+        self.mark(letter, "redrive", None).await
+    }
+
     /// Marks the letter so that it is not redriven.
     pub(super) async fn discard(&self, letter: &Letter, note: Option<&str>) -> Result<Row> {
         let note = note.map(|note| ("deadletter_note", note.to_owned()));

@@ -191,7 +191,10 @@ mod tests {
             assert!(!senders.is_repeat(Some(&delivery), id(number)));
             senders.add(&delivery, id(number), at(0));
         }
-        assert_eq!((senders.len(), senders.bytes()), (6, SENDER + 6 * UNSETTLED));
+        assert_eq!(
+            (senders.len(), senders.bytes()),
+            (6, SENDER + 6 * UNSETTLED)
+        );
         for number in 0..1000 {
             assert!(senders.is_repeat(Some(&delivery("a", number, 0..0)), id(number)));
         }

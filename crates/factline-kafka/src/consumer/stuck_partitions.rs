@@ -130,8 +130,14 @@ mod tests {
             progress(6, 0, 6, 7),
             progress(7, 0, 7, 7),
         );
-        assert_eq!(told_of(&[(0, still), (40, moved), (69, moved)]), [const { None }; 3]);
-        assert_eq!(told_of(&[(0, still), (40, ended), (50, still)]), [const { None }; 3]);
+        assert_eq!(
+            told_of(&[(0, still), (40, moved), (69, moved)]),
+            [const { None }; 3]
+        );
+        assert_eq!(
+            told_of(&[(0, still), (40, ended), (50, still)]),
+            [const { None }; 3]
+        );
     }
 
     #[test]

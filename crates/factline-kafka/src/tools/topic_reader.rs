@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use factline::Timestamp;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::{Offset, TopicPartitionList};
 
 use crate::client::config::KafkaConfig;
@@ -79,6 +79,14 @@ pub struct Reader {
     follow: bool,
     total: u64,
     heard: Instant,
+}
+
+/// Returns the names of all topics that the client may see. Blocks until the brokers answer.
+pub fn topics(config: &KafkaConfig) -> KafkaResult<Vec<String>> {
+    let client: BaseConsumer = config.client_config().create()?;
+    let metadata = client.fetch_metadata(None, TIMEOUT)?;
+    let topics = metadata.topics().iter();
+    Ok(topics.map(|topic| topic.name().to_owned()).collect())
 }
 
 /// Returns the number of partitions of a topic. Blocks for up to twenty seconds.

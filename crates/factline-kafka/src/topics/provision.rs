@@ -20,6 +20,7 @@ use crate::retry::Backoff;
 use crate::topics::Topics;
 use crate::topics::admin::{self, RequestError, TIMEOUT};
 use crate::topics::broker_settings;
+use crate::topics::settings::TopicSettings;
 use crate::topics::settings::settings;
 use crate::topics::timestamps::{self, WrongTimestamps};
 use crate::topics::watermarks::ends_of;
@@ -87,7 +88,7 @@ pub async fn provision(
 ) -> Result<(), Error> {
     broker_settings::check(config).await?;
     let topics = config.topics(contract);
-    create(config, contract, &topics, replication).await?;
+    create(config, &settings(contract, &topics), replication).await?;
     let (config, contract) = (config.clone(), *contract);
     let runtime = Handle::current();
     tokio::task::spawn_blocking(move || {
@@ -103,13 +104,14 @@ pub async fn provision(
     .map_err(|_| RequestError::new("check topics", KafkaError::Canceled))?
 }
 
-async fn create(
+/// Creates topics that do not exist. Existing ones are not changed.
+///
+/// `replication` is the number of replicas; `None` means the cluster's default.
+pub async fn create(
     config: &KafkaConfig,
-    contract: &Contract,
-    topics: &Topics,
+    settings: &[TopicSettings],
     replication: Option<i32>,
 ) -> Result<(), Error> {
-    let settings = settings(contract, topics);
     let wanted = settings.iter().map(|wanted| {
         let replication = TopicReplication::Fixed(replication.unwrap_or(-1));
         let topic = NewTopic::new(&wanted.topic, wanted.partitions, replication);
@@ -118,14 +120,14 @@ async fn create(
     });
     let wanted: Vec<NewTopic<'_>> = wanted.collect();
     let failed = |source| {
-        let what = format!("create topics of {}", contract.aggregate);
-        RequestError::new(what, source)
+        let names: Vec<&str> = settings.iter().map(|topic| topic.topic.as_str()).collect();
+        RequestError::new(format!("create topics {}", names.join(", ")), source)
     };
     let admin = admin::client(config).map_err(failed)?;
     let created = admin.create_topics(&wanted, &admin::options()).await;
     for result in created.map_err(failed)? {
         match result {
-            Ok(topic) => tracing::info!(topic, partitions = contract.partitions, "topic created"),
+            Ok(topic) => tracing::info!(topic, "topic created"),
             Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
             Err((topic, code)) => return Err(Error::Refused { topic, code }),
         }

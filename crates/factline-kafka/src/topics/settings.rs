@@ -57,14 +57,8 @@ pub fn settings(contract: &Contract, topics: &Topics) -> [TopicSettings; 5] {
     // Kafka never compacts the newest segment, and all of it is read at a restart.
     let segment = SNAPSHOTS_SEGMENT_BYTES.to_string();
     let small_segments = ("segment.bytes", segment.as_str());
-    let topic = |topic: &str, configs: &[(&'static str, &str)], timestamps: &[_]| TopicSettings {
-        topic: topic.to_owned(),
-        partitions: contract.partitions,
-        configs: [configs, timestamps]
-            .concat()
-            .into_iter()
-            .map(|(name, value)| (name, value.to_owned()))
-            .collect(),
+    let topic = |topic: &str, configs: &[(&'static str, &str)], timestamps: &[_]| {
+        of(topic, contract.partitions, &[configs, timestamps].concat())
     };
     [
         topic(topics.commands(), &[forever], &APPEND_TIME),
@@ -77,4 +71,25 @@ pub fn settings(contract: &Contract, topics: &Topics) -> [TopicSettings; 5] {
         ),
         topic(topics.dead_letters(), &[compact, large], &PRODUCER_TIME),
     ]
+}
+
+/// Returns the required settings of a topic of letters, in which a policy's group keeps the facts
+/// that it has parked.
+pub fn letters(topic: &str, partitions: i32) -> TopicSettings {
+    let own = [
+        ("cleanup.policy", "compact"),
+        ("max.message.bytes", MAX_MESSAGE_BYTES),
+    ];
+    of(topic, partitions, &[&own[..], &PRODUCER_TIME].concat())
+}
+
+fn of(topic: &str, partitions: i32, configs: &[(&'static str, &str)]) -> TopicSettings {
+    let configs = configs.iter();
+    TopicSettings {
+        topic: topic.to_owned(),
+        partitions,
+        configs: configs
+            .map(|(name, value)| (*name, (*value).to_owned()))
+            .collect(),
+    }
 }

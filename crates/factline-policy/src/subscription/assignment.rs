@@ -21,6 +21,7 @@ impl Host {
     pub(crate) fn release(&mut self, keys: &[TopicPartition]) {
         for key in keys {
             self.places.remove(key);
+            self.parked.release(key);
             self.readiness.released(key);
             self.meters.released(key);
         }
@@ -92,8 +93,12 @@ impl Host {
                     committed,
                     sender,
                     identity,
+                    letters,
                 }) => {
                     self.facts.identify(identity);
+                    for letter in &letters {
+                        self.parked.add(letter);
+                    }
                     starts.push((key.clone(), committed.offset));
                     begun.push((key, committed, sender));
                 }

@@ -8,6 +8,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
 use rdkafka::{Offset, TopicPartitionList};
 
+use super::letters::{self, Letter, Letters};
 use factline_kafka::client::config::KafkaConfig;
 use factline_kafka::consumer::group::TopicPartition;
 use factline_kafka::consumer::host::Progress;
@@ -23,6 +24,8 @@ pub(crate) enum LookUpError {
     Partitions(#[from] watermarks::Unknown),
     #[error("cannot read the group's offsets")]
     Offsets(#[source] KafkaError),
+    #[error(transparent)]
+    Letters(#[from] letters::ReadError),
 }
 
 /// Reason why a partition cannot start at the committed offset.
@@ -51,6 +54,8 @@ pub(crate) struct Start {
     pub(crate) sender: Arc<str>,
     /// Identity of the aggregate's events topic.
     pub(crate) identity: String,
+    /// The parked facts of the partition.
+    pub(crate) letters: Vec<Letter>,
 }
 
 /// A committed offset, and the offset at which the run began that has committed it.
@@ -92,6 +97,8 @@ pub(crate) struct GroupOffsets {
     pub(crate) group: String,
     /// The aggregate's events topic.
     pub(crate) events: String,
+    /// The group's letters, if the subscription parks keys.
+    pub(crate) letters: Option<Letters>,
 }
 
 impl Progress for GroupOffsets {
@@ -107,6 +114,7 @@ impl Progress for GroupOffsets {
             kafka,
             group,
             events,
+            letters,
         } = self;
         let (asking, asked, sender) = (kafka.clone(), keys.clone(), group.clone());
         let committed = tokio::task::spawn_blocking(move || committed(&asking, &group, &asked));
@@ -116,16 +124,24 @@ impl Progress for GroupOffsets {
         let extents = extents(&kafka, keys.clone(), TIMEOUT).await?;
         // The position of an outcome also refers to the events topic.
         let identity = identity_of(&kafka, events).await?;
+        // After the offsets: a letter is written before the offset of its fact is committed.
+        let mut letters = match letters {
+            Some(letters) => letters.read().await?,
+            None => Vec::new(),
+        };
         let found = keys.into_iter().filter_map(|key| {
             let extent = extents.get(&key)?;
             let beginning = check(extent, committed.get(&key).copied());
             let (topic, partition) = &key;
             let sender = format!("{sender} {topic}/{partition}#{}", extent.identity).into();
             let identity = identity.clone();
+            let letters = letters.extract_if(.., |letter| letter.place() == key);
+            let letters = letters.collect();
             let start = |committed| Start {
                 committed,
                 sender,
                 identity,
+                letters,
             };
             Some((key.clone(), beginning.map(start)))
         });

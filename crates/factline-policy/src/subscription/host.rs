@@ -5,7 +5,7 @@ use std::future::Future;
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
-use factline::{Delivery, Fact, Messages};
+use factline::{Delivery, Fact, Messages, PoisonPolicy};
 use factline_failpoints::{Point, delay};
 use rdkafka::consumer::{CommitMode, Consumer as _};
 use rdkafka::error::KafkaError;
@@ -15,8 +15,11 @@ use tokio_util::sync::CancellationToken;
 use super::batch::Batch;
 use super::fact::Reader;
 use super::group_offsets::GroupOffsets;
+use super::letters::{Letter, Letters};
 use super::offsets::Places;
+use super::parked::Parked;
 use super::readiness::{Readiness, Trouble};
+use super::redrive::Redrives;
 use super::subscription_metrics::Meters;
 use super::{Error, Failure, Report, Subscription};
 use factline::error_chain;
@@ -35,11 +38,11 @@ const BATCH_BYTES: usize = 4 * 1024 * 1024;
 /// Interval between two polls while `handle` runs. Polling keeps the group membership.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 /// Maximum time that `handle` may continue after the process was asked to stop.
-const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
+pub(crate) const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
 /// Pause before the client is replaced, and the longest pause between two retries.
 pub(crate) const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-fn backoff() -> Backoff {
+pub(crate) fn backoff() -> Backoff {
     Backoff::new(Duration::from_millis(50), LONGEST_PAUSE)
 }
 
@@ -51,6 +54,8 @@ pub(crate) struct Host {
     pub(crate) readiness: Readiness,
     pub(crate) meters: Meters,
     pub(crate) stuck: StuckPartitions,
+    pub(crate) parked: Parked,
+    pub(crate) redrives: Redrives,
     pub(crate) stop: CancellationToken,
     /// Records that were polled but not decoded yet, in the order of each partition.
     pub(crate) pending: VecDeque<Record>,
@@ -80,7 +85,9 @@ impl Host {
         let offsets = GroupOffsets {
             group: subscription.group.clone(),
             events: topics.events().to_owned(),
-            kafka,
+            letters: (subscription.poison == PoisonPolicy::Park)
+                .then(|| Letters::of(&kafka, &subscription.group)),
+            kafka: kafka.clone(),
         };
         let name = subscription.name.clone();
         let report = move |state| report(&name, state);
@@ -90,6 +97,8 @@ impl Host {
             readiness: Readiness::new(report, Trouble::Joining),
             meters: Meters::new(&subscription.name),
             stuck: StuckPartitions::default(),
+            parked: Parked::default(),
+            redrives: Redrives::new(&kafka, &subscription.group)?,
             places: Places::default(),
             pending: VecDeque::new(),
             paused: false,
@@ -128,6 +137,7 @@ impl Host {
                 tokio::time::sleep(pause).await;
             }
             self.commit();
+            self.redrive(&mut handle).await;
             self.measure();
             self.check_stalled_partitions();
         }
@@ -183,9 +193,17 @@ impl Host {
             };
             let key = (record.topic.clone(), record.partition);
             while self.places.wants(&key, record.offset) {
+                if self.parked.holds(&key, record.key.as_deref()) {
+                    self.park(Letter::behind(&record), &mut batch);
+                    break;
+                }
                 match self.facts.read(&record).await {
-                    Ok(fact) => {
-                        batch.push(key, record.offset, fact);
+                    Ok(Some(fact)) => {
+                        batch.push(record, fact);
+                        break;
+                    }
+                    Ok(None) => {
+                        batch.pass(&record);
                         break;
                     }
                     Err(error) if error.is_transient() => {
@@ -197,11 +215,16 @@ impl Host {
                         }
                     }
                     Err(error) => {
-                        let poison = Poison {
-                            place: record.place(),
-                            cause: error.into(),
-                        };
-                        self.stop_partition(&key, &poison);
+                        let poison = Poison::of(&record, error.into());
+                        match self.treatment(&record, &poison) {
+                            PoisonPolicy::Halt => self.stop_partition(&key, &poison),
+                            PoisonPolicy::Skip => batch.pass(&record),
+                            PoisonPolicy::Park => {
+                                let letter = Letter::failed(&record, &error_chain(&poison));
+                                self.park(letter, &mut batch);
+                            }
+                        }
+                        break;
                     }
                 }
             }
@@ -233,10 +256,9 @@ impl Host {
                     break;
                 }
                 Some(Err(Failure::Poison { fact, cause })) => {
-                    if let Some((key, offset)) = batch.place(fact).cloned() {
-                        let place = format!("{}/{}@{offset}", key.0, key.1);
-                        self.stop_partition(&key, &Poison { place, cause });
-                        batch.cut(&key, offset);
+                    if let Some(record) = batch.record(fact).cloned() {
+                        let poison = Poison::of(&record, cause);
+                        self.set_aside(&mut batch, fact, &record, &poison);
                     }
                 }
                 Some(Err(Failure::Unavailable(error))) => {
@@ -249,15 +271,71 @@ impl Host {
                 }
             }
         }
+        if !self.append_letters(&mut batch).await {
+            return false;
+        }
         self.readiness.set(Trouble::Handling, None);
         batch.done(&mut self.places);
         true
     }
 
+    /// Removes a fact that can never be handled from the batch, as the subscription's policy says.
+    fn set_aside<E>(
+        &mut self,
+        batch: &mut Batch<E>,
+        fact: usize,
+        record: &Record,
+        poison: &Poison,
+    ) {
+        let key = (record.topic.clone(), record.partition);
+        match self.treatment(record, poison) {
+            PoisonPolicy::Halt => {
+                self.stop_partition(&key, poison);
+                batch.cut(&key, record.offset);
+            }
+            PoisonPolicy::Skip => batch.skip(fact),
+            PoisonPolicy::Park => {
+                for letter in batch.park_from(fact, &error_chain(poison)) {
+                    self.parked.add(letter);
+                }
+            }
+        }
+    }
+
+    /// Returns how a fact that can never be handled is treated, and logs that. A record without a
+    /// key cannot be parked: it could not be told which records are behind it.
+    fn treatment(&self, record: &Record, poison: &Poison) -> PoisonPolicy {
+        let place = (record.topic.clone(), record.partition);
+        let halts = record.key.is_none() || self.parked.is_full(&place);
+        let treatment = match self.subscription.poison {
+            PoisonPolicy::Park if halts => PoisonPolicy::Halt,
+            treatment => treatment,
+        };
+        let (subscription, reason) = (&self.subscription.name, error_chain(poison));
+        match treatment {
+            PoisonPolicy::Halt => {}
+            PoisonPolicy::Skip => {
+                tracing::error!(subscription, reason, "cannot handle a fact: skipped");
+                self.meters.skipped();
+            }
+            PoisonPolicy::Park => tracing::error!(
+                subscription,
+                reason,
+                "cannot handle a fact: its key is parked; other keys continue"
+            ),
+        }
+        treatment
+    }
+
+    fn park<E>(&mut self, letter: Letter, batch: &mut Batch<E>) {
+        self.parked.add(&letter);
+        batch.park(letter);
+    }
+
     /// Runs `work` and polls meanwhile, so that the member keeps its place in the group. Returns
     /// `None` if the process is stopped and `work` exceeds `grace`, or if the group membership is
     /// lost.
-    async fn run_while_polling<T>(
+    pub(crate) async fn run_while_polling<T>(
         &mut self,
         work: impl Future<Output = T>,
         grace: Duration,
@@ -288,7 +366,7 @@ impl Host {
 
     /// Waits before the next retry, twice as long each time. Returns `false` if there must be no
     /// retry.
-    async fn wait_before_retry(
+    pub(crate) async fn wait_before_retry(
         &mut self,
         trouble: Trouble,
         error: &dyn std::error::Error,
@@ -414,6 +492,7 @@ impl Host {
                 progress.push((key.clone(), of_key));
             }
         }
+        self.meters.parked(self.parked.len());
         let stuck = self.stuck.observe(Instant::now(), progress);
         self.readiness.set(Trouble::Stuck, stuck);
         if self.pending.is_empty() {
@@ -436,8 +515,15 @@ impl Host {
 /// A record that can never be handled.
 #[derive(Debug, thiserror::Error)]
 #[error("record {place} cannot be handled")]
-struct Poison {
+pub(crate) struct Poison {
     place: String,
     #[source]
     cause: Box<dyn std::error::Error + Send + Sync>,
+}
+
+impl Poison {
+    pub(crate) fn of(record: &Record, cause: Box<dyn std::error::Error + Send + Sync>) -> Self {
+        let place = record.place();
+        Self { place, cause }
+    }
 }

@@ -34,6 +34,19 @@ impl Meters {
             .increment(1);
     }
 
+    /// Counts a fact that was skipped because it can never be handled.
+    pub(crate) fn skipped(&self) {
+        metrics::counter!("factline_reaction_skipped_total", "reaction" => self.subscription.clone())
+            .increment(1);
+    }
+
+    /// Sets the number of parked keys.
+    pub(crate) fn parked(&self, keys: usize) {
+        let count = u32::try_from(keys).unwrap_or(u32::MAX);
+        metrics::gauge!("factline_reaction_parked_keys", "reaction" => self.subscription.clone())
+            .set(f64::from(count));
+    }
+
     /// Sets the number of halted partitions.
     pub(crate) fn stopped(&self, partitions: usize) {
         let count = u32::try_from(partitions).unwrap_or(u32::MAX);

@@ -8,6 +8,7 @@ mod gate;
 mod killed;
 mod leaves;
 mod moves;
+mod parks;
 mod policies;
 mod returns;
 mod rig;

@@ -1,7 +1,9 @@
 //! Policies between the gate and the counter.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use factline::policy::Start;
-use factline::{Contract, Emit, Fact, Policy, RecordSchema};
+use factline::{Contract, Emit, Fact, PoisonPolicy, Policy, RecordSchema};
 
 use crate::gate::{
     COUNTER, Count, CounterEvent, CounterType, GATE, GateCommand, GateEvent, GateType, Pass,
@@ -34,6 +36,7 @@ impl Policy for CountPasses {
     const NAME: &'static str = "tally.count-passes";
     const TARGETS: &'static [&'static Contract] = &[&COUNTER];
     const START: Start = Start::Now;
+    const POISON: PoisonPolicy = PoisonPolicy::Halt;
     type Source = GateType;
 
     fn react(fact: &Fact<GateEvent>) -> Vec<Emit> {
@@ -68,6 +71,43 @@ impl Policy for CountFromTheBeginning {
     const NAME: &'static str = "tally.count-from-the-beginning";
     const TARGETS: &'static [&'static Contract] = &[&COUNTER];
     const START: Start = Start::Beginning;
+    type Source = GateType;
+
+    fn react(fact: &Fact<GateEvent>) -> Vec<Emit> {
+        CountPasses::react(fact)
+    }
+}
+
+/// Set once the defect of [`CountAndPark`] is mended.
+pub(crate) static MENDED: AtomicBool = AtomicBool::new(false);
+
+/// The same policy, which parks keys. It does not panic once it is mended.
+pub(crate) struct CountAndPark;
+
+impl Policy for CountAndPark {
+    const NAME: &'static str = "tally.count-and-park";
+    const TARGETS: &'static [&'static Contract] = &[&COUNTER];
+    type Source = GateType;
+
+    fn react(fact: &Fact<GateEvent>) -> Vec<Emit> {
+        match fact.event() {
+            Some(GateEvent::Passed(passed))
+                if passed.amount == PANICS && MENDED.load(Ordering::SeqCst) =>
+            {
+                vec![count(&passed.counter, PANICS)]
+            }
+            _ => CountPasses::react(fact),
+        }
+    }
+}
+
+/// The same policy, which skips what it cannot handle.
+pub(crate) struct CountAndSkip;
+
+impl Policy for CountAndSkip {
+    const NAME: &'static str = "tally.count-and-skip";
+    const TARGETS: &'static [&'static Contract] = &[&COUNTER];
+    const POISON: PoisonPolicy = PoisonPolicy::Skip;
     type Source = GateType;
 
     fn react(fact: &Fact<GateEvent>) -> Vec<Emit> {

@@ -32,7 +32,7 @@ struct Flags {
 pub(crate) struct Rig {
     /// Connection of the handlers and policies.
     pub(crate) kafka: KafkaConfig,
-    fixture: Fixture,
+    pub(crate) fixture: Fixture,
     commands: HashMap<&'static str, CommandTopic>,
     options: Options,
     reports: Reports,

@@ -5,9 +5,9 @@
 
 #[cfg(feature = "failpoints")]
 mod blind_checkpoint;
-mod rewinds;
 mod parks;
 mod redrives;
+mod rewinds;
 mod stage;
 mod stopped;
 mod stops;
