@@ -6,6 +6,7 @@
 
 use apache_avro::Schema;
 use apache_avro::reader::datum::GenericDatumReader;
+use apache_avro::util::max_allocation_bytes;
 use apache_avro::writer::datum::GenericDatumWriter;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -54,6 +55,11 @@ pub enum Error {
 /// and growing the buffer with each field costs more than the fields.
 const USUAL: usize = 512;
 
+/// Maximum number of bytes that the library allocates for one text, or for the items of one array
+/// that is read as JSON. No text is longer than its record, which has at most 2 MiB. By its default
+/// the library would allocate 512 MiB for a datum of five bytes that only claims to be as long.
+const MAX_ALLOCATION: usize = 3 << 20;
+
 /// A schema, ready to write and read datums of its record.
 pub struct Codec {
     record: String,
@@ -65,7 +71,11 @@ pub struct Codec {
 impl Codec {
     /// Parses a self-contained schema. The parsed form is kept for the life of the process, so
     /// parse each text once.
+    ///
+    /// The first call sets [`max_allocation_bytes`] of the process, unless the application has set
+    /// it before.
     pub fn parse(json: &str) -> Result<Self, Error> {
+        max_allocation_bytes(MAX_ALLOCATION);
         let schema = Schema::parse_str(json).map_err(|error| Error::Schema(Box::new(error)))?;
         let schema: &'static Schema = Box::leak(Box::new(schema));
         let resolved = |error| Error::Schema(Box::new(error));
@@ -147,5 +157,22 @@ impl Codec {
 impl std::fmt::Debug for Codec {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_tuple("Codec").field(&self.record).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_that_only_claims_to_be_long_is_refused() {
+        let note = r#"{"type": "record", "name": "a.Note", "fields": [
+            {"name": "text", "type": "string"}]}"#;
+        // 256 MiB, as a variable-length number.
+        let datum = [0x80, 0x80, 0x80, 0x80, 0x02];
+        let codec = Codec::parse(note).unwrap();
+        let error = codec.decode_json(&datum).unwrap_err();
+        let reason = crate::error_chain(&error);
+        assert!(reason.contains("maximum allowed: 3145728"), "{reason}");
     }
 }
