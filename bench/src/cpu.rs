@@ -57,27 +57,35 @@ fn processes() -> HashMap<u32, (u32, f64)> {
 /// Returns the microseconds spent so far by the processes of each program that this one has
 /// started, servers included.
 pub(crate) fn by_program() -> BTreeMap<String, f64> {
+    let mut programs = BTreeMap::new();
+    for (_, program, cpu) in started() {
+        *programs.entry(program).or_default() += cpu;
+    }
+    programs
+}
+
+/// Returns the id, the program and the microseconds spent of each process that this one has
+/// started, servers included, and its own.
+pub(crate) fn started() -> Vec<(u32, String, f64)> {
     let processes = processes();
     let own = std::process::id();
     let is_ours = |id: u32| {
         let mut above = id;
-        while let Some((parent, _)) = processes.get(&above) {
-            if *parent == own {
-                return true;
+        while above != own {
+            match processes.get(&above) {
+                Some((parent, _)) => above = *parent,
+                None => return false,
             }
-            above = *parent;
         }
-        false
+        true
     };
-    let mut programs = BTreeMap::new();
-    for (id, (_, cpu)) in &processes {
-        let program = fs::read_link(format!("/proc/{id}/exe")).ok();
-        let name = program.and_then(|program| Some(program.file_name()?.to_str()?.to_owned()));
-        if let Some(name) = name.filter(|_| is_ours(*id)) {
-            *programs.entry(name).or_default() += cpu;
-        }
-    }
-    programs
+    let ours = processes.iter().filter(|(id, _)| is_ours(**id));
+    ours.filter_map(|(id, (_, cpu))| {
+        let program = fs::read_link(format!("/proc/{id}/exe")).ok()?;
+        let name = program.file_name()?.to_str()?.to_owned();
+        Some((*id, name, *cpu))
+    })
+    .collect()
 }
 
 /// Parses the parent, and the microseconds in user and kernel mode. The name in between may contain

@@ -66,8 +66,9 @@ async fn idle(time: Duration) {
     println!("idle for {} s: percent of a core", time.as_secs());
     let (mut sum, percent) = (0.0, |spent: f64| spent / time.as_secs_f64() / 1e4);
     for (program, spent) in after {
+        // This process is the client.
         let spent = percent(spent - before.get(&program).copied().unwrap_or_default());
-        if program != "java" && program != "postgres" {
+        if !["bench", "java", "postgres"].contains(&program.as_str()) {
             sum += spent;
         }
         println!("  {program:20} {spent:6.2}");

@@ -14,6 +14,7 @@
 //! - [`lists`]: pages of a list over sums, with a million of them
 //! - [`cold`]: aggregates that do not fit into the handler's memory
 //! - [`latency`]: the whole store at a low rate, hop by hop, and without traffic
+//! - [`overload`]: several times as many commands as the store can accept
 //! - [`cpu`]: CPU time of this process and of the servers, which is comparable even where the clock
 //!   is not
 //!
@@ -27,6 +28,7 @@ mod latency;
 mod lists;
 mod load;
 mod memory;
+mod overload;
 mod restart;
 mod takeover;
 mod views;
@@ -39,7 +41,7 @@ use factline_kafka::{KafkaConfig, topics::provision};
 #[derive(Debug, clap::Parser)]
 #[command(
     version,
-    after_help = "Example:\n  cargo run --release -p bench -- handler --commands 200000 --aggregates 100000\n  cargo run --release -p bench -- restart --commands 1000000 --aggregates 100000\n  cargo run --release -p bench -- takeover --tries 30\n  cargo run --release -p bench -- latency --rates 1,10 --seconds 60"
+    after_help = "Example:\n  cargo run --release -p bench -- handler --commands 200000 --aggregates 100000\n  cargo run --release -p bench -- restart --commands 1000000 --aggregates 100000\n  cargo run --release -p bench -- takeover --tries 30\n  cargo run --release -p bench -- latency --rates 1,10 --seconds 60\n  cargo run --release -p bench -- overload --multiple 3 --seconds 300"
 )]
 enum Bench {
     /// Commands decided per second, and the time and memory of a restart over their records
@@ -59,6 +61,8 @@ enum Bench {
     Lists(lists::Options),
     /// Rate, memory and latency of aggregates that do not fit into the handler's memory
     Cold(cold::Options),
+    /// Rate, latency and refusals of a store that is offered several times its capacity
+    Overload(overload::Options),
     /// A handler that will be killed; `takeover` starts it
     #[command(hide = true)]
     Host(Box<takeover::Host>),
@@ -108,6 +112,7 @@ fn main() -> Result<()> {
         Bench::Views(options) => views::measure(&runtime, &options),
         Bench::Lists(options) => lists::measure(&runtime, &options),
         Bench::Cold(options) => cold::measure(&runtime, &options),
+        Bench::Overload(options) => overload::measure(&runtime, &options),
         Bench::Host(host) => runtime.block_on(takeover::host(*host)),
     }
 }
