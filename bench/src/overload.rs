@@ -1,9 +1,9 @@
 //! More commands than the store can accept: a multiple of the capacity, which is measured first.
 //!
-//! The whole store runs as processes on dedicated servers. The capacity of `command-api` is its rate
-//! with a closed loop: a number of connections, each with one request at a time. Then commands come
-//! at a multiple of that rate, whether or not they are answered. At the end, each accepted operation
-//! must have ended.
+//! The whole store runs as processes on dedicated servers. The capacity of `command-api` is its
+//! rate with a closed loop: a number of connections, each with one request at a time. Then commands
+//! come at a multiple of that rate, whether or not they are answered. At the end, each accepted
+//! operation must have ended.
 //!
 //! The client shares the cores with the store, so the CPU time of each process is printed, too.
 

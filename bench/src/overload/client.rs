@@ -1,5 +1,5 @@
-//! Many connections that send commands, with little CPU time for each, because the client shares the
-//! machine with the store.
+//! Many connections that send commands, with little CPU time for each, because the client shares
+//! the machine with the store.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -55,7 +55,7 @@ impl Answers {
     }
 }
 
-/// What all connections share.
+/// State that all connections share.
 struct Plan {
     address: SocketAddr,
     pace: Pace,

@@ -1,8 +1,8 @@
 //! The clock of a throw-away broker that a test can make wrong, by means of libfaketime.
 //!
-//! The library is loaded before the broker's own. It adds the content of a file to the time that the
-//! operating system returns, and reads the file again every second. Timeouts are not affected: they
-//! use the monotonic clock.
+//! The library is loaded before the broker's own. It adds the content of a file to the time that
+//! the operating system returns, and reads the file again every second. Timeouts are not affected:
+//! they use the monotonic clock.
 
 use std::fs;
 use std::path::{Path, PathBuf};

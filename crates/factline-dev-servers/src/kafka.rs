@@ -157,8 +157,8 @@ impl Kafka {
         self.server.fill_disk()
     }
 
-    /// Shifts the broker's clock by a number of seconds from the right time. A running broker notices
-    /// it within a second.
+    /// Shifts the broker's clock by a number of seconds from the right time. A running broker
+    /// notices it within a second.
     ///
     /// # Errors
     ///

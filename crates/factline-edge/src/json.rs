@@ -1,5 +1,5 @@
-//! A JSON parser that reports duplicate keys and bounds the memory of the values. `serde_json` alone
-//! would hide duplicate keys, because it keeps the last value.
+//! A JSON parser that reports duplicate keys and bounds the memory of the values. `serde_json`
+//! alone would hide duplicate keys, because it keeps the last value.
 
 use std::fmt;
 

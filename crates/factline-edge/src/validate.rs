@@ -19,8 +19,8 @@ pub const MAX_CHARACTERS: usize = 1_000;
 /// Prefix reserved for the encrypted form of personal fields.
 pub const ENCRYPTED: &str = "$enc:";
 
-/// Converts a JSON object to a record, or returns the errors in it, in the order in which the schema
-/// has the fields. Of many errors, it returns the first, see [`Found`].
+/// Converts a JSON object to a record, or returns the errors in it, in the order in which the
+/// schema has the fields. Of many errors, it returns the first, see [`Found`].
 pub fn record(body_schema: &BodySchema, body: &Map<String, Json>) -> Result<Avro, Vec<FieldError>> {
     let mut errors = Found::default();
     let root = Pointer::root();

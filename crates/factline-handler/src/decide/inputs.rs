@@ -27,8 +27,8 @@ pub(crate) struct Environment<'e, A: Aggregate> {
     pub(crate) clock: fn() -> Timestamp,
 }
 
-/// Maximum time by which the time of a command is ahead of the clocks of worker and sender. The clock
-/// of a broker that is further ahead is wrong.
+/// Maximum time by which the time of a command is ahead of the clocks of worker and sender. The
+/// clock of a broker that is further ahead is wrong.
 pub(crate) const MOST_AHEAD: TimeDelta = TimeDelta::minutes(1);
 
 impl<'e, A: Aggregate> Environment<'e, A> {
@@ -45,9 +45,9 @@ impl<'e, A: Aggregate> Environment<'e, A> {
         }
     }
 
-    /// Returns the time of a command: the broker's, unless that is wrong by the clocks of both worker
-    /// and sender. One broker with a wrong clock must neither make deadlines due nor make decided
-    /// commands forgotten before their time.
+    /// Returns the time of a command: the broker's, unless that is wrong by the clocks of both
+    /// worker and sender. One broker with a wrong clock must neither make deadlines due nor make
+    /// decided commands forgotten before their time.
     ///
     /// - A broker that is far ahead of both clocks would do so at once. The command gets the later
     ///   time of the two.

@@ -43,8 +43,8 @@ async fn topic_with_wrong_timestamps_is_refused_until_it_is_configured() {
     handler.stop().await;
 }
 
-/// Makes the broker keep the timestamps of commands, as if the test were a broker with another clock.
-/// The handler must be running, because it refuses such a topic when it starts.
+/// Makes the broker keep the timestamps of commands, as if the test were a broker with another
+/// clock. The handler must be running, because it refuses such a topic when it starts.
 async fn keep_timestamps(rig: &Rig) {
     let own = [
         ("message.timestamp.type", "CreateTime"),

@@ -1,10 +1,10 @@
-//! Creates an aggregate's topics with their [`settings`](super::settings), and commits the handler's
-//! first offsets.
+//! Creates an aggregate's topics with their [`settings`](super::settings), and commits the
+//! handler's first offsets.
 //!
-//! Provisioning can be repeated at any time. An existing topic with another number of partitions, or
-//! with [timestamps](super::timestamps) that the guarantees forbid, is an error; `factline topics
-//! plan` shows all differences. Provisioning never deletes a topic, and never changes an existing
-//! one.
+//! Provisioning can be repeated at any time. An existing topic with another number of partitions,
+//! or with [timestamps](super::timestamps) that the guarantees forbid, is an error. All differences
+//! are shown by `factline topics plan`. Provisioning never deletes a topic, and never changes an
+//! existing one.
 
 use std::time::{Duration, Instant};
 

@@ -5,11 +5,11 @@
 //! | `commands` | the broker's clock (`LogAppendTime`) | a client cannot forge a command's time |
 //! | all others | the handler's (`CreateTime`), without bounds | the command's time, by which a handler that recovers orders the operations that it remembers |
 //!
-//! A broker compares a producer's timestamps with its own clock. By default it refuses those that are
-//! an hour ahead of it (`message.timestamp.after.max.ms`). A command's time may come from another
-//! broker, and it never runs backwards within a partition. So a broker whose clock is an hour behind
-//! would refuse every event until its clock is right again. The bound into the past would refuse the
-//! records of a restored backup. The handler itself bounds the time of a command.
+//! A broker compares a producer's timestamps with its own clock. By default it refuses those that
+//! are an hour ahead of it (`message.timestamp.after.max.ms`). A command's time may come from
+//! another broker, and it never runs backwards within a partition. So a broker whose clock is an
+//! hour behind would refuse every event until its clock is right again. The bound into the past
+//! would refuse the records of a restored backup. The handler itself bounds the time of a command.
 
 use factline::{Contract, error_chain};
 
