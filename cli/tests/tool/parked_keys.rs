@@ -96,6 +96,10 @@ fn repair() {
     DEFECTIVE.lock().unwrap().clear();
 }
 
+#[expect(
+    clippy::too_many_lines,
+    reason = "each step needs the result of the step before it"
+)]
 #[tokio::test(flavor = "multi_thread")]
 async fn parked_keys_are_listed_shown_redriven_and_discarded() {
     let stage = Stage::with_handler("parked").await;

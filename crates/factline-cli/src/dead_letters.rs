@@ -180,7 +180,7 @@ impl Letters {
     async fn find(&self, kafka: &KafkaConfig, all_keys: bool) -> Result<Chosen> {
         if let Some(view) = &self.source.view {
             ensure!(
-                all_keys != !self.names.is_empty(),
+                all_keys == self.names.is_empty(),
                 "name the letters of view {view}: by their places, or by their keys"
             );
             let mut parked = self.source.parked(kafka).await?;
@@ -321,13 +321,12 @@ async fn of_commands(
     aggregate: Option<&str>,
     all: bool,
 ) -> Result<Vec<Row>> {
-    let names: Vec<String> = match aggregate {
-        Some(name) => vec![name.to_owned()],
-        None => {
-            let contracts = aggregates.contracts()?.into_iter();
-            let names = contracts.map(|contract| contract.aggregate.to_owned());
-            names.chain(facts::groups(kafka).await?).collect()
-        }
+    let names: Vec<String> = if let Some(name) = aggregate {
+        vec![name.to_owned()]
+    } else {
+        let contracts = aggregates.contracts()?.into_iter();
+        let names = contracts.map(|contract| contract.aggregate.to_owned());
+        names.chain(facts::groups(kafka).await?).collect()
     };
     let mut rows = Vec::new();
     for name in &names {

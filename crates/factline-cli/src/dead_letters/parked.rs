@@ -255,7 +255,8 @@ impl ParkedKeys {
                 .context("cannot read the result of the request")?;
             if let Some(done) = done {
                 let (applied, discarded) = (done.try_get(0)?, done.try_get(1)?);
-                return Ok(key.result(action, applied, discarded, done.try_get(2)?));
+                let failure: Option<String> = done.try_get(2)?;
+                return Ok(key.result(action, applied, discarded, failure.as_deref()));
             }
             tokio::time::sleep(LOOK_INTERVAL).await;
         }
@@ -315,9 +316,9 @@ impl ParkedKey {
         action: Action,
         applied: i64,
         discarded: i64,
-        failure: Option<String>,
+        failure: Option<&str>,
     ) -> (Row, bool) {
-        let state = match (&failure, action) {
+        let state = match (failure, action) {
             (Some(_), _) => "open",
             (None, Action::Redrive) => "redriven",
             (None, Action::Discard | Action::DiscardAll) => "discarded",
@@ -327,7 +328,7 @@ impl ParkedKey {
             "state": state, "applied": applied, "discarded": discarded, "failure": failure,
         });
         let mut text = format!("{state}: {applied} events applied, {discarded} dropped");
-        if let Some(failure) = &failure {
+        if let Some(failure) = failure {
             text = format!("{text}; still parked: {failure}");
         }
         let cells = vec![self.place(), of(&self.view, self.version), text];
