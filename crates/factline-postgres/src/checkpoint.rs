@@ -122,7 +122,8 @@ pub(crate) async fn begin(
 }
 
 /// Moves checkpoints and notifies [`CHANNEL`] when the transaction is committed. Returns `false` if
-/// a checkpoint was not at its expected offset, or its parked keys have changed. The transaction must then be rolled back.
+/// a checkpoint was not at its expected offset, or its parked keys have changed. The transaction
+/// must then be rolled back.
 pub(crate) async fn advance(
     connection: &mut PgConnection,
     owner: &FollowerId,

@@ -5,8 +5,8 @@
 //! partitions, with rows and checkpoints together. The [`Sink`] decides what the rows are.
 //! Temporary failures, such as an unavailable database, broker or registry, are retried. A
 //! permanent failure halts the partition that it concerns and no other. It is logged as an error
-//! and reported by readiness. Of a record that cannot be written, the sink says whether it halts its
-//! partition, parks its key or is skipped, see [`crate::sink::PoisonPolicy`].
+//! and reported by readiness. Of a record that cannot be written, the sink says whether it halts
+//! its partition, parks its key or is skipped, see [`crate::sink::PoisonPolicy`].
 
 mod assignment;
 mod checkpoints;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use factline::Timestamp;
 
 use crate::checkpoint::Cursor;
-use crate::partition::ParkedKey;
+use crate::parked_keys::ParkedKey;
 use factline_kafka::consumer::group::TopicPartition;
 
 /// Metrics of one follower.

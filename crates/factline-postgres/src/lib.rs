@@ -24,6 +24,7 @@ pub mod follow;
 mod follower_metrics;
 pub mod migration;
 mod parked;
+mod parked_keys;
 mod partition;
 mod poison;
 pub mod process;

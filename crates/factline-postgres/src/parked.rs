@@ -1,9 +1,10 @@
 //! Parked keys in the database: records that a follower could not apply, with the later ones of the
 //! same keys, and the requests of operators.
 //!
-//! Only the follower that has a partition changes its parked keys. A batch does so in the transaction
-//! that moves the checkpoint. A redrive or a discard leaves the offset of the checkpoint as it is, so
-//! [`begin`] counts it there. A follower that does not know of it can then no longer write.
+//! Only the follower that has a partition changes its parked keys. A batch does so in the
+//! transaction that moves the checkpoint. A redrive or a discard leaves the offset of the
+//! checkpoint as it is, so [`begin`] counts it there. A follower that does not know of it can then
+//! no longer write.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -16,7 +17,7 @@ use sqlx::{AssertSqlSafe, PgConnection, Postgres, Row as _};
 
 use crate::batch::{Batch, Treatment};
 use crate::checkpoint::{CHANNEL, FollowerId};
-use crate::partition::{ParkedKey, parkable_key};
+use crate::parked_keys::{ParkedKey, parkable_key};
 
 /// Keys by partition.
 pub(crate) type ParkedKeys = HashMap<TopicPartition, BTreeMap<Vec<u8>, ParkedKey>>;
@@ -190,7 +191,7 @@ pub(crate) async fn requests(
     owner: &FollowerId,
 ) -> Result<Vec<Request>, sqlx::Error> {
     let sql = format!(
-        "select id, topic, partition, key, action, record_offset, actor from {}.parked_request \
+        "select id, topic, partition, key, action, record_offset, actor, discarded from {}.parked_request \
          where view = $1 and version = $2 and done_at is null order by id",
         owner.schema
     );
@@ -206,6 +207,8 @@ pub(crate) async fn requests(
                 place: (row.try_get(1)?, row.try_get(2)?),
                 key: row.try_get(3)?,
                 action: match row.try_get(4)? {
+                    // A part of the request was done before a crash, or in an earlier turn.
+                    _ if row.try_get::<i64, _>(7)? > 0 => Action::Redrive,
                     "discard" => Action::Discard {
                         first: row.try_get(5)?,
                     },
@@ -256,7 +259,7 @@ const IS_KEY: &str = "view = $1 and version = $2 and topic = $3 and partition = 
 pub(crate) struct Key<'k> {
     pub(crate) owner: &'k FollowerId,
     pub(crate) place: &'k TopicPartition,
-    pub(crate) key: &'k str,
+    pub(crate) text: &'k str,
 }
 
 impl Key<'_> {
@@ -288,7 +291,7 @@ impl Key<'_> {
             partition: self.place.1,
             offset: row.try_get(0)?,
             timestamp: row.try_get(1)?,
-            key: Some(self.key.as_bytes().to_vec()),
+            key: Some(self.text.as_bytes().to_vec()),
             headers,
             value: row.try_get(4)?,
         })
@@ -346,7 +349,7 @@ impl Key<'_> {
             .bind(self.owner.version)
             .bind(&self.place.0)
             .bind(self.place.1)
-            .bind(self.key)
+            .bind(self.text)
     }
 }
 

@@ -10,12 +10,9 @@ use factline_kafka::Record;
 
 use crate::batch::{Batch, Treatment};
 use crate::checkpoint::{Cursor, Move};
+use crate::parked_keys::{MAX_PARKED_KEYS, Parked, ParkedKey, parkable_key};
 use crate::sink::Poison;
 use factline_kafka::consumer::group::TopicPartition;
-
-/// Maximum number of parked keys in a partition. A release that fails for every record must not
-/// copy the topic into the database.
-const MAX_PARKED_KEYS: usize = 1_000;
 
 /// Kind of a topic, which determines the rules for its records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,40 +94,6 @@ struct Partition {
     stale: Option<i64>,
     stopped: bool,
     parked: Parked,
-}
-
-/// The parked keys of a partition.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Parked {
-    /// Number of redrives and discards, as in the checkpoint.
-    pub(crate) redrives: i64,
-    pub(crate) keys: BTreeMap<Vec<u8>, ParkedKey>,
-}
-
-impl Parked {
-    /// Counts records of a key that were removed. Without a next one, the key is parked no longer.
-    pub(crate) fn removed(&mut self, key: &[u8], records: usize, next: Option<i64>) {
-        match (next, self.keys.get_mut(key)) {
-            (Some(first), Some(parked)) => {
-                parked.first = first;
-                parked.records = parked.records.saturating_sub(records as u64);
-            }
-            _ => {
-                self.keys.remove(key);
-            }
-        }
-    }
-}
-
-/// A parked key.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ParkedKey {
-    /// Offset of its first parked record.
-    pub(crate) first: i64,
-    /// Number of its records that are stored.
-    pub(crate) records: u64,
-    /// Time at which it was parked.
-    pub(crate) since: Timestamp,
 }
 
 /// All assigned partitions.
@@ -291,8 +254,8 @@ impl Partitions {
         }
     }
 
-    /// Parks the key of a record that cannot be handled. If the partition must halt instead, returns
-    /// the reason.
+    /// Parks the key of a record that cannot be handled. If the partition must halt instead,
+    /// returns the reason.
     pub(crate) fn park(&mut self, record: &Record, poison: Poison, now: Timestamp) -> Option<Stop> {
         let Some(partition) = self.get_mut(&record.topic, record.partition) else {
             return Some(poison.into());
@@ -404,12 +367,6 @@ impl Partition {
             Treatment::Apply
         }
     }
-}
-
-/// Returns the key of a record as the database stores it.
-pub(crate) fn parkable_key(record: &Record) -> Option<&str> {
-    let key = std::str::from_utf8(record.key.as_deref()?).ok()?;
-    (!key.contains('\0')).then_some(key)
 }
 
 /// Returns the event's partition sequence. The rest of the envelope is left to the sink.

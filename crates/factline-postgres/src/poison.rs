@@ -10,9 +10,9 @@ use crate::batch::Batch;
 use crate::partition::{Partitions, Stop};
 use crate::sink::{Poison, PoisonPolicy};
 
-/// Decides about a record that cannot be written. The queue has the batch with the record, and those
-/// that come after it. If the partition must halt, removes its records from that one on, and returns
-/// the reason.
+/// Decides about a record that cannot be written. The queue has the batch with the record, and
+/// those that come after it. If the partition must halt, removes its records from that one on, and
+/// returns the reason.
 pub(crate) fn set_aside(
     partitions: &mut Partitions,
     queue: &mut VecDeque<Batch>,

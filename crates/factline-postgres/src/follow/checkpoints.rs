@@ -12,7 +12,8 @@ use sqlx::PgPool;
 use super::Follower;
 use crate::checkpoint::{self, Checkpoint, Cursor, FollowerId};
 use crate::parked;
-use crate::partition::{Parked, Stop, TopicKind};
+use crate::parked_keys::Parked;
+use crate::partition::{Stop, TopicKind};
 
 /// Maximum wait for a broker to return the beginning and the end of a log.
 const TIMEOUT: Duration = Duration::from_secs(5);

@@ -8,8 +8,8 @@ use crate::poison;
 use crate::sink::{Poison, PoisonPolicy};
 
 impl Host {
-    /// Sets a record aside that cannot be written. The queue has the batch with the record, and those
-    /// that come after it.
+    /// Sets a record aside that cannot be written. The queue has the batch with the record, and
+    /// those that come after it.
     pub(super) fn set_aside(
         &mut self,
         policy: PoisonPolicy,

@@ -16,6 +16,8 @@ use crate::sink::{Sink, SinkError};
 
 /// Interval at which a follower with parked keys looks for requests.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+/// Time after which the follower polls again, before it continues with the requests.
+const TURN: Duration = Duration::from_secs(1);
 /// Maximum number of records that one transaction redrives.
 const CHUNK_RECORDS: usize = 1_000;
 
@@ -49,11 +51,14 @@ impl Host {
                 return;
             }
         };
+        let begun = Instant::now();
         for request in requests {
-            if self.shutdown.is_cancelled() {
+            if self.shutdown.is_cancelled() || begun.elapsed() > TURN {
+                // Requests remain.
+                self.looked = None;
                 return;
             }
-            match self.fulfil(sink, &request).await {
+            match self.fulfil(sink, &request, begun).await {
                 Ok(()) => {}
                 Err(Failure::Fenced) => return self.reload_checkpoints(),
                 Err(Failure::Sink(error)) => {
@@ -68,7 +73,12 @@ impl Host {
     }
 
     /// Does one request, in transactions of bounded size. After a crash the next owner continues.
-    async fn fulfil<S: Sink>(&mut self, sink: &mut S, request: &Request) -> Result<(), Failure> {
+    async fn fulfil<S: Sink>(
+        &mut self,
+        sink: &mut S,
+        request: &Request,
+        begun: Instant,
+    ) -> Result<(), Failure> {
         let (mut action, mut limit) = (request.action, CHUNK_RECORDS);
         while !self.shutdown.is_cancelled() && self.partitions.contains(&request.place) {
             self.watchdog.beat();
@@ -76,6 +86,10 @@ impl Host {
             let late = |_| sqlx::Error::Io(std::io::ErrorKind::TimedOut.into());
             let step = tokio::time::timeout(TRANSACTION_TIMEOUT, step);
             match step.await.map_err(late)?? {
+                Step::Moved if begun.elapsed() > TURN => {
+                    self.looked = None;
+                    break;
+                }
                 Step::Moved => (action, limit) = (Action::Redrive, CHUNK_RECORDS),
                 Step::Fewer(fewer) => limit = fewer,
                 Step::Ended(failure) => {
@@ -100,9 +114,9 @@ impl Host {
         let key = Key {
             owner: &owner,
             place: &request.place,
-            key: &request.key,
+            text: &request.key,
         };
-        let mut settled = Settled::default();
+        let (mut settled, mut records) = (Settled::default(), Vec::new());
         let up_to = match action {
             Action::DiscardAll => i64::MAX,
             Action::Discard { first } => {
@@ -116,15 +130,12 @@ impl Host {
                 first
             }
             Action::Redrive => {
-                let records = key.first(&mut transaction, limit).await?;
+                records = key.first(&mut transaction, limit).await?;
                 if !records.is_empty()
                     && let Err(error) = sink.write(&mut transaction, &records).await
                 {
                     drop(transaction);
-                    return match refused(error, &records)? {
-                        Refused::First(cause) => self.fail(request, cause, true).await,
-                        Refused::Later(fewer) => Ok(Step::Fewer(fewer)),
-                    };
+                    return self.refuse(request, error, &records).await;
                 }
                 settled.applied = records.len();
                 records.last().map_or(0, |last| last.offset)
@@ -136,12 +147,28 @@ impl Host {
         }
         settled.is_done = next.is_none();
         parked::settle(&mut transaction, &owner, request.id, &settled).await?;
-        transaction.commit().await?;
+        if let Err(error) = transaction.commit().await {
+            // A constraint can be deferred to the commit.
+            return self.refuse(request, error.into(), &records).await;
+        }
         if let Some(parked) = self.partitions.parked_mut(&request.place) {
             parked.redrives += 1;
             parked.removed(request.key.as_bytes(), removed, next);
         }
         Ok(next.map_or(Step::Ended(None), |_| Step::Moved))
+    }
+
+    /// Finds out which record cannot be applied. Temporary failures are returned as errors.
+    async fn refuse(
+        &mut self,
+        request: &Request,
+        error: SinkError,
+        records: &[Record],
+    ) -> Result<Step, Failure> {
+        match refused(error, records)? {
+            Refused::First(cause) => self.fail(request, cause, true).await,
+            Refused::Later(fewer) => Ok(Step::Fewer(fewer)),
+        }
     }
 
     /// Ends a request whose key stays parked. A new cause replaces the one of the first record.
@@ -157,7 +184,7 @@ impl Host {
             let key = Key {
                 owner,
                 place: &request.place,
-                key: &request.key,
+                text: &request.key,
             };
             key.set_cause(&mut transaction, &failure).await?;
         }
@@ -245,7 +272,7 @@ fn refused(error: SinkError, records: &[Record]) -> Result<Refused, SinkError> {
             })
         }
         SinkError::Database(error) if is_data_error(&error) => Ok(match records.len() {
-            1 => Refused::First(error_chain(&error)),
+            0 | 1 => Refused::First(error_chain(&error)),
             several => Refused::Later(several / 2),
         }),
         temporary => Err(temporary),

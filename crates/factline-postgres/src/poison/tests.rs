@@ -10,7 +10,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::batch::Treatment;
 use crate::checkpoint::Cursor;
-use crate::partition::{Parked, TopicKind};
+use crate::parked_keys::Parked;
+use crate::partition::TopicKind;
 
 const TOPIC: &str = "a.b.events";
 const PARTITIONS: i32 = 2;

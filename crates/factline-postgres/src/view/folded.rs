@@ -52,7 +52,8 @@ pub trait View: Projection<Key: RowKey, Row: Columns> + Sized {
     /// [`super::additive`] for sums.
     const PER_PARTITION: bool = false;
     /// Treatment of an event that cannot be applied. A parked key is that of the event, so it is an
-    /// aggregate. A row that events of several aggregates change lacks only those of the parked one.
+    /// aggregate. A row that events of several aggregates change lacks only those of the parked
+    /// one.
     const POISON: PoisonPolicy = PoisonPolicy::Park;
 
     /// Loads the rows with these ids that exist.

@@ -1,9 +1,10 @@
 //! Stable names: the relations in the schema `read` that readers select from.
 //!
 //! A view has three of them: its rows, with every column of its table listed, its checkpoints, and
-//! its parked keys. All of them always show the same version. They move to a version when it is migrated, and never back:
-//! while a newer version has a table, the names stay with it. Readers that use the names from then
-//! on see the new table while it is being filled; a read with a position waits until it is.
+//! its parked keys. All of them always show the same version. They move to a version when it is
+//! migrated, and never back: while a newer version has a table, the names stay with it. Readers
+//! that use the names from then on see the new table while it is being filled; a read with a
+//! position waits until it is.
 
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection as _, Error, PgPool, Row as _};

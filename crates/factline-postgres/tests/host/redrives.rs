@@ -10,7 +10,8 @@ use sqlx::postgres::PgPoolOptions;
 use crate::stage::{Running, Stage, Written, eventually};
 
 impl Stage {
-    /// Asks for a redrive or a discard as the tool does, with the offset of the first parked record.
+    /// Asks for a redrive or a discard as the tool does, with the offset of the first parked
+    /// record.
     async fn request(&self, key: &str, offset: i64, action: &str) -> i64 {
         let sql = "insert into factline.parked_request \
                        (view, version, topic, partition, key, record_offset, action, actor, cause) \

@@ -1,5 +1,5 @@
-//! Views whose code fails for some events. After the repair and a redrive, their rows are those of a
-//! run without the fault.
+//! Views whose code fails for some events. After the repair and a redrive, their rows are those of
+//! a run without the fault.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
