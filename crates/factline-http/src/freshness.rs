@@ -1,4 +1,5 @@
-//! Read-your-writes: the position that a read has to wait for.
+//! Read-your-writes: the position that a read has to wait for, and the headers of a response that
+//! may lack events.
 
 use axum::http::{HeaderMap, HeaderName};
 use factline::Position;
@@ -8,6 +9,12 @@ use crate::Problem;
 
 /// The request header that carries the position of a completed operation.
 pub const POSITION: HeaderName = HeaderName::from_static("factline-position");
+
+/// The response header with the number of aggregates of which the view has parked events.
+pub const PARKED_KEYS: HeaderName = HeaderName::from_static("factline-parked-keys");
+
+/// The response header with the time of the first event that the item lacks.
+pub const PARKED_SINCE: HeaderName = HeaderName::from_static("factline-parked-since");
 
 /// Reads `Factline-Position`. Several values are merged, so a client may send the positions of
 /// several operations.

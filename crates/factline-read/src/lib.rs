@@ -62,6 +62,7 @@ pub mod listing;
 mod misuse;
 mod openapi;
 pub mod parameters;
+mod parked;
 mod path;
 #[cfg(feature = "plans")]
 pub mod plans;
@@ -77,6 +78,7 @@ pub use declare::{ByHand, Filter, Id, Item, Key, List, Resource, Rows, Sort, asc
 pub use misuse::{Misuse, Misuses};
 pub use openapi::openapi;
 pub use parameters::Parameters;
+pub use parked::Parked;
 pub use process::{Config, Options, main, run, start};
 pub use read_your_writes::{database, snapshot};
 pub use routes::{router, routes};

@@ -34,8 +34,11 @@ pub async fn watch(
 
 async fn look(resources: &[Resource], pool: &PgPool) -> Result<(), sqlx::Error> {
     let views: BTreeSet<_> = resources.iter().flat_map(Resource::views).collect();
-    let views = views.into_iter().map(stable_name::checkpoints);
-    let counts = views.map(|checkpoints| format!("(select count(*) from {checkpoints})"));
+    let names = [stable_name::checkpoints, stable_name::parked];
+    let relations = names
+        .iter()
+        .flat_map(|name| views.iter().map(|view| name(view)));
+    let counts = relations.map(|relation| format!("(select count(*) from {relation})"));
     let query = format!("select {}", counts.collect::<Vec<_>>().join(", "));
     sqlx::query(AssertSqlSafe(query))
         .fetch_one(pool)

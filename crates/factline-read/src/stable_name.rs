@@ -6,6 +6,11 @@ pub(crate) fn rows(view: &str) -> String {
     format!("read.{}", view.replace('-', "_"))
 }
 
+/// Returns the relation of a view's parked keys.
+pub(crate) fn parked(view: &str) -> String {
+    format!("{}_parked", rows(view))
+}
+
 /// Returns the relation of a view's checkpoints.
 pub(crate) fn checkpoints(view: &str) -> String {
     format!("{}_checkpoint", rows(view))

@@ -7,6 +7,7 @@ mod customers;
 mod freshness;
 mod openapi;
 mod orders;
+mod parked;
 mod payments;
 mod plans;
 mod products;

@@ -32,6 +32,7 @@ async fn reader_cannot_write_or_read_behind_the_stable_names() {
     for allowed in [
         "read.orders",
         "read.orders_checkpoint",
+        "read.orders_parked",
         "read.customer_spending",
         "read.products",
         "read.price_history_checkpoint",

@@ -2,7 +2,7 @@
 
 use utoipa::openapi::extensions::Extensions;
 use utoipa::openapi::header::{Header, HeaderBuilder};
-use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
+use utoipa::openapi::schema::{KnownFormat, Object, ObjectBuilder, SchemaFormat, Type};
 
 /// A header of a response.
 #[derive(Debug, Clone, Copy)]
@@ -68,6 +68,35 @@ pub const X_RESOURCE: ResponseHeader = ResponseHeader {
     name: "X-Resource",
     description: "The address of the resource that the command is about, relative to the origin.",
     schema: || text("^[!-~]+$"),
+    required: true,
+};
+
+/// The number of aggregates of which the response may lack events.
+pub const PARKED_KEYS: ResponseHeader = ResponseHeader {
+    name: "Factline-Parked-Keys",
+    description: "The number of aggregates of which the view could not apply an event. The response \
+                  lacks their later events until an operator has redriven them.",
+    schema: || {
+        ObjectBuilder::new()
+            .schema_type(Type::Integer)
+            .minimum(Some(1))
+            .build()
+    },
+    required: true,
+};
+
+/// The time since which the item lacks events.
+pub const PARKED_SINCE: ResponseHeader = ResponseHeader {
+    name: "Factline-Parked-Since",
+    description: "The time of the first event that the response lacks, because the view could not \
+                  apply it.",
+    schema: || {
+        let format = SchemaFormat::KnownFormat(KnownFormat::DateTime);
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .format(Some(format))
+            .build()
+    },
     required: true,
 };
 

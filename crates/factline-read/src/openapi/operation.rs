@@ -3,12 +3,16 @@
 use std::collections::BTreeSet;
 
 use factline_http::Problem;
+use factline_http::openapi::headers::{
+    CACHE_CONTROL, ETAG, PARKED_KEYS, PARKED_SINCE, ResponseHeader,
+};
 use factline_http::openapi::{Document, parameters as shared};
-use utoipa::openapi::Ref;
 use utoipa::openapi::path::OperationBuilder;
 use utoipa::openapi::schema::{ArrayBuilder, Object, ObjectBuilder, SchemaType, Type};
+use utoipa::openapi::{Content, Ref, ResponseBuilder};
 
 use crate::declare;
+use crate::parked::parked;
 use crate::path;
 use crate::read_your_writes::{behind, other_topic, unavailable};
 use crate::serve::{ByHand, Item, List};
@@ -106,12 +110,19 @@ impl<'a> Operations<'a> {
         schema: Ref,
         has_id: bool,
     ) -> OperationBuilder {
-        let operation = self.document.tagged_json(operation, description, schema);
+        let found = ResponseBuilder::new()
+            .description(description)
+            .content("application/json", Content::new(Some(schema)));
+        let optional = [PARKED_KEYS, PARKED_SINCE].map(ResponseHeader::optional);
+        let found = self.document.headers(found, &[ETAG, CACHE_CONTROL]);
+        let found = self.document.headers(found, &optional);
+        let operation = self.document.tagged(operation, found);
         let mut problems = vec![
             Problem::invalid_request(),
             other_topic(),
             unavailable(),
             behind(),
+            parked(),
             Problem::service_failed(),
         ];
         if has_id {

@@ -41,11 +41,8 @@ impl List {
             within,
             filters,
             sorts,
-            select: format!(
-                "select {} from {} as v",
-                select_list(&(declared.rows.columns)()),
-                stable_name::rows(declared.rows.view),
-            ),
+            columns: select_list(&(declared.rows.columns)()),
+            relation: stable_name::rows(declared.rows.view),
         })
     }
 }

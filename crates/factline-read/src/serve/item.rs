@@ -13,6 +13,7 @@ use sqlx::{Postgres, QueryBuilder};
 use crate::declare;
 use crate::misuse::Misuse;
 use crate::parameters::{self, Parameters};
+use crate::parked::{self, Parked};
 use crate::path;
 use crate::read_your_writes::{database, snapshot};
 use crate::stable_name;
@@ -25,7 +26,8 @@ use super::id::IdReader;
 pub(crate) struct Item {
     pub(crate) declared: declare::Item,
     pub(crate) id: IdReader,
-    select: String,
+    columns: String,
+    condition: String,
 }
 
 impl Item {
@@ -38,9 +40,9 @@ impl Item {
             .collect();
         match IdReader::new(name, declared.id, &declared.rows, &place) {
             Ok(id) if mistakes.is_empty() => Ok(Self {
-                select: format!(
-                    "select {} from {} as v where v.\"{}\" = ",
-                    select_list(&(declared.rows.columns)()),
+                columns: select_list(&(declared.rows.columns)()),
+                condition: format!(
+                    " from {} as v where v.\"{}\" = ",
                     stable_name::rows(declared.rows.view),
                     id.column,
                 ),
@@ -54,9 +56,19 @@ impl Item {
         }
     }
 
-    /// Pushes the query of an id.
+    /// Pushes the query of an id, for its plan.
+    #[cfg(feature = "plans")]
     pub(crate) fn push_query(&self, id: &Value, query: &mut QueryBuilder<Postgres>) {
-        id.bind(query.push(&self.select));
+        query.push("select ").push(&self.columns);
+        id.bind(query.push(&self.condition));
+    }
+
+    /// Pushes the query of an id, with the number of parked keys.
+    fn push_query_with_parked(&self, id: &Value, query: &mut QueryBuilder<Postgres>) {
+        let parked = parked::column(self.declared.rows.view);
+        query.push("select ").push(&self.columns);
+        query.push(", ").push(parked);
+        id.bind(query.push(&self.condition));
     }
 
     /// Returns the route.
@@ -80,15 +92,22 @@ impl Item {
     ) -> Result<Response, Problem> {
         parameters::none(parameters)?;
         let key = self.id.read(id)?;
-        let mut snapshot = snapshot(snapshots, self.declared.rows.view, request).await?;
+        let view = self.declared.rows.view;
+        let mut snapshot = snapshot(snapshots, view, request).await?;
         let mut query = QueryBuilder::default();
-        self.push_query(&key, &mut query);
+        self.push_query_with_parked(&key, &mut query);
         let row = query
             .build()
             .fetch_optional(&mut *snapshot)
             .await
             .map_err(database)?;
-        let row = row.ok_or_else(|| self.id.unknown(id))?;
-        etag::json(request, &(self.declared.rows.json)(&row).map_err(database)?)
+        let parked = match &row {
+            Some(row) if !parked::has_parked(row).map_err(database)? => Parked::default(),
+            _ => Parked::of_aggregate(&mut snapshot, view, &key.to_string()).await?,
+        };
+        parked.check(request)?;
+        let row = row.ok_or_else(|| parked.on_problem(self.id.unknown(id)))?;
+        let json = (self.declared.rows.json)(&row).map_err(database)?;
+        Ok(parked.on(etag::json(request, &json)?))
     }
 }

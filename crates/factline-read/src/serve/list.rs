@@ -11,6 +11,7 @@ use factline_postgres::ConsistentReads;
 
 use crate::declare;
 use crate::parameters::Parameters;
+use crate::parked::Parked;
 use crate::read_your_writes::{database, snapshot};
 use crate::value::Kind;
 
@@ -25,8 +26,8 @@ pub(crate) struct List {
     pub(crate) within: Option<IdReader>,
     pub(crate) filters: Vec<Filter>,
     pub(crate) sorts: Vec<Sort>,
-    /// The query, up to the first condition.
-    pub(super) select: String,
+    pub(super) columns: String,
+    pub(super) relation: String,
 }
 
 /// Filter with the type of its column.
@@ -75,15 +76,23 @@ impl List {
     ) -> Result<Response, Problem> {
         let request = self.read(id, parameters)?;
         let is_all = request.is_whole();
-        let mut snapshot = snapshot(snapshots, self.declared.rows.view, headers).await?;
-        let page = self.page(&mut snapshot, request).await.map_err(database)?;
+        let view = self.declared.rows.view;
+        let mut snapshot = snapshot(snapshots, view, headers).await?;
+        let within = request.id.as_ref().map(ToString::to_string);
+        let (page, has_parked) = self.page(&mut snapshot, request).await.map_err(database)?;
+        let parked = match (has_parked, within) {
+            (Some(false), _) => Parked::default(),
+            (_, Some(within)) => Parked::of_aggregate(&mut snapshot, view, &within).await?,
+            (_, None) => Parked::of_view(&mut snapshot, view).await?,
+        };
+        parked.check(headers)?;
         if page.items.is_empty()
             && self.declared.is_never_empty
             && is_all
             && let Some(within) = &self.within
         {
-            return Err(within.unknown(id));
+            return Err(parked.on_problem(within.unknown(id)));
         }
-        etag::json(headers, &page.map(|row| row.json))
+        Ok(parked.on(etag::json(headers, &page.map(|row| row.json))?))
     }
 }

@@ -1,11 +1,14 @@
 //! Reads a page of a list.
 
+use std::sync::OnceLock;
+
 use factline_http::Page;
 use serde_json::value::RawValue;
 use sqlx::postgres::PgRow;
 use sqlx::{Postgres, QueryBuilder, Transaction};
 
 use crate::listing::{self, Rows};
+use crate::parked;
 use crate::value::Value;
 
 use super::cursor;
@@ -19,20 +22,25 @@ pub(super) struct Row {
 }
 
 impl List {
-    /// Reads a page. Large rows are read in several statements, so that the database does not read
-    /// many rows that the page has no room for.
+    /// Reads a page. Returns with it whether the view has parked keys; a page without rows does not
+    /// tell. Large rows are read in several statements, so that the database does not read many
+    /// rows that the page has no room for.
     pub(super) async fn page(
         &self,
         snapshot: &mut Transaction<'static, Postgres>,
         mut request: Request,
-    ) -> Result<Page<Row>, sqlx::Error> {
+    ) -> Result<(Page<Row>, Option<bool>), sqlx::Error> {
+        let more = format!(", {}", parked::column(self.declared.rows.view));
+        let has_parked = OnceLock::new();
         let sort = &self.sorts[request.sort];
         let mut rows = Rows::new(request.limit);
         while let Some(count) = rows.missing() {
             let mut query = QueryBuilder::default();
-            self.push_query(&request, &mut query);
+            self.push_query(&request, &more, &mut query);
             listing::push_limit(&mut query, count);
             let row = |row: &PgRow| {
+                let found = parked::has_parked(row)?;
+                has_parked.get_or_init(|| found);
                 let row = self.row(sort, row)?;
                 let size = row.json.get().len();
                 Ok((row, size))
@@ -42,7 +50,8 @@ impl List {
             }
             request.after = rows.last().map(|row| row.keys.clone());
         }
-        Ok(rows.page(|row| cursor::of(&request.list, &row.keys)))
+        let page = rows.page(|row| cursor::of(&request.list, &row.keys));
+        Ok((page, has_parked.into_inner()))
     }
 
     fn row(&self, sort: &Sort, row: &PgRow) -> Result<Row, sqlx::Error> {

@@ -13,13 +13,22 @@ impl List {
     /// Pushes the query of a page with its limit, for its plan.
     #[cfg(feature = "plans")]
     pub(crate) fn push_page(&self, request: &Request, query: &mut QueryBuilder<Postgres>) {
-        self.push_query(request, query);
+        self.push_query(request, "", query);
         crate::listing::push_limit(query, request.limit + 1);
     }
 
-    /// Pushes the query of a page, without its limit.
-    pub(super) fn push_query(&self, request: &Request, query: &mut QueryBuilder<Postgres>) {
-        query.push(&self.select).push(" where true");
+    /// Pushes the query of a page, without its limit. `more` are columns besides those of the rows.
+    pub(super) fn push_query(
+        &self,
+        request: &Request,
+        more: &str,
+        query: &mut QueryBuilder<Postgres>,
+    ) {
+        query.push("select ").push(&self.columns).push(more);
+        query
+            .push(" from ")
+            .push(&self.relation)
+            .push(" as v where true");
         if let (Some(within), Some(id)) = (&self.within, &request.id) {
             query.push(" and ").push(column(within.column)).push(" = ");
             id.bind(query);

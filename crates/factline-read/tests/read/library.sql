@@ -27,6 +27,8 @@ create view read.books as
     from books_v1.books;
 create table read.books_checkpoint (topic text, partition integer, topic_identity text, sequence bigint);
 
+create table read.books_parked (topic text, partition integer, key text, sequence bigint, event_time timestamptz);
+
 create schema loans_v1;
 create table loans_v1.loans (
     isbn    text   collate "C",
@@ -36,3 +38,4 @@ create table loans_v1.loans (
 );
 create view read.loans as select isbn, number, reader from loans_v1.loans;
 create table read.loans_checkpoint (topic text, partition integer, topic_identity text, sequence bigint);
+create table read.loans_parked (topic text, partition integer, key text, sequence bigint, event_time timestamptz);

@@ -29,6 +29,12 @@ async fn missing_view_is_named_until_it_is_made() {
                   of the projector that has the view, or correct the name of the view in its resource";
     eventually("the view is missing", async || health.reasons() == [reason]).await;
     sql(&pool, "create table read.readers_checkpoint ()").await;
+    let reason = reason.replace("readers_checkpoint", "readers_parked");
+    eventually("the parked keys are missing", async || {
+        health.reasons() == [reason.as_str()]
+    })
+    .await;
+    sql(&pool, "create table read.readers_parked ()").await;
     eventually("the view exists", async || health.reasons().is_empty()).await;
     shutdown.cancel();
 }

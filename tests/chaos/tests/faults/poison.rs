@@ -92,8 +92,8 @@ fn now() -> factline::Timestamp {
     std::time::SystemTime::now().into()
 }
 
-/// A poison event parks its key in each view, and halts its partition in the handler's recovery. The
-/// other partitions continue.
+/// A poison event parks its key in each view, and halts its partition in the handler's recovery.
+/// The other partitions continue.
 #[tokio::test(flavor = "multi_thread")]
 async fn poison_event_parks_its_key_in_views_and_halts_the_handlers_partition() {
     let system = System::start("poisonevent").await.unwrap();
