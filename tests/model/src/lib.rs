@@ -8,6 +8,7 @@
 //! - `explore`: breadth-first exploration of all states of a model
 //! - `takeover`: the command handler: transactions, rebalances, recovery
 //! - `checkpoint`: a view's rows and its checkpoint
+//! - `parked`: the parked key of a view
 //! - `tracker`: an operation's row
 //! - `deliveries`: the commands of a sender, of which the handler remembers only some
 //!
@@ -19,6 +20,7 @@
 pub mod checkpoint;
 pub mod deliveries;
 pub mod explore;
+pub mod parked;
 pub mod takeover;
 pub mod tracker;
 
@@ -26,6 +28,7 @@ use checkpoint::Checkpoint;
 use deliveries::Deliveries;
 use explore::{Explored, explore};
 use factline_failpoints::Mutant;
+use parked::Parking;
 use takeover::Takeover;
 use takeover::rule::Rule;
 use takeover::state::Id;
@@ -54,6 +57,14 @@ pub fn left_out(names: &[&str]) -> Option<Explored> {
     {
         let without = Some(rule);
         return Some(explore(&Deliveries { without }));
+    }
+    if let [name] = names
+        && let Some(rule) = parked::Rule::ALL
+            .into_iter()
+            .find(|rule| rule.left_out() == *name)
+    {
+        let without = Some(rule);
+        return Some(explore(&Parking { without }));
     }
     let rule = |name: &&str| {
         Rule::ALL

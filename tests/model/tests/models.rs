@@ -10,6 +10,7 @@ use factline_failpoints::Mutant;
 use model::checkpoint::Checkpoint;
 use model::deliveries::{self, Deliveries};
 use model::explore::{Explored, Model, explore};
+use model::parked::{self, Parking};
 use model::takeover::Takeover;
 use model::takeover::rule::Rule;
 use model::takeover::state::Id;
@@ -67,6 +68,11 @@ fn checkpoint_and_tracker_have_no_violation() {
 }
 
 #[test]
+fn parked_key_has_no_violation() {
+    assert_no_violation("a parked key", &Parking { without: None });
+}
+
+#[test]
 fn deliveries_have_no_violation() {
     assert_no_violation("a sender", &Deliveries { without: None });
 }
@@ -111,6 +117,7 @@ fn left_out_rules_match_the_document() {
         .into_iter()
         .chain(rules)
         .chain(deliveries::Rule::ALL.map(deliveries::Rule::left_out))
+        .chain(parked::Rule::ALL.map(parked::Rule::left_out))
         .collect();
     assert_eq!(alone, all, "the document's rows (left), the rules (right)");
     let mut differ = Vec::new();
