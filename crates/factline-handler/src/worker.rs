@@ -32,6 +32,7 @@ use crate::idle_deadlines::IdleDeadlines;
 use crate::readiness::{Problem, ProgressReports, Readiness};
 use crate::recovery::committed_state::CommittedState;
 use crate::state::aggregates::ReadError;
+use crate::state::memory::{MemoryBudget, MemoryUser};
 use crate::state::waiting::Waiting;
 use crate::transaction::{Failure, Transactions};
 use crate::worker_metrics::WorkerMetrics;
@@ -60,6 +61,8 @@ pub(crate) struct Worker<'l, A: Aggregate> {
     idle: IdleDeadlines,
     metrics: WorkerMetrics,
     stuck: StuckPartitions,
+    /// Its part of the memory for what is in flight.
+    _in_flight: MemoryUser,
     /// The partitions whose deadlines, up to a time each, are to be decided in this turn.
     due: HashMap<i32, Timestamp>,
     /// The group's metadata of the first transaction, for the mutant that keeps it.
@@ -109,7 +112,9 @@ impl<'l, A: Aggregate> Worker<'l, A> {
         max_batch: usize,
         memory: &'l mut WorkerMemory,
     ) -> Self {
+        let in_flight = MemoryUser::of(host.progress().memory());
         Self {
+            _in_flight: in_flight,
             host,
             assignment: Assignment::empty(),
             readiness,
@@ -201,6 +206,11 @@ impl<'l, A: Aggregate> Worker<'l, A> {
         Ok(())
     }
 
+    /// Returns the memory that the workers of the process share.
+    fn shared_memory(&self) -> &MemoryBudget {
+        self.host.progress().memory()
+    }
+
     /// Moves states to the disk while memory is short, after a batch that has added this many.
     fn relieve(&mut self, added: usize) -> Result<(), WorkerExit> {
         let relieved = self.assignment.relieve(added);
@@ -276,7 +286,8 @@ impl<'l, A: Aggregate> Worker<'l, A> {
             let written = self.transactions.end_of_events(partition);
             self.assignment.begin_snapshots(partition, written);
         }
-        batch.add_snapshots(&self.factory, &self.assignment.partitions);
+        let most = self.shared_memory().gathered_bytes();
+        batch.add_snapshots(&self.factory, &self.assignment.partitions, most);
     }
 
     /// Handles a failed transaction. Either nothing of the batch is visible, or the outcome is
@@ -352,7 +363,7 @@ impl<'l, A: Aggregate> Worker<'l, A> {
                 )
             });
             self.readiness.set(Problem::Clock, problem);
-            let is_full = self.host.progress().memory().refuses_aggregates();
+            let is_full = self.shared_memory().refuses_aggregates();
             let problem =
                 "memory is nearly full: commands for new aggregates are rejected (capacity)";
             let problem = is_full.then(|| problem.to_owned());

@@ -65,19 +65,26 @@ impl<A: Aggregate> Batch<A> {
         self.facts.push(facts.clone());
     }
 
-    /// Adds the snapshots that are due, of those partitions for which the batch writes anyway.
+    /// Adds the snapshots that are due, of those partitions for which the batch writes anyway, until
+    /// they have this many bytes. Which partitions come first is random.
     pub(crate) fn add_snapshots(
         &mut self,
         factory: &RecordFactory,
         partitions: &HashMap<i32, Partition<A>>,
+        most_bytes: usize,
     ) {
+        let mut bytes = 0;
         for (partition, commands) in &self.counts {
+            if bytes > most_bytes {
+                break;
+            }
             let state = partitions.get(partition);
             let next = state.and_then(|state| state.next_snapshots(factory, *partition, *commands));
             let Some(mut writing) = next else {
                 continue;
             };
             if let Ok(writing) = &mut writing {
+                bytes += writing.bytes();
                 self.records.append(&mut writing.outgoing);
             }
             self.snapshots.insert(*partition, writing);

@@ -91,7 +91,7 @@ impl<A: Aggregate> CommittedState<A> {
         }
     }
 
-    pub(crate) fn memory(&self) -> &MemoryBudget {
+    pub(crate) fn memory(&self) -> &Arc<MemoryBudget> {
         &self.bounds.shared.memory
     }
 

@@ -139,8 +139,13 @@ pub(crate) fn reader(
         // The broker reports the end of a partition with an empty answer, which it holds back for
         // this time.
         .set("fetch.wait.max.ms", "10")
-        // Each share of a recovery has a reader: with the default, their queues would take 256 MiB.
+        // Each share of a recovery has a reader. With the defaults, the queue of each would take
+        // 64 MiB of values, and several times that with the headers and the entries of the queue,
+        // which librdkafka does not count. So the number of records is limited, too.
         .set("queued.max.messages.kbytes", "8192")
+        .set("queued.min.messages", "5000")
+        // For each partition. Records that are compressed take several times that in memory.
+        .set("fetch.message.max.bytes", "262144")
         .create_with_context(ReaderContext)
         .map_err(|source| Error::Kafka {
             what: "create a consumer",

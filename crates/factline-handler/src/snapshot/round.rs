@@ -25,7 +25,7 @@ use crate::state::disk::DiskError;
 const PER_COMMAND: usize = 2;
 const MIN_SNAPSHOTS: usize = 16;
 
-/// Maximum bytes of snapshots in one batch.
+/// Maximum bytes of snapshots of a partition in one batch.
 const MAX_BYTES: usize = 4 << 20;
 
 /// Maximum size of a snapshot. A partition with a larger state has no snapshots; the topic accepts
@@ -64,6 +64,16 @@ pub(crate) struct Writing {
     cover: Cover,
     /// The round after this batch.
     next: NextStep,
+}
+
+impl Writing {
+    /// Returns the size of the records.
+    pub(crate) fn bytes(&self) -> usize {
+        let records = self.outgoing.iter();
+        records
+            .map(|record| record.key.len() + record.value.len())
+            .sum()
+    }
 }
 
 /// Rest of a round after a batch.

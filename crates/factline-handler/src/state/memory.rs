@@ -1,10 +1,14 @@
 //! The memory of a process that states may take, shared by all its partitions.
 //!
-//! The budget is half of the memory that the process may use: the other half is for what is in
-//! flight (fetched commands, a transaction, librdkafka's buffers) and for the allocator. States
-//! leave memory for the disk before the budget is reached. What cannot leave is small for each
-//! aggregate: the time of its deadline. New aggregates are refused when that fills the budget.
+//! The budget is half of the memory that the process may use. States leave memory for the disk
+//! before the budget is reached. What cannot leave is small for each aggregate: the time of its
+//! deadline. New aggregates are refused when that fills the budget.
+//!
+//! The other half is for what is in flight and for the allocator. All workers share it, so each of
+//! them gathers fewer commands the more workers there are. What is in flight is not counted in the
+//! budget: it is limited beforehand, and it passes, so that no command is refused because of it.
 
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,11 +24,21 @@ pub(crate) const MOVED: usize = 256;
 /// Memory limit of a process whose limit cannot be found.
 const UNKNOWN_LIMIT: u64 = 1 << 30;
 
+/// Number of parts of the process's memory of which all workers together may gather one. A
+/// transaction takes about eight times what is gathered: the commands, the states that follow, and
+/// twice, because the producer copies them, the records and the snapshots. A worker that waits
+/// gathers twice as much.
+const GATHERED_PARTS: u64 = 64;
+
+/// Bounds of the size of the commands that a worker gathers for one transaction.
+const GATHERED: RangeInclusive<u64> = (64 << 10)..=(16 << 20);
+
 /// A number of bytes, and how many of them are used.
 #[derive(Debug)]
 pub(crate) struct MemoryBudget {
     bytes: u64,
     used: AtomicU64,
+    workers: AtomicU64,
 }
 
 impl MemoryBudget {
@@ -39,6 +53,7 @@ impl MemoryBudget {
         Self {
             bytes,
             used: AtomicU64::new(0),
+            workers: AtomicU64::new(0),
         }
     }
 
@@ -54,6 +69,15 @@ impl MemoryBudget {
     /// Returns whether new aggregates are refused.
     pub(crate) fn refuses_aggregates(&self) -> bool {
         self.is_above(REFUSE_AT)
+    }
+
+    /// Returns the maximum size in bytes of the commands that a worker gathers for one transaction,
+    /// and of the snapshots that it adds.
+    pub(crate) fn gathered_bytes(&self) -> usize {
+        let workers = self.workers.load(Ordering::Relaxed).max(1);
+        let bytes = self.bytes.saturating_mul(2) / GATHERED_PARTS / workers;
+        let bytes = bytes.clamp(*GATHERED.start(), *GATHERED.end());
+        usize::try_from(bytes).unwrap_or(usize::MAX)
     }
 
     fn is_above(&self, percent: u64) -> bool {
@@ -88,6 +112,23 @@ impl Share {
 impl Drop for Share {
     fn drop(&mut self) {
         self.set(0);
+    }
+}
+
+/// A worker that shares the memory of the process with the others.
+#[derive(Debug)]
+pub(crate) struct MemoryUser(Arc<MemoryBudget>);
+
+impl MemoryUser {
+    pub(crate) fn of(budget: &Arc<MemoryBudget>) -> Self {
+        budget.workers.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(budget))
+    }
+}
+
+impl Drop for MemoryUser {
+    fn drop(&mut self) {
+        self.0.workers.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -142,6 +183,19 @@ mod tests {
         assert!(budget.refuses_aggregates());
         drop(other);
         assert!(!budget.is_short());
+    }
+
+    #[test]
+    fn workers_share_what_is_in_flight() {
+        let budget = Arc::new(MemoryBudget::of(512 << 20));
+        let first = MemoryUser::of(&budget);
+        assert_eq!(budget.gathered_bytes(), 16 << 20);
+        let others: Vec<_> = (0..7).map(|_| MemoryUser::of(&budget)).collect();
+        assert_eq!(budget.gathered_bytes(), 2 << 20);
+        drop((first, others));
+        assert_eq!(budget.gathered_bytes(), 16 << 20);
+        assert_eq!(MemoryBudget::of(u64::MAX).gathered_bytes(), 16 << 20);
+        assert_eq!(MemoryBudget::of(1).gathered_bytes(), 64 << 10);
     }
 
     #[test]

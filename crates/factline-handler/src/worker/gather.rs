@@ -9,10 +9,6 @@ use crate::recovery::log_reader::is_transient;
 use factline_kafka::consumer::group::EXPECTING;
 use factline_kafka::consumer::host::Polled;
 
-/// Maximum size in bytes of the commands that are gathered for one transaction; their number is
-/// limited too.
-const GATHERED_BYTES: usize = 16 << 20;
-
 /// Interval at which a worker that has gathered enough serves rebalances while it waits. Each check
 /// may add a record. A worker that has gathered twice as much checks once.
 const REBALANCE_CHECK: Duration = Duration::from_millis(20);
@@ -40,8 +36,9 @@ impl<A: Aggregate> Worker<'_, A> {
             _ => Duration::ZERO,
         };
         let retry_at = self.retries.take_next();
-        let most = self.max_batch;
-        let is_enough = |count, bytes| count >= most || bytes >= GATHERED_BYTES;
+        // Both the number and the size of the commands of a transaction are limited.
+        let (most, most_bytes) = (self.max_batch, self.shared_memory().gathered_bytes());
+        let is_enough = |count, bytes| count >= most || bytes >= most_bytes;
         loop {
             let pause = retry_at.map_or(Duration::ZERO, |retry_at| {
                 retry_at.saturating_duration_since(Instant::now())

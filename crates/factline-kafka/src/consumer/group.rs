@@ -252,6 +252,9 @@ pub fn join(settings: &Settings, watchdog: &Watchdog) -> KafkaResult<BaseConsume
         // With full queues librdkafka would otherwise wait a second before it fetches again.
         .set("fetch.queue.backoff.ms", "5")
         .set("queued.max.messages.kbytes", "16384")
+        // The size above counts values only. Entries and headers take more, so that the default of
+        // 100,000 records is too much for a process with many hosts.
+        .set("queued.min.messages", "10000")
         // Statistics cost more than anything else in an idle host.
         .set("statistics.interval.ms", "5000")
         .create_with_context(GroupListener {

@@ -221,7 +221,7 @@ impl Desk {
             }
         }
         let mut batch = self.decide();
-        batch.add_snapshots(&self.factory, &self.partitions);
+        batch.add_snapshots(&self.factory, &self.partitions, usize::MAX);
         let facts = batch.facts.clone();
         self.log.append(&facts, &batch.records, &self.factory);
         self.adopt(batch);

@@ -96,3 +96,33 @@ fn recovered_states_are_those_that_were_committed() {
     let (listed, loaded) = (seen.listed.get(), seen.loaded.get());
     assert!(listed > 10 && loaded > 10, "{listed} {loaded}");
 }
+
+/// The snapshots of one batch are limited over all its partitions, and each round ends nevertheless.
+#[test]
+fn rounds_end_if_a_batch_has_room_for_one_partition() {
+    let mut desk = Desk::with_snapshots(u64::MAX, 2);
+    let counters = [named(0), named(1)];
+    let mut written = [0; 2];
+    for _ in 0..60 {
+        for (partition, state) in &mut desk.partitions {
+            if state.is_snapshot_due() {
+                state.begin_snapshots(desk.log.end_of_events(*partition));
+            }
+        }
+        for counter in &counters {
+            desk.send(counter, step(Step::Add));
+        }
+        let mut batch = desk.decide();
+        let before = batch.records.len();
+        batch.add_snapshots(&desk.factory, &desk.partitions, 0);
+        let mut partitions = batch.records[before..]
+            .iter()
+            .map(|record| record.partition);
+        if let Some(first) = partitions.next() {
+            assert!(partitions.all(|partition| partition == first));
+            written[usize::try_from(first).unwrap()] += 1;
+        }
+        desk.adopt(batch);
+    }
+    assert!(written.iter().all(|count| *count > 5), "{written:?}");
+}
