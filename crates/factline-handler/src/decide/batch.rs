@@ -65,8 +65,8 @@ impl<A: Aggregate> Batch<A> {
         self.facts.push(facts.clone());
     }
 
-    /// Adds the snapshots that are due, of those partitions for which the batch writes anyway, until
-    /// they have this many bytes. Which partitions come first is random.
+    /// Adds the snapshots that are due, of those partitions for which the batch writes anyway,
+    /// until they have this many bytes. The order of the partitions is random.
     pub(crate) fn add_snapshots(
         &mut self,
         factory: &RecordFactory,

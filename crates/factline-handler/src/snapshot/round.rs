@@ -5,8 +5,8 @@
 //! present state. At the end of the round, every event up to its beginning is covered.
 //!
 //! First come those that were in memory at the beginning, and then those of the list on disk in the
-//! order of their ids. An aggregate that joins that list meanwhile, behind the place where the round
-//! is, has changed since the beginning. It belongs to the next round.
+//! order of their ids. An aggregate that joins that list meanwhile, behind the place where the
+//! round is, has changed since the beginning. It belongs to the next round.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -182,8 +182,8 @@ impl Snapshots {
             writing.outgoing.push(outgoing);
             Ok(bytes <= MAX_BYTES)
         };
-        // A batch takes from one of the two lists only: an aggregate may be in both, and must not be
-        // written twice.
+        // A batch takes from one of the two lists only: an aggregate may be in both, and must not
+        // be written twice.
         let is_last = if let (true, Some(first)) = (round.remaining.is_empty(), &round.on_disk) {
             let mut listed = aggregates.listed_from(first);
             let mut has_room = true;

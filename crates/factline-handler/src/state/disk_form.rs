@@ -1,8 +1,9 @@
 //! The form of aggregates on the disk: an entry for each, and a list of those whose snapshot is to
-//! be written. A place in the list is a key of its own. So a round of snapshots finds what it has to
-//! write without reading the other aggregates.
+//! be written. A place in the list is a key of its own. So a round of snapshots finds what it has
+//! to write without reading the other aggregates.
 
-/// First bytes of the keys: of an aggregate, of its place in the list, and of what follows the list.
+/// First bytes of the keys: of an aggregate, of its place in the list, and of what follows the
+/// list.
 const AGGREGATE: u8 = b'a';
 const LISTED: u8 = b'l';
 const AFTER_LIST: u8 = LISTED + 1;

@@ -97,7 +97,7 @@ fn recovered_states_are_those_that_were_committed() {
     assert!(listed > 10 && loaded > 10, "{listed} {loaded}");
 }
 
-/// The snapshots of one batch are limited over all its partitions, and each round ends nevertheless.
+/// The snapshots of a batch are limited over all its partitions, and each round ends nevertheless.
 #[test]
 fn rounds_end_if_a_batch_has_room_for_one_partition() {
     let mut desk = Desk::with_snapshots(u64::MAX, 2);
