@@ -22,7 +22,7 @@ const UNWANTED: &str = "the charge does not belong to an open payment of this am
 const MISMATCH: &str = "amount_mismatch";
 
 /// Maximum number of charges that a payment remembers to be refunded. A provider that reports more
-/// is defective, or somebody pretends to be the provider.
+/// is defective, or another party pretends to be the provider.
 pub(crate) const MAX_CHARGES: usize = 100;
 
 /// A payment's stage of life. Every stage remembers every charge of the provider, because each is a

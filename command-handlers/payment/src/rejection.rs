@@ -50,7 +50,7 @@ pub enum Rejection {
     /// The provider has never reported this charge.
     #[error("the payment has no charge with this provider_reference")]
     ChargeNotFound,
-    /// The payment has so many charges that the provider must be defective.
+    /// The payment has more charges than any that is in order: the provider is defective.
     #[error("the payment has {MAX_CHARGES} charges that are to be refunded: ask the provider")]
     TooManyCharges,
     /// The charge is kept, and no refund of it was requested.

@@ -202,7 +202,7 @@ impl Subscription {
         let stop = stop.child_token();
         let _stops = stop.clone().drop_guard();
         let watchdog = Watchdog::default();
-        let host = Host::new(self, kafka, report, stop, &watchdog)?;
+        let host = Host::new(self, &kafka, report, stop, &watchdog)?;
         let runtime = tokio::runtime::Handle::current();
         let (ended, end) = oneshot::channel();
         std::thread::Builder::new()

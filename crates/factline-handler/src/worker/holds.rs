@@ -141,12 +141,7 @@ impl Holds {
                 self.held.get_mut(&partition)?.step = step;
                 return None;
             }
-            Step::Fetching(answer) => match answer.try_recv() {
-                Ok(answer) => answer,
-                Err(oneshot::error::TryRecvError::Empty) => return None,
-                // The runtime ends, and the process with it.
-                Err(oneshot::error::TryRecvError::Closed) => return None,
-            },
+            Step::Fetching(answer) => answer.try_recv().ok()?,
         };
         match answer {
             Err(error) if error.is_transient() => {

@@ -200,8 +200,8 @@ async fn without_found<A: Future<Output = bool>>(
     let mut failed = Vec::new();
     while !partitions.is_empty() {
         let rest = partitions.split_off(partitions.len().min(ALONE));
-        let tries = partitions.iter().map(|key| attempt(vec![key.clone()]));
-        let found = join_all(tries).await;
+        let alone = partitions.iter().map(|key| attempt(vec![key.clone()]));
+        let found = join_all(alone).await;
         let is_outage = !found.contains(&true);
         let tried = partitions.into_iter().zip(found);
         failed.extend(tried.filter(|(_, found)| !found).map(|(key, _)| key));

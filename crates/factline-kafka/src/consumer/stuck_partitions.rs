@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn progress_and_the_end_of_the_log_begin_anew() {
+    fn progress_and_the_end_of_the_log_start_the_time_again() {
         let (still, moved, ended) = (
             progress(5, 0, 5, 7),
             progress(6, 0, 6, 7),

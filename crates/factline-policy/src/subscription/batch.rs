@@ -29,6 +29,11 @@ impl<E> Batch<E> {
         }
     }
 
+    /// Returns the number of records that were read.
+    pub(crate) fn len(&self) -> usize {
+        self.read.len()
+    }
+
     /// Adds a record with its fact.
     pub(crate) fn push(&mut self, record: Record, fact: Fact<E>) {
         self.pass(&record);

@@ -35,6 +35,8 @@ use factline_kafka::retry::Backoff;
 const BATCH_RECORDS: usize = 500;
 /// Maximum size of the polled records that are not processed yet, in bytes.
 const BATCH_BYTES: usize = 4 * 1024 * 1024;
+/// Maximum wait for records that a retry includes.
+const MORE_RECORDS: Duration = Duration::from_millis(100);
 /// Interval between two polls while `handle` runs. Polling keeps the group membership.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 /// Maximum time that `handle` may continue after the process was asked to stop.
@@ -68,25 +70,25 @@ pub(crate) struct Host {
 impl Host {
     pub(crate) fn new(
         subscription: Subscription,
-        kafka: KafkaConfig,
+        kafka: &KafkaConfig,
         report: Report,
         stop: CancellationToken,
         watchdog: &Watchdog,
     ) -> Result<Self, KafkaError> {
         let settings = Settings {
             group: subscription.group.clone(),
-            topics: subscription.topics(&kafka),
+            topics: subscription.topics(kafka),
             session_timeout: SHORT_SESSION,
             name: subscription.name.clone(),
             kafka: kafka.clone(),
         };
         let topics = kafka.topics(subscription.source);
-        let facts = Reader::new(&kafka, topics.clone());
+        let facts = Reader::new(kafka, topics.clone());
         let offsets = GroupOffsets {
             group: subscription.group.clone(),
             events: topics.events().to_owned(),
             letters: (subscription.poison == PoisonPolicy::Park)
-                .then(|| Letters::of(&kafka, &subscription.group)),
+                .then(|| Letters::of(kafka, &subscription.group)),
             kafka: kafka.clone(),
         };
         let name = subscription.name.clone();
@@ -98,7 +100,7 @@ impl Host {
             meters: Meters::new(&subscription.name),
             stuck: StuckPartitions::default(),
             parked: Parked::default(),
-            redrives: Redrives::new(&kafka, &subscription.group)?,
+            redrives: Redrives::new(kafka, &subscription.group),
             places: Places::default(),
             pending: VecDeque::new(),
             paused: false,
@@ -127,9 +129,10 @@ impl Host {
             }
             // An unfinished batch is dropped. Then the process ends, or the consumer rejoins and
             // continues at the committed offsets.
-            let Some(batch) = self.decode().await else {
+            let mut batch = Batch::new();
+            if !self.decode(&mut batch).await {
                 continue;
-            };
+            }
             if !self.handle_batch(&mut handle, batch).await {
                 continue;
             }
@@ -181,20 +184,21 @@ impl Host {
         self.start_partitions();
     }
 
-    /// Decodes the pending records. A record that can never be read halts its partition. Returns
-    /// `None` if the decoding was interrupted.
-    async fn decode<E: Messages>(&mut self) -> Option<Batch<E>> {
-        let mut batch = Batch::new();
+    /// Decodes the pending records into a batch, while it has room. A record that can never be read
+    /// is treated as the subscription's policy says. Returns `false` if the decoding was
+    /// interrupted.
+    async fn decode<E: Messages>(&mut self, batch: &mut Batch<E>) -> bool {
         let mut backoff = backoff();
+        let room = BATCH_RECORDS.saturating_sub(batch.len());
         // At most one batch: more records may arrive during the waits.
-        for _ in 0..self.pending.len().min(BATCH_RECORDS) {
+        for _ in 0..self.pending.len().min(room) {
             let Some(record) = self.pending.pop_front() else {
                 break;
             };
             let key = (record.topic.clone(), record.partition);
             while self.places.wants(&key, record.offset) {
                 if self.parked.holds(&key, record.key.as_deref()) {
-                    self.park(Letter::behind(&record), &mut batch);
+                    self.park(Letter::behind(&record), batch);
                     break;
                 }
                 match self.facts.read(&record).await {
@@ -211,7 +215,7 @@ impl Host {
                             .wait_before_retry(Trouble::Reading, &error, &mut backoff)
                             .await
                         {
-                            return None;
+                            return false;
                         }
                     }
                     Err(error) => {
@@ -221,7 +225,7 @@ impl Host {
                             PoisonPolicy::Skip => batch.pass(&record),
                             PoisonPolicy::Park => {
                                 let letter = Letter::failed(&record, &error_chain(&poison));
-                                self.park(letter, &mut batch);
+                                self.park(letter, batch);
                             }
                         }
                         break;
@@ -229,13 +233,14 @@ impl Host {
                 }
             }
         }
-        Some(batch)
+        true
     }
 
     /// Calls `handle` with a batch until it succeeds. Drops records of partitions that are revoked
     /// meanwhile. Returns `false` if the batch was interrupted.
     async fn handle_batch<E, F>(&mut self, handle: &mut F, mut batch: Batch<E>) -> bool
     where
+        E: Messages,
         F: AsyncFnMut(&[Fact<E>], &[Option<Delivery>]) -> Result<(), Failure>,
     {
         let mut backoff = backoff();
@@ -266,6 +271,13 @@ impl Host {
                         .wait_before_retry(Trouble::Handling, &error, &mut backoff)
                         .await
                     {
+                        return false;
+                    }
+                    // The next try includes what has arrived meanwhile, so that a fact that fails
+                    // again and again does not keep all others from being tried.
+                    self.resume();
+                    self.poll(MORE_RECORDS);
+                    if self.rejoin_reason.is_some() || !self.decode(&mut batch).await {
                         return false;
                     }
                 }

@@ -109,7 +109,7 @@ impl Letter {
     }
 
     /// Reads a letter. Returns `None` for a tombstone, and for a record that is no letter.
-    fn read(stored: Record) -> Option<Self> {
+    fn read(stored: &Record) -> Option<Self> {
         stored.value.as_ref()?;
         let text = |name| std::str::from_utf8(stored.headers.last(name)?).ok();
         let (topic, place) = text(POSITION)?.rsplit_once('/')?;
@@ -156,7 +156,7 @@ impl Letters {
             let (partition, key) = (record.partition, record.key.clone());
             newest.insert((partition, key), record);
         }
-        let mut letters: Vec<Letter> = newest.into_values().filter_map(Letter::read).collect();
+        let mut letters: Vec<Letter> = newest.values().filter_map(Letter::read).collect();
         letters.sort_by_key(|letter| (letter.place(), letter.record.offset));
         Ok(letters)
     }

@@ -87,7 +87,7 @@ impl Parked {
         self.0.is_empty()
     }
 
-    /// Returns whether so many keys of a partition are parked that the fault cannot be in the facts.
+    /// Returns whether no more keys of a partition may be parked: the fault cannot be in the facts.
     pub(crate) fn is_full(&self, place: &TopicPartition) -> bool {
         self.0
             .get(place)

@@ -14,7 +14,8 @@ use std::time::{Duration, Instant};
 use factline::{Delivery, Fact, Messages, error_chain};
 use factline_kafka::client::config::KafkaConfig;
 use factline_kafka::consumer::group::TopicPartition;
-use factline_kafka::producer::append::Appender;
+use factline_kafka::producer::append::{Appender, Failure as Failed};
+use rdkafka::ClientConfig;
 use rdkafka::error::KafkaError;
 
 use super::Failure;
@@ -32,19 +33,31 @@ const ACKNOWLEDGED: Duration = Duration::from_secs(30);
 /// The letters of a subscription, and when they were read last.
 pub(crate) struct Redrives {
     letters: Letters,
-    appender: Arc<Appender>,
+    client: ClientConfig,
+    /// Created with the first letter: usually there is none.
+    appender: Option<Arc<Appender>>,
     read_at: Instant,
 }
 
 impl Redrives {
-    pub(crate) fn new(kafka: &KafkaConfig, group: &str) -> Result<Self, KafkaError> {
+    pub(crate) fn new(kafka: &KafkaConfig, group: &str) -> Self {
         let mut client = kafka.client_config();
         client.set("compression.type", "lz4");
-        Ok(Self {
+        Self {
             letters: Letters::of(kafka, group),
-            appender: Arc::new(Appender::new(client, ACKNOWLEDGED)?),
+            client,
+            appender: None,
             read_at: Instant::now(),
-        })
+        }
+    }
+
+    fn appender(&mut self) -> Result<Arc<Appender>, KafkaError> {
+        if let Some(appender) = &self.appender {
+            return Ok(Arc::clone(appender));
+        }
+        let appender = Arc::new(Appender::new(self.client.clone(), ACKNOWLEDGED)?);
+        self.appender = Some(Arc::clone(&appender));
+        Ok(appender)
     }
 }
 
@@ -67,9 +80,9 @@ impl Host {
     async fn append_letter(&mut self, letter: &Letter) -> bool {
         let mut backoff = backoff();
         loop {
-            let (letters, appender) = (&self.redrives.letters, &self.redrives.appender);
-            let (letters, appender) = (letters.clone(), Arc::clone(appender));
-            let appending = async { letters.append(&appender, letter).await };
+            let letters = self.redrives.letters.clone();
+            let appender = self.redrives.appender().map_err(Failed::NotAppended);
+            let appending = async { letters.append(&*appender?, letter).await };
             match self.run_while_polling(appending, SHUTDOWN_GRACE).await {
                 None => return false,
                 Some(Ok(())) => return true,

@@ -85,10 +85,9 @@ async fn mark(rig: &Rig, letter: &Record, mark: &str) {
 
 /// Returns the amounts that a counter has counted, in order.
 async fn amounts(rig: &Rig, counter: &str) -> Vec<i64> {
-    let counted = rig.counted().await.into_iter();
-    let amounts = counted.filter_map(|(_, event)| {
-        let CounterEvent::Counted(counted) = event;
-        (counted.counter == counter).then_some(counted.amount)
+    let events = rig.counted().await.into_iter();
+    let amounts = events.filter_map(|(_, CounterEvent::Counted(event))| {
+        (event.counter == counter).then_some(event.amount)
     });
     amounts.collect()
 }

@@ -9,6 +9,7 @@ use proptest::test_runner::TestRunner;
 
 use super::desk::{Desk, step, step_until, subject};
 use super::messages::Step;
+use crate::state::partition::Partition;
 
 /// Memory for about ten counters: enough that no new one is refused.
 const BUDGET: u64 = 8000;
@@ -60,7 +61,7 @@ fn run(budget: u64, restarts: bool, sent: &[Sent], seen: &Seen) -> Vec<String> {
         }
         if restarts {
             let mut partitions = desk.partitions.values();
-            let listed = partitions.any(|known| known.is_any_listed());
+            let listed = partitions.any(Partition::is_any_listed);
             seen.listed.set(seen.listed.get() + usize::from(listed));
             if *after == 0 {
                 // From the log alone: every aggregate has yet to be written.
