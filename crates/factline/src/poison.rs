@@ -1,4 +1,4 @@
-//! What a host does with a record that its code can never handle.
+//! Treatment of a record that a host's code can never handle.
 
 /// Treatment of a record that no retry can handle, because it cannot be read or the code panics.
 ///

@@ -1,7 +1,7 @@
 //! Circuit breaker: tells a provider that fails from a payment that fails.
 //!
-//! - While the provider answers no request, the circuit is open: one request at a time is tried, as
-//!   a probe, so that a provider that recovers is not flooded.
+//! - While the provider answers no request, the circuit is open: one payment at a time is tried,
+//!   and only a few, so that a provider that recovers is not flooded.
 //! - A request that has failed several times while others succeeded fails because of the payment.
 //!   Its payment is parked, and the others go on.
 
@@ -12,7 +12,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// the cause.
 const TRIES: u32 = 5;
 
-/// What is known of the provider.
+/// Circuit to the provider, with the requests that fail.
 #[derive(Debug, Default)]
 pub struct Circuit(Mutex<Known>);
 
@@ -22,6 +22,8 @@ struct Known {
     is_open: bool,
     /// Number of requests that the provider has answered.
     answered: u64,
+    /// Number of rounds of requests of which it has answered none.
+    unanswered: usize,
     /// The requests that fail, by their keys.
     failing: HashMap<String, Failing>,
 }
@@ -69,7 +71,15 @@ impl Circuit {
 
     /// Records that all requests of a round have failed.
     pub fn all_failed(&self) {
-        self.known().turn(true);
+        let mut known = self.known();
+        known.unanswered += 1;
+        known.turn(true);
+    }
+
+    /// Returns the number of rounds in which all requests have failed. A batch that is tried again
+    /// begins with another payment each time: the first ones may fail for themselves.
+    pub fn unanswered(&self) -> usize {
+        self.known().unanswered
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {

@@ -20,6 +20,10 @@ use crate::circuit::Circuit;
 use crate::provider::{self, Answer, Provider};
 use crate::request::Request;
 
+/// Number of rounds without an answer after which the provider counts as unavailable, and the rest
+/// of a batch is not tried. The first payment of a batch may fail for itself.
+const MAX_UNANSWERED: usize = 3;
+
 /// Maximum number of payments in parallel.
 const TOGETHER: usize = 16;
 
@@ -30,7 +34,7 @@ pub struct Effect {
     pub provider: Provider,
     /// The store, which receives immediate refusals.
     pub store: Client,
-    /// What is known of the provider.
+    /// The circuit to the provider.
     pub circuit: Arc<Circuit>,
 }
 
@@ -53,32 +57,37 @@ impl Effect {
     /// sent again; the provider recognizes them by their keys. A payment that fails does not keep
     /// those of its round from being requested.
     pub async fn carry_out(&self, facts: &[Fact<Event>]) -> Result<(), Failure> {
-        let mut payments = by_payment(facts).into_iter();
-        loop {
+        let mut payments = by_payment(facts);
+        if !payments.is_empty() {
+            let first = self.circuit.unanswered() % payments.len();
+            payments.rotate_left(first);
+        }
+        let mut payments = payments.into_iter();
+        let (mut failures, mut unanswered) = (Vec::new(), 0);
+        while unanswered < MAX_UNANSWERED {
             let mut asking = JoinSet::new();
             for wanted in payments.by_ref().take(self.circuit.together(TOGETHER)) {
                 let effect = self.clone();
                 asking.spawn(async move { effect.ask_in_order(wanted).await });
             }
             if asking.is_empty() {
-                return Ok(());
+                break;
             }
-            let mut failures = Vec::new();
-            let count = asking.len();
+            let (count, before) = (asking.len(), failures.len());
             while let Some(asked) = asking.join_next().await {
                 failures.extend(asked.map_err(Unavailable::new)?.err());
             }
-            if failures.len() == count {
+            if failures.len() - before == count {
                 self.circuit.all_failed();
+                unanswered += 1;
             }
-            // A payment to be parked comes first: then the rest of the batch is tried without it.
-            let parked = |failure: &Failure| matches!(failure, Failure::Poison { .. });
-            if let Some(at) = failures.iter().position(parked) {
-                return Err(failures.swap_remove(at));
-            }
-            if let Some(failure) = failures.pop() {
-                return Err(failure);
-            }
+        }
+        // A payment to be parked comes first: then the rest of the batch is tried without it.
+        let parked = |failure: &Failure| matches!(failure, Failure::Poison { .. });
+        let first = failures.iter().position(parked).unwrap_or_default();
+        match failures.into_iter().nth(first) {
+            Some(failure) => Err(failure),
+            None => Ok(()),
         }
     }
 

@@ -13,7 +13,7 @@ use crate::topics::TopicPartition;
 /// Time without progress after which a partition is named.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// How far a host is in one partition.
+/// Progress of a host in one partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
     /// A number that grows whenever the host handles a record.

@@ -4,14 +4,18 @@
 //! the location of the record, so a letter that is written twice is one letter, and an operator's
 //! mark or the result of a redrive replaces it. Its partition is that of the record.
 
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rdkafka::ClientConfig;
+use rdkafka::error::KafkaError;
+
 use factline_kafka::client::config::KafkaConfig;
 use factline_kafka::consumer::group::TopicPartition;
 use factline_kafka::producer::append::{Append, Appender, Failure, headers};
 use factline_kafka::records::headers::Headers;
 use factline_kafka::records::record::Record;
 use factline_kafka::tools::topic_reader::{self, Range, Reader};
-
-use super::parked::Waits;
 
 /// Code of a letter whose fact waits for those before it.
 const BEHIND: &str = "behind";
@@ -30,6 +34,17 @@ const MARK: &str = "deadletter_mark";
 const REDRIVE: &str = "redrive";
 /// Mark of a fact that was handled in a redrive.
 const REDRIVEN: &str = "redriven";
+
+/// Reason why a fact is parked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Waits {
+    /// It could not be handled, and waits for an operator.
+    Failed,
+    /// An operator has asked for its redrive.
+    Requested,
+    /// It waits for the facts of its key before it.
+    Behind,
+}
 
 /// A parked fact.
 #[derive(Debug, Clone)]
@@ -173,5 +188,43 @@ impl Letters {
             value: record.value.as_deref().unwrap_or_default(),
         };
         appender.append(append).await.map(drop)
+    }
+}
+
+/// Maximum wait for the acknowledgement of a letter. After it, the letter is appended again.
+const ACKNOWLEDGED: Duration = Duration::from_secs(30);
+
+/// The letters of a subscription, and when they were read last.
+pub(crate) struct Redrives {
+    pub(crate) letters: Letters,
+    client: ClientConfig,
+    /// Created with the first letter: usually there is none.
+    appender: Option<Arc<Appender>>,
+    pub(crate) read_at: Instant,
+}
+
+impl Redrives {
+    pub(crate) fn new(kafka: &KafkaConfig, group: &str) -> Self {
+        let mut client = kafka.client_config();
+        client.set("compression.type", "lz4");
+        Self {
+            letters: Letters::of(kafka, group),
+            client,
+            appender: None,
+            read_at: Instant::now(),
+        }
+    }
+
+    /// Returns the producer of letters.
+    ///
+    /// # Errors
+    /// If the client's configuration is invalid.
+    pub(crate) fn appender(&mut self) -> Result<Arc<Appender>, KafkaError> {
+        if let Some(appender) = &self.appender {
+            return Ok(Arc::clone(appender));
+        }
+        let appender = Arc::new(Appender::new(self.client.clone(), ACKNOWLEDGED)?);
+        self.appender = Some(Arc::clone(&appender));
+        Ok(appender)
     }
 }

@@ -1,23 +1,13 @@
-//! Parked keys: facts that could not be handled, and the later facts of the same key, which wait for
-//! them. Pure bookkeeping; the facts themselves are [letters](super::letters).
+//! Parked keys: facts that could not be handled, and the later facts of the same key, which wait
+//! for them. Pure bookkeeping; the facts themselves are [letters](super::letters).
 
 use std::collections::BTreeMap;
 
-use super::letters::Letter;
+use super::letters::{Letter, Waits};
 use factline_kafka::consumer::group::TopicPartition;
 
-/// Why a fact is parked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Waits {
-    /// It could not be handled, and waits for an operator.
-    Failed,
-    /// An operator has asked for its redrive.
-    Requested,
-    /// It waits for the facts of its key before it.
-    Behind,
-}
-
-/// Maximum number of parked keys of a partition. Then it halts instead: the code fails for any fact.
+/// Maximum number of parked keys of a partition. Then it halts instead, because the code fails for
+/// any fact.
 const MOST_KEYS: usize = 1000;
 
 /// The parked facts of one key, by their offsets.

@@ -8,58 +8,20 @@
 //! parked. Their ids are those of the first try, so the handler decides each once within its dedupe
 //! window. After the window they fail as too old, and can be redriven from there.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use factline::{Delivery, Fact, Messages, error_chain};
-use factline_kafka::client::config::KafkaConfig;
 use factline_kafka::consumer::group::TopicPartition;
-use factline_kafka::producer::append::{Appender, Failure as Failed};
-use rdkafka::ClientConfig;
-use rdkafka::error::KafkaError;
+use factline_kafka::producer::append::Failure as Failed;
 
 use super::Failure;
 use super::batch::Batch;
 use super::host::{Host, Poison, SHUTDOWN_GRACE, backoff};
-use super::letters::{Letter, Letters};
+use super::letters::Letter;
 use super::readiness::Trouble;
 
 /// Interval at which the letters are read while keys are parked.
 const INTERVAL: Duration = Duration::from_secs(2);
-
-/// Maximum wait for the acknowledgement of a letter. After it, the letter is appended again.
-const ACKNOWLEDGED: Duration = Duration::from_secs(30);
-
-/// The letters of a subscription, and when they were read last.
-pub(crate) struct Redrives {
-    letters: Letters,
-    client: ClientConfig,
-    /// Created with the first letter: usually there is none.
-    appender: Option<Arc<Appender>>,
-    read_at: Instant,
-}
-
-impl Redrives {
-    pub(crate) fn new(kafka: &KafkaConfig, group: &str) -> Self {
-        let mut client = kafka.client_config();
-        client.set("compression.type", "lz4");
-        Self {
-            letters: Letters::of(kafka, group),
-            client,
-            appender: None,
-            read_at: Instant::now(),
-        }
-    }
-
-    fn appender(&mut self) -> Result<Arc<Appender>, KafkaError> {
-        if let Some(appender) = &self.appender {
-            return Ok(Arc::clone(appender));
-        }
-        let appender = Arc::new(Appender::new(self.client.clone(), ACKNOWLEDGED)?);
-        self.appender = Some(Arc::clone(&appender));
-        Ok(appender)
-    }
-}
 
 impl Host {
     /// Appends the letters of a batch, and retries until they are acknowledged. Returns `false` if

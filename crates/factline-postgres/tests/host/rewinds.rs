@@ -4,7 +4,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 
 use crate::stage::{PATIENCE, Stage, all, eventually};
 
-/// What an older copy of the database has: the rows and checkpoints up to a sequence.
+/// Replaces the contents by those of an older copy: the rows and checkpoints up to a sequence.
 async fn restore_copy_of(stage: &Stage, last: i64) {
     let mut copy = stage.pool.begin().await.unwrap();
     sqlx::query("delete from stage.written where sequence > $1")

@@ -14,7 +14,7 @@ const DOCUMENT: &str = include_str!("../../../../docs/operations.md");
 /// Maximum time to drain a process.
 const DRAIN: Duration = Duration::from_secs(30);
 
-/// What the document says about one part.
+/// Row of the document about one part.
 struct Row {
     part: String,
     post: String,

@@ -42,7 +42,7 @@ pub(super) struct Desk {
     pub(super) now: Timestamp,
     /// Number of commands so far.
     sent: u32,
-    /// What was committed.
+    /// Records that were committed.
     pub(super) log: Log,
     bounds: Bounds,
     /// The folder of states on disk.
