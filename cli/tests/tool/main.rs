@@ -5,6 +5,7 @@
 
 mod backup;
 mod dead_letters;
+mod facts;
 mod histories;
 mod new_context;
 mod new_part;

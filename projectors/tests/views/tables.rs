@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use factline::{AdditiveProjection, AggregateType, EventOf, Recorded};
 use factline_dev_servers::Servers;
-use factline_kafka::{Record, Registry, records::framing};
+use factline_kafka::{KafkaConfig, Record, Registry, records::framing};
 use factline_postgres::{
     AdditiveSink, AdditiveView, Columns, RowId, RowKey, Sink, SinkError, View, ViewName, ViewSink,
     process,
@@ -209,17 +209,38 @@ async fn delete_removes_only_the_given_rows() {
     assert_eq!(left, rows);
 }
 
+/// A schema that the registry has never had, and will never have.
+const LOST: i32 = 987_654;
+
+/// The registry may have been restored from an older copy: the event waits.
+#[tokio::test(flavor = "multi_thread")]
+async fn event_of_a_schema_that_the_registry_lacks_is_not_poison() {
+    let pool = database().await;
+    migrate(&pool).await;
+    let registry = Registry::new(&servers().await.registry.url());
+    let mut records = records(&registry, "lacking.events", &lives()).await;
+    records[5].value = Some(framing::write(LOST, b"no schema"));
+    let mut transaction = pool.begin().await.unwrap();
+    let mut sink = ViewSink::<Orders>::new(registry);
+    let error = sink.write(&mut transaction, &records).await.unwrap_err();
+    assert!(matches!(error, SinkError::Unavailable(_)), "{error:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn undecodable_event_is_poison_at_its_offset() {
     let pool = database().await;
     migrate(&pool).await;
-    let registry = Registry::new(&servers().await.registry.url());
+    let registry = Registry::of(&KafkaConfig {
+        registry_url: servers().await.registry.url(),
+        lost_schemas: vec![LOST],
+        ..KafkaConfig::default()
+    });
     let good = records(&registry, "broken.events", &lives()).await;
     let broken: [fn(&mut Record); 4] = [
         |record| record.value = Some(b"no frame".to_vec()),
         |record| record.value = None,
         |record| record.headers.clear(),
-        |record| record.value = Some(framing::write(987_654, b"no schema")),
+        |record| record.value = Some(framing::write(LOST, b"no schema")),
     ];
     for breaks in broken {
         let mut records = good.clone();
