@@ -49,10 +49,9 @@ async fn letters_of_a_policy_are_redriven_by_its_process() {
     let settle = async {
         let asked = async || {
             let letters = stage.fixture.read(&topic).await;
-            let marked = letters
+            letters
                 .into_iter()
-                .find(|letter| letter.headers.last("deadletter_mark") == Some(b"redrive"));
-            marked
+                .find(|letter| letter.headers.last("deadletter_mark") == Some(b"redrive"))
         };
         let asked = found("the request", asked).await;
         assert_eq!(asked.headers.last("deadletter_markedby"), Some(&b"ada"[..]));

@@ -2,9 +2,8 @@
 //! handler's first offsets.
 //!
 //! Provisioning can be repeated at any time. An existing topic with another number of partitions,
-//! or with [timestamps](super::timestamps) that the guarantees forbid, is an error. All differences
-//! are shown by `factline topics plan`. Provisioning never deletes a topic, and never changes an
-//! existing one.
+//! or with [timestamps] that the guarantees forbid, is an error. All differences are shown by
+//! `factline topics plan`. Provisioning never deletes a topic, and never changes an existing one.
 
 use std::time::{Duration, Instant};
 
