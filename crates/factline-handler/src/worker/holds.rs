@@ -12,7 +12,7 @@ use factline::error_chain;
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use tokio::runtime::Handle;
-use tokio::sync::oneshot;
+use tokio::sync::oneshot::{self, error::TryRecvError};
 
 use crate::decide::record_factory::RecordFactory;
 use crate::readiness::{Problem, Readiness};
@@ -141,7 +141,12 @@ impl Holds {
                 self.held.get_mut(&partition)?.step = step;
                 return None;
             }
-            Step::Fetching(answer) => answer.try_recv().ok()?,
+            Step::Fetching(answer) => match answer.try_recv() {
+                Ok(answer) => answer,
+                Err(TryRecvError::Empty) => return None,
+                // The request has panicked. It is sent again, and the reason is visible.
+                Err(TryRecvError::Closed) => Err(registry::Error::NotCached { id: hold.schema }),
+            },
         };
         match answer {
             Err(error) if error.is_transient() => {
