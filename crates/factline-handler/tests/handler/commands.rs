@@ -7,6 +7,7 @@ use crate::account::{self, ACCOUNT, Deposit, Withdraw};
 use crate::mutants::refused::one_is_too_large;
 use crate::rig::Rig;
 use factline::{Envelope, Position};
+use factline_kafka::records::framing;
 use factline_kafka::topics::partition_of;
 
 /// A topic, or the producer of another system, may compress records in any way that Kafka has.
@@ -123,13 +124,12 @@ async fn invalid_command_fails_alone_and_becomes_a_dead_letter() {
         .await;
     rig.append(home, "eve", &headers(other_key, "ledger.Deposit"), b"")
         .await;
-    rig.append(
-        home,
-        "ada",
-        &headers(unknown, "ledger.Steal"),
-        &[0, 0, 0, 0, 1, 2],
-    )
-    .await;
+    // A schema that exists, of another record: one that does not exist would hold the partition.
+    let registry = &rig.fixture.registry;
+    let other = registry.register(rig.topics.commands(), &ACCOUNT.commands[0]);
+    let other = framing::write(other.await.unwrap(), &[2]);
+    rig.append(home, "ada", &headers(unknown, "ledger.Steal"), &other)
+        .await;
     rig.append(home, "ada", &[("ce_id", untimed.to_string())], b"")
         .await;
     rig.append(home, "ada", &[], b"nameless").await;
