@@ -40,6 +40,17 @@ async fn letters_of_a_policy_are_redriven_by_its_process() {
     let shown = stage.json(&["dead-letters", "show", GROUP, FIRST]).await;
     assert_eq!(shown[0]["reason"], "policy dispatch panicked");
 
+    // The offsets of the policy have passed these facts.
+    let folder = tempfile::tempdir().unwrap();
+    let backup = folder.path().join("backup");
+    let refused = stage.run(&["backup", backup.to_str().unwrap()]).await;
+    let reason = format!("{GROUP} has 2 parked facts, which a backup does not contain");
+    assert!(
+        !refused.success && refused.err.contains(&reason),
+        "{refused:?}"
+    );
+    assert!(!backup.exists());
+
     let behind = stage.run(&["dead-letters", "redrive", GROUP, BEHIND]).await;
     assert!(
         !behind.success && behind.err.contains("waits for an earlier fact of its key"),

@@ -314,6 +314,17 @@ pub(crate) async fn run(
     }
 }
 
+/// Returns the number of parked facts of each policy that has letters.
+pub(crate) async fn open_letters(kafka: &KafkaConfig) -> Result<Vec<(String, usize)>> {
+    let mut open = Vec::new();
+    for group in facts::groups(kafka).await? {
+        let found = letters(kafka, &Topics::new(&kafka.topic_prefix, &group)).await?;
+        let parked = found.iter().filter(|letter| letter.is_parked());
+        open.push((group, parked.count()));
+    }
+    Ok(open)
+}
+
 /// Returns the letters of one aggregate type or policy, or of all.
 async fn of_commands(
     aggregates: &Aggregates,

@@ -23,6 +23,7 @@ use super::stopped::{Wait, stopped};
 use super::topic_file::Writer;
 use super::{AggregateFiles, FORMAT, GroupOffsets, Kind, Manifest, Schema};
 use crate::aggregates::Aggregates;
+use crate::dead_letters::open_letters;
 use crate::output::{Output, Row};
 use crate::progress::during;
 
@@ -71,6 +72,14 @@ async fn save(
     kafka: &KafkaConfig,
 ) -> Result<Manifest> {
     let folder = &options.folder;
+    // The backup has the offsets of policies, which have passed their parked facts.
+    for (group, parked) in open_letters(kafka).await? {
+        ensure!(
+            parked == 0,
+            "{group} has {parked} parked facts, which a backup does not contain: redrive or discard \
+             them first, see `factline dead-letters list {group}`"
+        );
+    }
     let reading = {
         let (folder, kafka) = (folder.clone(), kafka.clone());
         let wait = options.wait.time();

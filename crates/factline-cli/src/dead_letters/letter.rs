@@ -88,6 +88,11 @@ impl Letter {
         self.mark.as_ref().map(|mark| mark.what.as_str())
     }
 
+    /// Returns whether the fact of a policy is parked. A request for a redrive is not its end.
+    pub(super) fn is_parked(&self) -> bool {
+        self.mark().is_none_or(|mark| mark == "redrive")
+    }
+
     /// Returns the code of its failure.
     pub(super) fn code(&self) -> Option<String> {
         header(&self.record, "deadletter_code")
