@@ -271,7 +271,7 @@ impl<'l, A: Aggregate> Worker<'l, A> {
             partitions: &self.assignment.partitions,
             commands: &self.assignment.pending,
             idle: &self.due,
-            held: self.holds.partitions(),
+            held: &self.holds.partitions(),
         };
         Batch::decide(&Environment::of(factory, &read), &pending, budget)
     }

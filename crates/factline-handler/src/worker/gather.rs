@@ -23,15 +23,14 @@ impl<A: Aggregate> Worker<'_, A> {
     /// events would delay the rebalance that ends the failure.
     pub(super) fn gather(&mut self) -> Result<(), WorkerExit> {
         // What was gathered of held partitions does not keep the others from being gathered.
-        let held = self.holds.partitions();
         let pending = self.assignment.pending.iter();
-        let pending = pending.filter(|record| !held.contains(&record.partition));
+        let pending = pending.filter(|record| !self.holds.contains(record.partition));
         let (mut count, mut bytes) = pending.fold((0, 0), |(count, bytes), record| {
             (count + 1, bytes + record.size())
         });
         let mut wait = match count {
             0 if self.idle.is_waiting() => DEADLINES_WAIT,
-            0 if !self.holds.are_quiet() => EXPECTING,
+            0 if self.holds.are_fetching() => EXPECTING,
             0 => self.assignment.until_next_look(chrono::Utc::now()),
             _ => Duration::ZERO,
         };

@@ -24,8 +24,6 @@ pub(crate) struct Holds {
     registry: Registry,
     runtime: Handle,
     held: BTreeMap<i32, Hold>,
-    /// The keys of `held`, as a decision needs them.
-    partitions: BTreeSet<i32>,
 }
 
 struct Hold {
@@ -49,19 +47,23 @@ impl Holds {
             registry: factory.registry.clone(),
             runtime: Handle::current(),
             held: BTreeMap::new(),
-            partitions: BTreeSet::new(),
         }
     }
 
     /// Returns the held partitions.
-    pub(super) fn partitions(&self) -> &BTreeSet<i32> {
-        &self.partitions
+    pub(super) fn partitions(&self) -> BTreeSet<i32> {
+        self.held.keys().copied().collect()
     }
 
-    /// Returns whether no schema is requested at present.
-    pub(super) fn are_quiet(&self) -> bool {
+    /// Returns whether a partition is held.
+    pub(super) fn contains(&self, partition: i32) -> bool {
+        self.held.contains_key(&partition)
+    }
+
+    /// Returns whether a schema is requested at present.
+    pub(super) fn are_fetching(&self) -> bool {
         let mut held = self.held.values();
-        !held.any(|hold| matches!(hold.step, Step::Fetching(_)))
+        held.any(|hold| matches!(hold.step, Step::Fetching(_)))
     }
 
     /// Holds a partition until a schema is cached.
@@ -84,7 +86,6 @@ impl Holds {
             reason: None,
         };
         self.held.insert(partition, hold);
-        self.partitions.insert(partition);
     }
 
     /// Takes the answers of the registry. A partition continues once its schema is cached, or once
@@ -98,7 +99,7 @@ impl Holds {
         if self.held.is_empty() {
             return;
         }
-        for partition in self.partitions.clone() {
+        for partition in self.partitions() {
             match self.answer(partition) {
                 None => {}
                 Some(Ok(())) => {
@@ -107,7 +108,6 @@ impl Holds {
                         tracing::warn!(topic, partition, %error, "cannot resume a partition");
                     }
                     self.held.remove(&partition);
-                    self.partitions.remove(&partition);
                 }
                 Some(Err(reason)) => {
                     tracing::warn!(topic, partition, reason, "partition is held; retrying");
@@ -124,7 +124,6 @@ impl Holds {
         }
         for partition in partitions {
             self.held.remove(partition);
-            self.partitions.remove(partition);
         }
         self.report(topic, readiness);
     }
