@@ -151,6 +151,7 @@ impl Host {
             // A constraint can be deferred to the commit.
             return self.refuse(request, error.into(), &records).await;
         }
+        self.stored.moved();
         if let Some(parked) = self.partitions.parked_mut(&request.place) {
             parked.redrives += 1;
             parked.removed(request.key.as_bytes(), removed, next);
@@ -195,6 +196,7 @@ impl Host {
         };
         parked::settle(&mut transaction, owner, request.id, &settled).await?;
         transaction.commit().await?;
+        self.stored.moved();
         if let Some(parked) = self.partitions.parked_mut(&request.place) {
             parked.redrives += 1;
         }

@@ -89,11 +89,12 @@ impl Host {
 
     /// Returns whether the checkpoints of all assigned partitions are stored as they are known.
     fn is_at(&self, stored: &[Checkpoint]) -> bool {
-        self.partitions.iter().all(|((topic, partition), known)| {
+        self.partitions.iter().all(|(key, known)| {
+            let fence = self.partitions.fence(&key);
             stored.iter().any(|checkpoint| {
-                checkpoint.topic == topic
-                    && checkpoint.partition == partition
-                    && checkpoint.cursor.next_offset == known.next_offset
+                checkpoint.topic == key.0
+                    && checkpoint.partition == key.1
+                    && fence == Some((checkpoint.cursor.next_offset, checkpoint.redrives))
                     && checkpoint.cursor.sequence == known.sequence
             })
         })
