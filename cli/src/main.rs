@@ -1,7 +1,7 @@
-//! The tool `factline` with the aggregates of the store; see `factline-cli`.
+//! The tool `factline` with the aggregates and views of the store; see `factline-cli`.
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    factline_cli::main(command_handlers::aggregates())
+    factline_cli::main(command_handlers::aggregates(), projectors::views::ALL)
 }

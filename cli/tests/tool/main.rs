@@ -11,6 +11,7 @@ mod new_context;
 mod new_part;
 mod operation;
 mod parked_keys;
+mod rebuilds;
 mod stage;
 mod status;
 mod topics;

@@ -94,6 +94,7 @@ fn read(options: &Options, kafka: &KafkaConfig, sender: &Sender<Read>) -> Result
     };
     let range = Range {
         partition,
+        from: None,
         since: options.since,
         until: options.until,
         follow: options.follow,

@@ -1,12 +1,11 @@
 //! The tool `factline`: shows what happened and repairs what failed.
 //!
-//! An application builds it with its own aggregates: its `main` calls [`main()`].
+//! An application builds it with its own aggregates and views: its `main` calls [`main()`].
 //!
 //! A command is a module with its options and its `run`, and a variant of [`Command`]. The tool
 //! writes what services must not write: marks on dead letters, redriven commands, requests to
-//! redrive parked keys, and the configuration of topics. It never writes what only services may
-//! write: events and rows. The restore of a backup is the exception: it writes events into empty
-//! topics, while no service runs.
+//! redrive parked keys, rebuilt views, and the configuration of topics. It never writes events. The
+//! restore of a backup is the exception: it writes events into empty topics, while no service runs.
 
 mod aggregates;
 mod archive;
@@ -21,11 +20,13 @@ mod new;
 mod operation;
 mod output;
 mod progress;
+mod rebuild;
 mod render;
 mod servers;
 mod state;
 mod status;
 mod topics;
+mod views;
 
 use std::process::ExitCode;
 
@@ -34,10 +35,12 @@ use clap::{FromArgMatches as _, Parser, Subcommand};
 
 use factline_handler::HostedAggregate;
 use factline_kafka::KafkaConfig;
+use factline_postgres::HostedView;
 
 use crate::aggregates::Aggregates;
 use crate::output::Output;
 use crate::servers::Server;
+use crate::views::Views;
 
 /// Shows what happened and repairs what failed
 #[derive(Debug, Parser)]
@@ -66,6 +69,8 @@ enum Command {
     Status(status::Options),
     Topics(topics::Options),
     DeadLetters(dead_letters::Options),
+    Rebuild(rebuild::Options),
+    Rollback(rebuild::RollbackOptions),
     Backup(archive::backup::Options),
     Restore(archive::restore::Options),
     New(new::Options),
@@ -79,6 +84,8 @@ impl Command {
             Self::Events(_)
             | Self::History(_)
             | Self::State(_)
+            | Self::Rebuild(_)
+            | Self::Rollback(_)
             | Self::Backup(_)
             | Self::Restore(_) => {
                 vec![Server::Kafka, Server::Registry]
@@ -92,8 +99,8 @@ impl Command {
     }
 }
 
-/// Runs the tool for these aggregates.
-pub fn main(aggregates: Vec<HostedAggregate>) -> ExitCode {
+/// Runs the tool for these aggregates and views.
+pub fn main(aggregates: Vec<HostedAggregate>, views: &[HostedView]) -> ExitCode {
     let parsed = Cli::from_arg_matches(&command_line::cli().get_matches());
     let Cli {
         output,
@@ -102,7 +109,13 @@ pub fn main(aggregates: Vec<HostedAggregate>) -> ExitCode {
     } = parsed.unwrap_or_else(|error| error.exit());
     let runtime = tokio::runtime::Runtime::new().context("cannot start the async runtime");
     let done = runtime.and_then(|runtime| {
-        runtime.block_on(run(command, &Aggregates(aggregates), &kafka, &output))
+        runtime.block_on(run(
+            command,
+            &Aggregates(aggregates),
+            Views(views),
+            &kafka,
+            &output,
+        ))
     });
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -118,6 +131,7 @@ pub fn main(aggregates: Vec<HostedAggregate>) -> ExitCode {
 async fn run(
     command: Command,
     aggregates: &Aggregates,
+    views: Views<'_>,
     kafka: &KafkaConfig,
     output: &Output,
 ) -> anyhow::Result<()> {
@@ -132,6 +146,8 @@ async fn run(
         Command::DeadLetters(options) => {
             dead_letters::run(options, aggregates, kafka, output).await
         }
+        Command::Rebuild(options) => rebuild::run(options, views, kafka, output).await,
+        Command::Rollback(options) => rebuild::roll_back(options, views, kafka, output).await,
         Command::Backup(options) => archive::backup::run(options, aggregates, kafka, output).await,
         Command::Restore(options) => {
             archive::restore::run(options, aggregates, kafka, output).await

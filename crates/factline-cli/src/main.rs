@@ -4,5 +4,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    factline_cli::main(Vec::new())
+    factline_cli::main(Vec::new(), &[])
 }

@@ -104,8 +104,8 @@ pub(crate) async fn begin(
     checkpoint: &Checkpoint,
 ) -> Result<(), sqlx::Error> {
     let query = format!(
-        "insert into {}.checkpoint (view, version, topic, partition, topic_identity, next_offset, sequence) \
-         values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing",
+        "insert into {}.checkpoint (view, version, topic, partition, topic_identity, next_offset, sequence, \
+             event_time) values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing",
         owner.schema
     );
     sqlx::query(AssertSqlSafe(query))
@@ -116,6 +116,7 @@ pub(crate) async fn begin(
         .bind(&checkpoint.topic_identity)
         .bind(checkpoint.cursor.next_offset)
         .bind(checkpoint.cursor.sequence.cast_signed())
+        .bind(checkpoint.cursor.event_time)
         .execute(connection)
         .await?;
     Ok(())

@@ -4,6 +4,9 @@
 //! position, the reader reads the rows in the same transaction. Both come from one snapshot, so the
 //! rows are at least as new as the checkpoints.
 //!
+//! The reader also holds a lock of the checkpoints' name, so that a rebuild cannot exchange the table
+//! between two of its statements.
+//!
 //! If the checkpoints have not passed the position, the reader waits, up to a limit. One task reads
 //! the checkpoints for all readers of the view that wait, when the projection host notifies
 //! [`crate::checkpoint::CHANNEL`], and wakes those whose position is reached. A woken reader begins
@@ -16,7 +19,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use factline::{Point, Position};
-use sqlx::{PgPool, Postgres, Transaction};
+use sqlx::{AssertSqlSafe, PgPool, Postgres, Transaction};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -112,7 +115,7 @@ impl ConsistentReads {
         loop {
             let mut snapshot = self
                 .pool
-                .begin_with("begin isolation level repeatable read read only")
+                .begin_with(AssertSqlSafe(begin(checkpoints)))
                 .await?;
             let Some(position) = position else {
                 return Ok(snapshot);
@@ -146,6 +149,19 @@ impl ConsistentReads {
         let waits = views.entry(checkpoints.to_owned()).or_insert_with(start);
         waits.clone()
     }
+}
+
+/// Returns the statements that begin a snapshot, sent at once.
+///
+/// The lock comes before the snapshot, which the first query takes. It conflicts only with a change
+/// of the stable name, such as the swap after a rebuild. Without it, a reader whose snapshot is
+/// older than the swap could find the new table by its name, and in it only the rows that were there
+/// at the time of the snapshot.
+fn begin(checkpoints: &str) -> String {
+    format!(
+        "begin isolation level repeatable read read only; \
+         lock table {checkpoints} in access share mode"
+    )
 }
 
 fn behind(missing: Point) -> Error {

@@ -3,6 +3,7 @@
 //! - [`view`]: views, their names and versions, and how to add one
 //! - [`columns`]: structs as columns of a table, for views and for readers
 //! - [`process`]: the projection process, for a list of views
+//! - [`rebuild`]: views filled again beside the ones that readers see
 //! - [`sink`]: the interface that writes records, which views implement
 //! - [`follow`]: the host, one loop from Kafka to PostgreSQL
 //! - [`consistent_read`]: read-your-writes for readers; [`waits`]: one look for all that wait
@@ -29,6 +30,7 @@ mod partition;
 mod poison;
 pub mod process;
 mod readiness;
+pub mod rebuild;
 pub mod sink;
 mod transient;
 pub mod view;

@@ -66,19 +66,20 @@
 //! begin again too, so the first one may be edited. Within a version, an applied migration never
 //! changes, and another one may only add what existing rows can have.
 //!
-//! The stable names move to the newest version that is migrated, see [`stable_names`]. The old
-//! version stays until an operator drops its schema.
+//! Readers see the old version until the new one has applied the same events, see
+//! [`stable_names`]. The old version stays until an operator drops its schema. It is written as long
+//! as a process has it in its list, so a list may have several versions of a view.
 
 pub mod additive;
 pub mod document;
-mod event;
-mod folded;
+pub(crate) mod event;
+pub(crate) mod folded;
 pub mod hosted;
 pub mod migrate;
 mod name;
 pub mod stable_names;
 mod statements;
-mod table;
+pub(crate) mod table;
 pub mod table_check;
 mod view_sink;
 
@@ -86,6 +87,6 @@ pub use additive::{AdditiveSink, AdditiveView};
 pub use document::{Document, DocumentView, Documents, GeneratedColumn, document_columns};
 pub use folded::{Migrations, RowId, Rows, View};
 pub use hosted::{Following, HostedView};
-pub use migrate::CHECKPOINTS;
-pub use name::ViewName;
+pub(crate) use name::TableCopy;
+pub use name::{CHECKPOINTS, ViewName};
 pub use view_sink::ViewSink;

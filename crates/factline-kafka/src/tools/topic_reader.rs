@@ -49,6 +49,9 @@ pub enum Error {
 pub struct Range {
     /// Reads one partition only.
     pub partition: Option<i32>,
+    /// Reads from this offset, or from the first one that the log still has. It is meant for one
+    /// partition.
+    pub from: Option<i64>,
     /// Reads from the first record at or after this time, by the records' timestamps. The
     /// timestamps in an aggregate's topics never run backwards within a partition.
     pub since: Option<Timestamp>,
@@ -127,9 +130,10 @@ impl Reader {
         };
         let mut from = TopicPartitionList::new();
         for partition in &chosen {
-            let offset = match range.since {
-                Some(since) => Offset::Offset(since.timestamp_millis()),
-                None => Offset::Beginning,
+            let offset = match (range.since, range.from) {
+                (Some(since), _) => Offset::Offset(since.timestamp_millis()),
+                (None, Some(offset)) => Offset::Offset(offset),
+                (None, None) => Offset::Beginning,
             };
             from.add_partition_offset(topic, *partition, offset)
                 .map_err(kafka)?;

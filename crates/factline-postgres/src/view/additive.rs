@@ -21,6 +21,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::future::Future;
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use factline::AdditiveProjection;
 use factline_kafka::{Record, Registry};
@@ -32,7 +33,7 @@ use crate::sink::{Poison, PoisonPolicy, Sink, SinkError};
 use super::event::{caught, decode};
 use super::folded::Migrations;
 use super::name::ViewName;
-use super::statements::{self, execute};
+use super::statements::{self, Statements, execute};
 use super::table::Table;
 
 /// Sums in PostgreSQL.
@@ -59,13 +60,9 @@ pub trait AdditiveView: AdditiveProjection<Key: RowKey, Delta: Delta> + Sized {
         deltas: &[(Self::Key, Self::Delta)],
     ) -> impl Future<Output = Result<(), Error>> {
         async {
-            let (keys, deltas): (Vec<_>, Vec<_>) =
-                deltas.iter().map(|(key, one)| (key, one)).unzip();
-            let mut arrays = Arrays::default();
-            Self::Key::bind(&keys, &mut arrays)?;
-            Self::Delta::bind(&deltas, &mut arrays)?;
             let statements = statements::of::<Self>(table::<Self>);
-            execute(connection, &statements.add, arrays).await
+            let deltas = deltas.iter().map(|(key, delta)| (key, delta));
+            insert::<Self>(connection, &statements.add, deltas).await
         }
     }
 }
@@ -80,11 +77,25 @@ pub(crate) fn table<V: AdditiveView>() -> Table {
     Table::new::<V::Key, V::Delta>(name::<V>(), V::KEY, false)
 }
 
+/// Runs a statement that inserts deltas, one argument for each column.
+pub(crate) async fn insert<'r, V: AdditiveView>(
+    connection: &mut PgConnection,
+    sql: &Arc<str>,
+    deltas: impl Iterator<Item = (&'r V::Key, &'r V::Delta)>,
+) -> Result<(), Error> {
+    let (keys, deltas): (Vec<_>, Vec<_>) = deltas.unzip();
+    let mut arrays = Arrays::default();
+    V::Key::bind(&keys, &mut arrays)?;
+    V::Delta::bind(&deltas, &mut arrays)?;
+    execute(connection, sql, arrays).await
+}
+
 /// Sink of a view whose rows are sums. It adds up the deltas of a batch in memory, and then changes
 /// each row once.
 #[derive(Debug)]
 pub struct AdditiveSink<V> {
     registry: Registry,
+    copy: Option<Arc<Statements>>,
     view: PhantomData<V>,
 }
 
@@ -93,8 +104,15 @@ impl<V: AdditiveView> AdditiveSink<V> {
     pub fn new(registry: Registry) -> Self {
         Self {
             registry,
+            copy: None,
             view: PhantomData,
         }
+    }
+
+    /// Writes into a copy of the view's table.
+    pub(crate) fn into_copy(self, table: &Table) -> Self {
+        let copy = Some(Arc::new(Statements::new(table)));
+        Self { copy, ..self }
     }
 }
 
@@ -124,8 +142,10 @@ impl<V: AdditiveView> Sink for AdditiveSink<V> {
             }
         }
         if !sums.is_empty() {
-            let sums: Vec<_> = sums.into_iter().collect();
-            V::add(transaction, &sums).await?;
+            match &self.copy {
+                Some(copy) => insert::<V>(transaction, &copy.add, sums.iter()).await?,
+                None => V::add(transaction, &Vec::from_iter(sums)).await?,
+            }
         }
         Ok(())
     }

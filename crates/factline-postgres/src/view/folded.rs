@@ -61,22 +61,7 @@ pub trait View: Projection<Key: RowKey, Row: Columns> + Sized {
         connection: &mut PgConnection,
         ids: &[RowId<Self::Key>],
     ) -> impl Future<Output = Result<Rows<Self>, Error>> {
-        async {
-            let ids: Vec<_> = ids.iter().collect();
-            let arrays = bind_ids(&ids, true)?;
-            let sql = AssertSqlSafe(Arc::clone(&statements::<Self>().load));
-            let rows = sqlx::query_with(sql, arrays.into_arguments())
-                .fetch_all(connection)
-                .await?;
-            let rows = rows.iter().map(|row| {
-                let id = RowId {
-                    key: RowKey::decode(row, Self::KEY)?,
-                    source_partition: row.try_get("source_partition")?,
-                };
-                Ok((id, Self::Row::decode(row)?))
-            });
-            rows.collect()
-        }
+        async { load::<Self>(connection, &statements::<Self>(), ids).await }
     }
 
     /// Inserts or overwrites rows. The ids are distinct.
@@ -85,10 +70,8 @@ pub trait View: Projection<Key: RowKey, Row: Columns> + Sized {
         rows: &[(RowId<Self::Key>, Self::Row)],
     ) -> impl Future<Output = Result<(), Error>> {
         async {
-            let (ids, rows): (Vec<_>, Vec<_>) = rows.iter().map(|(id, row)| (id, row)).unzip();
-            let mut arrays = bind_ids(&ids, Self::PER_PARTITION)?;
-            Self::Row::bind(&rows, &mut arrays)?;
-            execute(connection, &statements::<Self>().upsert, arrays).await
+            let rows = rows.iter().map(|(id, row)| (id, row));
+            insert::<Self>(connection, &statements::<Self>().upsert, rows).await
         }
     }
 
@@ -97,11 +80,7 @@ pub trait View: Projection<Key: RowKey, Row: Columns> + Sized {
         connection: &mut PgConnection,
         ids: &[RowId<Self::Key>],
     ) -> impl Future<Output = Result<(), Error>> {
-        async {
-            let ids: Vec<_> = ids.iter().collect();
-            let arrays = bind_ids(&ids, Self::PER_PARTITION)?;
-            execute(connection, &statements::<Self>().delete, arrays).await
-        }
+        async { delete::<Self>(connection, &statements::<Self>(), ids).await }
     }
 }
 
@@ -117,6 +96,51 @@ pub(crate) fn table<V: View>() -> Table {
 
 fn statements<V: View>() -> Arc<Statements> {
     statements::of::<V>(table::<V>)
+}
+
+/// Loads the rows with these ids from the table of the statements.
+pub(crate) async fn load<V: View>(
+    connection: &mut PgConnection,
+    statements: &Statements,
+    ids: &[RowId<V::Key>],
+) -> Result<Rows<V>, Error> {
+    let ids: Vec<_> = ids.iter().collect();
+    let arrays = bind_ids(&ids, true)?;
+    let sql = AssertSqlSafe(Arc::clone(&statements.load));
+    let rows = sqlx::query_with(sql, arrays.into_arguments())
+        .fetch_all(connection)
+        .await?;
+    let rows = rows.iter().map(|row| {
+        let id = RowId {
+            key: RowKey::decode(row, V::KEY)?,
+            source_partition: row.try_get("source_partition")?,
+        };
+        Ok((id, V::Row::decode(row)?))
+    });
+    rows.collect()
+}
+
+/// Runs a statement that inserts rows, one argument for each column.
+pub(crate) async fn insert<'r, V: View>(
+    connection: &mut PgConnection,
+    sql: &Arc<str>,
+    rows: impl Iterator<Item = (&'r RowId<V::Key>, &'r V::Row)>,
+) -> Result<(), Error> {
+    let (ids, rows): (Vec<_>, Vec<_>) = rows.unzip();
+    let mut arrays = bind_ids(&ids, V::PER_PARTITION)?;
+    V::Row::bind(&rows, &mut arrays)?;
+    execute(connection, sql, arrays).await
+}
+
+/// Deletes the rows with these ids from the table of the statements.
+pub(crate) async fn delete<V: View>(
+    connection: &mut PgConnection,
+    statements: &Statements,
+    ids: &[RowId<V::Key>],
+) -> Result<(), Error> {
+    let ids: Vec<_> = ids.iter().collect();
+    let arrays = bind_ids(&ids, V::PER_PARTITION)?;
+    execute(connection, &statements.delete, arrays).await
 }
 
 fn bind_ids<K: RowKey>(ids: &[&RowId<K>], with_partitions: bool) -> Result<Arrays, Error> {

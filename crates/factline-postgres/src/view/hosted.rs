@@ -6,17 +6,21 @@ use std::pin::Pin;
 use factline::{AggregateType as _, Contract};
 use factline_kafka::{KafkaConfig, Registry};
 use sqlx::PgPool;
+use sqlx::migrate::Migrator;
 use tokio_util::sync::CancellationToken;
 
 use crate::checkpoint::FollowerId;
 use crate::follow::{self, Follower};
 use crate::partition::TopicKind;
+use crate::rebuild::fold::{Fold, FoldedRows, KeyRange, Sums};
+use crate::rebuild::show::show_when_level;
+use crate::sink::PoisonPolicy;
 
 use super::additive::{self, AdditiveSink, AdditiveView};
 use super::document::{Document, DocumentView, Documents, StoredDocuments};
 use super::folded::{self, Migrations, View};
-use super::migrate::{self, CHECKPOINTS};
-use super::name::ViewName;
+use super::migrate;
+use super::name::{TableCopy, ViewName};
 use super::table::Table;
 use super::view_sink::ViewSink;
 
@@ -30,7 +34,10 @@ pub struct HostedView {
     contract: &'static Contract,
     table: fn() -> Table,
     migrations: Migrations,
-    run: fn(Follower, Following) -> Running,
+    policy: PoisonPolicy,
+    fold: fn(KeyRange) -> Box<dyn Fold>,
+    additive: bool,
+    run: fn(Follower, Following, Option<Table>) -> Running,
 }
 
 /// The dependencies of a view's follower.
@@ -59,8 +66,14 @@ impl HostedView {
             contract: V::Source::CONTRACT,
             table: folded::table::<V>,
             migrations: V::MIGRATIONS,
-            run: |follower, with| {
-                let sink = ViewSink::<V>::new(with.registry);
+            policy: V::POISON,
+            fold: FoldedRows::<V>::boxed,
+            additive: false,
+            run: |follower, with, copy| {
+                let mut sink = ViewSink::<V>::new(with.registry);
+                if let Some(table) = copy {
+                    sink = sink.into_copy(&table);
+                }
                 Box::pin(follower.run(sink, with.kafka, with.pool, with.report, with.shutdown))
             },
         }
@@ -75,8 +88,14 @@ impl HostedView {
             contract: V::Source::CONTRACT,
             table: additive::table::<V>,
             migrations: V::MIGRATIONS,
-            run: |follower, with| {
-                let sink = AdditiveSink::<V>::new(with.registry);
+            policy: V::POISON,
+            fold: Sums::<V>::boxed,
+            additive: true,
+            run: |follower, with, copy| {
+                let mut sink = AdditiveSink::<V>::new(with.registry);
+                if let Some(table) = copy {
+                    sink = sink.into_copy(&table);
+                }
                 Box::pin(follower.run(sink, with.kafka, with.pool, with.report, with.shutdown))
             },
         }
@@ -102,24 +121,63 @@ impl HostedView {
 
     /// Follows the events of the view's source until shutdown.
     pub async fn run(&self, with: Following) -> Result<(), follow::Error> {
-        let prefix = &with.kafka.topic_prefix;
-        let follower = Follower {
-            owner: FollowerId {
-                schema: CHECKPOINTS,
-                view: self.name.to_owned(),
-                version: self.version,
-            },
-            group: format!("{prefix}projector.{}.v{}", self.name, self.version),
-            topics: vec![(
-                with.kafka.topics(self.contract).events().to_owned(),
-                TopicKind::Events,
-            )],
-        };
-        (self.run)(follower, with).await
+        let view = self.view_name();
+        let follower = self.follower(&with.kafka, view.owner(), "");
+        let shown = with.shutdown.child_token();
+        tokio::spawn(show_when_level(with.pool.clone(), view, shown.clone()));
+        let ended = (self.run)(follower, with, None).await;
+        shown.cancel();
+        ended
     }
 
-    /// Makes or updates the view's tables, checks them, and moves the stable names to this version.
-    /// The tables of other versions are not changed. The checkpoints' table must exist, see
+    /// Follows the events in a copy of the view's table until shutdown.
+    pub(crate) async fn run_copy(
+        &self,
+        with: Following,
+        copy: TableCopy,
+    ) -> Result<(), follow::Error> {
+        let view = self.view_name();
+        let follower = self.follower(&with.kafka, view.copy_owner(copy), ".rebuild");
+        (self.run)(follower, with, Some(self.copy_table(copy))).await
+    }
+
+    fn follower(&self, kafka: &KafkaConfig, owner: FollowerId, suffix: &str) -> Follower {
+        let prefix = &kafka.topic_prefix;
+        Follower {
+            owner,
+            group: format!("{prefix}projector.{}.v{}{suffix}", self.name, self.version),
+            topics: vec![(self.topic(kafka), TopicKind::Events)],
+        }
+    }
+
+    /// Returns the topic with the view's events.
+    pub(crate) fn topic(&self, kafka: &KafkaConfig) -> String {
+        kafka.topics(self.contract).events().to_owned()
+    }
+
+    pub(crate) fn copy_table(&self, copy: TableCopy) -> Table {
+        (self.table)().of_relation(self.view_name().copy_relation(copy))
+    }
+
+    pub(crate) fn fold(&self) -> fn(KeyRange) -> Box<dyn Fold> {
+        self.fold
+    }
+
+    /// Returns whether its rows are sums.
+    pub(crate) fn is_additive(&self) -> bool {
+        self.additive
+    }
+
+    pub(crate) fn policy(&self) -> PoisonPolicy {
+        self.policy
+    }
+
+    pub(crate) fn migrations(&self) -> Migrator {
+        (self.migrations)()
+    }
+
+    /// Makes or updates the view's tables and checks them. Moves the stable names to this version if
+    /// they show no other. The tables of other versions are not changed. The checkpoints' table must exist, see
     /// [`crate::process::migrate`].
     pub async fn migrate(&self, pool: &PgPool) -> Result<(), migrate::Error> {
         migrate::migrate(

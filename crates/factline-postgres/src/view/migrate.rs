@@ -5,16 +5,13 @@ use sqlx::{AssertSqlSafe, PgPool, Row as _};
 
 use crate::migration;
 
-use super::name::ViewName;
+use super::name::{CHECKPOINTS, ViewName};
 use super::stable_names;
 use super::table::Table;
 use super::table_check::{self, TableMismatch};
 
-/// Schema of the checkpoints of all views.
-pub const CHECKPOINTS: &str = "factline";
-
 /// Table of a view's applied migrations, in the schema of its version.
-const HISTORY: &str = "migrations";
+pub(crate) const HISTORY: &str = "migrations";
 
 /// Reason why the tables of a view cannot be made or used.
 #[derive(Debug, thiserror::Error)]
@@ -94,16 +91,14 @@ pub(crate) async fn migrate(
             source => Error::Migration { view, source },
         })?;
     let mut connection = pool.acquire().await.map_err(database)?;
-    table_check::check(&mut connection, view, table)
+    table_check::check(&mut connection, table)
         .await
         .map_err(|source| Error::Table { view, source })?;
     drop(connection);
     if are_checkpoints_lost(pool, view).await.map_err(database)? {
         return Err(Error::CheckpointsLost { view });
     }
-    let shown = stable_names::publish(pool, view, CHECKPOINTS)
-        .await
-        .map_err(database)?;
+    let shown = stable_names::publish(pool, view).await.map_err(database)?;
     if shown == view.version {
         tracing::info!(view = view.name, version = shown, "migrated the view");
     } else {
@@ -111,7 +106,7 @@ pub(crate) async fn migrate(
             view = view.name,
             version = view.version,
             shown,
-            "migrated the view; readers see a newer version"
+            "migrated the view; readers see another version"
         );
     }
     Ok(())

@@ -2,9 +2,36 @@
 
 use std::fmt;
 
+use crate::checkpoint::FollowerId;
+
+/// Schema of the checkpoints of all views.
+pub const CHECKPOINTS: &str = "factline";
+
 /// Maximum length of a view's name, in bytes. The longest name that derives from it must fit into
 /// PostgreSQL's 63 bytes.
 const MAX_LENGTH: usize = 50;
+
+/// Highest version of a view.
+const MAX_VERSION: i32 = 999_999;
+
+/// A copy of a view's table beside the one that readers see. It has a schema and checkpoints of its
+/// own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TableCopy {
+    /// The copy that a rebuild fills.
+    Next,
+    /// The table that readers saw before the last rebuild.
+    Old,
+}
+
+impl TableCopy {
+    fn suffix(self) -> &'static str {
+        match self {
+            Self::Next => "next",
+            Self::Old => "old",
+        }
+    }
+}
 
 /// Name and version of a view.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +52,10 @@ impl ViewName {
             is_valid(name),
             "a view's NAME has 1 to 50 lower-case letters, digits and hyphens, and begins with a letter"
         );
-        assert!(version > 0, "a view's VERSION begins with 1");
+        assert!(
+            version > 0 && version <= MAX_VERSION,
+            "a view's VERSION begins with 1 and has at most 6 digits"
+        );
         Self { name, version }
     }
 
@@ -37,6 +67,34 @@ impl ViewName {
     /// Returns the schema of its version: `customer_spending_v2`.
     pub fn schema(&self) -> String {
         format!("{}_v{}", self.table(), self.version)
+    }
+
+    /// Returns the schema of a copy: `customer_spending_v2_next`.
+    pub(crate) fn copy_schema(&self, copy: TableCopy) -> String {
+        format!("{}_{}", self.schema(), copy.suffix())
+    }
+
+    /// Returns the table of a copy: `customer_spending_v2_next.customer_spending`.
+    pub(crate) fn copy_relation(&self, copy: TableCopy) -> String {
+        format!("{}.{}", self.copy_schema(copy), self.table())
+    }
+
+    /// Returns the owner of its checkpoints.
+    pub(crate) fn owner(&self) -> FollowerId {
+        self.owner_named(self.name.to_owned())
+    }
+
+    /// Returns the owner of a copy's checkpoints: `customer-spending.next`. No view has this name.
+    pub(crate) fn copy_owner(&self, copy: TableCopy) -> FollowerId {
+        self.owner_named(format!("{}.{}", self.name, copy.suffix()))
+    }
+
+    fn owner_named(&self, view: String) -> FollowerId {
+        FollowerId {
+            schema: CHECKPOINTS,
+            view,
+            version: self.version,
+        }
     }
 
     /// Returns its table with the schema: `customer_spending_v2.customer_spending`.

@@ -1,15 +1,14 @@
 //! Stable names: the relations in the schema `read` that readers select from.
 //!
 //! A view has three of them: its rows, with every column of its table listed, its checkpoints, and
-//! its parked keys. All of them always show the same version. They move to a version when it is
-//! migrated, and never back: while a newer version has a table, the names stay with it. Readers
-//! that use the names from then on see the new table while it is being filled; a read with a
-//! position waits until it is.
+//! its parked keys. All of them always show the same version. The first version is shown when it is
+//! migrated. A newer one is filled beside the version that is shown, and takes its place when it
+//! has applied at least the same events, see [`crate::rebuild`].
 
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection as _, Error, PgPool, Row as _};
 
-use super::name::ViewName;
+use super::name::{CHECKPOINTS, ViewName};
 
 /// Role of readers. It is granted the stable names and nothing behind them, if it exists.
 pub const READER: &str = "factline_reader";
@@ -21,58 +20,103 @@ const LOCK: i64 = 8_263_514_970;
 /// SQLSTATE of a view that cannot be replaced, because its columns differ.
 const INVALID_TABLE_DEFINITION: &str = "42P16";
 
-/// Moves the stable names to this version, unless a newer one has a table. Returns the version that
-/// they show.
-pub(crate) async fn publish(
-    pool: &PgPool,
-    view: ViewName,
-    checkpoints: &str,
-) -> Result<i32, Error> {
+/// Moves the stable names to this version if they show no other, or repeats what they show, because
+/// a migration of the version may have added columns. Returns the version that they show.
+pub(crate) async fn publish(pool: &PgPool, view: ViewName) -> Result<i32, Error> {
     let mut transaction = pool.begin().await?;
-    sqlx::query("select pg_advisory_xact_lock($1)")
-        .bind(LOCK)
-        .execute(&mut *transaction)
-        .await?;
-    let newest = newest(&mut transaction, view).await?;
-    if newest > view.version {
-        return Ok(newest);
+    lock(&mut transaction).await?;
+    let shown = shown(&mut transaction, view).await?;
+    if let Some(other) = shown.filter(|shown| *shown != view.version) {
+        return Ok(other);
     }
-    let columns = columns(&mut transaction, view).await?;
-    let rows = format!("select {columns} from {}", view.relation());
-    let positions = format!(
-        "select topic, partition, topic_identity, sequence, event_time from {checkpoints}.checkpoint \
-         where view = '{}' and version = {}",
-        view.name, view.version
-    );
-    let parked = format!(
-        "select topic, partition, key, sequence, event_time from {checkpoints}.parked_key \
-         where view = '{}' and version = {}",
-        view.name, view.version
-    );
-    run(
-        &mut transaction,
-        "create schema if not exists read".to_owned(),
-    )
-    .await?;
-    replace(&mut transaction, &view.rows(), &rows).await?;
-    replace(&mut transaction, &view.checkpoints(), &positions).await?;
-    replace(&mut transaction, &view.parked(), &parked).await?;
-    grant(&mut transaction, view).await?;
+    point_to(&mut transaction, view).await?;
     transaction.commit().await?;
     Ok(view.version)
 }
 
-/// Returns the highest version of the view that has a table.
-async fn newest(connection: &mut PgConnection, view: ViewName) -> Result<i32, Error> {
-    let sql = "select max(substring(nspname from '_v([0-9]{1,9})$')::integer) \
-               from pg_namespace join pg_class on relnamespace = pg_namespace.oid \
-               where relname = $1 and nspname ~ ('^' || $1 || '_v[0-9]{1,9}$')";
-    let row = sqlx::query(sql)
-        .bind(view.table())
-        .fetch_one(connection)
+/// Waits until no other session changes stable names. The lock is held until the transaction ends.
+pub(crate) async fn lock(connection: &mut PgConnection) -> Result<(), Error> {
+    sqlx::query("select pg_advisory_xact_lock($1)")
+        .bind(LOCK)
+        .execute(connection)
         .await?;
-    let newest: Option<i32> = row.try_get(0)?;
-    Ok(newest.unwrap_or_default())
+    Ok(())
+}
+
+/// Moves the stable names to this version.
+///
+/// The name of the checkpoints comes first, because readers lock it: see
+/// [`crate::consistent_read`].
+pub(crate) async fn point_to(connection: &mut PgConnection, view: ViewName) -> Result<(), Error> {
+    let columns = columns(connection, view).await?;
+    let rows = format!("select {columns} from {}", view.relation());
+    let positions = format!(
+        "select topic, partition, topic_identity, sequence, event_time from {CHECKPOINTS}.checkpoint \
+         where view = '{}' and version = {}",
+        view.name, view.version
+    );
+    let parked = format!(
+        "select topic, partition, key, sequence, event_time from {CHECKPOINTS}.parked_key \
+         where view = '{}' and version = {}",
+        view.name, view.version
+    );
+    run(connection, "create schema if not exists read".to_owned()).await?;
+    replace(connection, &view.checkpoints(), &positions).await?;
+    replace(connection, &view.rows(), &rows).await?;
+    replace(connection, &view.parked(), &parked).await?;
+    grant(connection, view).await
+}
+
+/// Returns the version that the stable names show: that of the table from which the rows are
+/// selected. `None` if there are none.
+pub(crate) async fn shown(
+    connection: &mut PgConnection,
+    view: ViewName,
+) -> Result<Option<i32>, Error> {
+    // The schema is the name of the table, `_v`, and the version, or a copy of it.
+    let sql = "select substring(substr(nspname, length($2) + 3) from '^[0-9]{1,6}')::integer \
+               from pg_rewrite \
+               join pg_depend on pg_depend.objid = pg_rewrite.oid \
+                   and pg_depend.classid = 'pg_rewrite'::regclass \
+                   and pg_depend.refclassid = 'pg_class'::regclass \
+               join pg_class on pg_class.oid = pg_depend.refobjid and relname = $2 \
+               join pg_namespace on pg_namespace.oid = relnamespace \
+               where ev_class = to_regclass($1) and starts_with(nspname, $2 || '_v') \
+               limit 1";
+    let version = sqlx::query_scalar(sql)
+        .bind(view.rows())
+        .bind(view.table())
+        .fetch_optional(connection)
+        .await?;
+    Ok(version.flatten())
+}
+
+/// Keeps the stable names at the version that they show, whichever others catch up, or no longer
+/// does. The text says so to those who look at the name in PostgreSQL.
+pub(crate) async fn pin(
+    connection: &mut PgConnection,
+    view: ViewName,
+    text: Option<&str>,
+) -> Result<(), Error> {
+    let text = text.map_or("null".to_owned(), |text| {
+        format!("'{}'", text.replace('\'', "''"))
+    });
+    run(
+        connection,
+        format!("comment on view {} is {text}", view.rows()),
+    )
+    .await
+}
+
+/// Returns the text with which the stable names are pinned, if they are.
+pub(crate) async fn pinned(
+    connection: &mut PgConnection,
+    view: ViewName,
+) -> Result<Option<String>, Error> {
+    sqlx::query_scalar("select obj_description(to_regclass($1), 'pg_class')")
+        .bind(view.rows())
+        .fetch_one(connection)
+        .await
 }
 
 /// Returns the list of a table's columns, generated ones included.

@@ -22,18 +22,24 @@ pub(crate) struct Statements {
     pub(crate) delete: Arc<str>,
 }
 
-/// Returns the statements of a view with this table.
-pub(crate) fn of<V: 'static>(table: fn() -> Table) -> Arc<Statements> {
-    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-    let statements = known.entry(TypeId::of::<V>()).or_insert_with(|| {
-        let table = table();
-        Arc::new(Statements {
+impl Statements {
+    /// Returns the statements of a table.
+    pub(crate) fn new(table: &Table) -> Self {
+        Self {
             load: table.load().into(),
             upsert: table.upsert().into(),
             add: table.add().into(),
             delete: table.delete().into(),
-        })
-    });
+        }
+    }
+}
+
+/// Returns the statements of a view with this table.
+pub(crate) fn of<V: 'static>(table: fn() -> Table) -> Arc<Statements> {
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    let statements = known
+        .entry(TypeId::of::<V>())
+        .or_insert_with(|| Arc::new(Statements::new(&table())));
     Arc::clone(statements)
 }
 

@@ -38,6 +38,16 @@ impl Table {
         }
     }
 
+    /// Returns the same columns in another table.
+    pub(crate) fn of_relation(self, relation: String) -> Self {
+        Self { relation, ..self }
+    }
+
+    /// Returns the name of the table, with its schema.
+    pub(crate) fn relation(&self) -> &str {
+        &self.relation
+    }
+
     /// Returns the columns of the primary key.
     pub(crate) fn key(&self) -> &[ColumnDefinition] {
         &self.key
@@ -65,6 +75,34 @@ impl Table {
             unnest(&wanted, "wanted"),
             self.relation,
             self.matches("wanted"),
+        )
+    }
+
+    /// Returns the statement that inserts rows whose keys no row has.
+    pub(crate) fn fill(&self) -> String {
+        let columns = self.columns();
+        format!(
+            "insert into {} ({}) select {} from {}",
+            self.relation,
+            list(columns.iter().map(quoted)),
+            list(columns.iter().map(made)),
+            unnest(&columns, "made"),
+        )
+    }
+
+    /// Returns the statement that inserts the sums of the rows in another table with these columns.
+    pub(crate) fn sum_of(&self, other: &str) -> String {
+        let key = list(self.key.iter().map(quoted));
+        let sums = self
+            .columns
+            .iter()
+            .map(|ColumnDefinition { name, sql_type, .. }| format!("sum(\"{name}\")::{sql_type}"));
+        let values = self.key.iter().map(quoted).chain(sums);
+        format!(
+            "insert into {} ({}) select {} from {other} group by {key}",
+            self.relation,
+            list(self.columns().iter().map(quoted)),
+            list(values),
         )
     }
 

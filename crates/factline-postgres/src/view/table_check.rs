@@ -6,7 +6,6 @@ use sqlx::{PgConnection, Row as _};
 
 use crate::columns::ColumnDefinition;
 
-use super::name::ViewName;
 use super::table::Table;
 
 /// Difference between a table and the structs of its view.
@@ -96,10 +95,9 @@ struct Found {
 /// Checks the table of a view.
 pub(crate) async fn check(
     connection: &mut PgConnection,
-    view: ViewName,
     table: &Table,
 ) -> Result<(), TableMismatch> {
-    let relation = view.relation();
+    let relation = table.relation().to_owned();
     let expected = table.columns();
     let found = columns(connection, &relation, &expected).await?;
     if found.is_empty() {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use factline::{EventOf, Recorded};
 use factline_kafka::{Record, Registry};
@@ -10,13 +11,16 @@ use sqlx::PgConnection;
 use crate::sink::{Poison, PoisonPolicy, Sink, SinkError};
 
 use super::event::{caught, decode};
-use super::folded::{RowId, View};
+use super::folded::{self, RowId, View};
+use super::statements::Statements;
+use super::table::Table;
 
 /// Sink of a view. It folds all events of a batch into the affected rows, in memory and in order,
 /// and then writes each changed row once.
 #[derive(Debug)]
 pub struct ViewSink<V> {
     registry: Registry,
+    copy: Option<Arc<Statements>>,
     view: PhantomData<V>,
 }
 
@@ -44,8 +48,15 @@ impl<V: View> ViewSink<V> {
     pub fn new(registry: Registry) -> Self {
         Self {
             registry,
+            copy: None,
             view: PhantomData,
         }
+    }
+
+    /// Writes into a copy of the view's table, by the statements that the kit makes.
+    pub(crate) fn into_copy(self, table: &Table) -> Self {
+        let copy = Some(Arc::new(Statements::new(table)));
+        Self { copy, ..self }
     }
 }
 
@@ -84,7 +95,11 @@ impl<V: View> Sink for ViewSink<V> {
         if !V::PER_PARTITION {
             refuse_shared_rows(&concerns, &ids)?;
         }
-        let before: BTreeMap<_, _> = V::load(transaction, &ids).await?.into_iter().collect();
+        let before = match &self.copy {
+            Some(copy) => folded::load::<V>(transaction, copy, &ids).await?,
+            None => V::load(transaction, &ids).await?,
+        };
+        let before: BTreeMap<_, _> = before.into_iter().collect();
         let mut rows = before.clone();
         for concern in concerns {
             for id in concern.ids {
@@ -105,10 +120,19 @@ impl<V: View> Sink for ViewSink<V> {
             .filter(|(id, row)| before.get(id) != Some(row))
             .collect();
         if !deleted.is_empty() {
-            V::delete(transaction, &deleted).await?;
+            match &self.copy {
+                Some(copy) => folded::delete::<V>(transaction, copy, &deleted).await?,
+                None => V::delete(transaction, &deleted).await?,
+            }
         }
         if !changed.is_empty() {
-            V::upsert(transaction, &changed).await?;
+            match &self.copy {
+                Some(copy) => {
+                    let changed = changed.iter().map(|(id, row)| (id, row));
+                    folded::insert::<V>(transaction, &copy.upsert, changed).await?;
+                }
+                None => V::upsert(transaction, &changed).await?,
+            }
         }
         Ok(())
     }

@@ -1,25 +1,17 @@
 //! Views whose code fails for some events. After the repair and a redrive, their rows are those of
 //! a run without the fault.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use factline::{AdditiveProjection, AggregateType as _, EventOf, Projection, Recorded};
-use factline_kafka::topics::partition_of;
-use factline_kafka::topics::provision::provision;
-use factline_kafka::{KafkaConfig, Record, Registry};
-use factline_postgres::follow::Error;
-use factline_postgres::{
-    AdditiveView, Columns, Delta, Following, HostedView, Migrations, PoisonPolicy, View,
-};
-use factline_testkit::{Reports, eventually, kafka_config, seeded_random, servers};
+use factline::{AdditiveProjection, EventOf, Projection, Recorded};
+use factline_postgres::{AdditiveView, Columns, Delta, HostedView, Migrations, PoisonPolicy, View};
+use factline_testkit::{eventually, seeded_random};
 use rand::RngExt as _;
 use sqlx::PgPool;
-use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
 
-use crate::sales::{Event, SaleType, Sold, Till};
-use crate::stage::{database, migration, registry, rows, sql};
+use crate::sales::{Event, SaleType, Sold};
+use crate::shop::{Running, Shop};
+use crate::stage::{database, migration, rows, sql};
 
 /// True while the code of the views has a defect: it panics for a sale of 13.
 static DEFECTIVE: AtomicBool = AtomicBool::new(true);
@@ -129,92 +121,6 @@ const VIEWS: [HostedView; 2] = [
     HostedView::of::<Ledgers>(),
     HostedView::additive::<Amounts>(),
 ];
-
-/// Followers of views in this process.
-struct Running {
-    reports: Reports,
-    shutdown: CancellationToken,
-    tasks: Vec<JoinHandle<Result<(), Error>>>,
-}
-
-impl Running {
-    fn start(kafka: &KafkaConfig, pool: &PgPool, views: &'static [HostedView]) -> Self {
-        let (reports, shutdown) = (Reports::default(), CancellationToken::new());
-        let start = |view: &'static HostedView| {
-            let report = reports.report();
-            let with = Following {
-                kafka: kafka.clone(),
-                registry: Registry::new(&kafka.registry_url),
-                pool: pool.clone(),
-                report: Box::new(move |state| report(view.name, state)),
-                shutdown: shutdown.clone(),
-            };
-            tokio::spawn(view.run(with))
-        };
-        let tasks = views.iter().map(start).collect();
-        Self {
-            reports,
-            shutdown,
-            tasks,
-        }
-    }
-
-    async fn stop(self) {
-        self.shutdown.cancel();
-        for task in self.tasks {
-            task.await.unwrap().unwrap();
-        }
-    }
-}
-
-/// Sales of a few customers, in the partitions of their names.
-struct Shop {
-    kafka: KafkaConfig,
-    till: Till,
-    sequences: BTreeMap<i32, u64>,
-}
-
-impl Shop {
-    async fn open(name: &str) -> Self {
-        let kafka = kafka_config(servers().await, name);
-        provision(&kafka, SaleType::CONTRACT, None).await.unwrap();
-        let topic = kafka.topics(SaleType::CONTRACT).events().to_owned();
-        let till = Till::open(&registry().await, &topic).await;
-        Self {
-            kafka,
-            till,
-            sequences: BTreeMap::new(),
-        }
-    }
-
-    fn sale(&mut self, customer: &str, amount: i64) -> Record {
-        let partition = partition_of(customer.as_bytes(), SaleType::PARTITIONS);
-        let sequence = self.sequences.entry(partition).or_default();
-        *sequence += 1;
-        let mut record = self.till.sold(partition, *sequence, customer, amount);
-        record.key = Some(customer.as_bytes().to_vec());
-        record
-    }
-
-    async fn sell(&mut self, sales: &[(String, i64)]) {
-        let records = sales
-            .iter()
-            .map(|(customer, amount)| self.sale(customer, *amount));
-        let records = records.collect();
-        Till::append(&self.kafka, records).await;
-    }
-
-    /// Waits until a view has read all sales.
-    async fn until_read(&self, pool: &PgPool, view: &str) {
-        let all: u64 = self.sequences.values().sum();
-        let query =
-            format!("select coalesce(sum(sequence), 0)::text as all from read.{view}_checkpoint");
-        eventually("all sales are read", async || {
-            rows(pool, &query).await == [format!(r#"{{"all": "{all}"}}"#)]
-        })
-        .await;
-    }
-}
 
 async fn migrated() -> PgPool {
     let pool = database().await;

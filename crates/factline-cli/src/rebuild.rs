@@ -1,0 +1,191 @@
+//! `factline rebuild` and `factline rollback`.
+
+mod bar;
+
+use std::num::NonZero;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use clap::Args;
+use factline_kafka::{KafkaConfig, Registry};
+use factline_postgres::rebuild::{self, Progress, Rebuild, Report, Step};
+use factline_postgres::{HostedView, PostgresConfig};
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use crate::output::Output;
+use crate::views::Views;
+
+/// Connections besides one for each worker: those of the lock, the follower and the swap.
+const MORE_CONNECTIONS: u32 = 4;
+
+/// Fills a view again from the first event, beside the rows that readers see, and shows the new rows
+///
+/// The rows that readers see are followed until the new ones take their place, and stay as the old
+/// ones until the next rebuild. If a rebuild is interrupted, the same command continues.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  factline rebuild orders\n  factline rebuild orders --rate 20000 --workers 1\n  \
+                        factline rebuild orders --cancel"
+)]
+pub(crate) struct Options {
+    /// The view
+    view: String,
+    #[command(flatten)]
+    work: Work,
+    /// Begin again, instead of continuing an interrupted rebuild
+    #[arg(long)]
+    restart: bool,
+    /// Drop what an interrupted rebuild has filled, and rebuild nothing
+    #[arg(long, conflicts_with = "restart")]
+    cancel: bool,
+}
+
+/// Shows readers the rows that they saw before the last rebuild, or an older version of a view
+///
+/// The old rows get the events that have come since, so it is no step back in time. An older version
+/// must have been followed by a process that has it in its list. It stays until `factline rebuild`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  factline rollback orders")]
+pub(crate) struct RollbackOptions {
+    /// The view
+    view: String,
+    #[command(flatten)]
+    work: Work,
+}
+
+/// The resources of a rebuild.
+#[derive(Debug, Args)]
+struct Work {
+    #[command(flatten)]
+    postgres: PostgresConfig,
+    /// Number of partitions that are read at the same time; without it, the number of cores
+    #[arg(long, value_name = "N")]
+    workers: Option<NonZero<u32>>,
+    /// Maximum memory of this process, on Linux. A view that needs more reads partitions several
+    /// times, each time for some of the keys
+    #[arg(long, value_name = "MB", default_value = "1024")]
+    memory_mb: NonZero<u32>,
+    /// Maximum number of events per second
+    #[arg(long, value_name = "N")]
+    rate: Option<NonZero<u32>>,
+}
+
+impl Work {
+    fn prepare(self, kafka: &KafkaConfig) -> Rebuild {
+        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let workers = self.workers.map_or(cores, |workers| {
+            usize::try_from(workers.get()).unwrap_or(cores)
+        });
+        let connections = u32::try_from(workers).unwrap_or_default() + MORE_CONNECTIONS;
+        let postgres = PostgresConfig {
+            database_connections: connections,
+            ..self.postgres
+        };
+        Rebuild {
+            kafka: kafka.clone(),
+            registry: Registry::of(kafka),
+            pool: postgres.pool("factline"),
+            workers,
+            memory: u64::from(self.memory_mb.get()) << 20,
+            most_rows: None,
+            rate: self.rate.map(|rate| rate.get().into()),
+            progress: Arc::new(Progress::default()),
+            shutdown: stopped_by_signal(),
+        }
+    }
+}
+
+pub(crate) async fn run(
+    options: Options,
+    views: Views<'_>,
+    kafka: &KafkaConfig,
+    output: &Output,
+) -> Result<()> {
+    let view = views.of_name(&options.view)?;
+    let with = options.work.prepare(kafka);
+    if options.cancel || options.restart {
+        let dropped = rebuild::cancel(&view, &with).await;
+        let dropped = dropped.with_context(|| failed(&view))?;
+        if options.cancel {
+            let said = if dropped {
+                "dropped"
+            } else {
+                "nothing to drop"
+            };
+            let cells = vec![format!("{}: {said}", view.view_name())];
+            return output.line(&(json!({"view": view.name, "dropped": dropped}), cells));
+        }
+    }
+    let size = rebuild::present_size(&view, &with.pool).await;
+    let size = size.with_context(|| failed(&view))?;
+    if size > 0 && !output.is_for_programs() {
+        eprintln!(
+            "{}: PostgreSQL needs about {} more until the next rebuild",
+            view.view_name(),
+            indicatif::HumanBytes(size)
+        );
+    }
+    let report = bar::beside(&with.progress, rebuild::rebuild(&view, &with)).await;
+    print(&view, &report.with_context(|| failed(&view))?, output)
+}
+
+pub(crate) async fn roll_back(
+    options: RollbackOptions,
+    views: Views<'_>,
+    kafka: &KafkaConfig,
+    output: &Output,
+) -> Result<()> {
+    let view = views.of_name(&options.view)?;
+    let with = options.work.prepare(kafka);
+    let report = bar::beside(&with.progress, rebuild::roll_back(&view, &with)).await;
+    let report = report.with_context(|| format!("cannot roll {} back", view.view_name()))?;
+    print(&view, &report, output)
+}
+
+fn failed(view: &HostedView) -> String {
+    format!("cannot rebuild {}", view.view_name())
+}
+
+fn print(view: &HostedView, report: &Report, output: &Output) -> Result<()> {
+    let times: serde_json::Map<_, _> = report
+        .times
+        .iter()
+        .map(|(step, time)| (name(*step).to_owned(), seconds(*time).into()))
+        .collect();
+    output.document(&json!({
+        "view": view.name,
+        "version": report.version,
+        "parked": report.parked,
+        "bytes": report.bytes,
+        "seconds": times,
+    }))
+}
+
+fn seconds(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1000.0).round() / 1000.0
+}
+
+/// Returns the name of a step for people and programs.
+fn name(step: Step) -> &'static str {
+    match step {
+        Step::Preparing => "prepare",
+        Step::Filling => "fill",
+        Step::Indexing => "index",
+        Step::CatchingUp => "catch up",
+        Step::Swapping => "swap",
+    }
+}
+
+/// Returns a token that is cancelled by Ctrl-C. What was done so far is kept.
+fn stopped_by_signal() -> CancellationToken {
+    let shutdown = CancellationToken::new();
+    let stopped = shutdown.clone();
+    tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            stopped.cancel();
+        }
+    });
+    shutdown
+}

@@ -1,0 +1,29 @@
+//! The views that the tool knows.
+
+use anyhow::{Result, bail, ensure};
+use factline_postgres::HostedView;
+
+const NO_VIEWS: &str = "this tool has no views; an application builds its own, which passes them to factline_cli::main";
+
+/// The views of the application.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Views<'v>(pub(crate) &'v [HostedView]);
+
+impl Views<'_> {
+    /// Returns the newest version of a view, or an error that lists the known views.
+    pub(crate) fn of_name(self, name: &str) -> Result<HostedView> {
+        ensure!(!self.0.is_empty(), NO_VIEWS);
+        let versions = self.0.iter().filter(|view| view.name == name);
+        match versions.max_by_key(|view| view.version) {
+            Some(view) => Ok(*view),
+            None => bail!("unknown view {name}; known views: {}", self.names()),
+        }
+    }
+
+    fn names(self) -> String {
+        let mut names: Vec<&str> = self.0.iter().map(|view| view.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        names.join(", ")
+    }
+}
