@@ -19,6 +19,7 @@ mod history;
 mod new;
 mod operation;
 mod output;
+mod past;
 mod progress;
 mod rebuild;
 mod render;
@@ -71,6 +72,8 @@ enum Command {
     DeadLetters(dead_letters::Options),
     Rebuild(rebuild::Options),
     Rollback(rebuild::RollbackOptions),
+    View(past::ViewOptions),
+    Why(past::WhyOptions),
     Backup(archive::backup::Options),
     Restore(archive::restore::Options),
     New(new::Options),
@@ -86,6 +89,8 @@ impl Command {
             | Self::State(_)
             | Self::Rebuild(_)
             | Self::Rollback(_)
+            | Self::View(_)
+            | Self::Why(_)
             | Self::Backup(_)
             | Self::Restore(_) => {
                 vec![Server::Kafka, Server::Registry]
@@ -119,6 +124,7 @@ pub fn main(aggregates: Vec<HostedAggregate>, views: &[HostedView]) -> ExitCode 
     });
     match done {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is::<rebuild::Differs>() => ExitCode::FAILURE,
         // The reader has closed the pipe, as `head` does.
         Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
@@ -148,6 +154,8 @@ async fn run(
         }
         Command::Rebuild(options) => rebuild::run(options, views, kafka, output).await,
         Command::Rollback(options) => rebuild::roll_back(options, views, kafka, output).await,
+        Command::View(options) => past::view(options, views, kafka, output).await,
+        Command::Why(options) => past::why(options, views, kafka, output).await,
         Command::Backup(options) => archive::backup::run(options, aggregates, kafka, output).await,
         Command::Restore(options) => {
             archive::restore::run(options, aggregates, kafka, output).await

@@ -1,8 +1,11 @@
 //! `factline rebuild` and `factline rollback`.
 
 mod bar;
+mod dry_run;
 
+use std::ffi::OsString;
 use std::num::NonZero;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +15,7 @@ use factline_kafka::{KafkaConfig, Registry};
 use factline_postgres::rebuild::{self, Progress, Rebuild, Report, Step};
 use factline_postgres::{HostedView, PostgresConfig};
 use serde_json::json;
+use sqlx::ConnectOptions as _;
 use tokio_util::sync::CancellationToken;
 
 use crate::output::Output;
@@ -27,6 +31,7 @@ const MORE_CONNECTIONS: u32 = 4;
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  factline rebuild orders\n  factline rebuild orders --rate 20000 --workers 1\n  \
+                        factline rebuild orders --dry-run --baseline deployed/factline --html report.html\n  \
                         factline rebuild orders --cancel"
 )]
 pub(crate) struct Options {
@@ -34,6 +39,24 @@ pub(crate) struct Options {
     view: String,
     #[command(flatten)]
     work: Work,
+    /// Change nothing, and show what a rebuild by this program would change. Exit code 0 means
+    /// nothing, and 1 that rows differ
+    ///
+    /// The role needs to select the stable names and to create a schema, nothing more.
+    #[arg(long, conflicts_with_all = ["restart", "cancel"])]
+    dry_run: bool,
+    /// Another build of this tool, such as the deployed one. It finds the first event after which a
+    /// row differs. Without it, only events that readers miss are found
+    ///
+    /// It gets the addresses of the servers; other options of Kafka come from the environment.
+    #[arg(long, value_name = "PATH", requires = "dry_run")]
+    baseline: Option<PathBuf>,
+    /// Write a report for people, as one HTML file
+    #[arg(long, value_name = "FILE", requires = "dry_run")]
+    html: Option<PathBuf>,
+    /// Maximum number of rows that differ to show
+    #[arg(long, value_name = "N", default_value_t = 100, requires = "dry_run")]
+    rows: u32,
     /// Begin again, instead of continuing an interrupted rebuild
     #[arg(long)]
     restart: bool,
@@ -54,6 +77,11 @@ pub(crate) struct RollbackOptions {
     #[command(flatten)]
     work: Work,
 }
+
+/// The result of a dry run that found differences, which are printed.
+#[derive(Debug, thiserror::Error)]
+#[error("rows differ")]
+pub(crate) struct Differs;
 
 /// The resources of a rebuild.
 #[derive(Debug, Args)]
@@ -104,7 +132,17 @@ pub(crate) async fn run(
     output: &Output,
 ) -> Result<()> {
     let view = views.of_name(&options.view)?;
+    let baseline = options.baseline.map(|path| dry_run::Program {
+        environment: environment(kafka, &options.work.postgres),
+        path,
+    });
     let with = options.work.prepare(kafka);
+    if options.dry_run {
+        let html = options.html.as_deref();
+        let compared = dry_run::run(&view, &with, options.rows, baseline, html, output).await;
+        let is_same = compared.with_context(|| format!("cannot compare {}", view.view_name()))?;
+        return if is_same { Ok(()) } else { Err(Differs.into()) };
+    }
     if options.cancel || options.restart {
         let dropped = rebuild::cancel(&view, &with).await;
         let dropped = dropped.with_context(|| failed(&view))?;
@@ -144,6 +182,17 @@ pub(crate) async fn roll_back(
     print(&view, &report, output)
 }
 
+/// Returns the addresses of the servers for another process.
+fn environment(kafka: &KafkaConfig, postgres: &PostgresConfig) -> Vec<(&'static str, OsString)> {
+    let database = postgres.database_url.to_url_lossy();
+    vec![
+        ("FACTLINE_KAFKA_BROKERS", kafka.brokers.clone().into()),
+        ("FACTLINE_REGISTRY_URL", kafka.registry_url.clone().into()),
+        ("FACTLINE_TOPIC_PREFIX", kafka.topic_prefix.clone().into()),
+        ("FACTLINE_DATABASE_URL", database.to_string().into()),
+    ]
+}
+
 fn failed(view: &HostedView) -> String {
     format!("cannot rebuild {}", view.view_name())
 }
@@ -175,6 +224,7 @@ fn name(step: Step) -> &'static str {
         Step::Indexing => "index",
         Step::CatchingUp => "catch up",
         Step::Swapping => "swap",
+        Step::Comparing => "compare",
     }
 }
 

@@ -3,6 +3,7 @@
 //! - [`view`]: views, their names and versions, and how to add one
 //! - [`columns`]: structs as columns of a table, for views and for readers
 //! - [`process`]: the projection process, for a list of views
+//! - [`history`]: a view's rows at an earlier time, and why a row is what it is
 //! - [`rebuild`]: views filled again beside the ones that readers see
 //! - [`sink`]: the interface that writes records, which views implement
 //! - [`follow`]: the host, one loop from Kafka to PostgreSQL
@@ -23,6 +24,7 @@ pub mod config;
 pub mod consistent_read;
 pub mod follow;
 mod follower_metrics;
+pub mod history;
 pub mod migration;
 mod parked;
 mod parked_keys;

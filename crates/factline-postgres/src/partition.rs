@@ -370,7 +370,7 @@ impl Partition {
 }
 
 /// Returns the event's partition sequence. The rest of the envelope is left to the sink.
-fn sequence(record: &Record) -> Option<u64> {
+pub(crate) fn sequence(record: &Record) -> Option<u64> {
     let value = record.headers.last("ce_partitionsequence")?;
     std::str::from_utf8(value).ok()?.parse().ok()
 }

@@ -23,6 +23,7 @@
 //! A rebuild does not run the statements that a view writes by hand. So it refuses tables and columns
 //! that only those can fill.
 
+pub mod dry_run;
 mod fill;
 pub(crate) mod fold;
 mod memory;
@@ -42,17 +43,19 @@ use sqlx::migrate::MigrateError;
 use sqlx::{Connection as _, PgConnection, PgPool};
 use tokio_util::sync::CancellationToken;
 
+use crate::checkpoint::FollowerId;
 use crate::follow;
 use crate::partition::Stop;
 use crate::sink::{Poison, SinkError};
 use crate::view::table_check::TableMismatch;
 use crate::view::{Following, HostedView, TableCopy, ViewName, stable_names};
 
-use fill::{Fill, Part};
+use fill::{Fill, Filled, Part};
 use memory::Memory;
 use swap::Swapped;
 use tables::Tables;
 
+pub use dry_run::{Differences, dry_run};
 pub use progress::{Progress, Step};
 
 /// Maximum wait for the brokers to return the ends of the topic.
@@ -259,24 +262,39 @@ pub async fn present_size(view: &HostedView, pool: &PgPool) -> Result<u64, Error
 
 /// Fills the partitions that are not filled yet.
 async fn fill(view: &HostedView, with: &Rebuild, tables: &Tables) -> Result<(), Error> {
+    let filled: BTreeSet<_> = tables.filled(&with.pool).await?.into_iter().collect();
+    let mut parts = parts(view, with).await?;
+    parts.retain(|part| !filled.contains(&part.key));
+    let owner = Some(tables.owner.clone());
+    fill_parts(view, with, tables, owner, parts).await?;
+    Ok(())
+}
+
+/// Returns all partitions of the view's topic with their present ends.
+async fn parts(view: &HostedView, with: &Rebuild) -> Result<Vec<Part>, Error> {
     let topic = view.topic(&with.kafka);
     let (kafka, of) = (with.kafka.clone(), topic.clone());
     let count = tokio::task::spawn_blocking(move || topic_reader::partitions(&kafka, &of));
     let count = count.await.map_err(|_| Error::Panicked)??;
-    let filled: BTreeSet<_> = tables.filled(&with.pool).await?.into_iter().collect();
-    let missing: Vec<_> = (0..count)
-        .map(|partition| (topic.clone(), partition))
-        .filter(|key| !filled.contains(key))
-        .collect();
-    let extents = watermarks::extents(&with.kafka, missing, TIMEOUT).await?;
-    let mut parts: Vec<Part> = extents
-        .into_iter()
-        .map(|(key, extent)| Part {
-            key,
-            until: extent.ends,
-            extent,
-        })
-        .collect();
+    let keys = (0..count).map(|partition| (topic.clone(), partition));
+    let extents = watermarks::extents(&with.kafka, keys.collect(), TIMEOUT).await?;
+    let parts = extents.into_iter().map(|(key, extent)| Part {
+        key,
+        until: extent.ends,
+        last: u64::MAX,
+        extent,
+    });
+    Ok(parts.collect())
+}
+
+/// Fills partitions. With an owner, each has a checkpoint afterwards.
+async fn fill_parts(
+    view: &HostedView,
+    with: &Rebuild,
+    tables: &Tables,
+    owner: Option<FollowerId>,
+    mut parts: Vec<Part>,
+) -> Result<Vec<Filled>, Error> {
     // The longest first, so that the workers end at about the same time.
     parts.sort_by_key(|part| std::cmp::Reverse(part.until));
     let mut memory = Memory::new(with.memory, with.workers);
@@ -288,7 +306,7 @@ async fn fill(view: &HostedView, with: &Rebuild, tables: &Tables) -> Result<(), 
         kafka: with.kafka.clone(),
         registry: with.registry.clone(),
         pool: with.pool.clone(),
-        owner: tables.owner.clone(),
+        owner,
         fold: view.fold(),
         policy: view.policy(),
         statement: tables.fill().into(),
@@ -403,7 +421,7 @@ fn tables(view: &HostedView, copy: TableCopy) -> Tables {
         schema: name.copy_schema(copy),
         table: view.copy_table(copy),
         owner: name.copy_owner(copy),
-        additive: view.is_additive(),
+        additive: view.has_sums(),
     }
 }
 
@@ -485,7 +503,7 @@ impl<'r> Times<'r> {
     async fn report(
         &mut self,
         view: ViewName,
-        owner: &crate::FollowerId,
+        owner: &FollowerId,
         relation: &str,
     ) -> Result<Report, Error> {
         self.end();

@@ -21,7 +21,7 @@ use crate::batch::Batch;
 use crate::checkpoint::{self, Checkpoint, Cursor, FollowerId};
 use crate::parked;
 use crate::parked_keys::Parked;
-use crate::partition::{Partitions, TopicKind};
+use crate::partition::{Partitions, TopicKind, sequence};
 use crate::poison::set_aside;
 use crate::sink::{Poison, PoisonPolicy, SinkError};
 
@@ -44,7 +44,8 @@ pub(crate) struct Fill {
     pub(crate) kafka: KafkaConfig,
     pub(crate) registry: Registry,
     pub(crate) pool: PgPool,
-    pub(crate) owner: FollowerId,
+    /// Owner of the checkpoints; without one, no checkpoints and parked records are stored.
+    pub(crate) owner: Option<FollowerId>,
     pub(crate) fold: fn(KeyRange) -> Box<dyn Fold>,
     pub(crate) policy: PoisonPolicy,
     /// Statement that inserts rows.
@@ -63,6 +64,17 @@ pub(crate) struct Part {
     pub(crate) extent: Extent,
     /// Offset before which the fill ends.
     pub(crate) until: i64,
+    /// Sequence of the last event.
+    pub(crate) last: u64,
+}
+
+/// A partition that is filled.
+#[derive(Debug)]
+pub(crate) struct Filled {
+    pub(crate) key: TopicPartition,
+    pub(crate) cursor: Cursor,
+    /// The records that were parked or skipped.
+    pub(crate) aside: Batch,
 }
 
 /// A partition's records after one pass.
@@ -92,7 +104,7 @@ impl Fill {
         self: Arc<Self>,
         parts: Vec<Part>,
         workers: usize,
-    ) -> Result<(), Error> {
+    ) -> Result<Vec<Filled>, Error> {
         for part in &parts {
             self.progress.expect(length(part));
         }
@@ -106,38 +118,42 @@ impl Fill {
                 runtime.block_on(fill.work(&queue))
             }));
         }
-        let mut result = Ok(());
+        let mut result = Ok(Vec::new());
         for worker in running {
-            let ended = worker.await.unwrap_or(Err(Error::Panicked));
-            if ended.is_err() && result.is_ok() {
-                // The others end too: their partitions are folded again anyway.
-                self.shutdown.cancel();
-                result = ended;
+            match (worker.await.unwrap_or(Err(Error::Panicked)), &mut result) {
+                (Ok(filled), Ok(all)) => all.extend(filled),
+                (Err(error), Ok(_)) => {
+                    // The others end too: their partitions are folded again anyway.
+                    self.shutdown.cancel();
+                    result = Err(error);
+                }
+                (_, Err(_)) => {}
             }
         }
         result
     }
 
-    async fn work(&self, queue: &Mutex<VecDeque<Part>>) -> Result<(), Error> {
+    async fn work(&self, queue: &Mutex<VecDeque<Part>>) -> Result<Vec<Filled>, Error> {
+        let mut filled = Vec::new();
         loop {
             let next = queue
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .pop_front();
             let Some(part) = next else {
-                return Ok(());
+                return Ok(filled);
             };
-            self.fill(&part).await?;
+            filled.push(self.fill(&part).await?);
         }
     }
 
     /// Fills a partition. A record that cannot be applied ends the attempt, because the rows that it
     /// was applied to are lost. The next attempt sets it aside.
-    async fn fill(&self, part: &Part) -> Result<(), Error> {
+    async fn fill(&self, part: &Part) -> Result<Filled, Error> {
         let mut known = BTreeMap::new();
         loop {
             match self.attempt(part, &known).await {
-                Ok(()) => return Ok(()),
+                Ok(filled) => return Ok(filled),
                 Err(Interrupted::Failed(error)) => return Err(error),
                 Err(Interrupted::Poison(poison)) => {
                     if poison.must_halt || self.policy == PoisonPolicy::Halt {
@@ -150,13 +166,13 @@ impl Fill {
         }
     }
 
-    async fn attempt(&self, part: &Part, known: &Causes) -> Result<(), Interrupted> {
+    async fn attempt(&self, part: &Part, known: &Causes) -> Result<Filled, Interrupted> {
         let mut transaction = self.pool.begin().await?;
         sqlx::query(SET_NO_IDLE_TIMEOUT)
             .execute(&mut *transaction)
             .await?;
         let mut ranges = vec![KeyRange::ALL];
-        let mut first: Option<(Cursor, Batch)> = None;
+        let mut first: Option<Filled> = None;
         let mut until = part.until;
         while let Some(range) = ranges.pop() {
             let part = Part {
@@ -169,25 +185,29 @@ impl Fill {
             done.fold.insert(&mut transaction, &self.statement).await?;
             // All passes end at the same record, and set the same ones aside.
             until = done.cursor.next_offset;
-            first.get_or_insert((done.cursor, done.aside));
+            first.get_or_insert(Filled {
+                key: part.key.clone(),
+                cursor: done.cursor,
+                aside: done.aside,
+            });
             if !ranges.is_empty() {
                 self.progress.expect(length(&part));
             }
         }
-        let Some((cursor, aside)) = first else {
-            return Ok(());
-        };
-        let checkpoint = Checkpoint {
-            topic: part.key.0.clone(),
-            partition: part.key.1,
-            topic_identity: part.extent.identity.clone(),
-            cursor,
-            redrives: 0,
-        };
-        checkpoint::begin(&mut transaction, &self.owner, &checkpoint).await?;
-        parked::store(&mut transaction, &self.owner, &aside).await?;
+        let filled = first.ok_or(Error::Panicked)?;
+        if let Some(owner) = &self.owner {
+            let checkpoint = Checkpoint {
+                topic: part.key.0.clone(),
+                partition: part.key.1,
+                topic_identity: part.extent.identity.clone(),
+                cursor: filled.cursor.clone(),
+                redrives: 0,
+            };
+            checkpoint::begin(&mut transaction, owner, &checkpoint).await?;
+            parked::store(&mut transaction, owner, &filled.aside).await?;
+        }
         transaction.commit().await?;
-        Ok(())
+        Ok(filled)
     }
 
     /// Folds the partition's events into the rows of a range. If there are too many, halves the
@@ -306,6 +326,7 @@ type Causes = BTreeMap<i64, String>;
 struct Records {
     reader: Reader,
     until: i64,
+    last: u64,
 }
 
 impl Records {
@@ -317,6 +338,7 @@ impl Records {
         Ok(Self {
             reader: Reader::open(kafka, &part.key.0, &range)?,
             until: part.until,
+            last: part.last,
         })
     }
 
@@ -326,12 +348,17 @@ impl Records {
         let mut chunk = Vec::with_capacity(CHUNK);
         while chunk.len() < CHUNK {
             match self.reader.next(WAIT)? {
-                Next::Record(record) if record.offset < self.until => chunk.push(*record),
+                Next::Record(record) if self.includes(&record) => chunk.push(*record),
                 Next::Record(_) | Next::End if chunk.is_empty() => return Ok(None),
                 Next::Record(_) | Next::End | Next::Nothing => break,
             }
         }
         Ok(Some(chunk))
+    }
+
+    fn includes(&self, record: &Record) -> bool {
+        record.offset < self.until
+            && (self.last == u64::MAX || sequence(record).is_none_or(|found| found <= self.last))
     }
 }
 

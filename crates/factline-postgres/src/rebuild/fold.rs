@@ -7,9 +7,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use factline_kafka::{Record, Registry};
-use sqlx::{Error, PgConnection};
+use serde_json::Value;
+use sqlx::{AssertSqlSafe, Error, PgConnection};
 
-use crate::columns::Delta as _;
+use crate::columns::{Arrays, Delta as _};
 use crate::sink::{Poison, SinkError};
 use crate::view::additive::{self, AdditiveView};
 use crate::view::event::{caught, decode};
@@ -46,6 +47,25 @@ pub(crate) trait Fold: Send {
         connection: &'f mut PgConnection,
         statement: &'f Arc<str>,
     ) -> Answer<'f, (), Error>;
+
+    /// Returns the rows as JSON, by a statement that has one argument for each column of the table.
+    fn json<'f>(
+        &'f self,
+        connection: &'f mut PgConnection,
+        statement: &'f Arc<str>,
+    ) -> Answer<'f, Vec<Value>, Error>;
+}
+
+/// Runs a statement that returns rows as JSON.
+pub(crate) async fn query_json(
+    connection: &mut PgConnection,
+    statement: &Arc<str>,
+    arrays: Arrays,
+) -> Result<Vec<Value>, Error> {
+    let sql = AssertSqlSafe(Arc::clone(statement));
+    sqlx::query_scalar_with(sql, arrays.into_arguments())
+        .fetch_all(connection)
+        .await
 }
 
 /// A part of the keys, chosen by their hash.
@@ -153,6 +173,25 @@ impl<V: View> Fold for FoldedRows<V> {
             }
         })
     }
+
+    fn json<'f>(
+        &'f self,
+        connection: &'f mut PgConnection,
+        statement: &'f Arc<str>,
+    ) -> Answer<'f, Vec<Value>, Error> {
+        Box::pin(async move {
+            let mut all = Vec::with_capacity(self.rows());
+            let mut rows = self.rows.iter();
+            loop {
+                let chunk: Vec<_> = rows.by_ref().take(INSERTED_ROWS).collect();
+                if chunk.is_empty() {
+                    return Ok(all);
+                }
+                let arrays = folded::arrays::<V>(chunk.into_iter())?;
+                all.extend(query_json(connection, statement, arrays).await?);
+            }
+        })
+    }
 }
 
 /// Sums of an [`AdditiveView`].
@@ -220,6 +259,25 @@ impl<V: AdditiveView> Fold for Sums<V> {
                     return Ok(());
                 }
                 additive::insert::<V>(connection, statement, chunk.into_iter()).await?;
+            }
+        })
+    }
+
+    fn json<'f>(
+        &'f self,
+        connection: &'f mut PgConnection,
+        statement: &'f Arc<str>,
+    ) -> Answer<'f, Vec<Value>, Error> {
+        Box::pin(async move {
+            let mut all = Vec::with_capacity(self.rows());
+            let mut rows = self.0.iter();
+            loop {
+                let chunk: Vec<_> = rows.by_ref().take(INSERTED_ROWS).collect();
+                if chunk.is_empty() {
+                    return Ok(all);
+                }
+                let arrays = additive::arrays::<V>(chunk.into_iter())?;
+                all.extend(query_json(connection, statement, arrays).await?);
             }
         })
     }

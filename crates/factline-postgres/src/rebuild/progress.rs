@@ -17,6 +17,8 @@ pub enum Step {
     CatchingUp,
     /// Gives the new rows to readers.
     Swapping,
+    /// Compares the new rows with those that readers see.
+    Comparing,
 }
 
 /// Progress of a rebuild.

@@ -52,6 +52,16 @@ impl Tables {
             // Checkpoints without tables are what a follower leaves whose tables were taken.
             self.drop(pool).await?;
         }
+        self.create_new(pool, migrations).await
+    }
+
+    /// Creates the tables without indexes, as [`create`](Self::create) does, and touches nothing but
+    /// their schema.
+    pub(crate) async fn create_new(
+        &self,
+        pool: &PgPool,
+        migrations: &Migrator,
+    ) -> Result<(), Error> {
         migration::run(pool, &self.schema, HISTORY, migrations).await?;
         let mut transaction = pool.begin().await?;
         if !self.exists(&mut transaction, TAKEN).await? {

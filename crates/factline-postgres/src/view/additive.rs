@@ -83,11 +83,18 @@ pub(crate) async fn insert<'r, V: AdditiveView>(
     sql: &Arc<str>,
     deltas: impl Iterator<Item = (&'r V::Key, &'r V::Delta)>,
 ) -> Result<(), Error> {
+    execute(connection, sql, arrays::<V>(deltas)?).await
+}
+
+/// Returns deltas as the arguments of a statement, one for each column of the table.
+pub(crate) fn arrays<'r, V: AdditiveView>(
+    deltas: impl Iterator<Item = (&'r V::Key, &'r V::Delta)>,
+) -> Result<Arrays, Error> {
     let (keys, deltas): (Vec<_>, Vec<_>) = deltas.unzip();
     let mut arrays = Arrays::default();
     V::Key::bind(&keys, &mut arrays)?;
     V::Delta::bind(&deltas, &mut arrays)?;
-    execute(connection, sql, arrays).await
+    Ok(arrays)
 }
 
 /// Sink of a view whose rows are sums. It adds up the deltas of a batch in memory, and then changes

@@ -126,10 +126,17 @@ pub(crate) async fn insert<'r, V: View>(
     sql: &Arc<str>,
     rows: impl Iterator<Item = (&'r RowId<V::Key>, &'r V::Row)>,
 ) -> Result<(), Error> {
+    execute(connection, sql, arrays::<V>(rows)?).await
+}
+
+/// Returns rows as the arguments of a statement, one for each column of the table.
+pub(crate) fn arrays<'r, V: View>(
+    rows: impl Iterator<Item = (&'r RowId<V::Key>, &'r V::Row)>,
+) -> Result<Arrays, Error> {
     let (ids, rows): (Vec<_>, Vec<_>) = rows.unzip();
     let mut arrays = bind_ids(&ids, V::PER_PARTITION)?;
     V::Row::bind(&rows, &mut arrays)?;
-    execute(connection, sql, arrays).await
+    Ok(arrays)
 }
 
 /// Deletes the rows with these ids from the table of the statements.

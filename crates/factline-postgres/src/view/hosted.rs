@@ -4,17 +4,18 @@ use std::future::Future;
 use std::pin::Pin;
 
 use factline::{AggregateType as _, Contract};
-use factline_kafka::{KafkaConfig, Registry};
-use sqlx::PgPool;
+use factline_kafka::{KafkaConfig, Record, Registry};
 use sqlx::migrate::Migrator;
+use sqlx::{PgConnection, PgPool};
 use tokio_util::sync::CancellationToken;
 
 use crate::checkpoint::FollowerId;
 use crate::follow::{self, Follower};
+use crate::history::{Trace, TracedRows, TracedSums};
 use crate::partition::TopicKind;
 use crate::rebuild::fold::{Fold, FoldedRows, KeyRange, Sums};
 use crate::rebuild::show::show_when_level;
-use crate::sink::PoisonPolicy;
+use crate::sink::{PoisonPolicy, Sink, SinkError};
 
 use super::additive::{self, AdditiveSink, AdditiveView};
 use super::document::{Document, DocumentView, Documents, StoredDocuments};
@@ -36,6 +37,8 @@ pub struct HostedView {
     migrations: Migrations,
     policy: PoisonPolicy,
     fold: fn(KeyRange) -> Box<dyn Fold>,
+    trace: fn() -> Box<dyn Trace>,
+    writer: fn(Registry, &Table) -> Box<dyn Writer>,
     additive: bool,
     run: fn(Follower, Following, Option<Table>) -> Running,
 }
@@ -54,6 +57,37 @@ pub struct Following {
     pub shutdown: CancellationToken,
 }
 
+type Writing<'w> = Pin<Box<dyn Future<Output = Result<(), SinkError>> + 'w>>;
+
+/// Writes records into a copy of a view's table.
+pub(crate) trait Writer: Send {
+    fn write<'w>(
+        &'w mut self,
+        transaction: &'w mut PgConnection,
+        records: &'w [Record],
+    ) -> Writing<'w>;
+}
+
+impl<V: View> Writer for ViewSink<V> {
+    fn write<'w>(
+        &'w mut self,
+        transaction: &'w mut PgConnection,
+        records: &'w [Record],
+    ) -> Writing<'w> {
+        Box::pin(Sink::write(self, transaction, records))
+    }
+}
+
+impl<V: AdditiveView> Writer for AdditiveSink<V> {
+    fn write<'w>(
+        &'w mut self,
+        transaction: &'w mut PgConnection,
+        records: &'w [Record],
+    ) -> Writing<'w> {
+        Box::pin(Sink::write(self, transaction, records))
+    }
+}
+
 type Running = Pin<Box<dyn Future<Output = Result<(), follow::Error>> + Send>>;
 
 impl HostedView {
@@ -68,6 +102,8 @@ impl HostedView {
             migrations: V::MIGRATIONS,
             policy: V::POISON,
             fold: FoldedRows::<V>::boxed,
+            trace: TracedRows::<V>::boxed,
+            writer: |registry, table| Box::new(ViewSink::<V>::new(registry).into_copy(table)),
             additive: false,
             run: |follower, with, copy| {
                 let mut sink = ViewSink::<V>::new(with.registry);
@@ -90,6 +126,8 @@ impl HostedView {
             migrations: V::MIGRATIONS,
             policy: V::POISON,
             fold: Sums::<V>::boxed,
+            trace: TracedSums::<V>::boxed,
+            writer: |registry, table| Box::new(AdditiveSink::<V>::new(registry).into_copy(table)),
             additive: true,
             run: |follower, with, copy| {
                 let mut sink = AdditiveSink::<V>::new(with.registry);
@@ -159,12 +197,25 @@ impl HostedView {
         (self.table)().of_relation(self.view_name().copy_relation(copy))
     }
 
+    pub(crate) fn table(&self) -> Table {
+        (self.table)()
+    }
+
+    /// Returns a writer into a copy of the view's table.
+    pub(crate) fn writer(&self, registry: Registry, table: &Table) -> Box<dyn Writer> {
+        (self.writer)(registry, table)
+    }
+
+    pub(crate) fn trace(&self) -> fn() -> Box<dyn Trace> {
+        self.trace
+    }
+
     pub(crate) fn fold(&self) -> fn(KeyRange) -> Box<dyn Fold> {
         self.fold
     }
 
-    /// Returns whether its rows are sums.
-    pub(crate) fn is_additive(&self) -> bool {
+    /// Returns whether its rows are sums over events.
+    pub const fn has_sums(&self) -> bool {
         self.additive
     }
 

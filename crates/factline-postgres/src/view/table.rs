@@ -106,6 +106,36 @@ impl Table {
         )
     }
 
+    /// Returns the statement that returns rows as JSON, in their order.
+    pub(crate) fn json(&self) -> String {
+        let columns = self.columns();
+        let named = columns
+            .iter()
+            .map(|column| format!("{} as {}", made(column), quoted(column)));
+        let unnested = unnest(&columns, "made");
+        // The alias has the columns' names in parentheses; the number of the row comes after them.
+        let numbered = unnested.replacen(") as made (", ") with ordinality as made (", 1);
+        let numbered = format!("{}, \"number of row\")", &numbered[..numbered.len() - 1]);
+        format!(
+            "select (select to_jsonb(named) from (select {}) as named) from {numbered} \
+             order by made.\"number of row\"",
+            list(named),
+        )
+    }
+
+    /// Returns the statement that reads keys from a JSON array of objects.
+    pub(crate) fn keys_of_json(&self) -> String {
+        let typed = self
+            .key
+            .iter()
+            .map(|column| format!("{} {}", quoted(column), column.sql_type));
+        format!(
+            "select {} from jsonb_to_recordset($1) as chosen ({})",
+            list(self.key.iter().map(quoted)),
+            list(typed)
+        )
+    }
+
     /// Returns the statement that inserts rows or overwrites them.
     pub(crate) fn upsert(&self) -> String {
         self.insert("", |column| {
