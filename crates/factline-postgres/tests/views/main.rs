@@ -7,6 +7,7 @@ mod by_hand;
 mod columns;
 mod documents;
 mod parked;
+mod pasts;
 mod rebuilds;
 mod sales;
 mod shared_rows;

@@ -106,14 +106,14 @@ impl AdditiveView for Amounts {
     };
 }
 
-const VIEWS: [HostedView; 2] = [
+pub(crate) const VIEWS: [HostedView; 2] = [
     HostedView::of::<Books<1>>(),
     HostedView::additive::<Amounts>(),
 ];
 const BOOKS: [HostedView; 1] = [HostedView::of::<Books<1>>()];
 const NEWER_BOOKS: [HostedView; 1] = [HostedView::of::<Books<2>>()];
 
-async fn migrated() -> PgPool {
+pub(crate) async fn migrated() -> PgPool {
     let pool = database().await;
     for view in VIEWS {
         view.migrate(&pool).await.unwrap();
@@ -185,7 +185,7 @@ async fn rebuilt_views_are_those_of_their_followers() {
     for view in VIEWS {
         shop.until_read(&pool, &view.view_name().table()).await;
     }
-    // Somebody has changed rows by hand.
+    // An operator has changed rows by hand.
     sql(
         &pool,
         "update books_v1.books set chain = 'wrong'; delete from books_v1.books where sales < 3;

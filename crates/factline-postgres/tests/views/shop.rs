@@ -57,7 +57,7 @@ impl Running {
 pub(crate) struct Shop {
     pub(crate) kafka: KafkaConfig,
     till: Till,
-    sequences: BTreeMap<i32, u64>,
+    pub(crate) sequences: BTreeMap<i32, u64>,
 }
 
 impl Shop {
