@@ -133,7 +133,7 @@ impl Follower {
             watchdog: watchdog.clone(),
             stuck: StuckPartitions::default(),
             stored: Stored::default(),
-            meters: Meters::new(&view),
+            meters: Meters::new(&self.owner),
             readiness: Readiness::new(report, Trouble::Joining),
             partitions: Partitions::default(),
             looked: None,

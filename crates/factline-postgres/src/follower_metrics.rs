@@ -1,33 +1,35 @@
-//! Metrics of a follower. Every name begins with `factline_follower_`; the label `view` is the name
-//! of the follower.
+//! Metrics of a follower. Every name begins with `factline_follower_`; the labels `view`
+//! and `version` are those of the follower.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use factline::Timestamp;
 
-use crate::checkpoint::Cursor;
+use crate::checkpoint::{Cursor, FollowerId};
 use crate::parked_keys::ParkedKey;
 use factline_kafka::consumer::group::TopicPartition;
 
 /// Metrics of one follower.
 pub(crate) struct Meters {
     view: String,
+    version: String,
     /// Time at which each partition was last caught up.
     caught_up: HashMap<TopicPartition, Timestamp>,
 }
 
 impl Meters {
-    pub(crate) fn new(view: &str) -> Self {
+    pub(crate) fn new(owner: &FollowerId) -> Self {
         Self {
-            view: view.to_owned(),
+            view: owner.view.clone(),
+            version: owner.version.to_string(),
             caught_up: HashMap::new(),
         }
     }
 
     /// Counts a committed batch.
     pub(crate) fn committed(&self, records: usize, since: Instant) {
-        let labels = [("view", self.view.clone())];
+        let labels = self.own_labels();
         metrics::counter!("factline_follower_records_total", &labels).increment(records as u64);
         #[expect(
             clippy::cast_precision_loss,
@@ -40,14 +42,12 @@ impl Meters {
 
     /// Counts a retried transaction.
     pub(crate) fn retried(&self) {
-        metrics::counter!("factline_follower_retries_total", "view" => self.view.clone())
-            .increment(1);
+        metrics::counter!("factline_follower_retries_total", &self.own_labels()).increment(1);
     }
 
     /// Counts a restart because a checkpoint was moved by another instance, or with its database.
     pub(crate) fn fenced(&self) {
-        metrics::counter!("factline_follower_fenced_total", "view" => self.view.clone())
-            .increment(1);
+        metrics::counter!("factline_follower_fenced_total", &self.own_labels()).increment(1);
     }
 
     /// Sets whether a partition is halted.
@@ -58,8 +58,7 @@ impl Meters {
 
     /// Counts a record that was skipped because it cannot be applied.
     pub(crate) fn skipped(&self) {
-        metrics::counter!("factline_follower_skipped_total", "view" => self.view.clone())
-            .increment(1);
+        metrics::counter!("factline_follower_skipped_total", &self.own_labels()).increment(1);
     }
 
     /// Sets the number of parked keys and records, and the age of the oldest key.
@@ -71,7 +70,7 @@ impl Meters {
             oldest = oldest.min(key.since);
         }
         let age = (now - oldest).to_std().unwrap_or(Duration::ZERO);
-        let labels = [("view", self.view.clone())];
+        let labels = self.own_labels();
         metrics::gauge!("factline_follower_parked_keys", &labels).set(f64::from(keys));
         #[expect(
             clippy::cast_precision_loss,
@@ -126,9 +125,18 @@ impl Meters {
         self.stopped(key, false);
     }
 
-    fn labels(&self, key: &TopicPartition) -> [(&'static str, String); 3] {
+    fn own_labels(&self) -> [(&'static str, String); 2] {
         [
             ("view", self.view.clone()),
+            ("version", self.version.clone()),
+        ]
+    }
+
+    fn labels(&self, key: &TopicPartition) -> [(&'static str, String); 4] {
+        let [view, version] = self.own_labels();
+        [
+            view,
+            version,
             ("topic", key.0.clone()),
             ("partition", key.1.to_string()),
         ]

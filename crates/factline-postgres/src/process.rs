@@ -2,6 +2,8 @@
 //!
 //! It has no views of its own. An application calls [`main`] with its views.
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -46,7 +48,7 @@ const NAME: &str = "projectors";
 
 /// Runs the process `projectors` for these views.
 pub fn main(views: &'static [HostedView]) -> ExitCode {
-    let names: Vec<&str> = views.iter().map(|view| view.name).collect();
+    let names: BTreeSet<&str> = views.iter().map(|view| view.name).collect();
     factline_service::main_with::<Config, _, _>(
         parts::limit_to(Config::command(), names),
         NAME,
@@ -67,9 +69,14 @@ async fn run(views: &[HostedView], config: Config, service: Service) -> anyhow::
     service.serve_without_routes().await
 }
 
-/// Checks that no two views have one name, and so one checkpoint.
+/// Checks that no two views have one name and version, and so one checkpoint. Several versions of a
+/// view can be in one list: the older ones are followed until they are removed from it.
 pub fn check(views: &[HostedView]) -> Result<(), parts::NameTaken> {
-    parts::check_names("view", views.iter().map(|view| view.name))
+    let versions: BTreeSet<i32> = views.iter().map(|view| view.version).collect();
+    versions.into_iter().try_for_each(|version| {
+        let of_version = views.iter().filter(|view| view.version == version);
+        parts::check_names("view", of_version.map(|view| view.name))
+    })
 }
 
 /// Creates or updates everything that these views own in the database. A second run, or two at
@@ -92,16 +99,31 @@ pub fn spawn<'v>(
     service: &Service,
 ) {
     let registry = Registry::of(kafka);
-    for &view in views {
-        service.health.expect(view.name);
+    let views: Vec<&HostedView> = views.into_iter().collect();
+    for &&view in &views {
+        let part = part(&view, &views);
+        service.health.expect(&part);
         let health = service.health.clone();
         let with = Following {
             kafka: kafka.clone(),
             registry: registry.clone(),
             pool: postgres.follower_pool(service.name),
-            report: Box::new(move |state| health.set(view.name, state)),
+            report: {
+                let part = part.clone();
+                Box::new(move |state| health.set(&part, state))
+            },
             shutdown: service.shutdown.clone(),
         };
-        service.spawn(view.name, async move { Ok(view.run(with).await?) });
+        service.spawn(part, async move { Ok(view.run(with).await?) });
+    }
+}
+
+/// Returns the name of a view as a part of a process. Older versions have theirs in it.
+fn part(view: &HostedView, views: &[&HostedView]) -> Cow<'static, str> {
+    let mut others = views.iter().filter(|other| other.name == view.name);
+    if others.any(|other| other.version > view.version) {
+        format!("{} v{}", view.name, view.version).into()
+    } else {
+        view.name.into()
     }
 }

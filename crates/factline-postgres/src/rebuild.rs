@@ -24,6 +24,7 @@
 //! that only those can fill.
 
 pub mod dry_run;
+mod error;
 mod fill;
 pub(crate) mod fold;
 mod memory;
@@ -31,6 +32,7 @@ pub mod progress;
 pub(crate) mod show;
 mod swap;
 mod tables;
+mod times;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -39,23 +41,20 @@ use std::time::{Duration, Instant};
 use factline_kafka::tools::topic_reader;
 use factline_kafka::topics::watermarks;
 use factline_kafka::{KafkaConfig, Registry};
-use sqlx::migrate::MigrateError;
 use sqlx::{Connection as _, PgConnection, PgPool};
 use tokio_util::sync::CancellationToken;
 
-use crate::checkpoint::FollowerId;
-use crate::follow;
-use crate::partition::Stop;
-use crate::sink::{Poison, SinkError};
-use crate::view::table_check::TableMismatch;
+use crate::checkpoint::{self, Checkpoint, FollowerId};
 use crate::view::{Following, HostedView, TableCopy, ViewName, stable_names};
 
 use fill::{Fill, Filled, Part};
 use memory::Memory;
-use swap::Swapped;
+use swap::{Lost, Swapped};
 use tables::Tables;
+use times::Times;
 
 pub use dry_run::{Differences, dry_run};
+pub use error::Error;
 pub use progress::{Progress, Step};
 
 /// Maximum wait for the brokers to return the ends of the topic.
@@ -68,88 +67,6 @@ const SWAP_TIMEOUT: Duration = Duration::from_mins(1);
 const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
 /// First half of the advisory locks of rebuilds. The second half is a hash of the view's name.
 const LOCK: i32 = 1_924_027;
-
-/// Reason why a view was not rebuilt. Nothing that readers see has changed.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// Another process rebuilds the view.
-    #[error("another process rebuilds the view at this time")]
-    Running,
-    /// Readers see a version that this program does not have.
-    #[error("readers see version {shown}, and this program has version {version}")]
-    OtherVersion {
-        /// The version that readers see.
-        shown: i32,
-        /// The version of this program.
-        version: i32,
-    },
-    /// The view has a table that a rebuild cannot fill.
-    #[error(
-        "the view has another table {table}, which only its own statements fill: raise VERSION, so \
-         that its process fills the new version"
-    )]
-    OtherTable {
-        /// Name of the table.
-        table: String,
-    },
-    /// The view has a column that a rebuild cannot fill.
-    #[error(
-        "the table has a column {column} that the row does not have, so only the view's own \
-         statements fill it: raise VERSION, so that its process fills the new version"
-    )]
-    OtherColumn {
-        /// Name of the column.
-        column: String,
-    },
-    /// The rebuild was stopped. The next one continues.
-    #[error("stopped; the next rebuild continues")]
-    Stopped,
-    /// An event cannot be applied, and the view does not park or skip it.
-    #[error("an event cannot be applied")]
-    Poison(#[source] Poison),
-    /// The events of a partition are not complete.
-    #[error("a partition cannot be read")]
-    Partition(#[source] Stop),
-    /// Readers or followers use the present rows for too long.
-    #[error("the rows are in use: no moment was found to swap them within {} s", SWAP_TIMEOUT.as_secs())]
-    InUse,
-    /// The old rows have not been followed, and this program cannot do so.
-    #[error(
-        "version {version} has not applied all events that readers see: a process that has this \
-         version in its list must follow them first"
-    )]
-    NotFollowed {
-        /// The older version.
-        version: i32,
-    },
-    /// There are no old rows.
-    #[error("the view has no old rows: it was not rebuilt, and no older version has a table")]
-    NothingOld,
-    /// The migrations of the view failed.
-    #[error("cannot create the tables")]
-    Migration(#[from] MigrateError),
-    /// The table does not fit the view's structs.
-    #[error("the view does not fit its table")]
-    Table(#[from] TableMismatch),
-    /// The database failed.
-    #[error("database failed")]
-    Database(#[from] sqlx::Error),
-    /// The topic cannot be read.
-    #[error(transparent)]
-    Reading(#[from] topic_reader::Error),
-    /// The ends of the topic are unknown.
-    #[error(transparent)]
-    Ends(#[from] watermarks::Unknown),
-    /// The schema registry failed.
-    #[error("events cannot be decoded yet")]
-    Sink(#[source] SinkError),
-    /// The copy could not be followed.
-    #[error("cannot apply the latest events")]
-    Follower(#[from] follow::Error),
-    /// A defect of the rebuild or of the view's code.
-    #[error("a worker of the rebuild panicked")]
-    Panicked,
-}
 
 /// The dependencies of a rebuild, and its options.
 pub struct Rebuild {
@@ -202,11 +119,18 @@ pub async fn rebuild(view: &HostedView, with: &Rebuild) -> Result<Report, Error>
     times.begin(Step::Preparing);
     tables.create(&with.pool, &view.migrations()).await?;
     times.begin(Step::Filling);
-    fill(view, with, &tables).await?;
+    let shown = ViewName {
+        version: before,
+        ..name
+    };
+    let present = checkpoint::load(&mut *with.pool.acquire().await?, &shown.owner()).await?;
+    let parts = parts(view, with).await?;
+    let lost = lost(&present, &parts);
+    fill(view, with, &tables, parts).await?;
     times.begin(Step::Indexing);
     tables.add_up(&with.pool).await?;
     tables.build_indexes(&with.pool).await?;
-    let report = finish(view, with, &mut times).await?;
+    let report = finish(view, with, &mut times, &lost).await?;
     if before < name.version {
         // Readers have never seen what this version had before.
         self::tables(view, TableCopy::Old).drop(&with.pool).await?;
@@ -225,7 +149,7 @@ pub async fn roll_back(view: &HostedView, with: &Rebuild) -> Result<Report, Erro
     let report = if has_schema(&with.pool, &name.copy_schema(TableCopy::Old)).await? {
         tables(view, TableCopy::Next).drop(&with.pool).await?;
         swap::take_back(&with.pool, name).await?;
-        finish(view, with, &mut times).await?
+        finish(view, with, &mut times, &Lost::new()).await?
     } else {
         times.begin(Step::Swapping);
         let version = older(&with.pool, name).await?.ok_or(Error::NothingOld)?;
@@ -261,13 +185,34 @@ pub async fn present_size(view: &HostedView, pool: &PgPool) -> Result<u64, Error
 }
 
 /// Fills the partitions that are not filled yet.
-async fn fill(view: &HostedView, with: &Rebuild, tables: &Tables) -> Result<(), Error> {
+async fn fill(
+    view: &HostedView,
+    with: &Rebuild,
+    tables: &Tables,
+    mut parts: Vec<Part>,
+) -> Result<(), Error> {
     let filled: BTreeSet<_> = tables.filled(&with.pool).await?.into_iter().collect();
-    let mut parts = parts(view, with).await?;
     parts.retain(|part| !filled.contains(&part.key));
     let owner = Some(tables.owner.clone());
     fill_parts(view, with, tables, owner, parts).await?;
     Ok(())
+}
+
+/// Returns the partitions of which the present rows have events that the log does not have. The
+/// checkpoints were read before the ends of the log, so a follower cannot have passed those since.
+fn lost(present: &[Checkpoint], parts: &[Part]) -> Lost {
+    let is_there = |checkpoint: &&Checkpoint| {
+        let mut parts = parts.iter();
+        let part =
+            parts.find(|part| part.key.0 == checkpoint.topic && part.key.1 == checkpoint.partition);
+        part.is_some_and(|part| {
+            part.extent.identity == checkpoint.topic_identity
+                && part.extent.ends >= checkpoint.cursor.next_offset
+        })
+    };
+    let lost = present.iter().filter(|checkpoint| !is_there(checkpoint));
+    lost.map(|checkpoint| (checkpoint.topic.clone(), checkpoint.partition))
+        .collect()
 }
 
 /// Returns all partitions of the view's topic with their present ends.
@@ -319,7 +264,12 @@ async fn fill_parts(
 }
 
 /// Follows the copy until it can take the place of the present rows.
-async fn finish(view: &HostedView, with: &Rebuild, times: &mut Times<'_>) -> Result<Report, Error> {
+async fn finish(
+    view: &HostedView,
+    with: &Rebuild,
+    times: &mut Times<'_>,
+    lost: &Lost,
+) -> Result<Report, Error> {
     let name = view.view_name();
     times.begin(Step::CatchingUp);
     let follower = with.shutdown.child_token();
@@ -338,7 +288,7 @@ async fn finish(view: &HostedView, with: &Rebuild, times: &mut Times<'_>) -> Res
     let mut running =
         tokio::spawn(async move { copied.run_copy(following, TableCopy::Next).await });
     let swapped = tokio::select! {
-        swapped = catch_up_and_swap(view, with, times) => swapped,
+        swapped = catch_up_and_swap(view, with, times, lost) => swapped,
         ended = &mut running => match ended {
             Ok(Ok(())) => Err(Error::Stopped),
             Ok(Err(error)) => Err(error.into()),
@@ -360,6 +310,7 @@ async fn catch_up_and_swap(
     view: &HostedView,
     with: &Rebuild,
     times: &mut Times<'_>,
+    lost: &Lost,
 ) -> Result<(), Error> {
     let name = view.view_name();
     let next = name.copy_owner(TableCopy::Next);
@@ -369,7 +320,7 @@ async fn catch_up_and_swap(
     };
     loop {
         let mut connection = with.pool.acquire().await?;
-        if swap::is_level(&mut connection, &next, &shown.owner()).await? {
+        if swap::is_level(&mut connection, &next, &shown.owner(), lost).await? {
             break;
         }
         drop(connection);
@@ -381,7 +332,7 @@ async fn catch_up_and_swap(
     // Before the swap, because a large table takes its time.
     tables(view, TableCopy::Old).drop(&with.pool).await?;
     times.begin(Step::Swapping);
-    swap_in_time(with, || swap::swap(&with.pool, name))
+    swap_in_time(with, || swap::swap(&with.pool, name, lost))
         .await?
         .ok_or(Error::InUse)?;
     let mut connection = with.pool.acquire().await?;
@@ -468,56 +419,5 @@ async fn take_lock(with: &Rebuild, view: ViewName) -> Result<PgConnection, Error
             return Err(Error::Running);
         }
         tokio::time::sleep(PAUSE).await;
-    }
-}
-
-/// Measures the steps.
-struct Times<'r> {
-    with: &'r Rebuild,
-    begun: Instant,
-    times: Vec<(Step, Duration)>,
-}
-
-impl<'r> Times<'r> {
-    fn new(with: &'r Rebuild) -> Self {
-        Self {
-            with,
-            begun: Instant::now(),
-            times: Vec::new(),
-        }
-    }
-
-    fn begin(&mut self, step: Step) {
-        self.end();
-        self.times.push((step, Duration::ZERO));
-        self.with.progress.begin(step);
-    }
-
-    fn end(&mut self) {
-        if let Some((_, time)) = self.times.last_mut() {
-            *time = self.begun.elapsed();
-        }
-        self.begun = Instant::now();
-    }
-
-    async fn report(
-        &mut self,
-        view: ViewName,
-        owner: &FollowerId,
-        relation: &str,
-    ) -> Result<Report, Error> {
-        self.end();
-        let sql = "select count(*) from factline.parked_key where view = $1 and version = $2";
-        let parked: i64 = sqlx::query_scalar(sql)
-            .bind(&owner.view)
-            .bind(owner.version)
-            .fetch_one(&self.with.pool)
-            .await?;
-        Ok(Report {
-            version: view.version,
-            parked: parked.cast_unsigned(),
-            bytes: Tables::size(&self.with.pool, relation).await?,
-            times: std::mem::take(&mut self.times),
-        })
     }
 }

@@ -36,6 +36,7 @@ mod serving;
 mod shutdown;
 mod telemetry;
 
+use std::borrow::Cow;
 use std::future::Future;
 use std::process::ExitCode;
 
@@ -156,19 +157,19 @@ impl Service {
     /// Runs a part of the process beside the others. If it ends with an error or a panic, the whole
     /// process drains and ends with that error, because a process with a dead part must not look
     /// alive.
-    pub fn spawn<F>(&self, part: &'static str, future: F)
+    pub fn spawn<F>(&self, part: impl Into<Cow<'static, str>>, future: F)
     where
         F: Future<Output = anyhow::Result<()>> + Send + 'static,
     {
-        let service = self.clone();
+        let (service, part) = (self.clone(), part.into());
         self.tasks.spawn(async move {
             let ended = tokio::spawn(future).await;
             let error = match ended {
                 Ok(Ok(())) => return,
-                Ok(Err(error)) => error.context(part),
-                Err(join) => anyhow::Error::new(join).context(part),
+                Ok(Err(error)) => error.context(part.clone()),
+                Err(join) => anyhow::Error::new(join).context(part.clone()),
             };
-            service.health.set(part, Err(format!("{error:#}")));
+            service.health.set(&part, Err(format!("{error:#}")));
             service.failure.keep(error);
             service.shutdown.cancel();
         });

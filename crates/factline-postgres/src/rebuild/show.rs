@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use crate::view::ViewName;
 use crate::view::stable_names;
 
-use super::swap::{self, Swapped};
+use super::swap::{self, Lost, Swapped};
 
 /// Time between two comparisons. Nothing is compared once the version is shown.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -44,7 +44,13 @@ async fn attempt(pool: &PgPool, view: ViewName) -> Result<bool, sqlx::Error> {
         ..view
     };
     if stable_names::pinned(&mut connection, view).await?.is_some()
-        || !swap::is_level(&mut connection, &view.owner(), &present.owner()).await?
+        || !swap::is_level(
+            &mut connection,
+            &view.owner(),
+            &present.owner(),
+            &Lost::new(),
+        )
+        .await?
     {
         return Ok(false);
     }

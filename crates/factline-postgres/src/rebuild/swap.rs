@@ -8,9 +8,10 @@
 //! A reader begins with a lock on the stable name of the checkpoints, which conflicts with the swap
 //! (see [`crate::consistent_read`]). So all statements of a reader see the same table.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use factline_kafka::topics::TopicPartition;
 use sqlx::{AssertSqlSafe, PgConnection, PgPool};
 use tokio::time::Instant;
 
@@ -29,6 +30,10 @@ const PAUSE: Duration = Duration::from_millis(2);
 /// new readers wait too.
 const SET_LOCK_TIMEOUT: &str = "set local lock_timeout = '200ms'";
 
+/// Partitions whose events readers see although the log does not have them any more, because it was
+/// restored or the topic was recreated. No rows can catch up with those.
+pub(crate) type Lost = BTreeSet<TopicPartition>;
+
 /// Result of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Swapped {
@@ -41,11 +46,15 @@ pub(crate) enum Swapped {
 }
 
 /// Shows the copy to readers in place of the present rows, which become the old ones.
-pub(crate) async fn swap(pool: &PgPool, view: ViewName) -> Result<Swapped, sqlx::Error> {
+pub(crate) async fn swap(
+    pool: &PgPool,
+    view: ViewName,
+    lost: &Lost,
+) -> Result<Swapped, sqlx::Error> {
     in_transaction(pool, async |transaction| {
         let shown = shown(transaction, view).await?;
         let next = view.copy_owner(TableCopy::Next);
-        if !caught_up(pool, transaction, &shown.owner(), &next).await? {
+        if !caught_up(pool, transaction, &shown.owner(), &next, lost).await? {
             return Ok(Swapped::Behind);
         }
         take_place(transaction, view).await?;
@@ -60,7 +69,14 @@ pub(crate) async fn show(pool: &PgPool, view: ViewName) -> Result<Swapped, sqlx:
     in_transaction(pool, async |transaction| {
         let shown = shown(transaction, view).await?;
         if shown.version != view.version
-            && !caught_up(pool, transaction, &shown.owner(), &view.owner()).await?
+            && !caught_up(
+                pool,
+                transaction,
+                &shown.owner(),
+                &view.owner(),
+                &Lost::new(),
+            )
+            .await?
         {
             return Ok(Swapped::Behind);
         }
@@ -70,11 +86,13 @@ pub(crate) async fn show(pool: &PgPool, view: ViewName) -> Result<Swapped, sqlx:
     .await
 }
 
-/// Returns whether a follower has applied everything that another one has, without waiting.
+/// Returns whether a follower has applied everything that another one has, without waiting. Events
+/// that the log has lost do not count.
 pub(crate) async fn is_level(
     connection: &mut PgConnection,
     of: &FollowerId,
     with: &FollowerId,
+    lost: &Lost,
 ) -> Result<bool, sqlx::Error> {
     let reached = checkpoint::load(&mut *connection, of).await?;
     let wanted = checkpoint::load(connection, with).await?;
@@ -83,8 +101,9 @@ pub(crate) async fn is_level(
         .map(|known| ((known.topic, known.partition), known.cursor.next_offset))
         .collect();
     Ok(wanted.into_iter().all(|wanted| {
-        let next = reached.get(&(wanted.topic, wanted.partition));
-        next.is_some_and(|next| *next >= wanted.cursor.next_offset)
+        let key = (wanted.topic, wanted.partition);
+        let next = reached.get(&key);
+        lost.contains(&key) || next.is_some_and(|next| *next >= wanted.cursor.next_offset)
     }))
 }
 
@@ -148,12 +167,13 @@ async fn caught_up(
     transaction: &mut PgConnection,
     present: &FollowerId,
     new: &FollowerId,
+    lost: &Lost,
 ) -> Result<bool, sqlx::Error> {
     lock_checkpoints(transaction, present).await?;
     let deadline = Instant::now() + PATIENCE;
     // On another connection: the follower of the new rows must be able to move its checkpoints.
     let mut other = pool.acquire().await?;
-    while !is_level(&mut other, new, present).await? {
+    while !is_level(&mut other, new, present, lost).await? {
         if Instant::now() > deadline {
             return Ok(false);
         }

@@ -290,6 +290,41 @@ async fn interrupted_rebuild_with_little_memory_is_continued() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn rows_that_are_ahead_of_the_log_are_replaced() {
+    let mut shop = Shop::open("restored.").await;
+    let pool = migrated().await;
+    shop.sell(&sales(300, 30)).await;
+    let expected = reference(&shop, &BOOKS).await;
+    let ahead = "insert into factline.checkpoint \
+                     (view, version, topic, partition, topic_identity, next_offset, sequence) \
+                 values ('books', 1, 'restored.shop.sale.events', 0, 'another', 1, 1), \
+                        ('books', 1, 'restored.shop.sale.events', 1, $1, 100000, 100000); \
+                 insert into books_v1.books values ('lost', 1, '')";
+    let identity = "select topic_identity from factline.checkpoint limit 1";
+    let identity: String = sqlx::query_scalar(identity)
+        .fetch_one(&expected)
+        .await
+        .unwrap();
+    sql(&pool, &ahead.replace("$1", &format!("'{identity}'"))).await;
+    let with = options(&shop, &pool);
+    rebuild::rebuild(&BOOKS[0], &with).await.unwrap();
+    assert_eq!(
+        contents(&pool, "books").await,
+        contents(&expected, "books").await
+    );
+
+    // Rows and checkpoints are gone altogether.
+    let dropped =
+        "drop schema books_v1 cascade; delete from factline.checkpoint where view = 'books'";
+    sql(&pool, dropped).await;
+    rebuild::rebuild(&BOOKS[0], &with).await.unwrap();
+    assert_eq!(
+        contents(&pool, "books").await,
+        contents(&expected, "books").await
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn keys_that_cannot_be_applied_are_parked_in_the_new_rows() {
     let mut shop = Shop::open("parked-again.").await;
     let pool = migrated().await;
