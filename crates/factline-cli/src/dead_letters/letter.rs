@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use anyhow::Result;
+use factline_kafka::records::dead_letters;
 use factline_kafka::tools::topic_reader::{Range, Reader};
 use factline_kafka::{KafkaConfig, Record, Registry};
 use serde_json::{Map, Value, json};
@@ -12,9 +13,6 @@ use uuid::Uuid;
 
 use crate::output::{Row, cell};
 use crate::render;
-
-/// Prefix of the headers that are not the command's.
-pub(super) const PREFIX: &str = "deadletter_";
 
 /// The newest record of a letter.
 #[derive(Debug, Clone)]
@@ -70,14 +68,14 @@ pub(super) fn read(kafka: &KafkaConfig, topic: &str) -> Result<Vec<Letter>> {
 impl Letter {
     fn new(record: Record) -> Self {
         let header = |name: &str| header(&record, name);
-        let mark = header("deadletter_mark").map(|what| Mark {
+        let mark = header(dead_letters::MARK).map(|what| Mark {
             what,
-            by: header("deadletter_markedby").unwrap_or_default(),
-            at: header("deadletter_markedat").unwrap_or_default(),
+            by: header(dead_letters::MARKED_BY).unwrap_or_default(),
+            at: header(dead_letters::MARKED_AT).unwrap_or_default(),
         });
         Self {
             key: render::text(record.key.as_deref().unwrap_or_default()),
-            operation: header("deadletter_operation").and_then(|id| id.parse().ok()),
+            operation: header(dead_letters::OPERATION).and_then(|id| id.parse().ok()),
             mark,
             record,
         }
@@ -95,12 +93,12 @@ impl Letter {
 
     /// Returns the code of its failure.
     pub(super) fn code(&self) -> Option<String> {
-        header(&self.record, "deadletter_code")
+        header(&self.record, dead_letters::CODE)
     }
 
     /// Returns the reason of its failure.
     pub(super) fn reason(&self) -> Option<String> {
-        header(&self.record, "deadletter_reason")
+        header(&self.record, dead_letters::REASON)
     }
 
     /// Returns whether this is its location or its operation.
@@ -113,9 +111,9 @@ impl Letter {
         let header = |name: &str| header(&self.record, name);
         let state = self.mark.as_ref().map_or("open", |mark| &mark.what);
         let value = json!({
-            "of": aggregate, "letter": self.key, "key": header("deadletter_key"), "operation": self.operation, "time": render::instant(self.record.timestamp),
-            "type": header("ce_type"), "code": header("deadletter_code"), "state": state,
-            "reason": header("deadletter_reason"),
+            "of": aggregate, "letter": self.key, "key": header(dead_letters::KEY), "operation": self.operation, "time": render::instant(self.record.timestamp),
+            "type": header("ce_type"), "code": header(dead_letters::CODE), "state": state,
+            "reason": header(dead_letters::REASON),
         });
         let cells = super::HEADING.map(|name| cell(&value[name])).to_vec();
         (value, cells)

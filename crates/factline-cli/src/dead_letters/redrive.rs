@@ -7,12 +7,13 @@ use anyhow::{Context as _, Result};
 use chrono::{SecondsFormat, Utc};
 use factline::id;
 use factline_kafka::producer::append::{Append, Appender, headers};
+use factline_kafka::records::dead_letters;
 use factline_kafka::tools::topic_reader::partitions;
 use factline_kafka::topics::partition_of;
 use factline_kafka::{Headers, KafkaConfig, Record, Topics};
 use serde_json::json;
 
-use super::letter::{Letter, PREFIX};
+use super::letter::Letter;
 use crate::output::Row;
 
 /// Time limit of an append.
@@ -62,7 +63,9 @@ impl LetterWriter {
             .operation
             .with_context(|| format!("{} does not name its operation", letter.key))?;
         let operation = id::retry(failed, &letter.key);
-        let own = |(name, _): &(&str, &[u8])| !name.starts_with(PREFIX) && !REPLACED.contains(name);
+        let own = |(name, _): &(&str, &[u8])| {
+            !name.starts_with(dead_letters::PREFIX) && !REPLACED.contains(name)
+        };
         let mut headers: Headers = letter.record.headers.iter().filter(own).collect();
         let new = [
             ("ce_id", operation.to_string()),
@@ -77,7 +80,7 @@ impl LetterWriter {
             .record
             .headers
             .iter()
-            .find(|(name, _)| *name == "deadletter_key")
+            .find(|(name, _)| *name == dead_letters::KEY)
             .map(|(_, key)| key.to_vec())
             .with_context(|| format!("cannot redrive {}: its command has no key", letter.key))?;
         let (kafka, topic) = (self.kafka.clone(), self.topics.commands().to_owned());
@@ -90,7 +93,7 @@ impl LetterWriter {
             ..letter.record.clone()
         };
         let place = self.append(&command).await?;
-        let retry = ("deadletter_retry", operation.to_string());
+        let retry = (dead_letters::RETRY, operation.to_string());
         self.mark(letter, "redriven", Some(retry)).await?;
         let shown = json!({
             "letter": letter.key, "state": "redriven", "operation": operation.to_string(), "place": place,
@@ -111,7 +114,7 @@ impl LetterWriter {
 
     /// Marks the letter so that it is not redriven.
     pub(super) async fn discard(&self, letter: &Letter, note: Option<&str>) -> Result<Row> {
-        let note = note.map(|note| ("deadletter_note", note.to_owned()));
+        let note = note.map(|note| (dead_letters::NOTE, note.to_owned()));
         self.mark(letter, "discarded", note).await?;
         let shown = json!({"letter": letter.key, "state": "discarded"});
         Ok((shown, vec![letter.key.clone(), "discarded".to_owned()]))
@@ -120,9 +123,9 @@ impl LetterWriter {
     async fn mark(&self, letter: &Letter, what: &str, more: Option<(&str, String)>) -> Result<()> {
         let mut marked = letter.record.clone();
         let mark = [
-            ("deadletter_mark", what.to_owned()),
-            ("deadletter_markedby", self.actor.clone()),
-            ("deadletter_markedat", now()),
+            (dead_letters::MARK, what.to_owned()),
+            (dead_letters::MARKED_BY, self.actor.clone()),
+            (dead_letters::MARKED_AT, now()),
         ];
         marked.headers.extend(mark.into_iter().chain(more));
         self.append(&marked).await?;

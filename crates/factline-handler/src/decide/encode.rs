@@ -7,6 +7,7 @@ use factline::{Envelope, Messages, Outcome, Timestamp, avro};
 
 use crate::decide::codecs::Codecs;
 use crate::decide::facts::{DeadLetter, Enveloped, Facts};
+use factline_kafka::records::dead_letters;
 use factline_kafka::records::headers::Headers;
 use factline_kafka::topics::Topics;
 
@@ -125,14 +126,14 @@ impl Encoder {
         let record = &letter.record;
         let mut headers = record.headers.clone();
         let added = [
-            ("deadletter_operation", letter.operation.to_string()),
-            ("deadletter_position", record.place()),
-            ("deadletter_code", letter.code.to_owned()),
-            ("deadletter_reason", letter.reason.clone()),
+            (dead_letters::OPERATION, letter.operation.to_string()),
+            (dead_letters::POSITION, record.place()),
+            (dead_letters::CODE, letter.code.to_owned()),
+            (dead_letters::REASON, letter.reason.clone()),
         ];
         headers.extend(added);
         if let Some(key) = &record.key {
-            headers.push("deadletter_key", key);
+            headers.push(dead_letters::KEY, key);
         }
         Outgoing {
             topic: Arc::clone(&self.dead_letters),

@@ -13,6 +13,7 @@ use rdkafka::error::KafkaError;
 use factline_kafka::client::config::KafkaConfig;
 use factline_kafka::consumer::group::TopicPartition;
 use factline_kafka::producer::append::{Append, Appender, Failure, headers};
+use factline_kafka::records::dead_letters::{CODE, KEY, MARK, POSITION, PREFIX, REASON};
 use factline_kafka::records::headers::Headers;
 use factline_kafka::records::record::Record;
 use factline_kafka::tools::topic_reader::{self, Range, Reader};
@@ -21,14 +22,6 @@ use factline_kafka::tools::topic_reader::{self, Range, Reader};
 const BEHIND: &str = "behind";
 /// Code of a letter whose fact could not be handled.
 const POISON: &str = "poison";
-
-/// Prefix of the headers that are not those of the fact.
-const PREFIX: &str = "deadletter_";
-const POSITION: &str = "deadletter_position";
-const CODE: &str = "deadletter_code";
-const REASON: &str = "deadletter_reason";
-const KEY: &str = "deadletter_key";
-const MARK: &str = "deadletter_mark";
 
 /// Mark of an operator who asks for a redrive.
 const REDRIVE: &str = "redrive";
