@@ -37,6 +37,11 @@ pub(crate) struct Bounds {
 /// Approximate bytes of a deadline in the index, without the aggregate's id.
 const DEADLINE: u64 = 64;
 
+/// Returns the approximate bytes of the deadline of an aggregate in the index.
+fn deadline_bytes(subject: &str) -> u64 {
+    DEADLINE + subject.len() as u64
+}
+
 /// The committed state of one partition.
 #[derive(Debug)]
 pub(crate) struct Partition<A> {
@@ -44,6 +49,8 @@ pub(crate) struct Partition<A> {
     snapshots: Snapshots,
     /// The aggregates with a deadline, by the time of the deadline.
     pub(super) deadlines: BTreeSet<(Timestamp, Arc<str>)>,
+    /// Approximate size of the index of deadlines. It keeps the ids of aggregates on disk.
+    deadline_bytes: u64,
     /// Partition sequence of the last event.
     pub(super) sequence: u64,
     /// Offset of the events topic after the last event that the recovery has read.
@@ -123,8 +130,10 @@ impl<A: Aggregate> Partition<A> {
             memory: Share::of(memory),
         });
         let cover = loaded.cover;
+        let ids = loaded.deadlines.iter().map(|(_, subject)| subject);
         Self {
             aggregates: loaded.aggregates,
+            deadline_bytes: ids.map(|subject| deadline_bytes(subject)).sum(),
             deadlines: loaded.deadlines,
             sequence: cover.tail.sequence,
             events_end: cover.tail.offset,
@@ -319,9 +328,11 @@ impl<A: Aggregate> Partition<A> {
         }
         if let Some(before) = before {
             self.deadlines.remove(&(before, Arc::clone(subject)));
+            self.deadline_bytes -= deadline_bytes(subject);
         }
         if let Some(after) = after {
             self.deadlines.insert((after, Arc::clone(subject)));
+            self.deadline_bytes += deadline_bytes(subject);
         }
     }
 
@@ -405,9 +416,8 @@ impl<A: Aggregate> Partition<A> {
     /// Returns the approximate size in memory: of the aggregates, their deadlines, the remembered
     /// ids, the senders and the list of snapshots to write.
     pub(crate) fn bytes(&self) -> u64 {
-        let deadlines = self.deadlines.len() as u64 * DEADLINE;
         let remembered = self.decided.bytes() + self.senders.bytes();
-        self.aggregates.bytes() + remembered + self.snapshots.bytes() + deadlines
+        self.aggregates.bytes() + remembered + self.snapshots.bytes() + self.deadline_bytes
     }
 
     /// Returns the latest command time.
