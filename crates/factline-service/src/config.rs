@@ -30,9 +30,10 @@ pub struct ServiceConfig {
     /// without any request so far go first.
     #[arg(long, env = "FACTLINE_MAX_CONNECTIONS", default_value = "1000", value_parser = clap::value_parser!(u32).range(1..))]
     pub max_connections: u32,
-    /// Maximum number of requests in progress; further ones get 503.
-    #[arg(long, env = "FACTLINE_MAX_REQUESTS", default_value = "500", value_parser = clap::value_parser!(u32).range(1..))]
-    pub max_requests: u32,
+    /// Maximum number of requests in progress; further ones get 503. The default is 50 for each
+    /// core that the process may use, and at least 100; reads with a position have 500 apart.
+    #[arg(long, env = "FACTLINE_MAX_REQUESTS", value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_requests: Option<u32>,
     /// Maximum time in seconds between two requests of a connection, and for the head of a request
     /// to arrive.
     #[arg(long, env = "FACTLINE_IDLE_TIMEOUT", default_value = "30", value_parser = seconds)]

@@ -13,6 +13,20 @@ use tokio::sync::Semaphore;
 /// not all return together.
 const RETRY_WITHIN: u32 = 4;
 
+/// Requests in progress for each core. More of them are only a longer queue.
+const REQUESTS_OF_CORE: usize = 50;
+
+/// The least number of requests in progress: some of them wait for other processes.
+const MIN_REQUESTS: usize = 100;
+
+/// Number of reads that wait for a position.
+const WAITING: usize = 500;
+
+/// Returns the number of requests that a process with these cores permits by default.
+fn default_requests(cores: usize) -> usize {
+    cores.saturating_mul(REQUESTS_OF_CORE).max(MIN_REQUESTS)
+}
+
 /// The permits for requests in progress.
 pub(crate) struct Permits {
     requests: Semaphore,
@@ -22,11 +36,17 @@ pub(crate) struct Permits {
 }
 
 impl Permits {
-    /// Permits a number of requests of each kind.
-    pub(crate) fn new(requests: u32) -> Self {
+    /// Permits a number of requests of each kind. Without one, the number of requests follows the
+    /// cores that the process may use.
+    pub(crate) fn new(requests: Option<u32>) -> Self {
+        let of_cores = || {
+            let cores = std::thread::available_parallelism().map_or(1, usize::from);
+            default_requests(cores)
+        };
+        let limit = requests.map(|limit| limit as usize);
         Self {
-            requests: Semaphore::new(requests as usize),
-            waiting: Semaphore::new(requests as usize),
+            requests: Semaphore::new(limit.unwrap_or_else(of_cores)),
+            waiting: Semaphore::new(limit.unwrap_or(WAITING)),
         }
     }
 
@@ -60,4 +80,23 @@ pub(super) fn overloaded(what: &str) -> Problem {
     )
     // A command that is refused is not in the log.
     .member("outcome", "not_accepted")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn permits_follow_the_cores_unless_they_are_set() {
+        let of = |cores| default_requests(cores);
+        assert_eq!([1, 2, 3, 16].map(of), [100, 100, 150, 800]);
+        let available = |limit| {
+            let permits = Permits::new(limit);
+            let waiting = permits.waiting.available_permits();
+            (permits.requests.available_permits(), waiting)
+        };
+        assert_eq!(available(Some(7)), (7, 7));
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        assert_eq!(available(None), (of(cores), WAITING));
+    }
 }
