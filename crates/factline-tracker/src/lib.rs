@@ -12,6 +12,7 @@
 //! - [`http`], [`shown`], [`tree`]: responses; [`openapi`](mod@openapi): their description
 //! - [`barrier`], [`captures`], [`ends`], [`notifications`]: the wait that makes a 404 certain
 //! - [`retention`]: deletes operations that ended long ago
+//! - [`dead_letters`]: watches the dead letters of commands
 //! - [`trimming`]: deletes commands that the handlers and the tracker have passed
 //! - [`service`]: the process that combines these parts, with [`main`]
 
@@ -19,6 +20,7 @@ pub mod anomaly;
 pub mod barrier;
 pub mod captures;
 pub mod contracts;
+pub mod dead_letters;
 pub mod ends;
 pub mod fold;
 pub mod hint;

@@ -14,12 +14,13 @@ use sqlx::migrate::Migrator;
 
 use crate::barrier::{Barrier, Limits};
 use crate::contracts::{Kind, Resources, Source, sources};
+use crate::dead_letters::DeadLetters;
 use crate::ends::Watermarks;
 use crate::http::{self, Answers};
 use crate::retention::Retention;
 use crate::sink::OperationSink;
 use crate::store::{FOLLOWER, SCHEMA, follower_id};
-use crate::{notifications, retention, trimming};
+use crate::{dead_letters, notifications, retention, trimming};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
@@ -187,6 +188,11 @@ pub fn start(
             service.shutdown.clone(),
         ),
     );
+    let group = follower(kafka, &sources).group;
+    let letters =
+        DeadLetters::new(kafka, &group, contracts).context("cannot create a Kafka client")?;
+    let watching = dead_letters::run(letters, service.shutdown.clone());
+    service.spawn("dead letters", watching);
     let resources = Resources::read(contracts)?;
     Ok(Answers {
         barrier,

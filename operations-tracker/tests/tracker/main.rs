@@ -9,6 +9,7 @@
 mod absorption;
 mod answers;
 mod any_order;
+mod dead_letters;
 mod retention;
 mod rights;
 mod system;
