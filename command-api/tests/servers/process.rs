@@ -10,7 +10,7 @@ use factline_dev_servers::Servers;
 use reqwest::{Client, RequestBuilder, Response};
 use serde_json::Value;
 
-const PATIENCE: Duration = Duration::from_mins(1);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A running `command-api` process. It ends with the test.
 pub(crate) struct CommandApi {

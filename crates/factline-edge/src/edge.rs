@@ -25,6 +25,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::aggregate_id::IdSources;
+use crate::capacity::Capacity;
 use crate::idempotency::Keyed;
 use crate::preconditions::Conditions;
 use crate::response::{self, Accepted};
@@ -45,6 +46,8 @@ pub struct Target {
     pub schemas: OnceLock<SchemaIds>,
     /// Its routes.
     pub routes: Vec<Arc<Route>>,
+    /// The partitions that have no room for new aggregates.
+    pub(crate) capacity: Capacity,
 }
 
 /// The shared state of all requests.
@@ -72,6 +75,7 @@ impl Edge {
                 topic: kafka.topics(contract).commands().to_owned(),
                 schemas: OnceLock::new(),
                 routes: routes::read(contract)?,
+                capacity: Capacity::unknown(contract.partitions),
             }))
         };
         let targets: Result<Vec<_>, routes::Error> = contracts.iter().map(target).collect();
@@ -162,6 +166,11 @@ async fn accept(
     let Some((schema_id, _)) = schemas.and_then(|schemas| schemas.get(route.record)) else {
         return Err(accepted.not_accepted("the service is starting"));
     };
+    let partition = partition_of(id.as_bytes(), target.contract.partitions);
+    let is_create = route.creates(command.conditions.expected_version);
+    if is_create && !target.capacity.admits(partition, Instant::now()) {
+        return Err(accepted.no_capacity());
+    }
     let operation = accepted.operation;
     let mut envelope = Envelope::of_command(operation, route.record, SOURCE, id, Utc::now());
     envelope.traceparent = command.traceparent;
@@ -176,7 +185,7 @@ async fn accept(
     let started = Instant::now();
     let pending = edge.appender.enqueue(Append {
         topic: &target.topic,
-        partition: partition_of(id.as_bytes(), target.contract.partitions),
+        partition,
         key: id.as_bytes(),
         headers: headers(envelope.to_headers()),
         value: &framing::write(schema_id, &command.datum),

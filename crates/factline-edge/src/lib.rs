@@ -15,12 +15,14 @@
 
 pub mod aggregate_id;
 pub mod body;
+mod capacity;
 pub mod edge;
 mod found;
 pub mod id_format;
 pub mod idempotency;
 pub mod json;
 pub mod json_schema;
+mod marks;
 pub mod openapi;
 pub mod pointer;
 pub mod preconditions;
@@ -119,6 +121,7 @@ pub fn start(
     let timeout = Duration::from_millis(options.append_timeout_ms);
     let edge = Arc::new(Edge::new(contracts, kafka, timeout)?);
     readiness::watch(service, &edge, Registry::of(kafka));
+    marks::watch(service, &edge, kafka);
     Ok(edge)
 }
 

@@ -201,7 +201,9 @@ fn problems(document: &mut Document, operation: OperationBuilder) -> OperationBu
         .property("resource", text("The address of the resource."))
         .required("outcome");
     let unavailable = Problem::unavailable("", 1);
-    let unavailable = document.problem_with("command-unavailable", &[&unavailable], members);
+    let no_capacity = response::no_capacity(1);
+    let problems = [&unavailable, &no_capacity];
+    let unavailable = document.problem_with("command-unavailable", &problems, members);
     operation.response("503", unavailable)
 }
 

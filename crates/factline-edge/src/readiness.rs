@@ -18,7 +18,8 @@ const KAFKA: &str = "kafka";
 const REGISTRY: &str = "registry";
 
 const RETRY: Duration = Duration::from_secs(1);
-const CHECK: Duration = Duration::from_secs(5);
+/// Interval between two checks of the brokers.
+pub(crate) const CHECK: Duration = Duration::from_secs(5);
 /// Time limit for a response of the brokers. A drain waits for it, so it is well below the drain's
 /// limit.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -106,7 +107,7 @@ fn topic_state(edge: &Edge, target: &Target) -> anyhow::Result<Result<(), String
 }
 
 /// Waits. Returns true if the process drains meanwhile.
-async fn pause(service: &Service, time: Duration) -> bool {
+pub(crate) async fn pause(service: &Service, time: Duration) -> bool {
     service
         .shutdown
         .run_until_cancelled(tokio::time::sleep(time))

@@ -1,6 +1,7 @@
 //! Responses of the edge: 202 with every address that the client needs, or a problem.
 
 use std::error::Error as _;
+use std::ops::RangeInclusive;
 
 use axum::Json;
 use axum::http::header::{LOCATION, RETRY_AFTER};
@@ -28,6 +29,9 @@ pub const UNKNOWN: &str = "unknown";
 
 /// Seconds after which a client should request the operation, or retry a failed append.
 const SECONDS: u32 = 1;
+
+/// Seconds after which a client should send a command for a new aggregate again.
+const CAPACITY_SECONDS: RangeInclusive<u32> = 5..=15;
 
 /// A valid command that is being appended to the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,6 +78,13 @@ impl Accepted {
         self.unavailable(detail, NOT_ACCEPTED)
     }
 
+    /// Returns 503 for a command for a new aggregate that its handler would reject (`capacity`).
+    pub(crate) fn no_capacity(&self) -> Problem {
+        // Spread out, so that clients do not return together.
+        let seconds = rand::random_range(CAPACITY_SECONDS);
+        self.refused(no_capacity(seconds), NOT_ACCEPTED)
+    }
+
     /// Returns 503 for a command that was not acknowledged, and logs the cause.
     pub fn failed(&self, command: &str, failure: &Failure) -> Problem {
         let operation = self.operation;
@@ -94,14 +105,29 @@ impl Accepted {
     }
 
     fn unavailable(&self, detail: &str, outcome: &str) -> Problem {
+        self.refused(Problem::unavailable(detail, SECONDS), outcome)
+    }
+
+    fn refused(&self, problem: Problem, outcome: &str) -> Problem {
         let operation = format!("operations/{}", self.operation);
-        Problem::unavailable(detail, SECONDS)
+        problem
             .member("outcome", outcome)
             .member("operation", operation.as_str())
             .member("resource", self.resource.as_str())
             .header(X_OPERATION, operation)
             .header(X_RESOURCE, &self.resource)
     }
+}
+
+/// Returns a problem of a command for a new aggregate, for which its handler has no memory.
+pub(crate) fn no_capacity(retry_after_seconds: u32) -> Problem {
+    Problem::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "no-capacity",
+        "There is no capacity for new resources",
+    )
+    .detail("resources that exist can still be changed")
+    .header(RETRY_AFTER, retry_after_seconds.to_string())
 }
 
 /// Returns 400 that names every bad field and header once.

@@ -250,6 +250,16 @@ impl Route {
             })
     }
 
+    /// Returns whether a command of this route is for a new aggregate, as far as the request tells:
+    /// it demands that, or it has an id that the edge or its client makes up. A derived id and an
+    /// id in the path may be those of an aggregate that exists.
+    pub(crate) fn creates(&self, expected_version: Option<u64>) -> bool {
+        match expected_version {
+            Some(version) => version == 0,
+            None => matches!(self.id, IdRule::New {} | IdRule::BodyOrNew { .. }),
+        }
+    }
+
     /// Returns whether the path has `{id}`.
     pub fn has_path_id(&self) -> bool {
         self.path.contains(ID)

@@ -43,6 +43,7 @@ use factline_kafka::consumer::stuck_partitions::StuckPartitions;
 use factline_kafka::records::decode;
 use factline_kafka::records::record::Record;
 use factline_kafka::records::registry::Error::NotCached;
+use factline_kafka::topics::capacity;
 
 pub(crate) struct Worker<'l, A: Aggregate> {
     pub(crate) host: &'l mut ConsumerHost<CommittedState<A>>,
@@ -181,6 +182,9 @@ impl<'l, A: Aggregate> Worker<'l, A> {
         pause_at(Point::Flushed);
         steps.flushed();
         let offsets = batch.offsets(self.factory.topics.commands());
+        if self.shared_memory().refuses_aggregates() {
+            capacity::mark(&offsets);
+        }
         let group = self.group()?;
         self.transactions.send_offsets(&offsets, &group)?;
         steps.offered();

@@ -6,6 +6,7 @@
 //! - [`identity`]: distinguishes a topic from one of the same name that was created later
 //! - [`watermarks`]: first offsets and end offsets
 //! - [`trim`]: deletes handled commands
+//! - [`capacity`]: marks the offsets of handlers that refuse new aggregates
 //! - [`admin`]: the client of such requests, and their error
 //! - [`broker_settings`]: settings of the brokers that a group's offsets depend on
 //!
@@ -13,6 +14,7 @@
 
 pub mod admin;
 pub mod broker_settings;
+pub mod capacity;
 pub mod diff;
 pub mod identity;
 mod names;

@@ -1,16 +1,20 @@
 //! Operations that each user must be able to perform.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clap::Parser as _;
 use factline::{Outcome, outcome};
 use factline_handler::Options;
+use factline_kafka::topics::capacity::CapacityQueries;
 use factline_kafka::topics::identity::topic_identity;
 use factline_kafka::topics::partition_of;
 use factline_kafka::topics::trim::{Reached, Trimmed, trim};
 use factline_kafka::{KafkaConfig, Registry, records::framing, topics::diff};
 use factline_testkit::commands::envelope;
 use factline_testkit::{CommandTopic, Reports};
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::message::Message as _;
+use rdkafka::{Offset, TopicPartitionList};
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -126,4 +130,39 @@ async fn handler_can_read_the_settings_of_its_topics() {
     let planned = tokio::time::timeout(PATIENCE, diff::plan(&config, &ACCOUNT));
     let lines = planned.await.unwrap().unwrap();
     assert!(lines.iter().all(|line| line.actual.is_some()), "{lines:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn edge_can_read_the_marks_of_the_handlers() {
+    let edge = stage().await.user("command-api");
+    let refusing = CapacityQueries::new(&edge, &ACCOUNT).refusing().await;
+    assert_eq!(refusing, Ok(BTreeSet::new()));
+}
+
+/// The tracker measures the age of dead letters.
+#[tokio::test(flavor = "multi_thread")]
+async fn tracker_can_read_the_dead_letters_of_the_handlers() {
+    let stage = stage().await;
+    let (handler, tracker) = (
+        stage.user("command-handlers"),
+        stage.user("operations-tracker"),
+    );
+    let topic = stage.topics.dead_letters().to_owned();
+    append(&handler, true, &topic, &[], b"letter")
+        .await
+        .unwrap();
+    let read = spawn_blocking(move || {
+        let mut client = tracker.client_config();
+        client.set("group.id", format!("{PREFIX}operations-tracker"));
+        let consumer: BaseConsumer = client.create().unwrap();
+        let mut from = TopicPartitionList::new();
+        for partition in 0..ACCOUNT.partitions {
+            from.add_partition_offset(&topic, partition, Offset::Beginning)
+                .unwrap();
+        }
+        consumer.assign(&from).unwrap();
+        let record = consumer.poll(PATIENCE).unwrap().unwrap();
+        record.payload().map(<[u8]>::to_vec)
+    });
+    assert_eq!(read.await.unwrap().as_deref(), Some(&b"letter"[..]));
 }
