@@ -12,6 +12,8 @@ pub(crate) enum Problem {
     Joining,
     /// The state of partitions is being recovered.
     Recovery,
+    /// No broker can be reached.
+    Brokers,
     /// Batches fail.
     Batches,
     /// The registry does not return the schema of a command.

@@ -350,6 +350,8 @@ impl<'l, A: Aggregate> Worker<'l, A> {
     fn watch(&mut self) -> Result<(), WorkerExit> {
         let topic = self.factory.topics.commands();
         let statistics = self.host.take_statistics();
+        let unreachable = self.host.brokers_down();
+        self.readiness.set(Problem::Brokers, unreachable);
         if let Some(statistics) = &statistics {
             let progress = self.assignment.progress(topic, statistics);
             let stuck = self.stuck.observe(Instant::now(), progress);
