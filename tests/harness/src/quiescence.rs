@@ -142,8 +142,12 @@ async fn at_rest(system: &System) -> Result<Ends> {
         totals["open"] == 0,
         "the provider has open orders: {totals}"
     );
-    for contract in contracts::ALL {
-        let open = Log::of(system, contract).open().await?;
+    let logs = contracts::ALL.iter().map(|contract| {
+        let log = Log::of(system, contract);
+        (contract, tokio::spawn(async move { log.open().await }))
+    });
+    for (contract, open) in logs.collect::<Vec<_>>() {
+        let open = open.await??;
         if let Some(first) = open.first() {
             let (count, aggregate) = (open.len(), contract.aggregate);
             bail!("{count} operations of {aggregate} have not ended, among them {first}");
@@ -164,11 +168,9 @@ async fn at_rest(system: &System) -> Result<Ends> {
 async fn groups_behind(system: &System) -> Result<Vec<Behind>> {
     let kafka = system.kafka();
     let look = move || {
-        let mut places = Vec::new();
-        for group in groups(&kafka)? {
-            places.extend(committed(&kafka, &group)?);
-        }
-        unread(&kafka, places)
+        let groups = groups(&kafka)?;
+        let places = side_by_side(groups, |group| committed(&kafka, &group))?;
+        unread(&kafka, places.concat())
     };
     tokio::task::spawn_blocking(look).await?
 }
@@ -307,16 +309,15 @@ fn unread(kafka: &KafkaConfig, places: Vec<Place>) -> Result<Vec<Behind>> {
             *first = (*first).min(next);
         }
     }
-    let mut ends = Ends::new();
-    for (topic, from) in &from {
-        let found = ends_of_records(kafka, topic, from);
+    let found = side_by_side(from, |(topic, from)| {
+        let found = ends_of_records(kafka, &topic, &from);
         let found = found.with_context(|| format!("cannot read {topic}"))?;
-        ends.extend(
-            found
-                .into_iter()
-                .map(|(number, end)| ((topic.clone(), number), end)),
-        );
-    }
+        let ends = found.into_iter();
+        Ok(ends
+            .map(|(number, end)| ((topic.clone(), number), end))
+            .collect())
+    })?;
+    let ends: Ends = found.into_iter().flat_map(Ends::into_iter).collect();
     let behind = places
         .into_iter()
         .filter_map(|Place { reader, key, next }| {
@@ -365,6 +366,24 @@ fn ends_of_records(
     Ok(ends)
 }
 
+/// Asks about each item on a thread of its own: each answer takes a connection, and a group or the
+/// end of a topic some hundred milliseconds.
+fn side_by_side<T: Send, R: Send>(
+    items: impl IntoIterator<Item = T>,
+    ask: impl Fn(T) -> Result<R> + Sync,
+) -> Result<Vec<R>> {
+    let ask = &ask;
+    std::thread::scope(|scope| {
+        let items = items.into_iter();
+        let asked: Vec<_> = items.map(|item| scope.spawn(move || ask(item))).collect();
+        let answers = asked.into_iter().map(|thread| {
+            let answer = thread.join();
+            answer.unwrap_or_else(|_| bail!("a question to the brokers panicked"))
+        });
+        answers.collect()
+    })
+}
+
 /// Creates a consumer of committed records that joins no group.
 fn reader(kafka: &KafkaConfig, group: &str) -> Result<BaseConsumer> {
     let reader = kafka
@@ -374,6 +393,9 @@ fn reader(kafka: &KafkaConfig, group: &str) -> Result<BaseConsumer> {
         .set("enable.partition.eof", "true")
         .set("enable.auto.commit", "false")
         .set("auto.offset.reset", "earliest")
+        // The end of a partition is usually the marker of a transaction, which is no record. The
+        // broker holds the answer that says so back for this time.
+        .set("fetch.wait.max.ms", "10")
         .create();
     reader.context("cannot create a consumer")
 }

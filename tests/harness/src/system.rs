@@ -81,8 +81,13 @@ impl System {
     /// Starts like [`System::start`], on dedicated servers: for a test that kills them. They end
     /// with the test process.
     pub async fn start_alone(name: &str) -> Result<Self> {
+        Self::start_alone_in(name, Layout::default()).await
+    }
+
+    /// Starts like [`System::start_alone`], in this layout.
+    pub async fn start_alone_in(name: &str, layout: Layout) -> Result<Self> {
         let servers = tokio::task::spawn_blocking(Servers::throwaway).await??;
-        Self::on(Box::leak(Box::new(servers)), name, Layout::default()).await
+        Self::on(Box::leak(Box::new(servers)), name, layout).await
     }
 
     /// Starts like [`System::start`], on these servers and in this layout.

@@ -19,6 +19,15 @@ const DRAIN: Duration = Duration::from_secs(30);
 /// Maximum time until a store is idle.
 const PATIENCE: Duration = Duration::from_mins(2);
 
+/// Returns a layout in which the session of a handler that was stopped ends early.
+fn quick() -> Layout {
+    let environment = ("FACTLINE_SESSION_TIMEOUT_MS".to_owned(), "6000".to_owned());
+    Layout {
+        environment: vec![environment],
+        ..Layout::default()
+    }
+}
+
 /// The rows of every view that readers see.
 const RELATIONS: &str = "select c.relname::text from pg_class c \
     join pg_namespace n on n.oid = c.relnamespace \
@@ -149,7 +158,10 @@ fn assert_same(before: &BTreeMap<String, Value>, mut after: BTreeMap<String, Val
 
 #[tokio::test(flavor = "multi_thread")]
 async fn restored_store_has_the_same_rows_and_goes_on() {
-    let store = System::start("backup").await.unwrap();
+    // The other servers have a store without records, whose jobs have run.
+    let restored = tokio::spawn(System::start_alone_in("restored", quick()));
+    let store = tokio::task::spawn_blocking(Servers::shared).await.unwrap();
+    let store = System::on(store, "backup", quick()).await.unwrap();
     let client = Client::of(&store);
     let operation = fill(&store).await;
     until_quiescent(&store, PATIENCE).await.unwrap();
@@ -183,15 +195,7 @@ async fn restored_store_has_the_same_rows_and_goes_on() {
         "the undecided command alone: {orders}"
     );
 
-    // The other servers have a store without records, whose jobs have run.
-    let servers = tokio::task::spawn_blocking(Servers::throwaway)
-        .await
-        .unwrap()
-        .unwrap();
-    let servers = Box::leak(Box::new(servers));
-    let restored = System::on(servers, "restored", Layout::default())
-        .await
-        .unwrap();
+    let restored = restored.await.unwrap().unwrap();
     let (done, text) = run(&restored, &["restore", backup, "--wait", "0"]).await;
     assert!(
         !done && text.contains("must be stopped first"),

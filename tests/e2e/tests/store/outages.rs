@@ -1,15 +1,22 @@
 //! A store without one of its parts: each row of the table in `docs/operations.md` is tried.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use factline_testkit::eventually;
-use harness::System;
+use harness::{Layout, System};
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
 
 use crate::client::Client;
 
 const DOCUMENT: &str = include_str!("../../../../docs/operations.md");
+
+/// Time limits of the processes that are shorter than usual, because the test waits for them.
+const LIMITS: [(&str, &str); 1] = [("FACTLINE_APPEND_TIMEOUT_MS", "1000")];
+
+/// Maximum time until a missing part is noticed: less than the 30 s after which a host that reaches
+/// no broker begins again.
+const NOTICED: Duration = Duration::from_secs(25);
 
 /// Maximum time to drain a process.
 const DRAIN: Duration = Duration::from_secs(30);
@@ -91,6 +98,7 @@ async fn block<E: std::fmt::Debug + Send + 'static>(
 
 /// Waits until the processes of the row are not ready, and all others that run are.
 async fn until_noticed(system: &System, row: &Row) {
+    let taken = Instant::now();
     for process in system.names().filter(|process| *process != row.part) {
         let ready = !row.not_ready.iter().any(|name| name == process);
         let url = format!("{}/health/ready", system.address(process));
@@ -100,6 +108,9 @@ async fn until_noticed(system: &System, row: &Row) {
             answer.status().is_success() == ready
         })
         .await;
+        let took = taken.elapsed();
+        eprintln!("{what}, after {:.1} s", took.as_secs_f32());
+        assert!(took < NOTICED, "{what}, but only after {took:?}");
     }
 }
 
@@ -164,7 +175,12 @@ fn checkout() -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_part_takes_away_only_what_depends_on_it() {
-    let system = System::start_alone("outages").await.unwrap();
+    let environment = LIMITS.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let layout = Layout {
+        environment: environment.to_vec(),
+        ..Layout::default()
+    };
+    let system = System::start_alone_in("outages", layout).await.unwrap();
     let store = Client::of(&system);
     let placed = store.complete("/orders", &order()).await;
     let earlier_order = format!("/{}", placed.resource);
@@ -180,13 +196,19 @@ async fn each_part_takes_away_only_what_depends_on_it() {
         eprintln!("--- without {}", row.part);
         take_away(&system, &row.part).await;
         until_noticed(&system, row).await;
-        until_answered(&store, row, &earlier, &row.earlier_operation).await;
-        until_answered(&store, row, &earlier_order, &row.earlier_order).await;
-        let placed = post(&store, row, "/orders", &order()).await;
-        let paid = post(&store, row, "/checkouts", &checkout()).await;
+        // An answer may take as long as a time limit, so all are requested side by side.
+        let (tea, paid_tea) = (order(), checkout());
+        let (placed, paid, (), ()) = tokio::join!(
+            post(&store, row, "/orders", &tea),
+            post(&store, row, "/checkouts", &paid_tea),
+            until_answered(&store, row, &earlier, &row.earlier_operation),
+            until_answered(&store, row, &earlier_order, &row.earlier_order),
+        );
         if let (Some(placed), Some(paid)) = (&placed, &paid) {
-            until_answered(&store, row, placed, &row.operation).await;
-            until_answered(&store, row, paid, &row.checkout).await;
+            tokio::join!(
+                until_answered(&store, row, placed, &row.operation),
+                until_answered(&store, row, paid, &row.checkout),
+            );
         } else {
             assert_eq!((&*row.operation, &*row.checkout), (NOTHING, NOTHING));
         }
