@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use factline::outcome::State;
+use factline_handler::Resources;
 use factline_kafka::topics::capacity::CapacityQueries;
 use factline_kafka::topics::partition_of;
 use uuid::Uuid;
@@ -78,7 +79,7 @@ async fn offsets_of_a_handler_without_memory_are_marked() {
 
     // The mark stays until the next transaction of each partition.
     rig.options.memory_mb = None;
-    rig.options.resources = Default::default();
+    rig.options.resources = Resources::default();
     let handler = rig.start("a").await;
     assert_eq!(capacity.refusing().await, Ok(all));
     assert_eq!(deposit(&rig, &new).await, completed);

@@ -10,6 +10,7 @@ use std::time::Duration;
 use factline::Contract;
 use rdkafka::consumer::Consumer as _;
 use rdkafka::error::KafkaResult;
+use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::{Offset, TopicPartitionList};
 
 use crate::client::broker_queries::{BrokerQueries, Isolation};
@@ -77,7 +78,7 @@ impl CapacityQueries {
                     && matches!(place.offset(), Offset::Offset(_))
                     && is_marked(place.metadata())
             });
-            Ok(marked.map(|place| place.partition()).collect())
+            Ok(marked.map(TopicPartitionListElem::partition).collect())
         });
         answer.get().await
     }
