@@ -128,6 +128,16 @@ async fn commands_for_new_aggregates_are_refused_where_handlers_have_no_memory()
         assert_eq!(status(known).await, StatusCode::ACCEPTED);
     }
 
+    // A command that demands a new aggregate is refused on every route.
+    let mut refused = 0;
+    for _ in 0..5 {
+        let cancel = api.post(&format!("/orders/{}/cancel", on(5)));
+        let cancel = cancel.json(&json!({"reason": "changed my mind"}));
+        let cancel = cancel.header("factline-expected-version", "0");
+        refused += u32::from(status(cancel).await == StatusCode::SERVICE_UNAVAILABLE);
+    }
+    assert!(refused > 0, "all are accepted");
+
     // As soon as the handler has committed without the mark, all commands pass.
     commit(&kafka, 1..2, false);
     let started = Instant::now();
