@@ -75,7 +75,10 @@ impl Fixture {
     /// If the client cannot be created.
     pub fn on(servers: &Servers, name: &str) -> Self {
         let kafka = kafka_config(servers, &format!("{name}-{}.", Uuid::new_v4().simple()));
-        let producer = kafka.client_config().set("acks", "all").create().unwrap();
+        let mut client = kafka.client_config();
+        // Tests wait for each record, as the edge does.
+        client.set("acks", "all").set("linger.ms", "0");
+        let producer = client.create().unwrap();
         Self {
             registry: Registry::new(&kafka.registry_url),
             kafka,
