@@ -17,3 +17,4 @@ mod status;
 mod topics;
 mod unavailable;
 mod usage;
+mod verify;

@@ -33,6 +33,8 @@ pub(crate) struct Stage {
 #[derive(Debug)]
 pub(crate) struct Ran {
     pub(crate) success: bool,
+    /// The exit code; -1 if a signal has ended the tool.
+    pub(crate) code: i32,
     pub(crate) out: String,
     pub(crate) err: String,
 }
@@ -181,6 +183,7 @@ impl Stage {
 pub(crate) fn ran(output: Output) -> Ran {
     Ran {
         success: output.status.success(),
+        code: output.status.code().unwrap_or(-1),
         out: String::from_utf8(output.stdout).unwrap(),
         err: String::from_utf8(output.stderr).unwrap(),
     }

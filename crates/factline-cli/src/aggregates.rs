@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result, ensure};
 use factline::Contract;
 use factline_handler::HostedAggregate;
 
-const NO_AGGREGATES: &str = "this tool has no aggregates; an application builds its own, which \
+pub(crate) const NO_AGGREGATES: &str = "this tool has no aggregates; an application builds its own, which \
     passes them to factline_cli::main";
 
 /// The aggregates of the application.

@@ -11,6 +11,8 @@ pub(crate) mod restore;
 mod stopped;
 mod topic_file;
 
+pub(crate) use self::topic_file::hex;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;

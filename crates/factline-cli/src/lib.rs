@@ -27,6 +27,7 @@ mod servers;
 mod state;
 mod status;
 mod topics;
+mod verify;
 mod views;
 
 use std::process::ExitCode;
@@ -69,6 +70,7 @@ enum Command {
     Operation(operation::Options),
     Status(status::Options),
     Topics(topics::Options),
+    Verify(verify::Options),
     DeadLetters(dead_letters::Options),
     Rebuild(rebuild::Options),
     Rollback(rebuild::RollbackOptions),
@@ -97,6 +99,7 @@ impl Command {
             }
             Self::DeadLetters(options) => options.servers(),
             Self::Topics(_) => vec![Server::Kafka],
+            Self::Verify(options) => options.servers(),
             Self::Operation(options) => vec![Server::Store(options.url.clone())],
             // The status shows what is available.
             Self::Status(_) | Self::New(_) | Self::Completions(_) => Vec::new(),
@@ -113,6 +116,11 @@ pub fn main(aggregates: Vec<HostedAggregate>, views: &[HostedView]) -> ExitCode 
         command,
     } = parsed.unwrap_or_else(|error| error.exit());
     let runtime = tokio::runtime::Runtime::new().context("cannot start the async runtime");
+    // Their findings have the code 1.
+    let failure = match command {
+        Command::Verify(_) | Command::Rebuild(_) => ExitCode::from(2),
+        _ => ExitCode::FAILURE,
+    };
     let done = runtime.and_then(|runtime| {
         runtime.block_on(run(
             command,
@@ -129,7 +137,11 @@ pub fn main(aggregates: Vec<HostedAggregate>, views: &[HostedView]) -> ExitCode 
         Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("factline: {error:#}");
-            ExitCode::FAILURE
+            if error.is::<verify::Found>() {
+                ExitCode::FAILURE
+            } else {
+                failure
+            }
         }
     }
 }
@@ -149,6 +161,7 @@ async fn run(
         Command::Operation(options) => operation::run(options, output).await,
         Command::Status(options) => status::run(options, aggregates, kafka, output).await,
         Command::Topics(options) => topics::run(options, aggregates, kafka, output).await,
+        Command::Verify(options) => verify::run(options, aggregates, kafka, output).await,
         Command::DeadLetters(options) => {
             dead_letters::run(options, aggregates, kafka, output).await
         }

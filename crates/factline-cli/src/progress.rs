@@ -51,6 +51,15 @@ impl Progress {
         self.show();
     }
 
+    /// Sets the number of finished items, and of all.
+    pub(crate) fn reach(&mut self, done: u64, total: u64) {
+        (self.done, self.total) = (done, total);
+        if let Some(bar) = &self.bar {
+            bar.set_length(total);
+        }
+        self.show();
+    }
+
     /// Updates the bar, if enough time has passed to show one.
     pub(crate) fn show(&mut self) {
         if self.began.elapsed() < QUIET {

@@ -6,6 +6,7 @@
 pub mod aggregate_history;
 pub mod backlog;
 pub mod groups;
+pub mod partition_scan;
 pub mod servers;
 pub mod topic_reader;
 pub mod topic_writer;

@@ -16,7 +16,7 @@ use crate::records::record::Record;
 use crate::topics::watermarks::{count_of, ends};
 
 /// Maximum time without an answer from Kafka.
-const TIMEOUT: Duration = Duration::from_secs(20);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Reason why a topic cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +35,14 @@ pub enum Error {
         /// Kafka's error.
         #[source]
         source: KafkaError,
+    },
+    /// A transaction that began before the end of a partition has not ended.
+    #[error("a transaction is open in {topic}/{partition}")]
+    OpenTransaction {
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: i32,
     },
     /// Kafka does not answer.
     #[error("cannot read topic {topic}: no answer from kafka for {} seconds", TIMEOUT.as_secs())]
@@ -248,7 +256,7 @@ fn count(consumer: &BaseConsumer, topic: &str) -> Result<i32, Error> {
     })
 }
 
-fn failed(topic: &str, source: KafkaError) -> Error {
+pub(super) fn failed(topic: &str, source: KafkaError) -> Error {
     Error::Kafka {
         topic: topic.to_owned(),
         source,

@@ -1,0 +1,158 @@
+//! `factline verify`.
+
+mod finding;
+mod headers;
+mod ledger;
+mod reading;
+mod report;
+mod state_file;
+mod tracker;
+mod unit;
+mod values;
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use clap::Args;
+use factline::Contract;
+use factline_kafka::{KafkaConfig, Registry};
+use tokio::runtime::Handle;
+
+use self::finding::Findings;
+use self::reading::Run;
+use self::report::{AggregateReport, print};
+use self::state_file::StateFile;
+use self::tracker::Tracker;
+use self::unit::{Unit, of_aggregate};
+use self::values::Values;
+use crate::aggregates::Aggregates;
+use crate::output::Output;
+use crate::progress::Progress;
+use crate::servers::Server;
+
+/// Checks what the topics hold, and the tracker: numbers without gaps, one end for each command
+#[derive(Debug, Args)]
+#[command(
+    after_help = "The code is 0 only if everything holds, 1 if there are findings, and 2 if it is not known, for \
+                  example because a server does not answer. Handlers and clients may go on meanwhile.\n\n\
+                  Outcomes are kept for 14 days, and handled commands are trimmed sooner. What was deleted is not \
+                  checked: the report says from which time on outcomes are there.\n\n\
+                  Memory: about 60 bytes for each aggregate, 70 for each outcome and 20 for each command that the \
+                  topics keep, for the partitions of one aggregate type at a time. A state file holds the same \
+                  numbers as text, and its text is in memory too.\n\nExamples:\n  \
+                  factline verify\n  \
+                  factline verify --type ordering.order --decode\n  \
+                  factline verify --state /var/lib/factline/verified.jsonl\n  \
+                  factline verify --database-url postgres://factline_tracker@127.0.0.1:15432/factline --format json"
+)]
+pub(crate) struct Options {
+    /// Aggregate type, such as ordering.order; without it, all types are verified
+    #[arg(long = "type", value_name = "X")]
+    aggregate: Option<String>,
+    /// File with the progress of earlier runs: only what is new is read, and the file is renewed.
+    /// Findings of earlier runs stay findings
+    #[arg(long, value_name = "FILE")]
+    state: Option<PathBuf>,
+    /// Decode the values of events and outcomes as well, which takes several times as long
+    #[arg(long)]
+    decode: bool,
+    /// PostgreSQL as <postgres://user@host:port/database>, to compare the operations of the tracker;
+    /// the role must be able to read them
+    #[arg(long, value_name = "URL", hide_env_values = true)]
+    database_url: Option<String>,
+    /// Number of partitions that are read at the same time; the default is the number of cores
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    workers: Option<u16>,
+}
+
+/// Findings: the run itself has succeeded.
+#[derive(Debug, thiserror::Error)]
+#[error("{0} findings")]
+pub(crate) struct Found(u64);
+
+impl Options {
+    pub(crate) fn servers(&self) -> Vec<Server> {
+        if self.decode {
+            vec![Server::Kafka, Server::Registry]
+        } else {
+            vec![Server::Kafka]
+        }
+    }
+}
+
+pub(crate) async fn run(
+    options: Options,
+    aggregates: &Aggregates,
+    kafka: &KafkaConfig,
+    output: &Output,
+) -> Result<()> {
+    let chosen = aggregates.chosen(options.aggregate.as_deref())?;
+    anyhow::ensure!(!chosen.is_empty(), crate::aggregates::NO_AGGREGATES);
+    let run = Arc::new(options.run(kafka)?);
+    let mut reports = Vec::new();
+    for hosted in chosen {
+        // Before the topics are read: their ends are then at least as far.
+        let mut tracker = match &options.database_url {
+            Some(url) => Some(Tracker::connect(url).await?),
+            None => None,
+        };
+        let units = check(&run, hosted.contract).await;
+        let units = of_aggregate(units, hosted.contract)?;
+        let mut found = Findings::default();
+        if let Some(tracker) = &mut tracker {
+            for unit in &units {
+                found.extend(tracker.compare(unit).await?);
+            }
+        }
+        reports.push(AggregateReport::new(hosted.contract, units, found));
+    }
+    print(&reports, output)?;
+    match reports.iter().map(AggregateReport::findings).sum() {
+        0 => Ok(()),
+        found => Err(Found(found).into()),
+    }
+}
+
+impl Options {
+    fn run(&self, kafka: &KafkaConfig) -> Result<Run> {
+        let state = match &self.state {
+            Some(path) => Some(Mutex::new(StateFile::open(path, &kafka.topic_prefix)?)),
+            None => None,
+        };
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        Ok(Run {
+            kafka: kafka.clone(),
+            workers: self.workers.map_or_else(cores, usize::from),
+            values: self.decode.then(|| Values {
+                registry: Registry::of(kafka),
+                runtime: Handle::current(),
+            }),
+            state,
+            done: AtomicU64::new(0),
+            total: AtomicU64::new(0),
+        })
+    }
+}
+
+/// Checks an aggregate type, and shows the progress meanwhile.
+async fn check(run: &Arc<Run>, contract: &'static Contract) -> Result<Vec<Unit>> {
+    let reading = {
+        let run = Arc::clone(run);
+        tokio::task::spawn_blocking(move || run.check(contract))
+    };
+    tokio::pin!(reading);
+    let what = format!("verifying {}", contract.aggregate);
+    let mut progress = Progress::new(&what, 0);
+    loop {
+        match tokio::time::timeout(Duration::from_millis(200), &mut reading).await {
+            Ok(ended) => return ended.context("the thread that verifies has panicked")?,
+            Err(_) => progress.reach(
+                run.done.load(Ordering::Relaxed),
+                run.total.load(Ordering::Relaxed),
+            ),
+        }
+    }
+}
