@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod backup;
+mod causes;
 mod dead_letters;
 mod facts;
 mod histories;

@@ -152,12 +152,17 @@ impl Stage {
     }
 
     async fn send(&self, order: Uuid, command: &OrderCommand) -> Uuid {
-        let commands = CommandTopic::register(&self.fixture.kafka, &ORDER).await;
         let operation = Uuid::now_v7();
         let envelope = Self::envelope(operation, command.record(), order);
-        let producer = &self.fixture.producer;
-        commands.send(producer, &envelope, command).await;
+        self.send_in(&envelope, command).await;
         operation
+    }
+
+    /// Sends a command in an envelope of the test.
+    pub(crate) async fn send_in(&self, envelope: &Envelope, command: &OrderCommand) {
+        let commands = CommandTopic::register(&self.fixture.kafka, &ORDER).await;
+        let producer = &self.fixture.producer;
+        commands.send(producer, envelope, command).await;
     }
 
     pub(crate) fn envelope(operation: Uuid, record: &str, order: Uuid) -> Envelope {

@@ -51,7 +51,7 @@ async fn pass(stage: &Stage, partition: i32, next: i64) {
 async fn log_of_a_handler_has_no_findings() {
     let stage = Stage::with_handler("sound").await;
     let order = Uuid::new_v4();
-    stage.place(order).await;
+    stage.ship(order).await;
     stage.place(order).await;
     stage.ship(order).await;
     let poison = Stage::envelope(Uuid::now_v7(), "ordering.ShipOrder", order);

@@ -4,9 +4,10 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::SecondsFormat;
-use factline::Timestamp;
+use factline::{Envelope, Timestamp};
 use factline_kafka::{Record, Registry, records::decode};
 use serde_json::{Map, Value, json};
+use uuid::Uuid;
 
 use crate::output::{Row, cell};
 
@@ -29,18 +30,7 @@ pub(crate) async fn record(registry: &Registry, record: &Record) -> anyhow::Resu
     put("key", record.key.as_deref().map(text).into());
     match record.envelope() {
         Ok(envelope) => {
-            put("type", envelope.record.into());
-            put("id", envelope.id.to_string().into());
-            put("version", envelope.sequence.into());
-            put("operation", envelope.operation.to_string().into());
-            put(
-                "retry_of",
-                envelope.retry_of.map(|id| id.to_string()).into(),
-            );
-            put("actor", envelope.actor.into());
-            let roles = (!envelope.roles.is_empty()).then(|| envelope.roles.as_str());
-            put("roles", roles.into());
-            put("source", envelope.source.into());
+            put_envelope(&mut put, envelope);
         }
         Err(error) => {
             put("invalid_headers", error.to_string().into());
@@ -49,6 +39,35 @@ pub(crate) async fn record(registry: &Registry, record: &Record) -> anyhow::Resu
     value(registry, record, &mut shown).await?;
     shown.retain(|_, value| !value.is_null());
     Ok(Value::Object(shown))
+}
+
+/// Inserts all fields of an envelope. Those that are null are removed later.
+fn put_envelope(put: &mut impl FnMut(&str, Value) -> Option<Value>, envelope: Envelope) {
+    let id = |id: Option<Uuid>| Value::from(id.map(|id| id.to_string()));
+    put("type", envelope.record.into());
+    put("id", envelope.id.to_string().into());
+    put("version", envelope.sequence.into());
+    put("partition_sequence", envelope.partition_sequence.into());
+    put("operation", envelope.operation.to_string().into());
+    put("correlation", envelope.correlation.to_string().into());
+    put("causation", envelope.causation.to_string().into());
+    put("root_operation", id(envelope.root_operation));
+    put("parent_operation", id(envelope.parent_operation));
+    put("process_type", envelope.process_type.into());
+    put("process_id", envelope.process_id.into());
+    put("opens", envelope.opens.into());
+    put("concludes", id(envelope.concludes));
+    put("retry_of", id(envelope.retry_of));
+    put("actor", envelope.actor.into());
+    let roles = (!envelope.roles.is_empty()).then(|| envelope.roles.as_str());
+    put("roles", roles.into());
+    put("source", envelope.source.into());
+    put("origin_time", instant(envelope.origin_time).into());
+    put("time_to_live_ms", envelope.time_to_live_ms.into());
+    put("expected_version", envelope.expected_version.into());
+    put("command_position", envelope.command_position.into());
+    put("position", envelope.position.into());
+    put("traceparent", envelope.traceparent.into());
 }
 
 /// Inserts the value as `data`. If it cannot be decoded, inserts the error as `undecodable` beside

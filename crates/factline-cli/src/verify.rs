@@ -109,7 +109,7 @@ pub(crate) async fn run(
         }
         reports.push(AggregateReport::new(hosted.contract, units, found));
     }
-    print(&reports, output)?;
+    print(&reports, *output)?;
     match reports.iter().map(AggregateReport::findings).sum() {
         0 => Ok(()),
         found => Err(Found(found).into()),

@@ -28,7 +28,7 @@ pub(super) struct Log<'a> {
 type Headers = Vec<(&'static str, String)>;
 
 /// Replaces a header.
-fn set(headers: &mut Headers, name: &'static str, value: impl ToString) {
+fn set(headers: &mut Headers, name: &'static str, value: &impl ToString) {
     headers.retain(|(known, _)| *known != name);
     headers.push((name, value.to_string()));
 }
@@ -77,7 +77,7 @@ impl<'a> Log<'a> {
         state: &str,
     ) -> String {
         let mut headers = Self::headers(*operation, order);
-        set(&mut headers, "ce_id", id::outcome(*operation, state));
+        set(&mut headers, "ce_id", &id::outcome(*operation, state));
         set(&mut headers, "ce_commandposition", command);
         self.append("outcomes", &order.to_string(), &headers).await
     }
@@ -93,9 +93,9 @@ impl<'a> Log<'a> {
         self.sequence += 1;
         let mut headers = Self::headers(*operation, order);
         let id = id::event("ordering.order", &order.to_string(), version);
-        set(&mut headers, "ce_id", id);
-        set(&mut headers, "ce_sequence", version);
-        set(&mut headers, "ce_partitionsequence", self.sequence);
+        set(&mut headers, "ce_id", &id);
+        set(&mut headers, "ce_sequence", &version);
+        set(&mut headers, "ce_partitionsequence", &self.sequence);
         set(&mut headers, "ce_commandposition", command);
         change(&mut headers);
         self.append("events", &order.to_string(), &headers).await
@@ -133,7 +133,7 @@ async fn faults_in_events(log: &mut Log<'_>, order: Uuid) {
     log.expect("version_gap", place);
     let place = log.event(order, &command, 5, |_| ()).await;
     log.expect("version_repeated", place);
-    let id = |headers: &mut Headers| set(headers, "ce_id", Uuid::new_v4());
+    let id = |headers: &mut Headers| set(headers, "ce_id", &Uuid::new_v4());
     let place = log.event(order, &command, 6, id).await;
     log.expect("wrong_id", place);
     let unreadable = |headers: &mut Headers| headers.retain(|(name, _)| *name != "ce_subject");
@@ -142,9 +142,9 @@ async fn faults_in_events(log: &mut Log<'_>, order: Uuid) {
 
     // The subject is another order of the partition, and the version and the id are that order's.
     let subject = |headers: &mut Headers| {
-        set(headers, "ce_subject", other);
+        set(headers, "ce_subject", &other);
         let id = id::event("ordering.order", &other.to_string(), 1);
-        set(headers, "ce_id", id);
+        set(headers, "ce_id", &id);
     };
     let place = log.event(order, &command, 1, subject).await;
     log.expect("wrong_key", place);
@@ -161,7 +161,7 @@ async fn faults_in_outcomes(log: &mut Log<'_>, order: Uuid) {
     let swapped = (second.0, first.1.clone());
     let place = log.event(order, &swapped, 3, |_| ()).await;
     log.expect("wrong_command_position", place);
-    let malformed = |headers: &mut Headers| set(headers, "ce_commandposition", "somewhere");
+    let malformed = |headers: &mut Headers| set(headers, "ce_commandposition", &"somewhere");
     let place = log.event(order, &second, 4, malformed).await;
     log.expect("wrong_command_position", place);
 
@@ -254,13 +254,13 @@ async fn run_with_a_state_file_continues() {
     let stage = Stage::with_topics("state").await;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("state.jsonl");
-    let state = ["--state", file.to_str().unwrap()];
+    let options = ["--state", file.to_str().unwrap()];
     let mut log = Log::new(&stage);
     let order = order_in(PARTITION);
     let first = log.decided(order, 1).await;
     log.decided(order, 2).await;
     pass(&stage, PARTITION, log.count("commands")).await;
-    let (code, lines) = verify(&stage, &state).await;
+    let (code, lines) = verify(&stage, &options).await;
     assert_eq!((code, &lines[0]["events"]), (0, &2.into()), "{lines:?}");
 
     log.decided(order, 3).await;
@@ -271,7 +271,7 @@ async fn run_with_a_state_file_continues() {
     log.expect("version_gap", place);
     pass(&stage, PARTITION, log.count("commands")).await;
     for (events, outcomes) in [(2, 3), (0, 0)] {
-        let (code, lines) = verify(&stage, &state).await;
+        let (code, lines) = verify(&stage, &options).await;
         assert_eq!((code, findings(&lines)), (1, log.expected.clone()));
         let report = lines.last().unwrap();
         let read = (&report["events"], &report["outcomes"]);
@@ -280,9 +280,13 @@ async fn run_with_a_state_file_continues() {
 
     let text = std::fs::read_to_string(&file).unwrap();
     std::fs::write(&file, text.replace("version_gap", "version_gab")).unwrap();
-    let (code, _) = verify(&stage, &state).await;
+    let (code, _) = verify(&stage, &options).await;
     assert_eq!(code, 2, "a changed file is refused");
     std::fs::write(&file, text).unwrap();
     let other = Stage::with_topics("other").await;
-    assert_eq!(verify(&other, &state).await.0, 2, "it is of another prefix");
+    assert_eq!(
+        verify(&other, &options).await.0,
+        2,
+        "it is of another prefix"
+    );
 }

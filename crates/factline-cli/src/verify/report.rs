@@ -87,7 +87,7 @@ impl AggregateReport {
 }
 
 /// Prints the findings, and then a line for each aggregate type.
-pub(super) fn print(reports: &[AggregateReport], output: &Output) -> Result<()> {
+pub(super) fn print(reports: &[AggregateReport], output: Output) -> Result<()> {
     let found = reports.iter().flat_map(|report| &report.found.kept);
     let rows: Vec<Row> = found.map(Finding::row).collect();
     if !rows.is_empty() {
