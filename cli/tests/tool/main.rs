@@ -6,6 +6,7 @@
 mod backup;
 mod causes;
 mod dead_letters;
+mod export;
 mod facts;
 mod histories;
 mod new_context;

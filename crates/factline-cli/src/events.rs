@@ -4,16 +4,14 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use clap::Args;
-use factline::Timestamp;
-use factline_kafka::tools::topic_reader::{Next, Range, Reader, partitions};
-use factline_kafka::topics::partition_of;
+use factline_kafka::tools::topic_reader::Next;
 use factline_kafka::{KafkaConfig, Record, Registry, Topics};
 use tokio::sync::mpsc::{self, Receiver, Sender};
 
-use crate::arguments::instant;
 use crate::output::Output;
 use crate::progress::Progress;
 use crate::render;
+use crate::selection::Selection;
 
 /// Shows events, decoded with the schemas that wrote them, in order within each partition
 #[derive(Debug, Args)]
@@ -26,15 +24,8 @@ use crate::render;
 pub(crate) struct Options {
     /// Aggregate type, such as ordering.order
     aggregate: String,
-    /// Only events of one aggregate
-    #[arg(long, value_name = "ID")]
-    key: Option<String>,
-    /// Only events since this time: an instant, a day, or an age such as 90s, 15m, 2h, 7d
-    #[arg(long, value_name = "T", value_parser = instant)]
-    since: Option<Timestamp>,
-    /// Only events until this time
-    #[arg(long, value_name = "T", value_parser = instant)]
-    until: Option<Timestamp>,
+    #[command(flatten)]
+    selection: Selection,
     /// Continue with new events until interrupted
     #[arg(long, conflicts_with = "until")]
     follow: bool,
@@ -88,18 +79,9 @@ async fn print(registry: &Registry, records: &mut Receiver<Read>, output: &Outpu
 fn read(options: &Options, kafka: &KafkaConfig, sender: &Sender<Read>) -> Result<()> {
     let topics = Topics::new(&kafka.topic_prefix, &options.aggregate);
     let topic = topics.events();
-    let partition = match &options.key {
-        Some(key) => Some(partition_of(key.as_bytes(), partitions(kafka, topic)?)),
-        None => None,
-    };
-    let range = Range {
-        partition,
-        from: None,
-        since: options.since,
-        until: options.until,
-        follow: options.follow,
-    };
-    let mut reader = Reader::open(kafka, topic, &range)?;
+    let selection = &options.selection;
+    let partition = selection.partition(kafka, topic)?;
+    let mut reader = selection.open(kafka, topic, partition, options.follow)?;
     let send = |read| sender.blocking_send(read).is_ok();
     if !options.follow && !send(Read::Total(reader.total())) {
         return Ok(());
@@ -109,18 +91,11 @@ fn read(options: &Options, kafka: &KafkaConfig, sender: &Sender<Read>) -> Result
             Next::End => return Ok(()),
             Next::Nothing if sender.is_closed() => return Ok(()),
             Next::Nothing => continue,
-            Next::Record(record) if is_wanted(options, &record) => Read::Record(record),
+            Next::Record(record) if selection.has(&record) => Read::Record(record),
             Next::Record(_) => Read::Passed,
         };
         if !send(read) {
             return Ok(());
         }
-    }
-}
-
-fn is_wanted(options: &Options, record: &Record) -> bool {
-    match &options.key {
-        Some(key) => record.key.as_deref() == Some(key.as_bytes()),
-        None => true,
     }
 }

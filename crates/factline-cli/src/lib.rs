@@ -15,6 +15,7 @@ mod completions;
 mod database;
 mod dead_letters;
 mod events;
+mod export;
 mod history;
 mod new;
 mod operation;
@@ -23,6 +24,7 @@ mod past;
 mod progress;
 mod rebuild;
 mod render;
+mod selection;
 mod servers;
 mod state;
 mod status;
@@ -71,6 +73,7 @@ enum Command {
     Status(status::Options),
     Topics(topics::Options),
     Verify(verify::Options),
+    Export(export::Options),
     DeadLetters(dead_letters::Options),
     Rebuild(rebuild::Options),
     Rollback(rebuild::RollbackOptions),
@@ -87,6 +90,7 @@ impl Command {
     fn servers(&self) -> Vec<Server> {
         match self {
             Self::Events(_)
+            | Self::Export(_)
             | Self::History(_)
             | Self::State(_)
             | Self::Rebuild(_)
@@ -161,6 +165,7 @@ async fn run(
         Command::Operation(options) => operation::run(options, output).await,
         Command::Status(options) => status::run(options, aggregates, kafka, output).await,
         Command::Topics(options) => topics::run(options, aggregates, kafka, output).await,
+        Command::Export(options) => export::run(options, kafka, output).await,
         Command::Verify(options) => verify::run(options, aggregates, kafka, output).await,
         Command::DeadLetters(options) => {
             dead_letters::run(options, aggregates, kafka, output).await
