@@ -34,8 +34,8 @@ pub(crate) struct Options {
     /// Aggregate type, such as ordering.order; without it, all types are searched
     #[arg(long = "type", value_name = "X")]
     aggregate: Option<String>,
-    /// Show operation, cause, correlation, root, process and trace of each line instead of its data;
-    /// JSON always has them
+    /// Show operation, cause, correlation, root, process and trace of each line instead of its
+    /// data; JSON always has them
     #[arg(long)]
     causes: bool,
 }

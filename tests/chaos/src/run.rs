@@ -110,6 +110,11 @@ pub async fn run(plan: &Plan) -> Result<Report> {
     let mut history = collect(&cluster.system).await?;
     world.requests.copy_into(&mut history);
     violations.extend(check(&history).iter().map(ToString::to_string));
+    // The tool of operators judges the same log.
+    match cluster.system.findings().await {
+        Ok(found) => violations.extend(found),
+        Err(error) => violations.push(format!("{error:#}")),
+    }
     let mut injected: BTreeMap<Kind, usize> = BTreeMap::new();
     for (_, fault) in &plan.schedule {
         *injected.entry(fault.kind()).or_default() += 1;

@@ -39,7 +39,9 @@ pub async fn judge(system: &System, known: &History) -> Result<History> {
         ..collect(system).await?
     };
     let found = check(&history);
-    let texts: Vec<String> = found.iter().take(20).map(ToString::to_string).collect();
+    let mut found: Vec<String> = found.iter().map(ToString::to_string).collect();
+    found.extend(system.findings().await?);
+    let texts = &found[..found.len().min(20)];
     ensure!(
         found.is_empty(),
         "{} violations, among them\n{}",

@@ -12,6 +12,7 @@ pub mod collect;
 mod log;
 pub mod quiescence;
 mod system;
+mod verified;
 
 pub use log::{History, Log};
 pub use system::{Layout, System, eventually, instance};

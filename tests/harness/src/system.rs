@@ -147,6 +147,11 @@ impl System {
         self.servers.postgres.url(&self.database, role)
     }
 
+    /// Returns the path of a program of this build.
+    pub(crate) fn program(&self, name: &str) -> PathBuf {
+        self.programs.join(name)
+    }
+
     /// Returns the names of all instances.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.instances.keys().map(String::as_str)
@@ -269,7 +274,7 @@ impl System {
             .instances
             .get(name)
             .with_context(|| format!("unknown instance {name}"))?;
-        let mut command = Command::new(self.programs.join(service.name));
+        let mut command = Command::new(self.program(service.name));
         command
             // The seed of a random test is not the seed of the provider.
             .env_remove("FACTLINE_SEED")

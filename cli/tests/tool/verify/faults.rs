@@ -165,6 +165,11 @@ async fn faults_in_outcomes(log: &mut Log<'_>, order: Uuid) {
     let place = log.event(order, &second, 4, malformed).await;
     log.expect("wrong_command_position", place);
 
+    let third = log.command(order).await;
+    let swapped = (third.0, first.1.clone());
+    let place = log.outcome(order, &swapped, "rejected").await;
+    log.expect("wrong_command_position", place);
+
     let undecided = log.command(order).await;
     log.expect("command_without_outcome", undecided.1.clone());
     let place = log.event(order, &undecided, 5, |_| ()).await;
@@ -207,7 +212,7 @@ async fn each_fault_is_named_at_its_place() {
         assert!(finding["command"].is_string(), "{finding}");
     }
     let report = lines.last().unwrap();
-    assert_eq!(report["kinds"]["wrong_command_position"], 2, "{report}");
+    assert_eq!(report["kinds"]["wrong_command_position"], 3, "{report}");
 
     let table = stage.run(&["verify", "--type", "ordering.order"]).await;
     for (kind, place) in &log.expected {

@@ -20,7 +20,7 @@ use super::unfinished::Unfinished;
 /// Writer of files.
 pub(super) struct AvroFiles {
     unfinished: Unfinished,
-    /// Whether the target is one file, and not a folder.
+    /// `true` if the target is one file, and not a folder.
     is_single: bool,
     /// By the id of the schema.
     files: BTreeMap<i32, AvroFile>,

@@ -18,6 +18,7 @@ pub(super) struct Fact<'a> {
     pub(super) sequence: Option<&'a [u8]>,
     pub(super) partition_sequence: Option<&'a [u8]>,
     pub(super) command_position: Option<&'a [u8]>,
+    pub(super) concludes: Option<&'a [u8]>,
 }
 
 impl<'a> Fact<'a> {
@@ -38,6 +39,7 @@ impl<'a> Fact<'a> {
                 "ce_sequence" => &mut fact.sequence,
                 "ce_partitionsequence" => &mut fact.partition_sequence,
                 "ce_commandposition" => &mut fact.command_position,
+                "ce_concludes" => &mut fact.concludes,
                 _ => return,
             };
             *place = Some(value);
@@ -63,6 +65,11 @@ impl<'a> Fact<'a> {
         uuid(self.operation)
             .or_else(|| self.id())
             .unwrap_or_else(|| id::unreadable_command(topic, partition, self.offset))
+    }
+
+    /// Returns the operation that an event concludes.
+    pub(super) fn concluded(&self) -> Option<Uuid> {
+        uuid(self.concludes)
     }
 
     /// Returns the aggregate's version.

@@ -37,7 +37,7 @@ pub(super) struct Names {
     pub(super) outcomes: String,
 }
 
-/// What is known about a partition.
+/// Knowledge about a partition.
 #[derive(Debug)]
 pub(super) struct Ledger {
     pub(super) names: Names,
@@ -54,6 +54,34 @@ pub(super) struct Ledger {
     pub(super) outcomes_since: Option<i64>,
     /// The retained commands, by offset from the first.
     pub(super) commands: Commands,
+    /// Outcomes that name the command of another operation, by their operation: an event of that
+    /// command must conclude it.
+    doubtful: HashMap<Uuid, Doubt>,
+}
+
+/// An outcome that is wrong unless an event explains it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Doubt {
+    /// Offset of the command.
+    command: i64,
+    finding: Finding,
+}
+
+/// Fault of the position of a command.
+#[derive(Debug, PartialEq, Eq)]
+struct Misplaced {
+    detail: String,
+    /// Offset of the command of another operation that is there.
+    other: Option<i64>,
+}
+
+impl From<&str> for Misplaced {
+    fn from(detail: &str) -> Self {
+        Self {
+            detail: detail.to_owned(),
+            other: None,
+        }
+    }
 }
 
 /// The terminal outcome of an operation.
@@ -63,7 +91,7 @@ pub(super) struct End {
     /// Seconds since 1970.
     pub(super) time: u32,
     pub(super) state: State,
-    /// Whether the operation ran before it ended.
+    /// `true` if the operation ran before it ended.
     pub(super) ran: bool,
 }
 
@@ -122,6 +150,7 @@ impl Ledger {
             running: HashMap::new(),
             outcomes_since: None,
             commands: Commands::default(),
+            doubtful: HashMap::new(),
         }
     }
 
@@ -174,12 +203,12 @@ impl Ledger {
     ///
     /// A position from before a restore of the log names an offset that another command may have
     /// now. Such a command was appended after the decision, and is no evidence.
-    fn check_place(&self, fact: &Fact<'_>, operation: Uuid) -> Result<(), String> {
+    fn check_place(&self, fact: &Fact<'_>, operation: Uuid) -> Result<(), Misplaced> {
         let place = match fact.place() {
             // Deadlines have no command.
             None => return Ok(()),
             Some(Ok(place)) => place,
-            Some(Err(_)) => return Err("the position of the command is malformed".to_owned()),
+            Some(Err(_)) => return Err("the position of the command is malformed".into()),
         };
         let Place {
             topic,
@@ -188,10 +217,10 @@ impl Ledger {
         } = place;
         let suffix = topic.strip_suffix(".commands");
         if !suffix.is_some_and(|known| known.ends_with(self.names.aggregate)) {
-            return Err("the command is not one of this aggregate type".to_owned());
+            return Err("the command is not one of this aggregate type".into());
         }
         if partition != self.names.partition {
-            return Err("the command is on another partition".to_owned());
+            return Err("the command is on another partition".into());
         }
         if topic != self.names.commands {
             return Ok(());
@@ -199,13 +228,16 @@ impl Ledger {
         if let Some((found, appended)) = self.commands.at(offset) {
             let is_older = fact.time + CLOCKS < i64::from(appended) * 1000;
             if found != operation && !is_older {
-                return Err(format!("the command there is of operation {found}"));
+                return Err(Misplaced {
+                    detail: format!("the command there is of operation {found}"),
+                    other: Some(offset),
+                });
             }
         } else if offset >= self.commands.end()
             && let Some((_, last)) = self.commands.at(self.commands.end() - 1)
             && fact.time > i64::from(last) * 1000 + CLOCKS
         {
-            return Err("no command has this offset".to_owned());
+            return Err("no command has this offset".into());
         }
         Ok(())
     }
@@ -225,19 +257,23 @@ impl Ledger {
 
     /// Adds a finding about a record.
     pub(super) fn found(&mut self, kind: Kind, topic: Topic, fact: &Fact<'_>, detail: String) {
+        let finding = self.finding_about(kind, topic, fact, detail);
+        self.findings.add(finding);
+    }
+
+    fn finding_about(&self, kind: Kind, topic: Topic, fact: &Fact<'_>, detail: String) -> Finding {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let topic = match topic {
             Topic::Events => &self.names.events,
             Topic::Outcomes => &self.names.outcomes,
         };
-        let finding = Finding {
+        Finding {
             subject: fact.subject.or(fact.key).map(text),
             place: Some(self.place_of(topic, fact.offset)),
             operation: fact.operation(),
             command: fact.command_position.map(text),
             ..self.finding(kind, detail)
-        };
-        self.findings.add(finding);
+        }
     }
 
     pub(super) fn place_of(&self, topic: &str, offset: i64) -> String {

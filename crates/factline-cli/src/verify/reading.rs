@@ -85,7 +85,12 @@ impl Run {
                 unit.ledger.check_commands(committed, is_complete);
             }
         }
-        self.step(topics.events(), Step::Events, units)
+        self.step(topics.events(), Step::Events, units)?;
+        for unit in units.values_mut() {
+            unit.ledger
+                .check_doubtful(unit.committed.unwrap_or_default());
+        }
+        Ok(())
     }
 
     fn step(&self, topic: &str, step: Step, units: &mut BTreeMap<i32, &mut Unit>) -> Result<()> {

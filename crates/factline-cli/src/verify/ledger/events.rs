@@ -27,10 +27,25 @@ impl Ledger {
             let detail = format!("the partition of the key is {expected}");
             self.found(Kind::WrongPartition, Topic::Events, fact, detail);
         }
-        if let Err(detail) = self.check_place(fact, operation) {
+        if let Err(misplaced) = self.check_place(fact, operation) {
+            let detail = misplaced.detail;
             self.found(Kind::WrongCommandPosition, Topic::Events, fact, detail);
         }
+        self.conclude(fact);
         self.outcome_of_event(fact, operation);
+    }
+
+    /// Explains the outcome of a workflow that this event concludes: both name one command.
+    fn conclude(&mut self, fact: &Fact<'_>) {
+        let Some(operation) = fact.concluded().filter(|_| !self.doubtful.is_empty()) else {
+            return;
+        };
+        let place = fact.place().and_then(Result::ok);
+        let command = place.map(|place| place.offset);
+        let doubt = self.doubtful.get(&operation);
+        if doubt.is_some_and(|doubt| Some(doubt.command) == command) {
+            self.doubtful.remove(&operation);
+        }
     }
 
     /// Checks the number within the partition. After a gap it continues with the number found, so

@@ -6,7 +6,7 @@ use factline::id;
 use factline::outcome::State;
 
 use super::super::finding::Kind;
-use super::{End, Fact, Ledger, Topic, seconds};
+use super::{Doubt, End, Fact, Ledger, Misplaced, Topic, seconds};
 
 /// The states that an outcome can have, the most frequent ones first.
 const STATES: [State; 6] = [
@@ -31,8 +31,16 @@ impl Ledger {
             let detail = "the key is not the subject".to_owned();
             self.found(Kind::WrongKey, Topic::Outcomes, fact, detail);
         }
-        if let Err(detail) = self.check_place(fact, operation) {
-            self.found(Kind::WrongCommandPosition, Topic::Outcomes, fact, detail);
+        if let Err(Misplaced { detail, other }) = self.check_place(fact, operation) {
+            let (kind, topic) = (Kind::WrongCommandPosition, Topic::Outcomes);
+            let finding = self.finding_about(kind, topic, fact, detail);
+            match other {
+                // The end of a workflow names the command that has concluded it.
+                Some(command) => {
+                    self.doubtful.insert(operation, Doubt { command, finding });
+                }
+                None => self.findings.add(finding),
+            }
         }
         let mut states = STATES.into_iter();
         let Some(state) = states.find(|state| id::outcome(operation, state.as_str()) == record)
@@ -69,6 +77,18 @@ impl Ledger {
         let detail = format!("ends again as {now}, after it ended as {then} at {place}");
         self.found(Kind::EndedTwice, Topic::Outcomes, fact, detail);
         Some(state)
+    }
+
+    /// Reports the outcomes that name the command of another operation, and that no event has
+    /// explained. Events come before this. A command from the handlers' committed offset on may
+    /// have events that were not read.
+    pub(in super::super) fn check_doubtful(&mut self, committed: i64) {
+        let unexplained = self
+            .doubtful
+            .extract_if(|_, doubt| doubt.command < committed);
+        for (_, doubt) in unexplained {
+            self.findings.add(doubt.finding);
+        }
     }
 
     /// Forgets the outcomes before an offset, which the broker has deleted.

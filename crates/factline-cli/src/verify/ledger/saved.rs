@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::super::finding::{Findings, Kind};
-use super::{AggregateId, End, Ledger, Names};
+use super::{AggregateId, Doubt, End, Ledger, Names};
 
 /// A ledger without its names and its commands, which are read again.
 #[derive(Debug, Serialize, Deserialize)]
@@ -14,6 +14,7 @@ pub(in super::super) struct Saved {
     versions: Vec<(String, u64)>,
     ended: Vec<(Uuid, End)>,
     running: Vec<(Uuid, i64)>,
+    doubtful: Vec<(Uuid, Doubt)>,
     findings: Findings,
 }
 
@@ -32,6 +33,7 @@ impl Ledger {
                 .collect(),
             ended: self.ended.iter().map(|(id, end)| (*id, *end)).collect(),
             running: self.running.iter().map(|(id, at)| (*id, *at)).collect(),
+            doubtful: self.doubtful.clone().into_iter().collect(),
             findings,
         }
     }
@@ -47,6 +49,7 @@ impl Ledger {
                 .collect(),
             ended: saved.ended.into_iter().collect(),
             running: saved.running.into_iter().collect(),
+            doubtful: saved.doubtful.into_iter().collect(),
             findings: saved.findings,
             ..Self::new(names)
         }

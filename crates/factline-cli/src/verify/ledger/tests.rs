@@ -1,4 +1,4 @@
-//! What a broker has deleted, or a restore has renumbered, is no finding. The faults themselves are
+//! Deletions by the broker, and offsets from before a restore, are no findings. The faults are
 //! written to real topics in `cli/tests/tool/verify.rs`.
 
 use std::collections::BTreeMap;
@@ -62,6 +62,7 @@ impl Texts {
             sequence: Some(self.number.as_bytes()),
             partition_sequence: Some(self.number.as_bytes()),
             command_position: Some(self.place.as_bytes()),
+            concludes: None,
         }
     }
 }
@@ -131,6 +132,13 @@ fn positions_from_before_a_restore_are_no_evidence() {
     assert_eq!(counts(&ledger), BTreeMap::new());
     let texts = Texts::of(Some(Topic::Outcomes), 7, 1);
     ledger.outcome(&texts.fact(3, 1_000_000));
+    ledger.check_doubtful(1);
+    assert_eq!(
+        counts(&ledger),
+        BTreeMap::new(),
+        "its events may come later"
+    );
+    ledger.check_doubtful(3);
     let wrong = BTreeMap::from([(Kind::WrongCommandPosition, 1)]);
     assert_eq!(counts(&ledger), wrong);
 }
@@ -154,4 +162,25 @@ fn saved_ledger_continues() {
     continued.outcome(&texts.fact(20, 20));
     let again = BTreeMap::from([(Kind::EndedTwice, 1)]);
     assert_eq!(counts(&continued), again, "the first end is in the file");
+}
+
+/// The outcome of a workflow names the command that has concluded it, which is another operation.
+#[test]
+fn conclusion_of_a_workflow_names_another_command() {
+    for conclude in [true, false] {
+        let mut ledger = ledger(&[0, 1], &[1], &[]);
+        let texts = Texts::of(Some(Topic::Outcomes), 0, 1);
+        ledger.outcome(&texts.fact(2, 2));
+        let (texts, workflow) = (
+            Texts::of(Some(Topic::Events), 1, 1),
+            operation(0).to_string(),
+        );
+        let mut fact = texts.fact(0, 2);
+        fact.concludes = conclude.then_some(workflow.as_bytes());
+        fact.partition_sequence = Some(b"1");
+        ledger.event(&fact);
+        ledger.check_doubtful(2);
+        let wrong = ledger.findings.counts.get(&Kind::WrongCommandPosition);
+        assert_eq!(wrong.is_none(), conclude);
+    }
 }
