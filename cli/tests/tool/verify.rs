@@ -1,6 +1,7 @@
 //! Each kind of fault, written into topics by hand, is named at its place.
 
 mod faults;
+mod killed;
 mod tracked;
 
 use factline_kafka::tools::groups;

@@ -56,6 +56,9 @@ pub(crate) struct Options {
     /// Findings of earlier runs stay findings
     #[arg(long, value_name = "FILE")]
     state: Option<PathBuf>,
+    /// Seconds between two writes of the state file while events are read
+    #[arg(long, value_name = "N", default_value_t = 10, requires = "state")]
+    state_seconds: u64,
     /// Decode the values of events and outcomes as well, which takes several times as long
     #[arg(long)]
     decode: bool,
@@ -63,7 +66,8 @@ pub(crate) struct Options {
     /// the role must be able to read them
     #[arg(long, value_name = "URL", hide_env_values = true)]
     database_url: Option<String>,
-    /// Number of partitions that are read at the same time; the default is the number of cores
+    /// Number of threads, each of which reads its share of the partitions; the default is the number
+    /// of cores
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     workers: Option<u16>,
 }
@@ -131,6 +135,7 @@ impl Options {
                 runtime: Handle::current(),
             }),
             state,
+            between_writes: Duration::from_secs(self.state_seconds),
             done: AtomicU64::new(0),
             total: AtomicU64::new(0),
         })

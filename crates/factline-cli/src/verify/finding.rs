@@ -114,10 +114,10 @@ pub(super) struct Findings {
 impl Findings {
     /// Adds a finding. A part of a log that is read again, after a crash, has the same findings.
     pub(super) fn add(&mut self, finding: Finding) {
-        if self.kept.contains(&finding) {
+        let count = self.counts.entry(finding.kind).or_default();
+        if *count < KEPT && self.kept.contains(&finding) {
             return;
         }
-        let count = self.counts.entry(finding.kind).or_default();
         *count += 1;
         if *count <= KEPT {
             self.kept.push(finding);

@@ -16,9 +16,6 @@ use super::state_file::StateFile;
 use super::unit::{Unit, divided, units};
 use super::values::Values;
 
-/// Least time between two writes of the state file.
-const BETWEEN_WRITES: Duration = Duration::from_secs(10);
-
 /// Records between two looks at the clock.
 const BETWEEN_LOOKS: u64 = 4096;
 
@@ -30,6 +27,8 @@ pub(super) struct Run {
     /// Decoder of values, if values are decoded.
     pub(super) values: Option<Values>,
     pub(super) state: Option<Mutex<StateFile>>,
+    /// Least time between two writes of the state file while events are read.
+    pub(super) between_writes: Duration,
     /// Numbers of records that were read, and that are to be read.
     pub(super) done: AtomicU64,
     pub(super) total: AtomicU64,
@@ -105,7 +104,7 @@ impl Run {
         let ranges: BTreeMap<i32, (i64, i64)> = ranges.collect();
         // Events that were read, as far as a state file may say so.
         let mut next: BTreeMap<i32, i64> = BTreeMap::new();
-        let (mut count, mut pause, mut written) = (0_u64, BETWEEN_WRITES, Instant::now());
+        let (mut count, mut pause, mut written) = (0_u64, self.between_writes, Instant::now());
         scan(&self.kafka, topic, &ranges, |scanned: &Scanned<'_>| {
             let partition = scanned.partition();
             let Some(unit) = units.get_mut(&partition) else {
@@ -127,7 +126,7 @@ impl Run {
                     (&**unit, unit.commands.0, next)
                 }))?;
                 // A large file takes time to write.
-                pause = BETWEEN_WRITES.max(begun.elapsed() * 20);
+                pause = self.between_writes.max(begun.elapsed() * 20);
                 written = Instant::now();
             }
             Ok::<(), anyhow::Error>(())
