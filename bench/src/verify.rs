@@ -2,7 +2,8 @@
 //!
 //! The drain polls every record of commands, outcomes and events, one thread for each core, and
 //! looks at none of them. Both run once before they are measured, because the first reader finds
-//! colder caches. The verification is the program of this build, so its start counts too.
+//! colder caches. The verification is the program of this build, so its start counts too. On a
+//! machine with other users, the ratio of the CPU time says more than that of the clock.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -17,6 +18,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
 use rdkafka::{Offset, TopicPartitionList};
 
+use crate::cpu::{self, Cpu};
 use crate::{Handler, factline_loop, load};
 
 #[derive(Debug, clap::Args)]
@@ -56,16 +58,31 @@ pub(crate) fn measure(runtime: &tokio::runtime::Runtime, options: &Options) -> R
     })?;
     drain(&kafka)?;
     verify(&kafka, options)?;
-    println!("round | records | drain, records/s | verify, records/s | ratio");
+    println!(
+        "round | records | drain, records/s | CPU µs each, servers' | verify, records/s | CPU µs each, servers' | ratio | of CPU"
+    );
     for round in 1..=options.rounds {
+        let before = Cpu::spent();
         let (records, drained) = drain(&kafka)?;
+        let records = f64::from(records);
+        let drain = Cpu::each(before, records);
+        let (before, ended) = (Cpu::spent(), cpu::ended());
         let verified = verify(&kafka, options)?;
-        let rate = |took: Duration| f64::from(records) / took.as_secs_f64();
+        let verify = Cpu {
+            ours: (cpu::ended() - ended) / records,
+            ..Cpu::each(before, records)
+        };
+        let rate = |took: Duration| records / took.as_secs_f64();
         println!(
-            "{round:5} | {records:7} | {:16.0} | {:17.0} | {:5.2}",
+            "{round:5} | {records:7} | {:16.0} | {:11.2}, {:8.2} | {:17.0} | {:11.2}, {:8.2} | {:5.2} | {:6.2}",
             rate(drained),
+            drain.ours,
+            drain.servers,
             rate(verified),
+            verify.ours,
+            verify.servers,
             rate(verified) / rate(drained),
+            (drain.ours + drain.servers) / (verify.ours + verify.servers),
         );
     }
     Ok(())
@@ -133,7 +150,9 @@ fn drain_topic(kafka: &KafkaConfig, topic: &str, partitions: &[i32]) -> Result<u
         .create()?;
     let mut from = TopicPartitionList::new();
     for partition in partitions {
-        from.add_partition_offset(topic, *partition, Offset::Beginning)?;
+        // The topics are new. A client that has to ask for the beginning waits half a second if it
+        // does not know the leaders yet.
+        from.add_partition_offset(topic, *partition, Offset::Offset(0))?;
     }
     consumer.assign(&from)?;
     let (mut open, mut records) = (partitions.len(), 0);

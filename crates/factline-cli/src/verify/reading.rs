@@ -59,7 +59,10 @@ impl Run {
         std::thread::scope(|scope| {
             let parts = parts.into_iter();
             let threads: Vec<_> = parts
-                .map(|mut part| scope.spawn(|| self.part(&topics, &mut part).map(|()| drop(part))))
+                .map(|mut part| {
+                    let topics = &topics;
+                    scope.spawn(move || self.part(topics, &mut part))
+                })
                 .collect();
             let mut ended = threads.into_iter().map(|thread| {
                 let panicked = |_| anyhow!("a thread that reads partitions has panicked");
