@@ -24,7 +24,8 @@ use crate::views::Views;
 /// Connections besides one for each worker: those of the lock, the follower and the swap.
 const MORE_CONNECTIONS: u32 = 4;
 
-/// Fills a view again from the first event, beside the rows that readers see, and shows the new rows
+/// Fills a view again from the first event, beside the rows that readers see, and shows the new
+/// rows
 ///
 /// The rows that readers see are followed until the new ones take their place, and stay as the old
 /// ones until the next rebuild. If a rebuild is interrupted, the same command continues.
@@ -67,8 +68,9 @@ pub(crate) struct Options {
 
 /// Shows readers the rows that they saw before the last rebuild, or an older version of a view
 ///
-/// The old rows get the events that have come since, so it is no step back in time. An older version
-/// must have been followed by a process that has it in its list. It stays until `factline rebuild`.
+/// The old rows get the events that have come since, so it is no step back in time. An older
+/// version must have been followed by a process that has it in its list. It stays until `factline
+/// rebuild`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  factline rollback orders")]
 pub(crate) struct RollbackOptions {

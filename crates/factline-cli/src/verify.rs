@@ -62,12 +62,12 @@ pub(crate) struct Options {
     /// Decode the values of events and outcomes as well, which takes several times as long
     #[arg(long)]
     decode: bool,
-    /// PostgreSQL as <postgres://user@host:port/database>, to compare the operations of the tracker;
-    /// the role must be able to read them
+    /// PostgreSQL as <postgres://user@host:port/database>, to compare the operations of the
+    /// tracker; the role must be able to read them
     #[arg(long, value_name = "URL", hide_env_values = true)]
     database_url: Option<String>,
-    /// Number of threads, each of which reads its share of the partitions; the default is the number
-    /// of cores
+    /// Number of threads, each of which reads its share of the partitions; the default is the
+    /// number of cores
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     workers: Option<u16>,
 }

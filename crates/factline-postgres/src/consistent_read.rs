@@ -4,8 +4,8 @@
 //! position, the reader reads the rows in the same transaction. Both come from one snapshot, so the
 //! rows are at least as new as the checkpoints.
 //!
-//! The reader also holds a lock of the checkpoints' name, so that a rebuild cannot exchange the table
-//! between two of its statements.
+//! The reader also holds a lock of the checkpoints' name, so that a rebuild cannot exchange the
+//! table between two of its statements.
 //!
 //! If the checkpoints have not passed the position, the reader waits, up to a limit. One task reads
 //! the checkpoints for all readers of the view that wait, when the projection host notifies
@@ -155,8 +155,8 @@ impl ConsistentReads {
 ///
 /// The lock comes before the snapshot, which the first query takes. It conflicts only with a change
 /// of the stable name, such as the swap after a rebuild. Without it, a reader whose snapshot is
-/// older than the swap could find the new table by its name, and in it only the rows that were there
-/// at the time of the snapshot.
+/// older than the swap could find the new table by its name, and in it only the rows that were
+/// there at the time of the snapshot.
 fn begin(checkpoints: &str) -> String {
     format!(
         "begin isolation level repeatable read read only; \

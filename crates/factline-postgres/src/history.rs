@@ -136,8 +136,8 @@ pub async fn rows_at(
     Ok(rows)
 }
 
-/// Returns the changes of the rows with these keys, in the order of time. Keys are JSON objects with
-/// the key's columns.
+/// Returns the changes of the rows with these keys, in the order of time. Keys are JSON objects
+/// with the key's columns.
 pub async fn changes(
     view: &HostedView,
     sources: &Sources,

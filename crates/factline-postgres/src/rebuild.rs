@@ -2,7 +2,8 @@
 //!
 //! A rebuild has five steps, see [`Step`]:
 //!
-//! 1. It creates the view's tables a second time, in the schema `<view>_v<N>_next`, without indexes.
+//! 1. It creates the view's tables a second time, in the schema `<view>_v<N>_next`, without
+//!    indexes.
 //! 2. Workers fold the events of one partition after another in memory, and insert the rows. Each
 //!    partition is one transaction, with its checkpoint.
 //! 3. It builds the indexes.
@@ -20,8 +21,8 @@
 //! beside the version that readers see, and shows it when both have applied the same events. A
 //! rebuild of it is faster.
 //!
-//! A rebuild does not run the statements that a view writes by hand. So it refuses tables and columns
-//! that only those can fill.
+//! A rebuild does not run the statements that a view writes by hand. So it refuses tables and
+//! columns that only those can fill.
 
 pub mod dry_run;
 mod error;
@@ -63,6 +64,9 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 const PAUSE: Duration = Duration::from_millis(50);
 /// Maximum time of attempts to swap while readers do not give way.
 const SWAP_TIMEOUT: Duration = Duration::from_mins(1);
+/// Maximum time of attempts to show an older version that has not applied the same events. One that
+/// is followed needs only a moment.
+const FOLLOWED_TIMEOUT: Duration = Duration::from_secs(5);
 /// Maximum wait for the end of another rebuild's connection.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
 /// First half of the advisory locks of rebuilds. The second half is a hash of the view's name.
@@ -154,7 +158,7 @@ pub async fn roll_back(view: &HostedView, with: &Rebuild) -> Result<Report, Erro
         times.begin(Step::Swapping);
         let version = older(&with.pool, name).await?.ok_or(Error::NothingOld)?;
         let older = ViewName { version, ..name };
-        swap_in_time(with, || swap::show(&with.pool, older))
+        swap_in_time(with, FOLLOWED_TIMEOUT, || swap::show(&with.pool, older))
             .await?
             .ok_or(Error::NotFollowed { version })?;
         let mut connection = with.pool.acquire().await?;
@@ -332,7 +336,7 @@ async fn catch_up_and_swap(
     // Before the swap, because a large table takes its time.
     tables(view, TableCopy::Old).drop(&with.pool).await?;
     times.begin(Step::Swapping);
-    swap_in_time(with, || swap::swap(&with.pool, name, lost))
+    swap_in_time(with, SWAP_TIMEOUT, || swap::swap(&with.pool, name, lost))
         .await?
         .ok_or(Error::InUse)?;
     let mut connection = with.pool.acquire().await?;
@@ -340,23 +344,22 @@ async fn catch_up_and_swap(
     Ok(())
 }
 
-/// Attempts to swap until a moment is found. Returns `None` if the new rows have not caught up at
-/// the end.
+/// Attempts to swap until a moment is found. Returns `None` if the new rows have not caught up in
+/// this time.
 async fn swap_in_time<F: Future<Output = Result<Swapped, sqlx::Error>>>(
     with: &Rebuild,
+    behind: Duration,
     attempt: impl Fn() -> F,
 ) -> Result<Option<()>, Error> {
     let begun = Instant::now();
     loop {
         let swapped = attempt().await?;
-        if swapped == Swapped::Done {
-            return Ok(Some(()));
-        }
-        if begun.elapsed() > SWAP_TIMEOUT {
-            return match swapped {
-                Swapped::InUse => Err(Error::InUse),
-                _ => Ok(None),
-            };
+        let waited = begun.elapsed();
+        match swapped {
+            Swapped::Done => return Ok(Some(())),
+            Swapped::Behind if waited > behind => return Ok(None),
+            Swapped::InUse if waited > SWAP_TIMEOUT => return Err(Error::InUse),
+            Swapped::Behind | Swapped::InUse => {}
         }
         // Those who wait get their turn in between.
         let pause = tokio::time::timeout(PAUSE, with.shutdown.cancelled());

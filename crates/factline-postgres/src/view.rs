@@ -66,9 +66,9 @@
 //! begin again too, so the first one may be edited. Within a version, an applied migration never
 //! changes, and another one may only add what existing rows can have.
 //!
-//! Readers see the old version until the new one has applied the same events, see
-//! [`stable_names`]. The old version stays until an operator drops its schema. It is written as long
-//! as a process has it in its list, so a list may have several versions of a view.
+//! Readers see the old version until the new one has applied the same events, see [`stable_names`].
+//! The old version stays until an operator drops its schema. It is written as long as a process has
+//! it in its list, so a list may have several versions of a view.
 
 pub mod additive;
 pub mod document;

@@ -31,7 +31,7 @@ const CHUNK: usize = 1_000;
 /// Wait for a record.
 const WAIT: Duration = Duration::from_millis(200);
 
-/// What a rebuild would change.
+/// Differences between the rows that readers see and those of a rebuild.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Differences {
     /// Version of the view that readers see; `None` if they see none.

@@ -147,8 +147,8 @@ impl Fill {
         }
     }
 
-    /// Fills a partition. A record that cannot be applied ends the attempt, because the rows that it
-    /// was applied to are lost. The next attempt sets it aside.
+    /// Fills a partition. A record that cannot be applied ends the attempt, because the rows that
+    /// it was applied to are lost. The next attempt sets it aside.
     async fn fill(&self, part: &Part) -> Result<Filled, Error> {
         let mut known = BTreeMap::new();
         loop {

@@ -34,8 +34,8 @@ pub(crate) trait Fold: Send {
     fn rows(&self) -> usize;
 
     /// Drops the rows whose keys are not in the range. From then on, events change only rows with
-    /// keys in it. Returns false if the rows can be inserted at any time instead, and added to those
-    /// that are there: the fold then drops nothing.
+    /// keys in it. Returns false if the rows can be inserted at any time instead, and added to
+    /// those that are there: the fold then drops nothing.
     fn narrow(&mut self, range: KeyRange) -> bool;
 
     /// Drops all rows.

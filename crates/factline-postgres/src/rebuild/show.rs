@@ -13,9 +13,9 @@ use super::swap::{self, Lost, Swapped};
 /// Time between two comparisons. Nothing is compared once the version is shown.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// Waits until a newer version has applied the same events as the one that readers see, and shows it
-/// then. Ends without waiting if readers see this version or a newer one. All instances of a process
-/// do so: the first one moves the names, and the others find them moved.
+/// Waits until a newer version has applied the same events as the one that readers see, and shows
+/// it then. Ends without waiting if readers see this version or a newer one. All instances of a
+/// process do so: the first one moves the names, and the others find them moved.
 pub(crate) async fn show_when_level(pool: PgPool, view: ViewName, shutdown: CancellationToken) {
     let showing = async {
         loop {

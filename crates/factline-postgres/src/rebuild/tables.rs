@@ -55,8 +55,8 @@ impl Tables {
         self.create_new(pool, migrations).await
     }
 
-    /// Creates the tables without indexes, as [`create`](Self::create) does, and touches nothing but
-    /// their schema.
+    /// Creates the tables without indexes, as [`create`](Self::create) does, and touches nothing
+    /// but their schema.
     pub(crate) async fn create_new(
         &self,
         pool: &PgPool,

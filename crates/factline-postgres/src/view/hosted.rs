@@ -227,9 +227,9 @@ impl HostedView {
         (self.migrations)()
     }
 
-    /// Makes or updates the view's tables and checks them. Moves the stable names to this version if
-    /// they show no other. The tables of other versions are not changed. The checkpoints' table must exist, see
-    /// [`crate::process::migrate`].
+    /// Makes or updates the view's tables and checks them. Moves the stable names to this version
+    /// if they show no other. The tables of other versions are not changed. The checkpoints' table
+    /// must exist, see [`crate::process::migrate`].
     pub async fn migrate(&self, pool: &PgPool) -> Result<(), migrate::Error> {
         migrate::migrate(
             pool,

@@ -119,9 +119,9 @@ impl Baseline {
 
 /// Finds the first event after which a row differs.
 ///
-/// With a baseline, both programs' rows are compared after each event. Without one, only the row that
-/// readers see is known: if this program had it after some event, the next event is the first one that
-/// readers miss.
+/// With a baseline, both programs' rows are compared after each event. Without one, only the row
+/// that readers see is known: if this program had it after some event, the next event is the first
+/// one that readers miss.
 pub(super) fn find(
     view: &HostedView,
     row: &RowDifference,
