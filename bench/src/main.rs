@@ -15,6 +15,7 @@
 //! - [`cold`]: aggregates that do not fit into the handler's memory
 //! - [`latency`]: the whole store at a low rate, hop by hop, and without traffic
 //! - [`overload`]: several times as many commands as the store can accept
+//! - [`rebuild`]: a rebuild of a view beside the live follower and a bare program
 //! - [`verify`]: the verification of a log beside a drain of it
 //! - [`cpu`]: CPU time of this process and of the servers, which is comparable even where the clock
 //!   is not
@@ -30,6 +31,7 @@ mod lists;
 mod load;
 mod memory;
 mod overload;
+mod rebuild;
 mod restart;
 mod takeover;
 mod verify;
@@ -65,6 +67,8 @@ enum Bench {
     Cold(cold::Options),
     /// Rate, latency and refusals of a store that is offered several times its capacity
     Overload(overload::Options),
+    /// Events per second of a rebuild
+    Rebuild(rebuild::Options),
     /// Records per second that `factline verify` checks
     Verify(verify::Options),
     /// A handler that will be killed; `takeover` starts it
@@ -117,6 +121,7 @@ fn main() -> Result<()> {
         Bench::Lists(options) => lists::measure(&runtime, &options),
         Bench::Cold(options) => cold::measure(&runtime, &options),
         Bench::Overload(options) => overload::measure(&runtime, &options),
+        Bench::Rebuild(options) => rebuild::measure(&runtime, &options),
         Bench::Verify(options) => verify::measure(&runtime, &options),
         Bench::Host(host) => runtime.block_on(takeover::host(*host)),
     }

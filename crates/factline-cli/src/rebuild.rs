@@ -120,7 +120,7 @@ impl Work {
             workers,
             memory: u64::from(self.memory_mb.get()) << 20,
             most_rows: None,
-            rate: self.rate.map(|rate| rate.get().into()),
+            rate: self.rate,
             progress: Arc::new(Progress::default()),
             shutdown: stopped_by_signal(),
         }
@@ -168,7 +168,7 @@ pub(crate) async fn run(
         );
     }
     let report = bar::beside(&with.progress, rebuild::rebuild(&view, &with)).await;
-    print(&view, &report.with_context(|| failed(&view))?, output)
+    print(&view, &report.with_context(|| failed(&view))?, *output)
 }
 
 pub(crate) async fn roll_back(
@@ -181,7 +181,7 @@ pub(crate) async fn roll_back(
     let with = options.work.prepare(kafka);
     let report = bar::beside(&with.progress, rebuild::roll_back(&view, &with)).await;
     let report = report.with_context(|| format!("cannot roll {} back", view.view_name()))?;
-    print(&view, &report, output)
+    print(&view, &report, *output)
 }
 
 /// Returns the addresses of the servers for another process.
@@ -199,7 +199,7 @@ fn failed(view: &HostedView) -> String {
     format!("cannot rebuild {}", view.view_name())
 }
 
-fn print(view: &HostedView, report: &Report, output: &Output) -> Result<()> {
+fn print(view: &HostedView, report: &Report, output: Output) -> Result<()> {
     let times: serde_json::Map<_, _> = report
         .times
         .iter()

@@ -36,6 +36,7 @@ mod tables;
 mod times;
 
 use std::collections::BTreeSet;
+use std::num::NonZero;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -89,7 +90,7 @@ pub struct Rebuild {
     /// Maximum number of rows that a worker holds, whatever the memory.
     pub most_rows: Option<usize>,
     /// Maximum number of events per second in the second step.
-    pub rate: Option<f64>,
+    pub rate: Option<NonZero<u32>>,
     /// The progress.
     pub progress: Arc<Progress>,
     /// Stops the rebuild. The next one continues.
@@ -251,6 +252,7 @@ async fn fill_parts(
         memory = memory.most_rows_of_worker(rows);
     }
     let workers = with.workers.clamp(1, parts.len().max(1));
+    let share = u32::try_from(workers).unwrap_or(u32::MAX);
     let fill = Fill {
         kafka: with.kafka.clone(),
         registry: with.registry.clone(),
@@ -260,7 +262,7 @@ async fn fill_parts(
         policy: view.policy(),
         statement: tables.fill().into(),
         memory,
-        rate: with.rate.map(|rate| rate / workers as f64),
+        rate: with.rate.map(|rate| rate.get().div_ceil(share)),
         progress: Arc::clone(&with.progress),
         shutdown: with.shutdown.child_token(),
     };

@@ -50,15 +50,15 @@ async fn killed_run_continues_after_its_last_write() {
     append(&stage, order, 1..EVENTS + 1).await;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("state.jsonl");
-    let state = ["--state", file.to_str().unwrap(), "--state-seconds", "0"];
-    let command = [&["verify", "--type", "ordering.order"][..], &state].concat();
+    let options = ["--state", file.to_str().unwrap(), "--state-seconds", "0"];
+    let command = [&["verify", "--type", "ordering.order"][..], &options].concat();
     let mut killed = stage.start(&command);
     found("the state file", async || file.exists().then_some(())).await;
     killed.kill().await.unwrap();
 
     append(&stage, order, EVENTS + 1..EVENTS + 2).await;
     append(&stage, order, EVENTS + 3..EVENTS + 4).await;
-    let (code, lines) = verify(&stage, &state).await;
+    let (code, lines) = verify(&stage, &options).await;
     let place = format!("{}/{PARTITION}@{}", stage.topics.events(), EVENTS + 1);
     let expected = ["sequence_gap", "version_gap"].map(|kind| (kind.to_owned(), place.clone()));
     assert_eq!((code, findings(&lines)), (1, expected.into()));

@@ -43,7 +43,7 @@ pub(super) async fn run(
         let page = html::page(view, &differences, &rows);
         std::fs::write(file, page).with_context(|| format!("cannot write {}", file.display()))?;
     }
-    print(view, &differences, &rows, output)?;
+    print(view, &differences, &rows, *output)?;
     Ok(differences.is_empty())
 }
 
@@ -92,7 +92,7 @@ fn print(
     view: &HostedView,
     differences: &Differences,
     rows: &[Explained],
-    output: &Output,
+    output: Output,
 ) -> Result<()> {
     let summary = json!({
         "view": view.name,

@@ -52,7 +52,7 @@ pub(crate) struct Fill {
     pub(crate) statement: Arc<str>,
     pub(crate) memory: Memory,
     /// Maximum number of records per second of each worker.
-    pub(crate) rate: Option<f64>,
+    pub(crate) rate: Option<u32>,
     pub(crate) progress: Arc<Progress>,
     pub(crate) shutdown: CancellationToken,
 }
@@ -244,7 +244,7 @@ impl Fill {
                 return Err(Error::Stopped.into());
             }
             self.progress.read(chunk.len() as u64);
-            read += chunk.len();
+            read += chunk.len() as u64;
             let (batch, stops) = partitions.admit(chunk);
             if let Some((_, stop)) = stops.into_iter().next() {
                 return Err(Error::Partition(stop).into());
@@ -310,9 +310,9 @@ impl Fill {
         Ok(queue.pop_front().unwrap_or_default())
     }
 
-    async fn throttle(&self, begun: Instant, read: usize) {
+    async fn throttle(&self, begun: Instant, read: u64) {
         if let Some(rate) = self.rate {
-            let due = Duration::from_secs_f64(read as f64 / rate);
+            let due = Duration::from_secs(read) / rate;
             let early = due.saturating_sub(begun.elapsed());
             let _ = tokio::time::timeout(early, self.shutdown.cancelled()).await;
         }

@@ -49,7 +49,7 @@ impl Memory {
     }
 }
 
-/// Returns the resident memory of this process in bytes, on Linux (proc_pid_statm(5)). Elsewhere it
+/// Returns the resident memory of this process in bytes, on Linux (`proc_pid_statm(5)`). Elsewhere it
 /// is unknown, and so unlimited.
 fn resident() -> Option<u64> {
     const PAGE: u64 = 4096;

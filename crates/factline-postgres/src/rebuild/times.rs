@@ -12,7 +12,7 @@ use super::{Error, Rebuild, Report, Step};
 pub(super) struct Times<'r> {
     with: &'r Rebuild,
     begun: Instant,
-    times: Vec<(Step, Duration)>,
+    steps: Vec<(Step, Duration)>,
 }
 
 impl<'r> Times<'r> {
@@ -20,18 +20,18 @@ impl<'r> Times<'r> {
         Self {
             with,
             begun: Instant::now(),
-            times: Vec::new(),
+            steps: Vec::new(),
         }
     }
 
     pub(super) fn begin(&mut self, step: Step) {
         self.end();
-        self.times.push((step, Duration::ZERO));
+        self.steps.push((step, Duration::ZERO));
         self.with.progress.begin(step);
     }
 
     fn end(&mut self) {
-        if let Some((_, time)) = self.times.last_mut() {
+        if let Some((_, time)) = self.steps.last_mut() {
             *time = self.begun.elapsed();
         }
         self.begun = Instant::now();
@@ -54,7 +54,7 @@ impl<'r> Times<'r> {
             version: view.version,
             parked: parked.cast_unsigned(),
             bytes: Tables::size(&self.with.pool, relation).await?,
-            times: std::mem::take(&mut self.times),
+            times: std::mem::take(&mut self.steps),
         })
     }
 }

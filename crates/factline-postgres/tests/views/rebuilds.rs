@@ -494,8 +494,8 @@ async fn readers_see_no_older_rows_during_rebuilds() {
     shop.sell(&all[..2_000]).await;
     let running = Running::start(&shop.kafka, &pool, &BOOKS);
     shop.until_read(&pool, "books").await;
-    let stop = Arc::new(AtomicBool::new(false));
-    let readers = [reader(&pool, &stop), reader(&pool, &stop)];
+    let ended = Arc::new(AtomicBool::new(false));
+    let reading = [reader(&pool, &ended), reader(&pool, &ended)];
     let rebuilding = async {
         for number in 0..REBUILDS {
             let with = options(&shop, &pool);
@@ -521,8 +521,8 @@ async fn readers_see_no_older_rows_during_rebuilds() {
         }
     );
     selling.until_read(&pool, "books").await;
-    stop.store(true, Ordering::Relaxed);
-    for reader in readers {
+    ended.store(true, Ordering::Relaxed);
+    for reader in reading {
         let (reads, longest) = reader.await.unwrap();
         assert!(reads > REBUILDS, "{reads} reads, the longest {longest:?}");
     }

@@ -157,7 +157,7 @@ fn is_of_partition(row: &RowDifference, partition: i32) -> bool {
 
 /// Compares two lists of changes of one row.
 fn compare(sums: bool, new: &[Value], old: &[Value]) -> First {
-    let mut steps: BTreeMap<(String, i64, i64), (Option<&Value>, Option<&Value>)> = BTreeMap::new();
+    let mut steps = BTreeMap::<_, (Option<&Value>, Option<&Value>)>::new();
     for change in new {
         steps.entry(order(change)).or_default().0 = Some(change);
     }
@@ -241,10 +241,12 @@ mod tests {
     use super::*;
 
     fn change(offset: i64, after: Value) -> Value {
-        json!({
+        let mut change = json!({
             "key": {"id": 1}, "time": "2026-01-01T00:00:00.000Z", "partition": 0,
-            "offset": offset, "type": "Sold", "after": after,
-        })
+            "offset": offset, "type": "Sold",
+        });
+        change["after"] = after;
+        change
     }
 
     fn offset(first: &First) -> Option<i64> {
