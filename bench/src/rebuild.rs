@@ -178,7 +178,7 @@ async fn bare(
 ) -> Result<Measured> {
     let name = format!("bare_{round}");
     postgres.create_database(&name)?;
-    let pool = PgPool::connect(&postgres.url(&name, "factline_projector")).await?;
+    let pool = PgPool::connect(&postgres.url(&name, "factline")).await?;
     let (begun, spent) = (Instant::now(), Cpu::spent());
     let folded = bare::fill(kafka, &pool, workers)
         .await

@@ -166,7 +166,7 @@ async fn run(
         Command::Status(options) => status::run(options, aggregates, kafka, output).await,
         Command::Topics(options) => topics::run(options, aggregates, kafka, output).await,
         Command::Export(options) => export::run(options, kafka, output).await,
-        Command::Verify(options) => verify::run(options, aggregates, kafka, output).await,
+        Command::Verify(options) => verify::run(options, aggregates, views, kafka, output).await,
         Command::DeadLetters(options) => {
             dead_letters::run(options, aggregates, kafka, output).await
         }

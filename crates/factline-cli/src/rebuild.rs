@@ -21,6 +21,8 @@ use tokio_util::sync::CancellationToken;
 use crate::output::Output;
 use crate::views::Views;
 
+pub(crate) use bar::beside;
+
 /// Connections besides one for each worker: those of the lock, the follower and the swap.
 const MORE_CONNECTIONS: u32 = 4;
 
@@ -231,7 +233,7 @@ fn name(step: Step) -> &'static str {
 }
 
 /// Returns a token that is cancelled by Ctrl-C. What was done so far is kept.
-fn stopped_by_signal() -> CancellationToken {
+pub(crate) fn stopped_by_signal() -> CancellationToken {
     let shutdown = CancellationToken::new();
     let stopped = shutdown.clone();
     tokio::spawn(async move {

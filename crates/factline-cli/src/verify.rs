@@ -9,6 +9,7 @@ mod state_file;
 mod tracker;
 mod unit;
 mod values;
+mod views;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -28,12 +29,15 @@ use self::state_file::StateFile;
 use self::tracker::Tracker;
 use self::unit::{Unit, of_aggregate};
 use self::values::Values;
+use self::views::Database;
 use crate::aggregates::Aggregates;
 use crate::output::Output;
 use crate::progress::Progress;
 use crate::servers::Server;
+use crate::views::Views;
 
-/// Checks what the topics hold, and the tracker: numbers without gaps, one end for each command
+/// Checks what the topics hold, the tracker and the views: numbers without gaps, one end for each
+/// command, each row equal to its fold
 #[derive(Debug, Args)]
 #[command(
     after_help = "The code is 0 only if everything holds, 1 if there are findings, and 2 if it is not known, for \
@@ -66,6 +70,10 @@ pub(crate) struct Options {
     /// tracker; the role must be able to read them
     #[arg(long, value_name = "URL", hide_env_values = true)]
     database_url: Option<String>,
+    /// PostgreSQL of the views, to compare their rows with a fold of the events by this program. The
+    /// role needs to select the stable names and to create a schema, nothing more
+    #[arg(long, value_name = "URL", hide_env_values = true)]
+    views_url: Option<String>,
     /// Number of threads, each of which reads its share of the partitions; the default is the
     /// number of cores
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
@@ -79,7 +87,7 @@ pub(crate) struct Found(u64);
 
 impl Options {
     pub(crate) fn servers(&self) -> Vec<Server> {
-        if self.decode {
+        if self.decode || self.views_url.is_some() {
             vec![Server::Kafka, Server::Registry]
         } else {
             vec![Server::Kafka]
@@ -90,6 +98,7 @@ impl Options {
 pub(crate) async fn run(
     options: Options,
     aggregates: &Aggregates,
+    views: Views<'_>,
     kafka: &KafkaConfig,
     output: &Output,
 ) -> Result<()> {
@@ -113,8 +122,24 @@ pub(crate) async fn run(
         }
         reports.push(AggregateReport::new(hosted.contract, units, found));
     }
-    print(&reports, *output)?;
-    match reports.iter().map(AggregateReport::findings).sum() {
+    let mut compared = Vec::new();
+    if let Some(url) = &options.views_url {
+        let (workers, of) = (run.workers, options.aggregate.as_deref());
+        let database = Database {
+            url,
+            kafka,
+            workers,
+        };
+        for view in views.newest() {
+            if of.is_none_or(|aggregate| aggregate == view.contract.aggregate) {
+                compared.push(views::compare(&view, &database).await?);
+            }
+        }
+    }
+    print(&reports, &compared, *output)?;
+    let rows = compared.iter().map(|report| report.found.total());
+    let records = reports.iter().map(AggregateReport::findings);
+    match records.chain(rows).sum() {
         0 => Ok(()),
         found => Err(Found(found).into()),
     }

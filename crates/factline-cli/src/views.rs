@@ -9,7 +9,16 @@ const NO_VIEWS: &str = "this tool has no views; an application builds its own, w
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Views<'v>(pub(crate) &'v [HostedView]);
 
-impl Views<'_> {
+impl<'v> Views<'v> {
+    /// Returns the newest version of each view.
+    pub(crate) fn newest(self) -> impl Iterator<Item = HostedView> + 'v {
+        let is_newest = move |view: &&HostedView| {
+            let mut others = self.0.iter();
+            !others.any(|other| other.name == view.name && other.version > view.version)
+        };
+        self.0.iter().filter(is_newest).copied()
+    }
+
     /// Returns the newest version of a view, or an error that lists the known views.
     pub(crate) fn of_name(self, name: &str) -> Result<HostedView> {
         ensure!(!self.0.is_empty(), NO_VIEWS);

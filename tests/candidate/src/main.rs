@@ -2,6 +2,9 @@
 
 use std::process::ExitCode;
 
+use factline_handler::HostedAggregate;
+use ordering::Order;
+
 fn main() -> ExitCode {
-    factline_cli::main(Vec::new(), &candidate::VIEWS)
+    factline_cli::main(vec![HostedAggregate::of::<Order>()], &candidate::VIEWS)
 }

@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test reports failures by panicking")]
 
+use std::ffi::OsStr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -160,18 +161,42 @@ impl Store {
         baseline: Option<&Path>,
         html: &Path,
     ) -> (Option<i32>, Vec<Value>) {
+        let mut arguments = vec![
+            OsStr::new("rebuild"),
+            OsStr::new(view),
+            OsStr::new("--dry-run"),
+            OsStr::new("--html"),
+            html.as_os_str(),
+        ];
+        if let Some(baseline) = baseline {
+            arguments.extend([OsStr::new("--baseline"), baseline.as_os_str()]);
+        }
+        self.run(&arguments, defect).await
+    }
+
+    /// Compares all views with folds. Returns the exit code and the lines.
+    async fn verify(&self, defect: Option<Defect>) -> (Option<i32>, Vec<Value>) {
+        let arguments = [
+            "verify",
+            "--type",
+            ORDER.aggregate,
+            "--views-url",
+            &self.url,
+        ];
+        self.run(&arguments.map(OsStr::new), defect).await
+    }
+
+    /// Runs the candidate's tool. Returns the exit code and the lines.
+    async fn run(&self, arguments: &[&OsStr], defect: Option<Defect>) -> (Option<i32>, Vec<Value>) {
         let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_candidate"));
         command
-            .args(["--format", "json", "rebuild", view, "--dry-run", "--html"])
-            .arg(html)
+            .args(["--format", "json"])
+            .args(arguments)
             .env("FACTLINE_KAFKA_BROKERS", &self.fixture.kafka.brokers)
             .env("FACTLINE_REGISTRY_URL", &self.fixture.kafka.registry_url)
             .env("FACTLINE_TOPIC_PREFIX", &self.fixture.kafka.topic_prefix)
             .env("FACTLINE_DATABASE_URL", &self.url)
             .kill_on_drop(true);
-        if let Some(baseline) = baseline {
-            command.arg("--baseline").arg(baseline);
-        }
         if let Some(defect) = defect {
             command.env("DEFECT", defect.name());
         }
@@ -246,6 +271,24 @@ async fn planted_defects_are_found_with_the_event_that_shows_them() {
         let page = std::fs::read_to_string(&html).unwrap();
         assert!(page.contains(event), "{defect:?}");
     }
+
+    let (code, lines) = store.verify(None).await;
+    assert_eq!((code, lines.len()), (Some(0), 3), "{lines:?}");
+    let (code, lines) = store.verify(Some(Defect::MissingArm)).await;
+    let (found, reports) = lines.split_at(10);
+    assert_eq!((code, reports.len()), (Some(1), 3), "{lines:?}");
+    assert!(
+        found.iter().all(|line| line["finding"] == "view"),
+        "{found:?}"
+    );
+    let orders_report = reports
+        .iter()
+        .find(|line| line["view"] == "orders")
+        .unwrap();
+    assert_eq!(
+        (&orders_report["rows"], &orders_report["findings"]),
+        (&30.into(), &10.into())
+    );
 
     // Nothing was left behind, and nothing was changed.
     let left: i64 = sqlx::query_scalar(

@@ -14,7 +14,7 @@ const STYLE: &str =
     "{msg:8} {bar:30.cyan/dim} {human_pos} of {human_len} {per_sec} {elapsed}, {eta} left";
 
 /// Runs the work, with a bar for people at a terminal.
-pub(super) async fn beside<T>(progress: &Progress, work: impl Future<Output = T>) -> T {
+pub(crate) async fn beside<T>(progress: &Progress, work: impl Future<Output = T>) -> T {
     let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
     if let Ok(style) = ProgressStyle::with_template(STYLE) {
         bar.set_style(style);

@@ -51,6 +51,10 @@ pub(super) enum Kind {
     Undecodable,
     /// The tracker and the topics disagree about an operation.
     Tracker,
+    /// A row of a view differs from the fold of the events.
+    View,
+    /// A view cannot apply an event.
+    Unapplied,
 }
 
 /// A fault, and its place as far as it is known.

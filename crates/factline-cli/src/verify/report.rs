@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::finding::{Finding, Findings};
 use super::unit::Unit;
+use super::views::ViewReport;
 use crate::output::{Output, Row};
 use crate::render::instant;
 
@@ -86,9 +87,14 @@ impl AggregateReport {
     }
 }
 
-/// Prints the findings, and then a line for each aggregate type.
-pub(super) fn print(reports: &[AggregateReport], output: Output) -> Result<()> {
+/// Prints the findings, then a line for each aggregate type, and one for each view.
+pub(super) fn print(
+    reports: &[AggregateReport],
+    views: &[ViewReport],
+    output: Output,
+) -> Result<()> {
     let found = reports.iter().flat_map(|report| &report.found.kept);
+    let found = found.chain(views.iter().flat_map(|report| &report.found.kept));
     let rows: Vec<Row> = found.map(Finding::row).collect();
     if !rows.is_empty() {
         output.table(&Finding::HEADING, &rows)?;
@@ -97,5 +103,13 @@ pub(super) fn print(reports: &[AggregateReport], output: Output) -> Result<()> {
         }
     }
     let rows: Vec<Row> = reports.iter().map(AggregateReport::row).collect();
-    output.table(&HEADING, &rows)
+    output.table(&HEADING, &rows)?;
+    if views.is_empty() {
+        return Ok(());
+    }
+    if !output.is_for_programs() {
+        println!();
+    }
+    let rows: Vec<Row> = views.iter().map(ViewReport::row).collect();
+    output.table(&ViewReport::HEADING, &rows)
 }

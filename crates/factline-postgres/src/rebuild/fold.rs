@@ -1,6 +1,7 @@
 //! Rows of a view in memory, folded from events.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::future::Future;
 use std::hash::{DefaultHasher, Hash, Hasher as _};
 use std::pin::Pin;
@@ -101,7 +102,8 @@ impl KeyRange {
 /// Rows of a [`View`].
 pub(crate) struct FoldedRows<V: View> {
     range: KeyRange,
-    rows: HashMap<RowId<V::Key>, V::Row>,
+    /// No row is `None` between two records.
+    rows: HashMap<RowId<V::Key>, Option<V::Row>>,
 }
 
 impl<V: View> FoldedRows<V> {
@@ -112,17 +114,39 @@ impl<V: View> FoldedRows<V> {
         })
     }
 
+    fn present(&self) -> impl Iterator<Item = (&RowId<V::Key>, &V::Row)> {
+        let rows = self.rows.iter();
+        rows.filter_map(|(id, row)| row.as_ref().map(|row| (id, row)))
+    }
+
     async fn apply_one(&mut self, registry: &Registry, record: &Record) -> Result<(), SinkError> {
         let event = decode(registry, record).await?;
-        let keys: BTreeSet<_> = caught(record, || V::keys(&event))?.into_iter().collect();
+        let mut keys = caught(record, || V::keys(&event))?;
+        if keys.len() > 1 {
+            keys.sort_unstable();
+            keys.dedup();
+        }
         for key in keys.into_iter().filter(|key| self.range.contains(key)) {
             let id = RowId {
                 key,
                 source_partition: record.partition,
             };
-            let row = self.rows.remove(&id);
-            if let Some(row) = caught(record, || V::apply(&id.key, row, &event))? {
-                self.rows.insert(id, row);
+            match self.rows.entry(id) {
+                Entry::Occupied(mut known) => {
+                    let row = known.get_mut().take();
+                    let row = caught(record, || V::apply(&known.key().key, row, &event))?;
+                    if row.is_some() {
+                        *known.get_mut() = row;
+                    } else {
+                        known.remove();
+                    }
+                }
+                Entry::Vacant(new) => {
+                    let row = caught(record, || V::apply(&new.key().key, None, &event))?;
+                    if row.is_some() {
+                        new.insert(row);
+                    }
+                }
             }
         }
         Ok(())
@@ -163,7 +187,7 @@ impl<V: View> Fold for FoldedRows<V> {
         statement: &'f Arc<str>,
     ) -> Answer<'f, (), Error> {
         Box::pin(async move {
-            let mut rows = self.rows.iter();
+            let mut rows = self.present();
             loop {
                 let chunk: Vec<_> = rows.by_ref().take(INSERTED_ROWS).collect();
                 if chunk.is_empty() {
@@ -181,7 +205,7 @@ impl<V: View> Fold for FoldedRows<V> {
     ) -> Answer<'f, Vec<Value>, Error> {
         Box::pin(async move {
             let mut all = Vec::with_capacity(self.rows());
-            let mut rows = self.rows.iter();
+            let mut rows = self.present();
             loop {
                 let chunk: Vec<_> = rows.by_ref().take(INSERTED_ROWS).collect();
                 if chunk.is_empty() {

@@ -32,7 +32,8 @@ pub struct HostedView {
     pub name: &'static str,
     /// Version.
     pub version: i32,
-    contract: &'static Contract,
+    /// Contract of the aggregate whose events it folds.
+    pub contract: &'static Contract,
     table: fn() -> Table,
     migrations: Migrations,
     policy: PoisonPolicy,
