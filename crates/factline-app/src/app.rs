@@ -49,6 +49,10 @@ Example:
     --registry-url http://127.0.0.1:18081/apis/ccompat/v7 \\
     --database-url postgres://factline@127.0.0.1:15432/factline";
 
+/// First argument of a process that runs the tool.
+#[cfg(feature = "tool")]
+const TOOL: &str = "tool";
+
 /// An application: each part that is added to it is hosted when it runs.
 pub struct App {
     name: &'static str,
@@ -125,7 +129,17 @@ impl App {
     }
 
     /// Runs the process.
+    ///
+    /// With the feature `tool`, a process whose first argument is `tool` runs `factline` with its
+    /// aggregates and views instead: `app tool rebuild VIEW --dry-run`.
     pub fn run(self) -> ExitCode {
+        #[cfg(feature = "tool")]
+        if std::env::args_os()
+            .nth(1)
+            .is_some_and(|first| first == TOOL)
+        {
+            return factline_cli::main_after(&[TOOL], self.aggregates, &self.views);
+        }
         factline_service::main_with::<Config, _, _>(
             Config::command().name(self.name),
             self.name,

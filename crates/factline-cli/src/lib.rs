@@ -111,9 +111,21 @@ impl Command {
     }
 }
 
-/// Runs the tool for these aggregates and views.
+/// Runs the tool for these aggregates and views, with the arguments of this process.
 pub fn main(aggregates: Vec<HostedAggregate>, views: &[HostedView]) -> ExitCode {
-    let parsed = Cli::from_arg_matches(&command_line::cli().get_matches());
+    main_after(&[], aggregates, views)
+}
+
+/// Runs the tool as a command of another program. The arguments of this process begin with these
+/// words, which are not part of the tool's.
+pub fn main_after(
+    words: &[&str],
+    aggregates: Vec<HostedAggregate>,
+    views: &[HostedView],
+) -> ExitCode {
+    let name = std::env::args_os().take(1);
+    let arguments = name.chain(std::env::args_os().skip(1 + words.len()));
+    let parsed = Cli::from_arg_matches(&command_line::cli().get_matches_from(arguments));
     let Cli {
         output,
         kafka,
@@ -129,7 +141,10 @@ pub fn main(aggregates: Vec<HostedAggregate>, views: &[HostedView]) -> ExitCode 
         runtime.block_on(run(
             command,
             &Aggregates(aggregates),
-            Views(views),
+            Views {
+                hosted: views,
+                words,
+            },
             &kafka,
             &output,
         ))

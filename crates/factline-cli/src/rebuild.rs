@@ -137,6 +137,7 @@ pub(crate) async fn run(
 ) -> Result<()> {
     let view = views.of_name(&options.view)?;
     let baseline = options.baseline.map(|path| dry_run::Program {
+        words: views.words.iter().map(|word| (*word).to_owned()).collect(),
         environment: environment(kafka, &options.work.postgres),
         path,
     });

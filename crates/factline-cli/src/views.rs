@@ -7,22 +7,26 @@ const NO_VIEWS: &str = "this tool has no views; an application builds its own, w
 
 /// The views of the application.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Views<'v>(pub(crate) &'v [HostedView]);
+pub(crate) struct Views<'v> {
+    pub(crate) hosted: &'v [HostedView],
+    /// The words with which the command line of a build of this program begins.
+    pub(crate) words: &'v [&'v str],
+}
 
 impl<'v> Views<'v> {
     /// Returns the newest version of each view.
     pub(crate) fn newest(self) -> impl Iterator<Item = HostedView> + 'v {
         let is_newest = move |view: &&HostedView| {
-            let mut others = self.0.iter();
+            let mut others = self.hosted.iter();
             !others.any(|other| other.name == view.name && other.version > view.version)
         };
-        self.0.iter().filter(is_newest).copied()
+        self.hosted.iter().filter(is_newest).copied()
     }
 
     /// Returns the newest version of a view, or an error that lists the known views.
     pub(crate) fn of_name(self, name: &str) -> Result<HostedView> {
-        ensure!(!self.0.is_empty(), NO_VIEWS);
-        let versions = self.0.iter().filter(|view| view.name == name);
+        ensure!(!self.hosted.is_empty(), NO_VIEWS);
+        let versions = self.hosted.iter().filter(|view| view.name == name);
         match versions.max_by_key(|view| view.version) {
             Some(view) => Ok(*view),
             None => bail!("unknown view {name}; known views: {}", self.names()),
@@ -30,7 +34,7 @@ impl<'v> Views<'v> {
     }
 
     fn names(self) -> String {
-        let mut names: Vec<&str> = self.0.iter().map(|view| view.name).collect();
+        let mut names: Vec<&str> = self.hosted.iter().map(|view| view.name).collect();
         names.sort_unstable();
         names.dedup();
         names.join(", ")

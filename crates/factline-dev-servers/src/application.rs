@@ -18,6 +18,7 @@ const PATIENCE: Duration = Duration::from_mins(2);
 #[derive(Debug)]
 pub struct Application {
     url: String,
+    environment: Vec<(String, String)>,
     _process: Guarded,
 }
 
@@ -63,6 +64,7 @@ impl Servers {
         )?;
         Ok(Application {
             url: format!("http://127.0.0.1:{port}"),
+            environment: launch.env,
             _process: process,
         })
     }
@@ -72,5 +74,13 @@ impl Application {
     /// Returns the address for clients, such as `http://127.0.0.1:20123`.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Returns the variables with the addresses of the servers, the prefix of its topics and its
+    /// database, for other programs that work on its data.
+    pub fn environment(&self) -> impl Iterator<Item = (&str, &str)> {
+        let variables = self.environment.iter();
+        let variables = variables.filter(|(name, _)| name != "FACTLINE_LISTEN");
+        variables.map(|(name, value)| (name.as_str(), value.as_str()))
     }
 }

@@ -89,7 +89,8 @@ pub struct Reader {
     until: Option<Timestamp>,
     follow: bool,
     total: u64,
-    heard: Instant,
+    /// Time since when no record has come; `None` if the last poll returned one.
+    silent_since: Option<Instant>,
 }
 
 /// Returns the names of all topics that the client may see. Blocks until the brokers answer.
@@ -174,7 +175,7 @@ impl Reader {
             until: range.until,
             follow: range.follow,
             total,
-            heard: Instant::now(),
+            silent_since: None,
         })
     }
 
@@ -185,36 +186,42 @@ impl Reader {
 
     /// Returns the next record. Blocks for up to `wait`.
     pub fn next(&mut self, wait: Duration) -> Result<Next, Error> {
-        let start = Instant::now();
+        // Records that were fetched need no clock, which would cost as much as the poll.
+        let mut left = Duration::ZERO;
+        let mut begun = None;
         while !self.open.is_empty() {
-            let left = wait.saturating_sub(start.elapsed());
-            match self.consumer.poll(left) {
-                Some(Ok(message)) => {
-                    self.heard = Instant::now();
-                    let record = Record::from(&message);
-                    if let Some(next) = self.take(record) {
-                        return Ok(next);
-                    }
+            let polled = self.consumer.poll(left);
+            if let Some(Ok(message)) = polled {
+                self.silent_since = None;
+                let record = Record::from(&message);
+                if let Some(next) = self.take(record) {
+                    return Ok(next);
                 }
-                Some(Err(KafkaError::PartitionEOF(partition))) => {
-                    self.heard = Instant::now();
-                    if !self.follow {
-                        self.open.remove(&partition);
-                    }
+                continue;
+            }
+            if let Some(Err(KafkaError::PartitionEOF(partition))) = polled {
+                self.silent_since = None;
+                if !self.follow {
+                    self.open.remove(&partition);
                 }
-                // librdkafka retries by itself; a permanent error is returned below.
-                Some(Err(error)) if self.heard.elapsed() > TIMEOUT => {
-                    return Err(failed(&self.topic, error));
-                }
-                None if !self.follow && self.heard.elapsed() > TIMEOUT => {
+                continue;
+            }
+            let now = Instant::now();
+            let silent = now - *self.silent_since.get_or_insert(now);
+            match polled {
+                // librdkafka retries by itself; a permanent error is returned.
+                Some(Err(error)) if silent > TIMEOUT => return Err(failed(&self.topic, error)),
+                None if !self.follow && silent > TIMEOUT => {
                     let topic = self.topic.clone();
                     return Err(Error::Silent { topic });
                 }
-                Some(Err(_)) | None => {}
+                _ => {}
             }
-            if left.is_zero() {
+            let waited = now - *begun.get_or_insert(now);
+            if waited >= wait {
                 return Ok(Next::Nothing);
             }
+            left = wait - waited;
         }
         Ok(Next::End)
     }

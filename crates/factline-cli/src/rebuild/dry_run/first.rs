@@ -16,6 +16,8 @@ use crate::past;
 /// Another build of the tool.
 pub(in crate::rebuild) struct Program {
     pub(in crate::rebuild) path: PathBuf,
+    /// The words with which its arguments begin.
+    pub(in crate::rebuild) words: Vec<String>,
     /// Variables with the servers, for its environment.
     pub(in crate::rebuild) environment: Vec<(&'static str, OsString)>,
 }
@@ -88,6 +90,7 @@ impl Baseline {
         let shown = program.path.display();
         let mut command = tokio::process::Command::new(&program.path);
         command
+            .args(&program.words)
             .args(["--format", "json", "why", view.name, "--keys"])
             .arg(&keys_file)
             .arg("--sequences")
