@@ -114,6 +114,7 @@ fn fold(
         .set("enable.partition.eof", "true")
         .set("enable.auto.commit", "false")
         .set("fetch.wait.max.ms", "10")
+        .set("fetch.queue.backoff.ms", "5")
         .create()?;
     let mut from = TopicPartitionList::new();
     from.add_partition_offset(topics.events(), partition, Offset::Offset(0))?;

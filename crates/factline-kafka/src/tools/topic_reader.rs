@@ -115,23 +115,7 @@ impl Reader {
     /// request to Kafka.
     pub fn open(config: &KafkaConfig, topic: &str, range: &Range) -> Result<Self, Error> {
         let kafka = |source| failed(topic, source);
-        let mut client = config.client_config();
-        client
-            // The partitions are assigned by hand, so it joins no group; but librdkafka requires a
-            // group name.
-            .set("group.id", format!("{}reading", config.topic_prefix))
-            .set("isolation.level", "read_committed")
-            .set("enable.partition.eof", "true")
-            .set("enable.auto.commit", "false")
-            .set("auto.offset.reset", "earliest");
-        if !range.follow {
-            // The end of a partition is usually the marker of a transaction, which is no record.
-            // So the client fetches once more to learn that it has reached the end, and the broker
-            // holds that answer back for this time. It is not 0, because the client keeps fetching
-            // from partitions that it has read to the end.
-            client.set("fetch.wait.max.ms", "10");
-        }
-        let consumer: BaseConsumer = client.create().map_err(kafka)?;
+        let consumer = consumer(config, range.follow).map_err(kafka)?;
         let count = count(&consumer, topic)?;
         let chosen: Vec<i32> = match range.partition {
             Some(partition) => vec![partition],
@@ -153,6 +137,9 @@ impl Reader {
         let ends = ends(&consumer, topic, &chosen, TIMEOUT).map_err(kafka)?;
         let mut open = HashMap::new();
         let mut total = 0;
+        // By number: a client that has to ask for the beginning of a partition waits for half a
+        // second if it does not know the leader yet.
+        let mut assigned = TopicPartitionList::new();
         for place in from.elements() {
             let partition = place.partition();
             let (low, high) = ends.get(&partition).copied().unwrap_or_default();
@@ -162,18 +149,49 @@ impl Reader {
                 // No record is as recent.
                 _ => high,
             };
+            assigned
+                .add_partition_offset(topic, partition, Offset::Offset(begin))
+                .map_err(kafka)?;
             total += u64::try_from(high - begin).unwrap_or_default();
             if begin < high || range.follow {
                 open.insert(partition, high);
             }
         }
-        consumer.assign(&from).map_err(kafka)?;
+        consumer.assign(&assigned).map_err(kafka)?;
         Ok(Self {
             topic: topic.to_owned(),
             consumer,
             open,
             until: range.until,
             follow: range.follow,
+            total,
+            silent_since: None,
+        })
+    }
+
+    /// Reads these offsets of one partition, without asking Kafka for anything.
+    pub fn of_partition(
+        config: &KafkaConfig,
+        topic: &str,
+        partition: i32,
+        offsets: std::ops::Range<i64>,
+    ) -> Result<Self, Error> {
+        let kafka = |source| failed(topic, source);
+        let consumer = consumer(config, false).map_err(kafka)?;
+        let mut from = TopicPartitionList::new();
+        from.add_partition_offset(topic, partition, Offset::Offset(offsets.start))
+            .map_err(kafka)?;
+        consumer.assign(&from).map_err(kafka)?;
+        let total = u64::try_from(offsets.end - offsets.start).unwrap_or_default();
+        Ok(Self {
+            topic: topic.to_owned(),
+            consumer,
+            open: (total > 0)
+                .then_some((partition, offsets.end))
+                .into_iter()
+                .collect(),
+            until: None,
+            follow: false,
             total,
             silent_since: None,
         })
@@ -254,6 +272,31 @@ impl Reader {
         }
         Some(Next::Record(Box::new(record)))
     }
+}
+
+fn consumer(config: &KafkaConfig, follow: bool) -> KafkaResult<BaseConsumer> {
+    let mut client = config.client_config();
+    client
+        // The partitions are assigned by hand, so it joins no group; but librdkafka requires a
+        // group name.
+        .set("group.id", format!("{}reading", config.topic_prefix))
+        .set("isolation.level", "read_committed")
+        .set("enable.partition.eof", "true")
+        .set("enable.auto.commit", "false")
+        .set("auto.offset.reset", "earliest")
+        // A full queue stops the client from fetching for a second otherwise, and by default it
+        // may take 64 MiB.
+        .set("fetch.queue.backoff.ms", "5")
+        .set("queued.max.messages.kbytes", "16384")
+        .set("queued.min.messages", "10000");
+    if !follow {
+        // The end of a partition is usually the marker of a transaction, which is no record. So
+        // the client fetches once more to learn that it has reached the end, and the broker holds
+        // that answer back for this time. It is not 0, because the client keeps fetching from
+        // partitions that it has read to the end.
+        client.set("fetch.wait.max.ms", "10");
+    }
+    client.create()
 }
 
 fn count(consumer: &BaseConsumer, topic: &str) -> Result<i32, Error> {

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use factline::Timestamp;
-use factline_kafka::tools::topic_reader::{Next, Range, Reader};
+use factline_kafka::tools::topic_reader::{Next, Reader};
 use factline_kafka::topics::TopicPartition;
 use factline_kafka::topics::watermarks::Extent;
 use factline_kafka::{KafkaConfig, Record, Registry};
@@ -331,12 +331,10 @@ struct Records {
 
 impl Records {
     fn open(kafka: &KafkaConfig, part: &Part) -> Result<Self, Error> {
-        let range = Range {
-            partition: Some(part.key.1),
-            ..Range::default()
-        };
+        let (topic, partition) = &part.key;
+        let offsets = part.extent.begins..part.until.min(part.extent.ends);
         Ok(Self {
-            reader: Reader::open(kafka, &part.key.0, &range)?,
+            reader: Reader::of_partition(kafka, topic, *partition, offsets)?,
             until: part.until,
             last: part.last,
         })
