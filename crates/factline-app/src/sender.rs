@@ -54,7 +54,7 @@ pub enum Error {
 /// Sends commands to one aggregate type. Cheap to clone.
 #[derive(Clone)]
 pub struct Sender {
-    contract: &'static Contract,
+    partitions: i32,
     topic: String,
     source: String,
     schemas: SchemaIds,
@@ -79,7 +79,7 @@ impl Sender {
             })?;
         let appender = Arc::new(Appender::new(kafka.client_config(), ACKNOWLEDGED)?);
         Ok(Self {
-            contract,
+            partitions: kafka.contract(contract).partitions,
             topic,
             source: source.to_owned(),
             schemas,
@@ -106,7 +106,7 @@ impl Sender {
             Envelope::of_command(operation, record, &self.source, aggregate_id, Utc::now());
         let append = Append {
             topic: &self.topic,
-            partition: partition_of(aggregate_id.as_bytes(), self.contract.partitions),
+            partition: partition_of(aggregate_id.as_bytes(), self.partitions),
             key: aggregate_id.as_bytes(),
             headers: headers(envelope.to_headers()),
             value: &value,

@@ -3,6 +3,7 @@
 use anyhow::{Context as _, Result, ensure};
 use factline::Contract;
 use factline_handler::HostedAggregate;
+use factline_kafka::KafkaConfig;
 
 pub(crate) const NO_AGGREGATES: &str = "this tool has no aggregates; an application builds its own, which \
     passes them to factline_cli::main";
@@ -11,6 +12,19 @@ pub(crate) const NO_AGGREGATES: &str = "this tool has no aggregates; an applicat
 pub(crate) struct Aggregates(pub(crate) Vec<HostedAggregate>);
 
 impl Aggregates {
+    /// Returns the aggregates with the numbers of partitions of an installation.
+    pub(crate) fn installed(&self, kafka: &KafkaConfig) -> Self {
+        let mut hosted = self.0.clone();
+        for hosted in &mut hosted {
+            let contract = kafka.contract(hosted.contract);
+            if contract.partitions != hosted.contract.partitions {
+                // It is used until the process ends.
+                hosted.contract = Box::leak(Box::new(contract));
+            }
+        }
+        Self(hosted)
+    }
+
     /// Returns the aggregate of a type, or an error that lists the known ones.
     pub(crate) fn of_type(&self, aggregate: &str) -> Result<HostedAggregate> {
         ensure!(!self.0.is_empty(), NO_AGGREGATES);

@@ -173,6 +173,7 @@ async fn run(
     output: &Output,
 ) -> anyhow::Result<()> {
     servers::check(&command.servers(), kafka).await?;
+    let aggregates = &aggregates.installed(kafka);
     match command {
         Command::Events(options) => events::run(options, kafka, output).await,
         Command::History(options) => history::run(options, aggregates, kafka, output).await,

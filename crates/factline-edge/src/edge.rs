@@ -40,6 +40,8 @@ const SOURCE: &str = "/command-api";
 pub struct Target {
     /// Its contract.
     pub contract: &'static Contract,
+    /// Number of partitions in this installation.
+    pub partitions: i32,
     /// The topic of its commands.
     pub topic: String,
     /// Ids of its schemas, once the registry has returned them.
@@ -70,12 +72,14 @@ impl Edge {
         append_timeout: Duration,
     ) -> anyhow::Result<Self> {
         let target = |contract: &&'static Contract| {
+            let partitions = kafka.contract(contract).partitions;
             Ok(Arc::new(Target {
                 contract,
+                partitions,
                 topic: kafka.topics(contract).commands().to_owned(),
                 schemas: OnceLock::new(),
                 routes: routes::read(contract)?,
-                capacity: Capacity::unknown(contract.partitions),
+                capacity: Capacity::unknown(partitions),
             }))
         };
         let targets: Result<Vec<_>, routes::Error> = contracts.iter().map(target).collect();
@@ -166,7 +170,7 @@ async fn accept(
     let Some((schema_id, _)) = schemas.and_then(|schemas| schemas.get(route.record)) else {
         return Err(accepted.not_accepted("the service is starting"));
     };
-    let partition = partition_of(id.as_bytes(), target.contract.partitions);
+    let partition = partition_of(id.as_bytes(), target.partitions);
     let is_create = route.creates(command.conditions.expected_version);
     if is_create && !target.capacity.admits(partition, Instant::now()) {
         return Err(accepted.no_capacity());

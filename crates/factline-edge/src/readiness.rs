@@ -88,7 +88,7 @@ fn topics_state(edge: &Edge) -> anyhow::Result<Result<(), String>> {
 
 fn topic_state(edge: &Edge, target: &Target) -> anyhow::Result<Result<(), String>> {
     let topic = &target.topic;
-    let expected = target.contract.partitions;
+    let expected = target.partitions;
     match edge.appender.partitions(topic, PATIENCE) {
         Ok(Some(found)) => {
             // A command on another partition than the other commands of its aggregate would break

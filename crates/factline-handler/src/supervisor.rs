@@ -288,7 +288,7 @@ fn work<A: Aggregate>(
             .set("compression.type", "lz4")
             .set("linger.ms", "5"),
         factory.topics.events(),
-        factory.contract.partitions,
+        factory.origin.partitions,
         timeout,
     )
     .map_err(|source| transaction::Failure::Unknown {

@@ -30,6 +30,8 @@ pub(crate) struct Sender {
 /// Aggregate type to which the policy sends commands.
 struct Target {
     topics: Topics,
+    /// Number of partitions in this installation.
+    partitions: i32,
     schemas: SchemaIds,
 }
 
@@ -79,7 +81,7 @@ impl Command {
             fact,
             aggregate,
             topic: target.topics.commands().to_owned(),
-            partition: partition_of(emit.id().as_bytes(), contract.partitions),
+            partition: partition_of(emit.id().as_bytes(), target.partitions),
             key: emit.id().to_owned(),
             headers: headers(envelope.to_headers()),
             value: framing::write(id, &datum),
@@ -112,7 +114,11 @@ impl Sender {
     /// Adds an aggregate type as a target.
     pub(crate) fn add_target(&mut self, contract: &Contract, schemas: SchemaIds) {
         let topics = self.kafka.topics(contract);
-        let target = Target { topics, schemas };
+        let target = Target {
+            topics,
+            partitions: self.kafka.contract(contract).partitions,
+            schemas,
+        };
         self.targets.insert(contract.aggregate, target);
     }
 

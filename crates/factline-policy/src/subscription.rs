@@ -151,7 +151,7 @@ impl Subscription {
     pub async fn provision(&self, kafka: &KafkaConfig) -> Result<(), provision::Error> {
         if self.poison == PoisonPolicy::Park {
             let topic = letters::topic_of(&self.group);
-            let wanted = settings::letters(&topic, self.source.partitions);
+            let wanted = settings::letters(&topic, kafka.contract(self.source).partitions);
             provision::create(kafka, &[wanted], None).await?;
         }
         start_position::commit(self, kafka).await

@@ -34,7 +34,7 @@ impl CommandTopic {
         let schemas = registry.register_all(&topic, contract.commands).await;
         Self {
             schemas: schemas.unwrap(),
-            partitions: contract.partitions,
+            partitions: kafka.contract(contract).partitions,
             topic,
         }
     }

@@ -41,7 +41,7 @@ pub fn sources(kafka: &KafkaConfig, contracts: &[&'static Contract]) -> Vec<Sour
             topic: topic.to_owned(),
             kind,
             aggregate: contract.aggregate,
-            partitions: contract.partitions,
+            partitions: kafka.contract(contract).partitions,
         };
         [
             source(topics.commands(), Kind::Commands),

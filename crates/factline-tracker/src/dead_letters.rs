@@ -47,6 +47,8 @@ pub struct DeadLetters {
 struct Topic {
     name: String,
     contract: &'static Contract,
+    /// Number of partitions in this installation.
+    partitions: i32,
     /// The offset to continue at, of each partition.
     next: BTreeMap<i32, Offset>,
     /// The time of each open letter.
@@ -77,6 +79,7 @@ impl DeadLetters {
         let topics = contracts.iter().map(|contract| Topic {
             name: kafka.topics(contract).dead_letters().to_owned(),
             contract,
+            partitions: kafka.contract(contract).partitions,
             next: BTreeMap::new(),
             open: BTreeMap::new(),
             is_full: false,
@@ -124,7 +127,7 @@ impl Topic {
     ) -> KafkaResult<()> {
         let mut assigned = TopicPartitionList::new();
         let mut unread = BTreeSet::new();
-        for partition in 0..self.contract.partitions {
+        for partition in 0..self.partitions {
             let next = self.next.get(&partition).copied();
             assigned.add_partition_offset(
                 &self.name,

@@ -60,7 +60,7 @@ fn check_address(origin: &Origin, record: &Record, envelope: &Envelope) -> Resul
         let subject = subject.clone();
         return Err(Fault::Key { subject });
     }
-    match partition_of(subject.as_bytes(), origin.contract.partitions) {
+    match partition_of(subject.as_bytes(), origin.partitions) {
         expected if expected == record.partition => Ok(()),
         expected => Err(Fault::Partition {
             subject: subject.clone(),

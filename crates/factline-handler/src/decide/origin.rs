@@ -12,6 +12,8 @@ use factline_kafka::topics::Topics;
 #[derive(Debug, Clone)]
 pub(crate) struct Origin {
     pub(crate) contract: &'static Contract,
+    /// Number of partitions in this installation.
+    pub(crate) partitions: i32,
     /// Source of events and outcomes.
     source: String,
     /// Topic of events, for positions.
@@ -36,6 +38,7 @@ impl Origin {
     pub(crate) fn new(contract: &'static Contract, topics: &Topics, identity: String) -> Self {
         Self {
             contract,
+            partitions: contract.partitions,
             source: format!("/command-handlers/{}", contract.aggregate),
             events: topics.events().to_owned(),
             identity,

@@ -77,7 +77,9 @@ impl RecordFactory {
         let events = Codecs::registered(contract.events, &events);
         let outcomes = Codecs::registered(&[outcome::SCHEMA], &outcomes);
         let encoder = Encoder::new(&topics, events, outcomes);
-        Ok(Self::new(contract, topics, registry, identity, encoder))
+        let mut factory = Self::new(contract, topics, registry, identity, encoder);
+        factory.origin.partitions = kafka.contract(contract).partitions;
+        Ok(factory)
     }
 
     fn new(

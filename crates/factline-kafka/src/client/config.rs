@@ -41,6 +41,18 @@ pub struct KafkaConfig {
     #[arg(long, env = "FACTLINE_TOPIC_PREFIX", default_value = "")]
     pub topic_prefix: String,
 
+    /// Number of partitions of an aggregate type in this installation, such as ordering.order=64,
+    /// if it is not that of the contract; joined by commas. All processes of an installation need
+    /// the same value, and it must not change: `factline copy` writes the log into topics with
+    /// another number
+    #[arg(
+        long,
+        env = "FACTLINE_TOPIC_PARTITIONS",
+        value_delimiter = ',',
+        value_parser = partition_count
+    )]
+    pub topic_partitions: Vec<(String, i32)>,
+
     /// Instance id of this process (group.instance.id), unique among the processes of its kind. A
     /// process that restarts with the same id gets its partitions back at once. Without it, each
     /// restart joins the group as a new member, and the group waits until the session of the old
@@ -71,6 +83,7 @@ impl Default for KafkaConfig {
             registry_url: REGISTRY.to_owned(),
             lost_schemas: Vec::new(),
             topic_prefix: String::new(),
+            topic_partitions: Vec::new(),
             instance: String::new(),
             security: KafkaSecurity::default(),
             properties: Vec::new(),
@@ -87,6 +100,7 @@ impl fmt::Debug for KafkaConfig {
             .debug_struct("KafkaConfig")
             .field("brokers", &self.brokers)
             .field("topic_prefix", &self.topic_prefix)
+            .field("topic_partitions", &self.topic_partitions)
             .field("instance", &self.instance)
             .field("security", &self.security)
             .field("properties", &properties)
@@ -115,6 +129,29 @@ impl KafkaConfig {
     pub fn topics(&self, contract: &Contract) -> Topics {
         Topics::new(&self.topic_prefix, contract.aggregate)
     }
+
+    /// Returns a contract with the number of partitions that this installation has.
+    #[must_use]
+    pub fn contract(&self, contract: &Contract) -> Contract {
+        let mut numbers = self.topic_partitions.iter();
+        let own = numbers.rfind(|(aggregate, _)| aggregate == contract.aggregate);
+        Contract {
+            partitions: own.map_or(contract.partitions, |(_, partitions)| *partitions),
+            ..*contract
+        }
+    }
+}
+
+/// Reads the number of partitions of an aggregate type, such as `ordering.order=64`.
+///
+/// # Errors
+/// If the text has another form, or the number is not at least 1.
+pub fn partition_count(text: &str) -> Result<(String, i32), String> {
+    let found = text.split_once('=').and_then(|(aggregate, number)| {
+        let number: i32 = number.parse().ok()?;
+        (!aggregate.is_empty() && number > 0).then(|| (aggregate.to_owned(), number))
+    });
+    found.ok_or_else(|| "is not TYPE=NUMBER, such as ordering.order=64".to_owned())
 }
 
 fn property(text: &str) -> Result<(String, String), String> {
@@ -124,5 +161,29 @@ fn property(text: &str) -> Result<(String, String), String> {
             Ok((key.to_owned(), value.to_owned()))
         }
         _ => Err("is not key=value".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ORDER: Contract = Contract {
+        aggregate: "shop.order",
+        partitions: 8,
+        commands: &[],
+        events: &[],
+        routes: "",
+    };
+
+    #[test]
+    fn installation_has_its_own_number_of_partitions() {
+        let mut kafka = KafkaConfig::default();
+        assert_eq!(kafka.contract(&ORDER).partitions, 8);
+        kafka.topic_partitions = vec![partition_count("shop.order=64").unwrap()];
+        assert_eq!(kafka.contract(&ORDER).partitions, 64);
+        for wrong in ["shop.order", "=8", "shop.order=0", "shop.order=many"] {
+            assert!(partition_count(wrong).is_err(), "{wrong}");
+        }
     }
 }

@@ -55,7 +55,7 @@ impl CapacityQueries {
             // The last offsets that were committed, without waiting for open transactions.
             queries: BrokerQueries::new(&kafka, Isolation::ReadUncommitted),
             topic: topics.commands().to_owned(),
-            partitions: contract.partitions,
+            partitions: kafka.contract(contract).partitions,
         }
     }
 

@@ -69,7 +69,7 @@ const PARTITIONS: &str = "partitions";
 /// Compares the topics of a contract with their expected settings.
 pub async fn plan(config: &KafkaConfig, contract: &Contract) -> Result<Vec<Line>, Error> {
     let mut lines = Vec::new();
-    for wanted in settings(contract, &config.topics(contract)) {
+    for wanted in settings(&config.contract(contract), &config.topics(contract)) {
         let topic = wanted.topic;
         let partitions = partitions(config, &topic).await?;
         let configs = match partitions {
@@ -105,7 +105,7 @@ pub async fn apply(
     replication: Option<i32>,
 ) -> Result<(), Error> {
     let lines = plan(config, contract).await?;
-    for topic in settings(contract, &config.topics(contract)) {
+    for topic in settings(&config.contract(contract), &config.topics(contract)) {
         let changes = lines
             .iter()
             .filter(|line| line.topic == topic.topic && line.action() == Action::Set);

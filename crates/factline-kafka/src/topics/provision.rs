@@ -86,9 +86,10 @@ pub async fn provision(
     replication: Option<i32>,
 ) -> Result<(), Error> {
     broker_settings::check(config).await?;
-    let topics = config.topics(contract);
-    create(config, &settings(contract, &topics), replication).await?;
-    let (config, contract) = (config.clone(), *contract);
+    let contract = config.contract(contract);
+    let topics = config.topics(&contract);
+    create(config, &settings(&contract, &topics), replication).await?;
+    let config = config.clone();
     let runtime = Handle::current();
     tokio::task::spawn_blocking(move || {
         first_offsets(&config, &contract, &topics)?;

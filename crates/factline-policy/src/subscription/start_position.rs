@@ -37,7 +37,7 @@ fn commit_blocking(subscription: &Subscription, kafka: &KafkaConfig) -> Result<(
         .map_err(failed)?;
     let mut asked = TopicPartitionList::new();
     for topic in subscription.topics(kafka) {
-        let partitions = subscription.source.partitions;
+        let partitions = kafka.contract(subscription.source).partitions;
         retry_while_propagating(|| check_partitions(kafka, &topic, partitions))?;
         asked.add_partition_range(&topic, 0, partitions - 1);
     }
