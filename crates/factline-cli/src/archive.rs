@@ -8,7 +8,7 @@
 
 pub(crate) mod backup;
 pub(crate) mod restore;
-mod stopped;
+pub(crate) mod stopped;
 mod topic_file;
 
 pub(crate) use self::topic_file::hex;
@@ -49,7 +49,7 @@ struct AggregateFiles {
 /// A topic of an aggregate type. Snapshots are a cache, and are not backed up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-enum Kind {
+pub(crate) enum Kind {
     /// Only commands that are not decided yet.
     Commands,
     Events,
@@ -86,7 +86,7 @@ struct GroupOffsets {
 }
 
 impl Kind {
-    const ALL: [Self; 4] = [
+    pub(crate) const ALL: [Self; 4] = [
         Self::Commands,
         Self::Events,
         Self::Outcomes,
@@ -94,7 +94,7 @@ impl Kind {
     ];
 
     /// Returns the name of its topic.
-    fn of(self, topics: &Topics) -> &str {
+    pub(crate) fn of(self, topics: &Topics) -> &str {
         match self {
             Self::Commands => topics.commands(),
             Self::Events => topics.events(),

@@ -12,6 +12,7 @@ mod archive;
 mod arguments;
 mod command_line;
 mod completions;
+mod copy;
 mod database;
 mod dead_letters;
 mod events;
@@ -81,6 +82,7 @@ enum Command {
     Why(past::WhyOptions),
     Backup(archive::backup::Options),
     Restore(archive::restore::Options),
+    Copy(copy::Options),
     New(new::Options),
     Completions(completions::Options),
 }
@@ -98,7 +100,8 @@ impl Command {
             | Self::View(_)
             | Self::Why(_)
             | Self::Backup(_)
-            | Self::Restore(_) => {
+            | Self::Restore(_)
+            | Self::Copy(_) => {
                 vec![Server::Kafka, Server::Registry]
             }
             Self::DeadLetters(options) => options.servers(),
@@ -194,6 +197,7 @@ async fn run(
         Command::Restore(options) => {
             archive::restore::run(options, aggregates, kafka, output).await
         }
+        Command::Copy(options) => copy::run(options, aggregates, views, kafka, output).await,
         Command::New(options) => new::run(&options),
         Command::Completions(options) => completions::run(&options),
     }

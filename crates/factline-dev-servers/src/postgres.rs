@@ -74,6 +74,16 @@ impl Postgres {
         create_database(self.port, name)
     }
 
+    /// Creates a database with the contents of another one, to which nothing may be connected.
+    ///
+    /// # Errors
+    ///
+    /// The same as of [`create_database`](Self::create_database), for either name; or if there are
+    /// connections.
+    pub fn copy_database(&self, from: &str, name: &str) -> Result<()> {
+        create_database_from(self.port, Some(from), name)
+    }
+
     /// Restarts the server with its data, and waits until it accepts connections.
     ///
     /// # Errors
@@ -188,13 +198,24 @@ pub(crate) fn bootstrap(port: u16) -> Result<()> {
 }
 
 fn create_database(port: u16, name: &str) -> Result<()> {
+    create_database_from(port, None, name)
+}
+
+fn create_database_from(port: u16, from: Option<&str>, name: &str) -> Result<()> {
     let valid =
         |letter: u8| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == b'_';
-    ensure!(
-        !name.is_empty() && name.bytes().all(valid),
-        "{name:?} is not a plain database name"
-    );
-    execute(port, "postgres", &format!("CREATE DATABASE {name}"))?;
+    for name in from.into_iter().chain([name]) {
+        ensure!(
+            !name.is_empty() && name.bytes().all(valid),
+            "{name:?} is not a plain database name"
+        );
+    }
+    let template = from.map_or_else(String::new, |from| format!(" TEMPLATE {from}"));
+    execute(
+        port,
+        "postgres",
+        &format!("CREATE DATABASE {name}{template}"),
+    )?;
     execute(
         port,
         "postgres",

@@ -69,6 +69,7 @@ impl Cluster {
                 .collect(),
             brokers,
             environment: environment.into_iter().chain(quick).collect(),
+            topic_partitions: Vec::new(),
         };
         let system = System::on(servers, "faults", layout).await?;
         let instances = ROLES.iter().flat_map(Role::names);

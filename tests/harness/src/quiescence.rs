@@ -222,7 +222,8 @@ async fn followers_behind(system: &System) -> Result<Vec<Behind>> {
     let kafka = system.kafka();
     let both = contracts::ALL.iter().flat_map(|contract| {
         let topics = kafka.topics(contract);
-        [topics.commands(), topics.outcomes()].map(|topic| (topic.to_owned(), contract.partitions))
+        let partitions = kafka.contract(contract).partitions;
+        [topics.commands(), topics.outcomes()].map(|topic| (topic.to_owned(), partitions))
     });
     let url = system.database_url("factline_tracker");
     let mut tracker = PgConnection::connect(&url).await?;
@@ -254,7 +255,7 @@ fn events_of(kafka: &KafkaConfig, view: &str) -> Result<(String, i32)> {
     let contract = contract.with_context(|| format!("no contract of {}", kind.aggregate))?;
     Ok((
         kafka.topics(contract).events().to_owned(),
-        contract.partitions,
+        kafka.contract(contract).partitions,
     ))
 }
 
@@ -287,7 +288,7 @@ fn partitions(kafka: &KafkaConfig) -> Vec<TopicPartition> {
     for contract in contracts::ALL {
         let topics = kafka.topics(contract);
         for topic in [topics.commands(), topics.events(), topics.outcomes()] {
-            let all = 0..contract.partitions;
+            let all = 0..kafka.contract(contract).partitions;
             partitions.extend(all.map(|partition| (topic.to_owned(), partition)));
         }
     }

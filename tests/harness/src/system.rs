@@ -43,6 +43,8 @@ pub struct Layout {
     pub brokers: BTreeMap<String, String>,
     /// Additional environment of every process.
     pub environment: Vec<(String, String)>,
+    /// Numbers of partitions by aggregate type, if they are not those of the contracts.
+    pub topic_partitions: Vec<(&'static str, i32)>,
 }
 
 impl Layout {
@@ -92,18 +94,31 @@ impl System {
 
     /// Starts like [`System::start`], on these servers and in this layout.
     pub async fn on(servers: &'static Servers, name: &str, layout: Layout) -> Result<Self> {
+        let system = Self::at_rest(servers, name, layout)?;
+        let database = system.database.clone();
+        tokio::task::spawn_blocking(move || servers.postgres.create_database(&database)).await??;
+        system.begin().await?;
+        Ok(system)
+    }
+
+    /// Returns a system without topics, processes and a database.
+    pub fn at_rest(servers: &'static Servers, name: &str, layout: Layout) -> Result<Self> {
         let unique = format!("{name}{}", &uuid::Uuid::new_v4().simple().to_string()[..8]);
-        let system = Self {
+        Ok(Self {
             servers,
             prefix: format!("{unique}."),
-            database: unique.clone(),
+            database: unique,
             instances: instances(&layout)?,
             layout,
             programs: programs()?,
             logs: tempfile::tempdir()?,
             running: Mutex::default(),
-        };
-        tokio::task::spawn_blocking(move || servers.postgres.create_database(&unique)).await??;
+        })
+    }
+
+    /// Runs all jobs, starts everything and waits until it is ready.
+    pub async fn begin(&self) -> Result<()> {
+        let system = self;
         for service in SERVICES {
             for job in service.jobs {
                 let job_of = system.command(service.name)?;
@@ -123,8 +138,24 @@ impl System {
         for name in system.names() {
             system.spawn(name)?;
         }
-        system.ready().await?;
-        Ok(system)
+        system.ready().await
+    }
+
+    /// Creates the database with the contents of another system's database. No process of the other
+    /// system may run.
+    pub async fn copy_database_of(&self, other: &Self) -> Result<()> {
+        let (from, name) = (other.database.clone(), self.database.clone());
+        let servers = self.servers;
+        tokio::task::spawn_blocking(move || servers.postgres.copy_database(&from, &name)).await?
+    }
+
+    /// Returns the environment that the layout adds to every process.
+    pub fn environment(&self) -> impl Iterator<Item = (String, String)> {
+        let own = self.layout.topic_partitions.iter();
+        let own: Vec<String> = own.map(|(name, count)| format!("{name}={count}")).collect();
+        let own = ("FACTLINE_TOPIC_PARTITIONS".to_owned(), own.join(","));
+        let own = Some(own).filter(|(_, value)| !value.is_empty());
+        self.layout.environment.iter().cloned().chain(own)
     }
 
     /// Returns the store's address for clients.
@@ -134,10 +165,14 @@ impl System {
 
     /// Returns the Kafka connection for clients of its topics.
     pub fn kafka(&self) -> KafkaConfig {
+        let own = self.layout.topic_partitions.iter();
         KafkaConfig {
             brokers: self.servers.kafka.brokers(),
             registry_url: self.servers.registry.url(),
             topic_prefix: self.prefix.clone(),
+            topic_partitions: own
+                .map(|(name, count)| ((*name).to_owned(), *count))
+                .collect(),
             ..KafkaConfig::default()
         }
     }
@@ -282,7 +317,7 @@ impl System {
             .env("FACTLINE_LISTEN", format!("127.0.0.1:{port}"))
             .env("FACTLINE_TOPIC_PREFIX", &self.prefix)
             .env("RUST_LOG", "info")
-            .envs(self.layout.environment.iter().cloned());
+            .envs(self.environment());
         for need in service.needs {
             match need {
                 Need::Kafka => {

@@ -19,6 +19,7 @@ impl System {
             .env("FACTLINE_KAFKA_BROKERS", &kafka.brokers)
             .env("FACTLINE_REGISTRY_URL", &kafka.registry_url)
             .env("FACTLINE_TOPIC_PREFIX", &kafka.topic_prefix)
+            .envs(self.environment())
             .kill_on_drop(true);
         let ended = command.output().await.context("cannot start factline")?;
         let text = String::from_utf8_lossy(&ended.stdout);

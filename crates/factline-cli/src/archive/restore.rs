@@ -135,7 +135,7 @@ async fn register(kafka: &KafkaConfig, manifest: &Manifest) -> Result<BTreeMap<i
 }
 
 /// Returns the full name of a schema's record.
-fn record_name(schema: &str) -> Option<String> {
+pub(crate) fn record_name(schema: &str) -> Option<String> {
     let schema: serde_json::Value = serde_json::from_str(schema).ok()?;
     let name = schema["name"].as_str()?;
     match schema["namespace"].as_str() {

@@ -12,7 +12,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 
 /// The option for the wait.
 #[derive(Debug, Args)]
-pub(super) struct Wait {
+pub(crate) struct Wait {
     /// Maximum time to wait until the groups have no members, in seconds: a stopped process is a
     /// member until its session has timed out
     #[arg(long, value_name = "SECONDS", default_value_t = 20)]
@@ -20,13 +20,13 @@ pub(super) struct Wait {
 }
 
 impl Wait {
-    pub(super) fn time(&self) -> Duration {
+    pub(crate) fn time(&self) -> Duration {
         Duration::from_secs(self.wait)
     }
 }
 
 /// Returns all groups as soon as those that matter have no members. Blocks.
-pub(super) fn stopped(
+pub(crate) fn stopped(
     kafka: &KafkaConfig,
     wait: Duration,
     matters: impl Fn(&Group) -> bool,

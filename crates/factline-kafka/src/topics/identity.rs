@@ -45,6 +45,16 @@ pub fn topic_identity(config: &KafkaConfig, topic: &str) -> Result<String, Error
     identity(client.client(), topic)
 }
 
+/// Returns the identities of topics, in their order, queried by one client. Blocks for up to ten
+/// seconds for each.
+pub fn topic_identities(config: &KafkaConfig, topics: &[&str]) -> Result<Vec<String>, Error> {
+    let client: BaseProducer = config.client_config().create()?;
+    let topics = topics.iter();
+    topics
+        .map(|topic| identity(client.client(), topic))
+        .collect()
+}
+
 /// Returns the same, queried by an existing client.
 pub fn identity<C: ClientContext>(client: &Client<C>, topic: &str) -> Result<String, Error> {
     let name = CString::new(topic)?;

@@ -17,10 +17,10 @@ use crate::tool::run;
 const DRAIN: Duration = Duration::from_secs(30);
 
 /// Maximum time until a store is idle.
-const PATIENCE: Duration = Duration::from_mins(2);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Returns a layout in which the session of a handler that was stopped ends early.
-fn quick() -> Layout {
+pub(crate) fn quick() -> Layout {
     let environment = ("FACTLINE_SESSION_TIMEOUT_MS".to_owned(), "6000".to_owned());
     Layout {
         environment: vec![environment],
@@ -40,7 +40,7 @@ const OPERATIONS: &str = "select coalesce(jsonb_agg(jsonb_build_object( \
     from operations.operation where state not in ('pending', 'running')";
 
 /// Returns all rows of all views, and all operations that have ended.
-async fn contents(system: &System) -> BTreeMap<String, Value> {
+pub(crate) async fn contents(system: &System) -> BTreeMap<String, Value> {
     let url = system.database_url("factline");
     let mut connection = PgConnection::connect(&url).await.unwrap();
     let relations: Vec<String> = sqlx::query_scalar(RELATIONS)
@@ -65,7 +65,7 @@ async fn contents(system: &System) -> BTreeMap<String, Value> {
 }
 
 /// Returns the events of all aggregates by their ids, with their times and without their locations.
-async fn events(system: &System) -> BTreeMap<String, Value> {
+pub(crate) async fn events(system: &System) -> BTreeMap<String, Value> {
     let mut events = BTreeMap::new();
     for aggregate in [
         "catalog.product",
@@ -89,12 +89,12 @@ fn lines(product: &str, amount: i64) -> Value {
     json!([{"product_id": product, "name": product, "quantity": 1, "unit_price": price}])
 }
 
-fn order(customer: &str, amount: i64) -> Value {
+pub(crate) fn order(customer: &str, amount: i64) -> Value {
     json!({"customer_id": customer, "lines": lines("tea", amount)})
 }
 
 /// Sends an order with an idempotency key. Returns the address of its operation.
-async fn keyed_order(system: &System) -> String {
+pub(crate) async fn keyed_order(system: &System) -> String {
     let client = reqwest::Client::new();
     let request = client.post(format!("{}/orders", system.url()));
     let request = request.header("idempotency-key", "once");
@@ -105,7 +105,7 @@ async fn keyed_order(system: &System) -> String {
 }
 
 /// Stops all processes.
-async fn stop_all(system: &System) {
+pub(crate) async fn stop_all(system: &System) {
     let names: Vec<String> = system.names().map(ToOwned::to_owned).collect();
     for name in names {
         system.stop(&name, DRAIN).await.unwrap();
@@ -114,7 +114,7 @@ async fn stop_all(system: &System) {
 
 /// Sends orders, checkouts, a product, and an order with an idempotency key. Returns the operation
 /// of the last one.
-async fn fill(store: &System) -> String {
+pub(crate) async fn fill(store: &System) -> String {
     let client = Client::of(store);
     for number in 0..12_i64 {
         let customer = format!("customer{}", number % 3);
@@ -138,7 +138,7 @@ async fn fill(store: &System) -> String {
 }
 
 /// Checks that the restored store has what was there before, and the order that is decided now.
-fn assert_same(before: &BTreeMap<String, Value>, mut after: BTreeMap<String, Value>) {
+pub(crate) fn assert_same(before: &BTreeMap<String, Value>, mut after: BTreeMap<String, Value>) {
     let late = |rows: &mut Value| {
         let rows = rows.as_array_mut().unwrap();
         let count = rows.len();

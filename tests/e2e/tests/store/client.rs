@@ -93,6 +93,12 @@ impl Client {
         }
     }
 
+    /// Follows the address of an operation until it has ended.
+    pub(crate) async fn follow(&self, location: &str) -> Value {
+        let operation = self.proper.wait(location).await.unwrap();
+        serde_json::to_value(operation).unwrap()
+    }
+
     /// Reads the result of a completed operation. The test does not wait itself: the operation's
     /// position makes the read wait.
     pub(crate) async fn read(&self, path: &str, ended: &Ended) -> Value {

@@ -5,6 +5,7 @@
 mod backup;
 mod checkouts;
 mod client;
+mod copied;
 mod judged;
 mod life_of_a_product;
 mod life_of_an_order;

@@ -15,6 +15,7 @@ pub(crate) fn tool(system: &System) -> Command {
         .env("FACTLINE_KAFKA_BROKERS", &kafka.brokers)
         .env("FACTLINE_REGISTRY_URL", &kafka.registry_url)
         .env("FACTLINE_TOPIC_PREFIX", &kafka.topic_prefix)
+        .envs(system.environment())
         .kill_on_drop(true);
     command
 }
