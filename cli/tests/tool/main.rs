@@ -5,6 +5,7 @@
 
 mod backup;
 mod causes;
+mod copied;
 mod dead_letters;
 mod export;
 mod facts;
