@@ -11,6 +11,7 @@ use factline_kafka::tools::partition_scan::Extents;
 use factline_kafka::tools::topic_writer::TopicWriter;
 use factline_kafka::topics::partition_of;
 use factline_kafka::{KafkaConfig, Record};
+use factline_testkit::found;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -192,4 +193,109 @@ async fn copy_that_would_not_be_true_is_refused() {
         .append(&format!("{to}ordering.order.events"), &envelope, b"a")
         .await;
     refused(&copy(&[]), "has records, and the manifest does not exist").await;
+}
+
+/// A copy for tests: a part of the orders, without the names of customers.
+#[tokio::test(flavor = "multi_thread")]
+async fn copy_has_whole_aggregates_and_masked_fields() {
+    let stage = Stage::with_topics("chosen").await;
+    let handler = stage.handle();
+    let orders: Vec<Uuid> = (0..4).map(|_| Uuid::new_v4()).collect();
+    for order in &orders {
+        stage.place(*order).await;
+        stage.ship(*order).await;
+    }
+    let events = async |prefix: &str| {
+        stage
+            .json(&["--topic-prefix", prefix, "events", "ordering.order"])
+            .await
+    };
+    let source = stage.fixture.kafka.topic_prefix.clone();
+    found("all events", async || {
+        (events(&source).await.len() == 8).then_some(())
+    })
+    .await;
+    handler.stop().await;
+    let folder = tempfile::tempdir().unwrap();
+    let keep = folder.path().join("keep.txt");
+    let kept = orders[..3]
+        .iter()
+        .map(|order| format!("ordering.order/{order}\n"));
+    fs::write(&keep, kept.collect::<String>()).unwrap();
+    let drop = format!("ordering.order/{}", orders[1]);
+    let copy = async |name: &str, mask: &str, more: &[&str]| {
+        let (to, manifest) = (format!("{source}{name}."), folder.path().join(name));
+        let all = [
+            &[
+                "copy",
+                "--to",
+                &to,
+                "--manifest",
+                manifest.to_str().unwrap(),
+                "--cut-over",
+            ][..],
+            &[
+                "--keep-from",
+                keep.to_str().unwrap(),
+                "--drop",
+                &drop,
+                "--mask",
+                mask,
+            ],
+            more,
+        ];
+        (stage.run(&all.concat()).await, to)
+    };
+    let customers = "ordering.OrderPlaced/customer_id=masked";
+    let (copied, to) = copy(
+        "a",
+        customers,
+        &["--mask", "ordering.OrderPlaced/lines/*/quantity=1"],
+    )
+    .await;
+    assert!(copied.success, "{copied:?}");
+    let found = events(&to).await;
+    let mut expected = Vec::new();
+    for event in events(&source).await {
+        let is_kept = [orders[0], orders[2]]
+            .iter()
+            .any(|it| event["key"] == it.to_string());
+        if is_kept {
+            expected.push(event);
+        }
+    }
+    assert_eq!((expected.len(), found.len()), (4, 4));
+    for event in &found {
+        let before = expected.iter().find(|it| it["id"] == event["id"]).unwrap();
+        let mut data = before["data"].clone();
+        if event["type"] == "ordering.OrderPlaced" {
+            data["customer_id"] = "masked".into();
+            data["lines"][0]["quantity"] = 1.into();
+        }
+        assert_eq!(event["data"], data);
+    }
+    let verified = stage
+        .run(&["--topic-prefix", &to, "verify", "--decode"])
+        .await;
+    assert!(verified.success, "{verified:?}");
+
+    let (refused, _) = copy("b", "ordering.OrderPlaced/customer=masked", &[]).await;
+    let reason = "no record has a field of the mask ordering.OrderPlaced/customer";
+    assert!(
+        !refused.success && refused.err.contains(reason),
+        "{refused:?}"
+    );
+    let (refused, _) = copy("c", "ordering.OrderPlaced/order_id=masked", &[]).await;
+    let reason = "is the aggregate's id, which cannot be masked";
+    assert!(
+        !refused.success && refused.err.contains(reason),
+        "{refused:?}"
+    );
+    let url = ["--database-url", "postgres://nowhere/none"];
+    let (refused, _) = copy("d", customers, &url).await;
+    let reason = "have what is left out or masked";
+    assert!(
+        !refused.success && refused.err.contains(reason),
+        "{refused:?}"
+    );
 }

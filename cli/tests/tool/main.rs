@@ -10,6 +10,7 @@ mod dead_letters;
 mod export;
 mod facts;
 mod histories;
+mod imported;
 mod new_context;
 mod new_part;
 mod operation;

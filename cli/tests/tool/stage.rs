@@ -14,6 +14,7 @@ use ordering_schemas::ORDER;
 use ordering_schemas::order::Command as OrderCommand;
 use ordering_schemas::{Line, Money, PlaceOrder, ShipOrder};
 use serde_json::Value;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -27,6 +28,19 @@ pub(crate) struct Stage {
     pub(crate) fixture: Fixture,
     pub(crate) topics: Topics,
     stop: CancellationToken,
+}
+
+/// A handler that runs until it is stopped, or the stage ends.
+pub(crate) struct Handler {
+    stop: CancellationToken,
+    task: JoinHandle<Result<(), factline_handler::Error>>,
+}
+
+impl Handler {
+    pub(crate) async fn stop(self) {
+        self.stop.cancel();
+        self.task.await.unwrap().unwrap();
+    }
 }
 
 /// The result of a run of the tool.
@@ -78,11 +92,20 @@ impl Stage {
     /// Creates a stage with topics and a handler of orders.
     pub(crate) async fn with_handler(name: &str) -> Self {
         let stage = Self::with_topics(name).await;
-        let report: factline_handler::Report = Arc::new(|_, _| {});
-        let (kafka, stop) = (stage.fixture.kafka.clone(), stage.stop.clone());
-        let options = Flags::parse_from(["test"]).handler;
-        tokio::spawn(factline_handler::run::<Order>(kafka, options, report, stop));
+        stage.handle();
         stage
+    }
+
+    /// Starts a handler of orders.
+    pub(crate) fn handle(&self) -> Handler {
+        let report: factline_handler::Report = Arc::new(|_, _| {});
+        let (kafka, stop) = (self.fixture.kafka.clone(), self.stop.child_token());
+        let options = Flags::parse_from(["test"]).handler;
+        let running = factline_handler::run::<Order>(kafka, options, report, stop.clone());
+        Handler {
+            stop,
+            task: tokio::spawn(running),
+        }
     }
 
     fn command(&self, arguments: &[&str]) -> Command {

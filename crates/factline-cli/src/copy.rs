@@ -30,7 +30,7 @@ use serde_json::json;
 
 use self::beginning::Counts;
 use self::cut_over::Map;
-use self::filter::Filter;
+use self::filter::{Choice, Filter};
 use self::followers::Follower;
 use self::manifest::Manifest;
 use self::offset_map::Reader;
@@ -53,6 +53,8 @@ use crate::views::Views;
                   --database-url names the database with which the processes will go on. Give it a copy of the \
                   database, so that the old processes can be started again with the old one.\n\nExamples:\n  \
                   factline copy --to b. --partitions ordering.order=64 --manifest copy.json\n  \
+                  factline copy --to test. --manifest test.json --keep-from orders.txt \\\n      \
+                  --mask ordering.OrderPlaced/customer_id=masked\n  \
                   factline copy --to b. --partitions ordering.order=64 --manifest copy.json --cut-over \\\n      \
                   --database-url postgres://factline@127.0.0.1:15432/factline_b"
 )]
@@ -67,6 +69,8 @@ pub(crate) struct Options {
     /// be a multiple of the present one; may be given several times
     #[arg(long = "partitions", value_name = "X=N", value_parser = partition_count)]
     partitions: Vec<(String, i32)>,
+    #[command(flatten)]
+    choice: Choice,
     /// Copy the rest, compare all of it, and set the offsets of all groups
     #[arg(long)]
     cut_over: bool,
@@ -87,6 +91,7 @@ struct Copy {
     target: KafkaConfig,
     contracts: Vec<&'static Contract>,
     counts: (Counts, Counts),
+    filter: Filter,
     options: Options,
 }
 
@@ -109,6 +114,13 @@ pub(crate) async fn run(
             tokio::task::spawn_blocking(move || beginning::counts(&kafka, &contracts, &wanted));
         counting.await??
     };
+    let known: Vec<&str> = contracts.iter().map(|it| it.aggregate).collect();
+    let filter = options.choice.filter(&known)?;
+    ensure!(
+        filter.is_empty() || options.database_url.is_none(),
+        "the views of the database have what is left out or masked: let the processes of the copy \
+         rebuild them in an empty database"
+    );
     let target = KafkaConfig {
         topic_prefix: options.to.clone(),
         topic_partitions: counts.1.clone().into_iter().collect(),
@@ -119,6 +131,7 @@ pub(crate) async fn run(
         target,
         contracts,
         counts,
+        filter,
         options,
     };
     let (copied, manifest) = copy.run(views).await?;
@@ -202,7 +215,7 @@ impl Copy {
 
     /// Reads the manifest, or creates the topics and writes it.
     async fn manifest(&self) -> Result<Manifest> {
-        let (path, filter) = (&self.options.manifest, Filter::default());
+        let (path, filter) = (&self.options.manifest, self.filter.clone());
         let (source, target) = (self.source.clone(), self.target.clone());
         let counts = self.counts.clone();
         if let Some(manifest) = Manifest::read(path)? {
@@ -272,6 +285,9 @@ impl Copy {
             manifest.cut_over.is_none() || copied.iter().all(|new| *new == 0),
             "the source has new records since the cut-over"
         );
+        for (mask, count) in manifest.filter.masks.iter().zip(&manifest.masked) {
+            ensure!(*count > 0, "no record has a field of the mask {mask}");
+        }
         for copy in &manifest.topics {
             check::check(&clients, copy)?;
         }

@@ -18,6 +18,8 @@ mod dead_letters;
 mod events;
 mod export;
 mod history;
+mod import;
+mod json_value;
 mod new;
 mod operation;
 mod output;
@@ -83,6 +85,7 @@ enum Command {
     Backup(archive::backup::Options),
     Restore(archive::restore::Options),
     Copy(copy::Options),
+    Import(import::Options),
     New(new::Options),
     Completions(completions::Options),
 }
@@ -101,7 +104,8 @@ impl Command {
             | Self::Why(_)
             | Self::Backup(_)
             | Self::Restore(_)
-            | Self::Copy(_) => {
+            | Self::Copy(_)
+            | Self::Import(_) => {
                 vec![Server::Kafka, Server::Registry]
             }
             Self::DeadLetters(options) => options.servers(),
@@ -197,6 +201,7 @@ async fn run(
         Command::Restore(options) => {
             archive::restore::run(options, aggregates, kafka, output).await
         }
+        Command::Import(options) => import::run(options, aggregates, kafka, output).await,
         Command::Copy(options) => copy::run(options, aggregates, views, kafka, output).await,
         Command::New(options) => new::run(&options),
         Command::Completions(options) => completions::run(&options),

@@ -27,6 +27,16 @@ pub fn outcome(operation: Uuid, state: &str) -> Uuid {
     derive(&["outcome", &operation.to_string(), state])
 }
 
+/// Derives the operation of an event that was imported and names none.
+pub fn imported(aggregate_type: &str, aggregate_id: &str, version: u64) -> Uuid {
+    derive(&[
+        "imported",
+        aggregate_type,
+        aggregate_id,
+        &version.to_string(),
+    ])
+}
+
 /// Derives the operation that repeats a dead letter: redriving the same letter twice has the effect
 /// of doing so once.
 pub fn retry(operation: Uuid, letter: &str) -> Uuid {

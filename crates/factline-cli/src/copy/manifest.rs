@@ -32,6 +32,8 @@ pub(super) struct Manifest {
     /// Topic prefix of the copy.
     pub(super) target_prefix: String,
     pub(super) filter: Filter,
+    /// Number of replaced fields of each mask.
+    pub(super) masked: Vec<u64>,
     pub(super) topics: Vec<TopicCopy>,
     pub(super) cut_over: Option<CutOver>,
 }
@@ -108,6 +110,7 @@ impl Manifest {
             created_by: std::env::var("USER").unwrap_or_default(),
             source_prefix: source.to_owned(),
             target_prefix: target.to_owned(),
+            masked: vec![0; filter.masks.len()],
             filter,
             topics,
             cut_over: None,

@@ -74,7 +74,7 @@ pub(super) fn places(
     let mut after: Vec<HashMap<i32, u64>> = vec![HashMap::new(); readers.len()];
     scan(&clients.source, topic, &ranges, |scanned: &Scanned<'_>| {
         let record = owned(scanned)?;
-        if !filter.has(copy.kind, &record) {
+        if !filter.has(&copy.aggregate, copy.kind, &record) {
             return Ok(());
         }
         let to = place(
@@ -162,7 +162,7 @@ pub(super) fn moved_records(
     let mut moved = Vec::new();
     scan(&clients.source, topic, &ranges, |scanned: &Scanned<'_>| {
         let record = owned(scanned)?;
-        if filter.has(copy.kind, &record) {
+        if filter.has(&copy.aggregate, copy.kind, &record) {
             let to = place(
                 copy.kind,
                 record.key.as_deref(),

@@ -9,6 +9,7 @@ use factline_kafka::topics::subject;
 use factline_kafka::{Record, Registry, Topics};
 use tokio::runtime::Handle;
 
+use super::filter::{self, Mask};
 use crate::archive::Kind;
 use crate::archive::restore::record_name;
 
@@ -28,6 +29,28 @@ impl Schemas {
             runtime: Handle::current(),
             known: HashMap::new(),
         }
+    }
+
+    /// Replaces the masked fields of a record. Blocks.
+    ///
+    /// # Errors
+    /// If the record cannot be decoded: what it contains is not known.
+    pub(super) fn mask(
+        &self,
+        masks: &[Mask],
+        record: &mut Record,
+        masked: &mut [u64],
+    ) -> Result<()> {
+        let value = record.value.as_deref();
+        let Some(value) = value.filter(|_| !masks.is_empty()) else {
+            return Ok(());
+        };
+        let cannot = || format!("cannot mask {}", record.place());
+        let (id, _) = framing::read(value).with_context(cannot)?;
+        let codec = self.runtime.block_on(self.registry.codec(id));
+        let codec = codec.with_context(cannot)?;
+        let place = record.place();
+        filter::apply(masks, &codec, record, masked).with_context(|| format!("cannot mask {place}"))
     }
 
     /// Gives a value the id of its schema under the subject of its topic. A value that is not of a

@@ -105,8 +105,12 @@ impl Transfer<'_> {
             check_sequence(&record, from.records)?;
         }
         from.next_offset = record.offset + 1;
-        if !self.manifest.filter.has(kind, &record) {
+        if !self.manifest.filter.has(&copy.aggregate, kind, &record) {
             return Ok(false);
+        }
+        if kind != Kind::Outcomes {
+            let Manifest { filter, masked, .. } = &mut *self.manifest;
+            self.schemas.mask(&filter.masks, &mut record, masked)?;
         }
         let offset = record.offset;
         record.partition = place(kind, record.key.as_deref(), record.partition, counts);
