@@ -15,6 +15,7 @@ mod completions;
 mod copy;
 mod database;
 mod dead_letters;
+mod decide;
 mod events;
 mod export;
 mod history;
@@ -23,6 +24,7 @@ mod json_value;
 mod new;
 mod operation;
 mod output;
+mod page;
 mod past;
 mod progress;
 mod rebuild;
@@ -78,6 +80,7 @@ enum Command {
     Verify(verify::Options),
     Export(export::Options),
     DeadLetters(dead_letters::Options),
+    Decide(decide::Options),
     Rebuild(rebuild::Options),
     Rollback(rebuild::RollbackOptions),
     View(past::ViewOptions),
@@ -98,6 +101,7 @@ impl Command {
             | Self::Export(_)
             | Self::History(_)
             | Self::State(_)
+            | Self::Decide(_)
             | Self::Rebuild(_)
             | Self::Rollback(_)
             | Self::View(_)
@@ -141,7 +145,7 @@ pub fn main_after(
     let runtime = tokio::runtime::Runtime::new().context("cannot start the async runtime");
     // Their findings have the code 1.
     let failure = match command {
-        Command::Verify(_) | Command::Rebuild(_) => ExitCode::from(2),
+        Command::Verify(_) | Command::Rebuild(_) | Command::Decide(_) => ExitCode::from(2),
         _ => ExitCode::FAILURE,
     };
     let done = runtime.and_then(|runtime| {
@@ -158,7 +162,9 @@ pub fn main_after(
     });
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) if error.is::<rebuild::Differs>() => ExitCode::FAILURE,
+        Err(error) if error.is::<rebuild::Differs>() || error.is::<decide::Differs>() => {
+            ExitCode::FAILURE
+        }
         // The reader has closed the pipe, as `head` does.
         Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
@@ -193,6 +199,7 @@ async fn run(
         Command::DeadLetters(options) => {
             dead_letters::run(options, aggregates, kafka, output).await
         }
+        Command::Decide(options) => decide::run(options, aggregates, kafka, output).await,
         Command::Rebuild(options) => rebuild::run(options, views, kafka, output).await,
         Command::Rollback(options) => rebuild::roll_back(options, views, kafka, output).await,
         Command::View(options) => past::view(options, views, kafka, output).await,

@@ -13,7 +13,7 @@
 //!
 //! This module does not use a broker.
 
-mod aggregate_id;
+pub(crate) mod aggregate_id;
 pub(crate) mod batch;
 pub(crate) mod codecs;
 pub(crate) mod command;

@@ -9,6 +9,7 @@ use factline_kafka::{KafkaConfig, Registry};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
+use crate::dry_run::{self, Log, Verdict};
 use crate::{Error, Options, Report};
 
 /// An aggregate: its contract, and the functions over its rules.
@@ -17,6 +18,7 @@ pub struct HostedAggregate {
     /// The aggregate's contract.
     pub contract: &'static Contract,
     state: fn(Registry, Vec<Fact>) -> Folding,
+    dry_run: fn(Log<'_>, &mut dyn FnMut(Verdict)) -> Result<(), dry_run::Error>,
     handle: fn(KafkaConfig, Options, Report, CancellationToken) -> Running,
 }
 
@@ -45,6 +47,7 @@ impl HostedAggregate {
                     Ok(serde_json::to_value(&state)?)
                 })
             },
+            dry_run: |log, then| dry_run::compare::<A>(log, then),
             handle: |kafka, options, report, stop| {
                 Box::pin(crate::run::<A>(kafka, options, report, stop))
             },
@@ -62,6 +65,19 @@ impl HostedAggregate {
     /// Returns the state after these events, as JSON.
     pub async fn state(&self, registry: Registry, facts: Vec<Fact>) -> Result<Value, StateError> {
         (self.state)(registry, facts).await
+    }
+
+    /// Decides the recorded commands and deadlines of a partition again, by these rules, and passes
+    /// on the verdict about each. Blocks until all have been compared, and writes nothing.
+    ///
+    /// # Errors
+    /// If the records cannot be read, or the registry is unavailable.
+    pub fn dry_run(
+        &self,
+        log: Log<'_>,
+        then: &mut dyn FnMut(Verdict),
+    ) -> Result<(), dry_run::Error> {
+        (self.dry_run)(log, then)
     }
 
     /// Handles its commands until shutdown, like [`run`](crate::run).

@@ -15,6 +15,7 @@
 //! - `decide`: decides a batch of commands and due deadlines; `idle_deadlines`: deadlines in idle
 //!   partitions
 //! - `state`: the aggregates of a partition, and the ids of decided commands
+//! - [`dry_run`]: decides recorded commands again, by other rules, for tools
 //! - `snapshot`: stored states that keep recovery short
 //! - [`process`]: the process `command-handlers`, which hosts a list of [`HostedAggregate`]s
 //! - `worker_metrics`, [`log_events`]: metrics and log fields of a worker
@@ -23,6 +24,7 @@
 
 mod assignment;
 mod decide;
+pub mod dry_run;
 mod hosted;
 mod idle_deadlines;
 pub mod log_events;

@@ -17,6 +17,21 @@ use crate::state::overlay::Overlay;
 use factline_kafka::records::record::Record;
 use factline_kafka::topics::partition_of;
 
+/// Code and reason of a command whose idempotency key was used before.
+pub(crate) const KEY_REUSED: (&str, &str) = (
+    "idempotency_key_reused",
+    "another request came with the same idempotency key before",
+);
+
+/// Code and reason of a command for a new aggregate for which there is no memory.
+pub(crate) const CAPACITY: (&str, &str) = (
+    "capacity",
+    "the handler has no memory for new aggregates at present",
+);
+
+/// Code of a command that expects another version of the aggregate.
+pub(crate) const VERSION_CONFLICT: &str = "version_conflict";
+
 /// Decides a command, unless the kit's own checks refuse it.
 pub(crate) fn decide<A: Aggregate>(
     environment: &Environment<'_, A>,
@@ -96,25 +111,21 @@ fn refusal<A: Aggregate>(
         // The outcome does not carry the scope, which belongs to the first operation.
         envelope.idempotency_scope = None;
         envelope.idempotency_fingerprint = None;
-        let reason = "another request came with the same idempotency key before".to_owned();
-        return Some(Ending::new(
-            State::Rejected,
-            "idempotency_key_reused",
-            reason,
-        ));
+        let (code, reason) = KEY_REUSED;
+        return Some(Ending::new(State::Rejected, code, reason.to_owned()));
     }
     if let Some(late) = late(envelope, clock) {
         return Some(Ending::new(State::TimedOut, "timed_out", late));
     }
     let actual = overlay.version(&envelope.subject);
     if actual == 0 && overlay.refuses_aggregates() {
-        let reason = "the handler has no memory for new aggregates at present".to_owned();
-        return Some(Ending::new(State::Rejected, "capacity", reason));
+        let (code, reason) = CAPACITY;
+        return Some(Ending::new(State::Rejected, code, reason.to_owned()));
     }
     let expected = envelope.expected_version?;
     (actual != expected).then(|| {
         let reason = format!("version is {actual}, expected was {expected}");
-        Ending::new(State::Rejected, "version_conflict", reason)
+        Ending::new(State::Rejected, VERSION_CONFLICT, reason)
     })
 }
 

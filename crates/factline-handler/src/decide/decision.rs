@@ -20,10 +20,21 @@ use crate::state::overlay::Overlay;
 pub(crate) fn decide<A: Aggregate>(
     origin: &Origin,
     overlay: &Overlay<'_, A>,
-    mut context: CommandContext,
+    context: CommandContext,
     command: CommandOf<A::Type>,
 ) -> Result<Decided<A>, Fault> {
     let before = overlay.load(&context.envelope.subject);
+    decide_on(origin, before, overlay.sequence() + 1, context, command)
+}
+
+/// Decides a command on a state. `next_sequence` is the partition sequence of its first event.
+pub(crate) fn decide_on<A: Aggregate>(
+    origin: &Origin,
+    before: AggregateState<A>,
+    next_sequence: u64,
+    mut context: CommandContext,
+    command: CommandOf<A::Type>,
+) -> Result<Decided<A>, Fault> {
     let (open, version_before) = (before.open.clone(), before.version);
     if let Some(open) = &open {
         workflow::join(open, &mut context.envelope);
@@ -43,7 +54,6 @@ pub(crate) fn decide<A: Aggregate>(
         check_id(event, subject)?;
     }
     let transition = Transition::check(workflow.as_ref(), open.as_deref(), events.len(), subject)?;
-    let next_sequence = overlay.sequence() + 1;
     let (mut after, events) =
         apply_events(origin, &context, before, events, &transition, next_sequence);
     let (state, conclusion) = match &workflow {

@@ -8,6 +8,7 @@ mod commands;
 mod conditions;
 mod contract;
 mod deadlines;
+mod dry_runs;
 mod judge;
 mod killed;
 mod late;

@@ -5,13 +5,14 @@ use std::fmt::Write as _;
 
 use factline_postgres::HostedView;
 use factline_postgres::rebuild::Differences;
-use serde_json::Value;
 
 use crate::output::cell;
+use crate::page::{document, escaped, fields, numbers};
 
 use super::{Explained, short};
 
-const STYLE: &str = include_str!("report.css");
+/// Columns of two rows side by side.
+const COLUMNS: [&str; 3] = ["column", "readers see", "new"];
 
 /// Returns the page.
 pub(super) fn page(view: &HostedView, differences: &Differences, rows: &[Explained]) -> String {
@@ -23,7 +24,12 @@ pub(super) fn page(view: &HostedView, differences: &Differences, rows: &[Explain
         "<p class=\"differs\">A rebuild would change what readers see.</p>"
     };
     let _ = write!(body, "<h1>{}</h1>{verdict}", escaped(&title));
-    body.push_str(&numbers(differences));
+    body.push_str(&numbers(&[
+        ("same", differences.same),
+        ("changed", differences.changed),
+        ("added", differences.added),
+        ("removed", differences.removed),
+    ]));
     body.push_str(&list(
         "Columns that only the new view has",
         &differences.new_columns,
@@ -48,34 +54,7 @@ pub(super) fn page(view: &HostedView, differences: &Differences, rows: &[Explain
     for row in rows {
         body.push_str(&section(row));
     }
-    format!(
-        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
-         <title>{}</title><style>{STYLE}</style></head><body><main>{body}</main></body></html>\n",
-        escaped(&title)
-    )
-}
-
-/// Returns the counts as a bar and a list.
-fn numbers(differences: &Differences) -> String {
-    let counts = [
-        ("same", differences.same),
-        ("changed", differences.changed),
-        ("added", differences.added),
-        ("removed", differences.removed),
-    ];
-    let mut bar = String::new();
-    let mut list = String::new();
-    for (name, count) in counts {
-        if count > 0 {
-            let _ = write!(
-                bar,
-                "<span class=\"{name}\" style=\"flex-grow:{count}\"></span>"
-            );
-        }
-        let _ = write!(list, "<li><b class=\"{name}\">{count}</b> {name}</li>");
-    }
-    format!("<div class=\"bar\">{bar}</div><ul class=\"numbers\">{list}</ul>")
+    document(&title, &body)
 }
 
 fn list(title: &str, entries: &[String]) -> String {
@@ -142,7 +121,7 @@ fn section(Explained { row, first }: &Explained) -> String {
             let _ = write!(
                 text,
                 "<h3>After that event</h3>{}",
-                fields(before.as_ref(), after.as_ref())
+                fields(COLUMNS, before.as_ref(), after.as_ref())
             );
         }
     } else {
@@ -153,62 +132,7 @@ fn section(Explained { row, first }: &Explained) -> String {
     let _ = write!(
         text,
         "<h3>Now</h3>{}</details>",
-        fields(row.live.as_ref(), row.new.as_ref())
+        fields(COLUMNS, row.live.as_ref(), row.new.as_ref())
     );
     text
-}
-
-/// Returns two rows side by side, with the fields that differ first.
-fn fields(live: Option<&Value>, new: Option<&Value>) -> String {
-    let of = |row: Option<&Value>, name: &str| {
-        let value = row.and_then(|row| row.get(name));
-        value.map_or_else(String::new, cell)
-    };
-    let mut names: Vec<&String> = Vec::new();
-    for row in [live, new].into_iter().flatten() {
-        for name in row.as_object().into_iter().flat_map(|fields| fields.keys()) {
-            if !names.contains(&name) {
-                names.push(name);
-            }
-        }
-    }
-    names.sort_by_key(|name| of(live, name) == of(new, name));
-    let rows = names.into_iter().map(|name| {
-        let (live, new) = (of(live, name), of(new, name));
-        let class = if live == new {
-            ""
-        } else {
-            " class=\"differs\""
-        };
-        format!(
-            "<tr{class}><td>{}</td><td>{}</td><td>{}</td></tr>",
-            escaped(name),
-            escaped(&live),
-            escaped(&new)
-        )
-    });
-    format!(
-        "<table><tr><th>column</th><th>readers see</th><th>new</th></tr>{}</table>",
-        rows.collect::<String>()
-    )
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn values_cannot_become_markup() {
-        let row = serde_json::json!({"name": "<script>alert(1)</script>"});
-        let shown = fields(None, Some(&row));
-        assert!(!shown.contains("<script>"), "{shown}");
-        assert!(shown.contains("&lt;script&gt;"), "{shown}");
-    }
 }
