@@ -44,8 +44,13 @@ impl Defect {
 
     /// Returns whether this process has the defect.
     pub fn is_there(self) -> bool {
-        static CHOSEN: OnceLock<Option<String>> = OnceLock::new();
-        let chosen = CHOSEN.get_or_init(|| std::env::var("DEFECT").ok());
-        chosen.as_deref() == Some(self.name())
+        chosen() == Some(self.name())
     }
+}
+
+/// Returns the name of the defect that this process has.
+pub(crate) fn chosen() -> Option<&'static str> {
+    static CHOSEN: OnceLock<Option<String>> = OnceLock::new();
+    let chosen = CHOSEN.get_or_init(|| std::env::var("DEFECT").ok());
+    chosen.as_deref()
 }

@@ -1,6 +1,7 @@
-//! Two views of the store with defects, as a change of their code could bring them in.
+//! Two views and the rules of an aggregate of the store with defects, as a change of their code could bring them in.
 
 pub mod defect;
+pub mod rules;
 
 use chrono::Days;
 use factline::{AdditiveProjection, Projection, Recorded};

@@ -2,9 +2,10 @@
 
 use std::process::ExitCode;
 
+use candidate::rules::CandidateOrder;
 use factline_handler::HostedAggregate;
-use ordering::Order;
 
 fn main() -> ExitCode {
-    factline_cli::main(vec![HostedAggregate::of::<Order>()], &candidate::VIEWS)
+    let aggregates = vec![HostedAggregate::of::<CandidateOrder>()];
+    factline_cli::main(aggregates, &candidate::VIEWS)
 }

@@ -75,16 +75,35 @@ impl DecisionResult {
         format!("{state}: {}", types.join(", "))
     }
 
-    /// Returns the first field in which another result differs.
+    /// Returns the first field in which another result differs. An operator looks for the state and
+    /// the code first, and for a text last.
     pub(super) fn first_difference(&self, other: &Self) -> Option<String> {
-        let (mut one, mut another) = (self.json(), other.json());
-        // An operator looks for the state and the code first, and for a text last.
-        for name in ["state", "code", "events"] {
-            if let Some(path) = differing(&take(&mut one, name), &take(&mut another, name), name) {
-                return Some(path);
-            }
+        let (one, another) = (&self.end, &other.end);
+        if one.state != another.state {
+            return Some("state".to_owned());
         }
-        differing(&one, &another, "")
+        if one.code != another.code {
+            return Some("code".to_owned());
+        }
+        let places = 0..self.events.len().max(other.events.len());
+        let of_events = places.into_iter().find_map(|place| {
+            let path = format!("events[{place}]");
+            match (self.events.get(place), other.events.get(place)) {
+                (Some(one), Some(other)) if one.record != other.record => {
+                    Some(format!("{path}.type"))
+                }
+                (Some(one), Some(other)) => {
+                    differing(&one.data, &other.data, &format!("{path}.data"))
+                }
+                _ => Some(path),
+            }
+        });
+        of_events.or_else(|| {
+            let concluded = |result: &Self| result.concluded.as_ref().map(|end| end.json().into());
+            let ends = [self, other].map(|result| concluded(result).unwrap_or(Value::Null));
+            let reason = || (one.reason != another.reason).then(|| "reason".to_owned());
+            differing(&ends[0], &ends[1], "concluded").or_else(reason)
+        })
     }
 
     /// Returns the first of the events in which another result differs. The outcomes are not
@@ -98,19 +117,9 @@ impl DecisionResult {
     }
 }
 
-fn take(value: &mut Value, name: &str) -> Value {
-    let fields = value.as_object_mut();
-    fields
-        .and_then(|fields| fields.remove(name))
-        .unwrap_or_default()
-}
-
 /// Returns the path of the first value that differs.
 fn differing(one: &Value, other: &Value, path: &str) -> Option<String> {
-    let inner = |name: &str| match path {
-        "" => name.to_owned(),
-        path => format!("{path}.{name}"),
-    };
+    let inner = |name: &str| format!("{path}.{name}");
     match (one, other) {
         (Value::Object(one), Value::Object(other)) => {
             let added = other.keys().filter(|name| !one.contains_key(*name));
@@ -212,6 +221,8 @@ mod tests {
         concluding.concluded = Some(rejected.end.clone());
         assert_eq!(difference(&one, &concluding), "concluded");
         assert_eq!(one.first_difference_of_events(&concluding), None);
+        let other = result(State::Completed, None, &[("a.Sent", json!({}))]);
+        assert_eq!(difference(&one, &other), "events[0].type");
     }
 
     #[test]
