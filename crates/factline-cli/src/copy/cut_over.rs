@@ -185,7 +185,7 @@ pub(super) async fn load(url: Option<&str>, manifest: &Manifest) -> Result<Vec<F
 
 /// Returns the names and versions of the followers that must have caught up.
 pub(super) fn hosted(views: Views<'_>) -> Vec<(String, i32)> {
-    let views = views.0.iter();
+    let views = views.hosted.iter();
     let views = views.map(|view| (view.name.to_owned(), view.version));
     views.chain([(TRACKER.to_owned(), 1)]).collect()
 }
