@@ -1,6 +1,6 @@
 //! The bare limit of a rebuild: a program for this view alone. It folds each partition in memory,
-//! copies the rows into a table without indexes, and builds the indexes. It knows no checkpoints, no
-//! gaps, no parked keys and no limit of its memory, and shows its table to no reader.
+//! copies the rows into a table without indexes, and builds the indexes. It knows no checkpoints,
+//! no gaps, no parked keys and no limit of its memory, and shows its table to no reader.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt::Write as _;

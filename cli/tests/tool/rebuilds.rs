@@ -72,6 +72,9 @@ async fn killed_rebuild_continues_to_an_equal_table() {
                  delete from orders_v2.orders where state = 'shipped'";
     sqlx::raw_sql(wrong).execute(&pool).await.unwrap();
     let words = ["rebuild", "orders", "--database-url", &url];
+    let refused = stage.run(&[&words[..], &["--disk-mb", "0"]].concat()).await;
+    assert_eq!(refused.code, 2, "{refused:?}");
+    assert!(refused.err.contains("--disk-mb says 0 MB"), "{refused:?}");
     let slow = [&words[..], &["--rate", "150", "--workers", "1"]].concat();
     let mut random = seeded_random();
     for _ in 0..KILLS {

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use factline_kafka::{KafkaConfig, Registry};
 use factline_postgres::rebuild::{self, Progress, Rebuild, Report, Step};
@@ -60,6 +60,10 @@ pub(crate) struct Options {
     /// Maximum number of rows that differ to show
     #[arg(long, value_name = "N", default_value_t = 100, requires = "dry_run")]
     rows: u32,
+    /// Room on PostgreSQL's disk: refuse to begin if the view needs more. PostgreSQL cannot be
+    /// asked for it
+    #[arg(long, value_name = "MB", conflicts_with = "dry_run")]
+    disk_mb: Option<u64>,
     /// Begin again, instead of continuing an interrupted rebuild
     #[arg(long)]
     restart: bool,
@@ -163,6 +167,16 @@ pub(crate) async fn run(
     }
     let size = rebuild::present_size(&view, &with.pool).await;
     let size = size.with_context(|| failed(&view))?;
+    if let Some(room) = options
+        .disk_mb
+        .filter(|room| size > room.saturating_mul(1 << 20))
+    {
+        let needed = indicatif::HumanBytes(size);
+        bail!(
+            "{}: needs about {needed}, and --disk-mb says {room} MB",
+            view.view_name()
+        );
+    }
     if size > 0 && !output.is_for_programs() {
         eprintln!(
             "{}: PostgreSQL needs about {} more until the next rebuild",

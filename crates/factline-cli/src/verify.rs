@@ -70,8 +70,8 @@ pub(crate) struct Options {
     /// tracker; the role must be able to read them
     #[arg(long, value_name = "URL", hide_env_values = true)]
     database_url: Option<String>,
-    /// PostgreSQL of the views, to compare their rows with a fold of the events by this program. The
-    /// role needs to select the stable names and to create a schema, nothing more
+    /// PostgreSQL of the views, to compare their rows with a fold of the events by this program.
+    /// The role needs to select the stable names and to create a schema, nothing more
     #[arg(long, value_name = "URL", hide_env_values = true)]
     views_url: Option<String>,
     /// Number of threads, each of which reads its share of the partitions; the default is the

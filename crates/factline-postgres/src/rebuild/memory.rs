@@ -49,8 +49,8 @@ impl Memory {
     }
 }
 
-/// Returns the resident memory of this process in bytes, on Linux (`proc_pid_statm(5)`). Elsewhere it
-/// is unknown, and so unlimited.
+/// Returns the resident memory of this process in bytes, on Linux (`proc_pid_statm(5)`). Elsewhere
+/// it is unknown, and so unlimited.
 fn resident() -> Option<u64> {
     const PAGE: u64 = 4096;
     let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
