@@ -5,10 +5,12 @@ use std::fs;
 
 use chrono::NaiveDate;
 use factline::id;
-use factline_testkit::found;
+use factline_kafka::tools::partition_scan::Extents;
+use factline_testkit::{found, servers};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::copied::count;
 use crate::stage::Stage;
 
 const X: &str = "ordering.order";
@@ -138,23 +140,31 @@ async fn purchases_are_imported_also_when_the_tool_is_killed() {
     assert_eq!(events.len(), 6919);
     fs::write(&path, lines(&events)).unwrap();
     let import = ["--json", "import", X, "--from", path.to_str().unwrap()];
-    let count = async || {
-        let status = stage.json(&["events", X]).await;
-        status.len()
-    };
+    let extents = Extents::new(&stage.fixture.kafka).unwrap();
     let mut killed = stage.start(&import);
-    found("the first events", async || {
-        (count().await > 0).then_some(())
-    })
-    .await;
+    let topic = stage.topics.events();
+    while count(&extents, topic) == 0 {
+        assert!(
+            killed.try_wait().unwrap().is_none(),
+            "the import ended by itself"
+        );
+    }
     killed.kill().await.unwrap();
+    let written = count(&extents, topic);
+    assert!(written < 6919, "killed too late");
     let done = stage.run(&import).await.json();
     assert_eq!(
         (&done[0]["events"], &done[0]["aggregates"]),
         (&json!(6919), &json!(6919))
     );
+    assert_eq!(done[0]["written"], 6919 - written);
     verify(&stage).await;
-    let rows = stage.json(&["view", "customer-spending"]).await;
+    let database = format!("purchases{}", Uuid::new_v4().simple());
+    let servers = servers().await;
+    servers.postgres.create_database(&database).unwrap();
+    let url = servers.postgres.url(&database, "factline_projector");
+    let view = ["view", "customer-spending", "--database-url", &url];
+    let rows = stage.json(&view).await;
     assert_eq!(rows.len(), 2357);
     let sum = |name: &str| -> i64 {
         let number = |row: &Value| {
@@ -169,7 +179,7 @@ async fn purchases_are_imported_also_when_the_tool_is_killed() {
         (6919, 16_479, 24_409_194)
     );
     let early = stage
-        .json(&["view", "customer-spending", "--at", "1997-02-01"])
+        .json(&[&view[..], &["--at", "1997-02-01"]].concat())
         .await;
     assert!((1..2357).contains(&early.len()), "{}", early.len());
 }

@@ -49,7 +49,8 @@ use crate::views::Views;
     after_help = "Without --cut-over, the processes go on, and events, outcomes and dead letters are copied. Each run \
                   continues where the last one has ended, also after a kill. With --cut-over, all processes must be \
                   stopped: the rest is copied, the copy is read back and compared with the hashes, and the groups of \
-                  the copy get the offsets with which they go on. The topics of the source stay as they are.\n\n\
+                  the copy get the offsets with which they go on. The topics of the source stay as they are, so its \
+                  processes can go on instead: --roll-back shows what would be lost.\n\n\
                   --database-url names the database with which the processes will go on. Give it a copy of the \
                   database, so that the old processes can be started again with the old one.\n\nExamples:\n  \
                   factline copy --to b. --partitions ordering.order=64 --manifest copy.json\n  \
@@ -74,6 +75,10 @@ pub(crate) struct Options {
     /// Copy the rest, compare all of it, and set the offsets of all groups
     #[arg(long)]
     cut_over: bool,
+    /// Show the records that would be lost if the processes of the source went on; fails if there
+    /// are any. All processes must be stopped
+    #[arg(long, conflicts_with = "cut_over")]
+    roll_back: bool,
     /// Database as <postgres://user@host:port/database>, in which the views and the tracker get
     /// the checkpoints of the copy; the role must be able to write both
     #[arg(long, value_name = "URL", requires = "cut_over")]
@@ -134,8 +139,15 @@ pub(crate) async fn run(
         filter,
         options,
     };
-    let (copied, manifest) = copy.run(views).await?;
-    output.table(&HEADING, &rows(&copied, &manifest))
+    let is_roll_back = copy.options.roll_back;
+    let (counts, manifest) = copy.run(views).await?;
+    output.table(&HEADING, &rows(&counts, &manifest))?;
+    let new: u64 = counts.iter().sum();
+    ensure!(
+        !is_roll_back || new == 0,
+        "{new} records were written to the copy since the cut-over, and would be lost"
+    );
+    Ok(())
 }
 
 const HEADING: [&str; 5] = ["topic", "copy", "partitions", "records", "new"];
@@ -165,9 +177,22 @@ fn rows(copied: &[u64], manifest: &Manifest) -> Vec<Row> {
 }
 
 impl Copy {
-    /// Copies, and returns the numbers of new records by topic.
+    /// Copies, and returns the numbers of new records by topic. With `--roll-back`, these are the
+    /// records that were written to the copy.
     async fn run(self, views: Views<'_>) -> Result<(Vec<u64>, Manifest)> {
         let manifest = self.manifest().await?;
+        if self.options.roll_back {
+            ensure!(manifest.cut_over.is_some(), "the copy was not cut over");
+            let looking = tokio::task::spawn_blocking(move || {
+                let wait = self.options.wait.time();
+                cut_over::wait(&self.source, &self.target, &manifest, wait)?;
+                let clients = Clients::new(&self.source, &self.target)?;
+                cut_over::check_whole(&clients, &manifest)?;
+                let lost = cut_over::written_since(&clients, &manifest)?;
+                Ok::<_, anyhow::Error>((lost, manifest))
+            });
+            return looking.await?;
+        }
         ensure!(
             self.options.cut_over || manifest.cut_over.is_none(),
             "the copy was cut over, and is not continued"

@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result, ensure};
 use factline::Contract;
 use factline_kafka::KafkaConfig;
 use factline_kafka::tools::groups::{self, Group};
+use factline_kafka::tools::partition_scan::scan;
 use factline_kafka::topics::TopicPartition;
 
 use super::beginning::Counts;
@@ -112,6 +113,29 @@ pub(super) fn check_whole(clients: &Clients, manifest: &Manifest) -> Result<()> 
         }
     }
     Ok(())
+}
+
+/// Returns the numbers of records that were written to the copy since the cut-over, by topic.
+/// Blocks.
+pub(super) fn written_since(clients: &Clients, manifest: &Manifest) -> Result<Vec<u64>> {
+    let topics = manifest.topics.iter().map(|copy| {
+        let mut ranges = BTreeMap::new();
+        for (partition, (begin, end)) in clients.extents.of(&copy.target.name)? {
+            let index = usize::try_from(partition).unwrap_or(usize::MAX);
+            let copied = copy.target_partitions.get(index);
+            let copied = copied.map_or(0, |known| known.records);
+            let first = i64::try_from(copied).unwrap_or(i64::MAX).max(begin);
+            ranges.insert(partition, (first, end));
+        }
+        let mut count = 0;
+        // The markers of transactions are no records.
+        scan(&clients.target, &copy.target.name, &ranges, |_| {
+            count += 1;
+            Ok::<_, anyhow::Error>(())
+        })?;
+        Ok(count)
+    });
+    topics.collect()
 }
 
 /// The places of all readers.
