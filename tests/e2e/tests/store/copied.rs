@@ -124,6 +124,13 @@ async fn store_grows_to_64_partitions_and_can_go_back() {
         let ship = format!("/{}/ship", placed.resource);
         client.complete(&ship, &json!({})).await;
     }
+    // A process goes through the policies.
+    let line = json!({"product_id": "cup", "name": "cup", "quantity": 1,
+        "unit_price": {"amount": 700, "currency": "EUR"}});
+    let checkout = json!({"customer_id": "ada", "method": "card-ok", "payment_seconds": 60,
+        "lines": [line]});
+    let paid = client.complete("/checkouts", &checkout).await;
+    assert_eq!(paid.operation["state"], "completed", "{}", paid.operation);
     // An order from before is shipped after.
     let ship = format!("/{}/ship", seen.resource);
     let shipped = client.complete(&ship, &json!({})).await;
