@@ -5,6 +5,7 @@ mod html;
 mod partition;
 mod reading;
 mod report;
+mod run;
 mod tally;
 
 use std::num::NonZero;
@@ -16,12 +17,10 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
 use factline::Timestamp;
-use factline_handler::HostedAggregate;
-use factline_kafka::{KafkaConfig, Registry};
-use tokio::runtime::Handle;
+use factline_kafka::KafkaConfig;
 
 use self::exported::Exported;
-use self::reading::{Asked, Run};
+use self::run::{Asked, Run};
 use self::tally::Tally;
 use crate::aggregates::Aggregates;
 use crate::arguments::instant;
@@ -49,7 +48,7 @@ use crate::progress::Progress;
                   factline decide --dry-run --type ordering.order --from commands.jsonl --format json"
 )]
 pub(crate) struct Options {
-    /// Change nothing, and show what would differ. There is no other way to decide recorded commands
+    /// Change nothing, and show what would differ: the only way to decide recorded commands
     #[arg(long, required = true)]
     dry_run: bool,
     /// Aggregate type, such as ordering.order; without it, all types
@@ -99,6 +98,7 @@ pub(crate) async fn run(
         since: options.since,
         until: options.until,
     };
+    reading::silence_panics();
     let mut tallies = Vec::new();
     for hosted in chosen {
         let run = Run::new(kafka, hosted, asked.clone(), options.rows, workers);
@@ -153,28 +153,6 @@ async fn compare(run: Run, from: Option<PathBuf>) -> Result<Tally> {
                 run.done.load(Ordering::Relaxed),
                 run.total.load(Ordering::Relaxed),
             ),
-        }
-    }
-}
-
-impl Run {
-    fn new(
-        kafka: &KafkaConfig,
-        hosted: HostedAggregate,
-        asked: Asked,
-        rows: usize,
-        workers: usize,
-    ) -> Self {
-        Self {
-            kafka: kafka.clone(),
-            registry: Registry::of(kafka),
-            runtime: Handle::current(),
-            hosted,
-            asked,
-            rows,
-            workers,
-            done: 0.into(),
-            total: 0.into(),
         }
     }
 }

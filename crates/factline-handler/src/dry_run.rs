@@ -9,7 +9,8 @@
 //! - `log`: the records of a partition; `replay`: the order in which they are read
 //! - `states`: the fold of events; `commands`: finds the record of a command
 //! - `candidate`: the decision of this program; `recorded`: the one in the log
-//! - `result`: the form in which both are compared; `verdict`, `about`: the result of the comparison
+//! - `result`: the form in which both are compared
+//! - `verdict`, `about`: the result of the comparison
 
 mod about;
 mod candidate;

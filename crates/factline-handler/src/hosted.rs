@@ -18,10 +18,11 @@ pub struct HostedAggregate {
     /// The aggregate's contract.
     pub contract: &'static Contract,
     state: fn(Registry, Vec<Fact>) -> Folding,
-    dry_run: fn(Log<'_>, &mut dyn FnMut(Verdict)) -> Result<(), dry_run::Error>,
+    dry_run: DryRun,
     handle: fn(KafkaConfig, Options, Report, CancellationToken) -> Running,
 }
 
+type DryRun = fn(Log<'_>, &mut dyn FnMut(Verdict)) -> Result<(), dry_run::Error>;
 type Folding = Pin<Box<dyn Future<Output = Result<Value, StateError>> + Send>>;
 type Running = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
 

@@ -1,4 +1,5 @@
-//! Two views and the rules of an aggregate of the store with defects, as a change of their code could bring them in.
+//! Two views of the store and the rules of an aggregate with defects, as a change of their code
+//! could bring them in.
 
 pub mod defect;
 pub mod rules;

@@ -339,6 +339,7 @@ async fn planted_defects_are_found(store: &Store, html: &Path) {
                 assert!(page.contains(&operation.to_string()), "{defect:?}");
             }
         }
+        assert!(!ran.errors.contains("a planted defect"), "{}", ran.errors);
         let differ: u64 = ran.kinds().iter().map(|(_, count)| count).sum();
         if defect == RuleDefect::Chance {
             assert_eq!(ran.code, Some(2), "{ran:?}");

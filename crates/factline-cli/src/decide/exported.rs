@@ -19,8 +19,7 @@ use factline_kafka::Record;
 use factline_kafka::records::headers::Headers;
 use serde_json::Value;
 
-use super::partition::Partition;
-use super::reading::{Keys, Run, hash};
+use super::run::{Keys, Run, hash};
 
 /// A file with the commands of an aggregate type.
 pub(super) struct Exported {
@@ -106,13 +105,12 @@ impl Exported {
         })
     }
 
-    /// Adds the keys of the commands to those of the partitions.
-    pub(super) fn add_keys(&self, partitions: &mut BTreeMap<i32, Partition>) {
-        for (number, section) in &self.sections {
-            if let Some(partition) = partitions.get_mut(number) {
-                partition.keys.extend(&section.keys);
-            }
-        }
+    /// Returns the keys of the commands of a partition.
+    pub(super) fn keys(&self, partition: i32) -> Keys {
+        let section = self.sections.get(&partition);
+        section
+            .map(|section| section.keys.clone())
+            .unwrap_or_default()
     }
 
     /// Returns the commands of a partition.

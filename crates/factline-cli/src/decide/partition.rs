@@ -10,7 +10,7 @@ use factline_kafka::Record;
 use factline_kafka::tools::topic_reader::{Next, Range, Reader};
 
 use super::exported::Exported;
-use super::reading::{Keys, Run, hash};
+use super::run::{Keys, Run, hash};
 use super::tally::Tally;
 
 /// The maximum time between two looks at the end of a topic.
@@ -56,24 +56,23 @@ impl Partition {
             until: asked.until,
             ..Range::default()
         };
-        let mut outcomes = self.records(run, topics.outcomes(), self.outcomes, outcomes)?;
+        let mut outcomes = self.records(run, topics.outcomes(), self.outcomes, &outcomes)?;
         // Without a decision to compare, no state is needed.
         let events = if self.keys.is_empty() {
             (0, 0)
         } else {
             self.events
         };
-        let mut events = self.records(run, topics.events(), events, Range::default())?;
-        let mut commands: Source<'_, Command> = match exported {
-            Some(exported) => Box::new(exported.commands(self.number, codecs)?),
-            None => {
-                let range = Range::default();
-                let records = self.records(run, topics.commands(), self.commands, range)?;
-                Box::new(records.map(|record| {
-                    let encoding = Encoding::Framed;
-                    record.map(|record| Command { record, encoding })
-                }))
-            }
+        let mut events = self.records(run, topics.events(), events, &Range::default())?;
+        let mut commands: Source<'_, Command> = if let Some(exported) = exported {
+            Box::new(exported.commands(self.number, codecs)?)
+        } else {
+            let all = Range::default();
+            let records = self.records(run, topics.commands(), self.commands, &all)?;
+            Box::new(records.map(|record| {
+                let encoding = Encoding::Framed;
+                record.map(|record| Command { record, encoding })
+            }))
         };
         let log = Log {
             partition: self.number,
@@ -102,14 +101,14 @@ impl Partition {
         run: &'r Run,
         topic: &str,
         (begin, end): (i64, i64),
-        range: Range,
+        range: &Range,
     ) -> Result<Source<'r, Record>> {
         if begin >= end {
             return Ok(Box::new(iter::empty()));
         }
         let range = Range {
             partition: Some(self.number),
-            ..range
+            ..range.clone()
         };
         let mut reader = Reader::open(&run.kafka, topic, &range)?;
         Ok(Box::new(iter::from_fn(move || {

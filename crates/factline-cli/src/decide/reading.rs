@@ -1,71 +1,34 @@
 //! Reads the partitions of an aggregate type, side by side.
 
-use std::collections::{BTreeMap, HashSet};
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context as _, Result, anyhow, ensure};
-use factline::Timestamp;
-use factline_handler::HostedAggregate;
+use factline::{Timestamp, panic_message};
 use factline_handler::dry_run::OwnCodecs;
 use factline_kafka::tools::groups;
 use factline_kafka::tools::partition_scan::{Extents, Scanned, scan};
 use factline_kafka::topics::watermarks::Ends;
 use factline_kafka::topics::{TopicPartition, partition_of};
-use factline_kafka::{KafkaConfig, Record, Registry};
-use tokio::runtime::Handle;
 
 use super::exported::Exported;
 use super::partition::Partition;
+use super::run::{Keys, Run, hash};
 use super::tally::Tally;
 
-/// A run over an aggregate type, as all of its threads see it.
-pub(super) struct Run {
-    pub(super) kafka: KafkaConfig,
-    pub(super) registry: Registry,
-    pub(super) runtime: Handle,
-    pub(super) hosted: HostedAggregate,
-    pub(super) asked: Asked,
-    /// Number of decisions to keep for each kind of difference.
-    pub(super) rows: usize,
-    /// Number of partitions that are read at the same time.
-    pub(super) workers: usize,
-    /// Numbers of records that were read, and that are to be read.
-    pub(super) done: AtomicU64,
-    pub(super) total: AtomicU64,
-}
+/// Name of the threads that decide. Rules that panic are a result, and the report has it.
+const THREAD: &str = "decide";
 
-/// The decisions to compare.
-#[derive(Debug, Clone)]
-pub(super) struct Asked {
-    pub(super) key: Option<String>,
-    pub(super) since: Option<Timestamp>,
-    pub(super) until: Option<Timestamp>,
-}
-
-/// The keys of a partition whose states are needed, as hashes.
-pub(super) type Keys = HashSet<u64>;
-
-/// Returns the hash of a key. Another key with the same hash costs memory and changes nothing.
-pub(super) fn hash(key: &[u8]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    key.hash(&mut hasher);
-    hasher.finish()
-}
-
-impl Asked {
-    pub(super) fn has_key(&self, key: &[u8]) -> bool {
-        self.key.as_deref().is_none_or(|own| own.as_bytes() == key)
-    }
-
-    pub(super) fn is_in_time(&self, record: &Record) -> bool {
-        self.has_time(record.timestamp)
-    }
-
-    fn has_time(&self, time: Timestamp) -> bool {
-        self.since.is_none_or(|since| time >= since) && self.until.is_none_or(|until| time <= until)
-    }
+/// Suppresses the messages of panics in the threads that decide.
+pub(super) fn silence_panics() {
+    let other = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if std::thread::current().name() != Some(THREAD) {
+            other(panic);
+        }
+    }));
 }
 
 impl Run {
@@ -76,7 +39,7 @@ impl Run {
         let total = partitions.iter().map(Partition::total).sum();
         self.total.fetch_add(total, Ordering::Relaxed);
         let waiting = Mutex::new(partitions);
-        let tallies: Vec<Result<Tally>> = std::thread::scope(|scope| {
+        let tallies: Result<Vec<Tally>> = std::thread::scope(|scope| {
             let work = || {
                 let mut tally = Tally::default();
                 loop {
@@ -87,18 +50,24 @@ impl Run {
                     }
                 }
             };
-            let threads: Vec<_> = (0..self.workers).map(|_| scope.spawn(work)).collect();
+            let named = || std::thread::Builder::new().name(THREAD.to_owned());
+            let threads = (0..self.workers).map(|_| named().spawn_scoped(scope, work));
+            let threads: Vec<_> = threads.collect::<Result<_, _>>()?;
             let threads = threads.into_iter();
-            threads
-                .map(|thread| {
-                    let panicked = |_| anyhow!("a thread that reads partitions has panicked");
-                    thread.join().map_err(panicked)?
-                })
-                .collect()
+            let ended = threads.map(|thread| {
+                let panicked = |panic: Box<dyn Any + Send>| {
+                    anyhow!(
+                        "a thread that compares has panicked: {}",
+                        panic_message(&*panic)
+                    )
+                };
+                thread.join().map_err(panicked)?
+            });
+            ended.collect()
         });
         let mut all = Tally::default();
-        for tally in tallies {
-            all.merge(tally?, self.rows);
+        for tally in tallies? {
+            all.merge(tally, self.rows);
         }
         Ok(all)
     }
@@ -149,7 +118,11 @@ impl Run {
             partition.outcomes
         })?;
         match exported {
-            Some(exported) => exported.add_keys(&mut partitions),
+            Some(exported) => {
+                for (number, partition) in &mut partitions {
+                    partition.keys.extend(exported.keys(*number));
+                }
+            }
             None => {
                 self.find_keys(topics.commands(), &mut partitions, |partition| {
                     partition.commands

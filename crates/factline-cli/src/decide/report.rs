@@ -1,7 +1,7 @@
 //! The report in the terminal, and as JSON lines.
 
 use anyhow::Result;
-use factline_handler::dry_run::Difference;
+use factline_handler::dry_run::{DecisionResult, Difference};
 use serde_json::{Value, json};
 
 use super::tally::{Kind, Tally};
@@ -106,10 +106,7 @@ fn of_kind(aggregate: &str, kind: &Kind, count: u64) -> Row {
 }
 
 fn decision(aggregate: &str, one: &Difference) -> Row {
-    let new = one
-        .new
-        .as_ref()
-        .map(factline_handler::dry_run::DecisionResult::json);
+    let new = one.new.as_ref().map(DecisionResult::json);
     let old = one.old.json();
     let cells = vec![
         one.command.clone(),
@@ -118,8 +115,8 @@ fn decision(aggregate: &str, one: &Difference) -> Row {
         render::instant(one.time),
         one.operation.to_string(),
         one.field.clone(),
-        at(Some(&old), &one.field),
-        at(new.as_ref(), &one.field),
+        shown(Some(&one.old), &one.field),
+        shown(one.new.as_ref(), &one.field),
     ];
     let value = json!({
         "aggregate": aggregate,
@@ -137,15 +134,19 @@ fn decision(aggregate: &str, one: &Difference) -> Row {
     (value, cells)
 }
 
-/// Returns the field of a result that differs, for people.
-pub(super) fn at(result: Option<&Value>, path: &str) -> String {
+/// Returns the field of a result that differs, for people. A state is shown with its reason.
+fn shown(result: Option<&DecisionResult>, path: &str) -> String {
     let Some(result) = result else {
         return "-".to_owned();
     };
+    if path == "state" || path == "code" {
+        let reason = result.end.reason.as_deref().map(Value::from);
+        let reason = reason.map(|reason| format!(" ({})", cell(&reason)));
+        return result.kind() + &reason.unwrap_or_default();
+    }
     let pointer = path.replace('[', ".").replace(']', "").replace('.', "/");
-    result
-        .pointer(&format!("/{pointer}"))
-        .map_or_else(|| "-".to_owned(), cell)
+    let value = result.json().pointer(&format!("/{pointer}")).map(cell);
+    value.unwrap_or_else(|| "-".to_owned())
 }
 
 fn uncompared(aggregate: &str, tally: &Tally) -> Vec<Row> {

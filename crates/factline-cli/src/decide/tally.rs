@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use factline_handler::dry_run::{Difference, Reason, Skipped, Verdict};
+use factline_handler::dry_run::{DecisionResult, Difference, Reason, Skipped, Verdict};
 
 /// The counts of an aggregate type.
 #[derive(Debug, Default)]
@@ -48,7 +48,7 @@ impl Kind {
         Self {
             command: difference.command.clone(),
             old: difference.old.kind(),
-            new: new.map_or_else(|| "no deadline".to_owned(), |new| new.kind()),
+            new: new.map_or_else(|| "no deadline".to_owned(), DecisionResult::kind),
             field: difference.field.clone(),
         }
     }

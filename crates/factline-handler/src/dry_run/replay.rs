@@ -19,16 +19,27 @@ pub(crate) fn compare<A: Aggregate>(
     log: Log<'_>,
     then: &mut dyn FnMut(Verdict),
 ) -> Result<(), Error> {
-    let schemas = log.schemas;
-    let mut outcomes = Outcomes::new(log.outcomes, log.key, schemas);
-    let mut replay = Replay::<A> {
-        candidate: Candidate::new::<A>(schemas.own, log.partition),
-        commands: Commands::of(log.commands),
-        states: States::new(log.events, log.has, schemas),
-        is_asked: &|record| is_of(record, log.key) && (log.is_in_time)(record),
+    let Log {
+        partition,
+        commands,
+        outcomes,
+        events,
+        committed,
+        may_lack_outcomes,
+        key,
+        has,
+        is_in_time,
         schemas,
-        committed: log.committed,
-        may_lack_outcomes: log.may_lack_outcomes,
+    } = log;
+    let mut outcomes = Outcomes::new(outcomes, key, schemas);
+    let mut replay = Replay::<A> {
+        candidate: Candidate::new::<A>(schemas.own, partition),
+        commands: Commands::of(commands),
+        states: States::new(events, has, schemas),
+        is_asked: &|record| is_of(record, key) && is_in_time(record),
+        schemas,
+        committed,
+        may_lack_outcomes,
         has_begun: false,
         first: None,
         then,

@@ -15,13 +15,19 @@ use crate::state::aggregate::AggregateState;
 /// An aggregate, or the reason why it cannot be folded.
 type Known<A> = Result<AggregateState<A>, String>;
 
+/// An event, or the reason why it cannot be read.
+type Decoded<A> = Result<Event<EventOf<<A as Aggregate>::Type>>, String>;
+
+/// The events of a decision, or the reason why one cannot be read.
+type Own<A> = Result<Vec<Event<EventOf<<A as Aggregate>::Type>>>, String>;
+
 /// The events of a partition and the states that they have led to so far.
 pub(super) struct States<'l, A: Aggregate> {
     events: Ahead<'l, Record>,
     /// Returns whether the state of a key is needed.
     has: &'l dyn Fn(&[u8]) -> bool,
     schemas: Schemas<'l>,
-    states: HashMap<String, Known<A>>,
+    known: HashMap<String, Known<A>>,
 }
 
 /// An event, decoded.
@@ -78,7 +84,7 @@ impl<'l, A: Aggregate> States<'l, A> {
             events: Ahead::of(events),
             has,
             schemas,
-            states: HashMap::new(),
+            known: HashMap::new(),
         }
     }
 
@@ -97,16 +103,13 @@ impl<'l, A: Aggregate> States<'l, A> {
             }
             self.fold_next()?;
         }
-        let known = self.states.get(decision.key).cloned();
+        let known = self.known.get(decision.key).cloned();
         Ok(known.unwrap_or_else(|| Ok(AggregateState::initial())))
     }
 
     /// Returns the events of a decision, and folds them. It must be called after
     /// [`before`](Self::before).
-    pub(super) fn own(
-        &mut self,
-        decision: &Decision<'_>,
-    ) -> Result<Result<Vec<Event<EventOf<A::Type>>>, String>, Error> {
+    pub(super) fn own(&mut self, decision: &Decision<'_>) -> Result<Own<A>, Error> {
         let mut own = Ok(Vec::new());
         while let Some(event) = self.peek()? {
             if !decision.has_made(event) {
@@ -130,14 +133,14 @@ impl<'l, A: Aggregate> States<'l, A> {
 
     /// Changes an aggregate that can be folded.
     pub(super) fn change(&mut self, key: &str, change: impl FnOnce(&mut AggregateState<A>)) {
-        if let Some(Ok(state)) = self.states.get_mut(key) {
+        if let Some(Ok(state)) = self.known.get_mut(key) {
             change(state);
         }
     }
 
     /// Returns the version of an aggregate; none if it cannot be folded.
     fn version(&self, key: &str) -> Option<u64> {
-        match self.states.get(key) {
+        match self.known.get(key) {
             None => Some(0),
             Some(Ok(state)) => Some(state.version),
             Some(Err(_)) => None,
@@ -165,20 +168,20 @@ impl<'l, A: Aggregate> States<'l, A> {
         Ok(())
     }
 
-    fn fold(&mut self, record: &Record, decoded: &Result<Event<EventOf<A::Type>>, String>) {
+    fn fold(&mut self, record: &Record, decoded: &Decoded<A>) {
         let key = String::from_utf8_lossy(record.key.as_deref().unwrap_or_default()).into_owned();
-        let known = self.states.remove(&key);
+        let known = self.known.remove(&key);
         let known = known.unwrap_or_else(|| Ok(AggregateState::initial()));
         let next = match (known, decoded) {
             (Err(reason), _) => Err(reason),
             (Ok(_), Err(reason)) => Err(reason.clone()),
             (Ok(state), Ok(event)) => folded(state, event, record),
         };
-        self.states.insert(key, next);
+        self.known.insert(key, next);
     }
 
     /// Decodes an event. An error of the second kind is that of the record.
-    fn decode(&self, record: &Record) -> Result<Result<Event<EventOf<A::Type>>, String>, Error> {
+    fn decode(&self, record: &Record) -> Result<Decoded<A>, Error> {
         let registry = self.schemas.registry;
         let decoded = self.schemas.decoded(async {
             let (envelope, message) = decode::message(registry, record).await?;

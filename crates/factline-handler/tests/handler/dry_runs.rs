@@ -8,7 +8,8 @@ use factline::outcome::OutcomeKind;
 use factline::{Aggregate, Context, Deadline, Decision, Envelope, id};
 use factline_handler::HostedAggregate;
 use factline_handler::dry_run::{
-    Command as Recorded, Difference, Encoding, Log, OwnCodecs, Reason, Schemas, Verdict,
+    Command as Recorded, DecisionResult, Difference, Encoding, Log, OwnCodecs, Reason, Schemas,
+    Verdict,
 };
 use factline_kafka::Record;
 use factline_kafka::topics::partition_of;
@@ -23,8 +24,8 @@ use crate::account::{
 use crate::deadlines::schedule;
 use crate::rig::Rig;
 
-/// The rules with a change: a panic is gone, a deposit is booked with one more, and a standing order
-/// is never due.
+/// The rules with a change: a panic is gone, a deposit is booked with one more, and a standing
+/// order is due a day later.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct Changed(Account);
 
@@ -107,7 +108,7 @@ impl Records {
         }
     }
 
-    /// Decides all commands again. `undecided` is the number of commands that were not handled.
+    /// Decides all commands again.
     async fn compare<A: Aggregate>(&self, rig: &Rig, may_lack_outcomes: bool) -> Verdicts {
         let own = OwnCodecs::of(&ACCOUNT).unwrap();
         let (registry, runtime) = (rig.fixture.registry.clone(), Handle::current());
@@ -165,7 +166,7 @@ impl Verdicts {
     fn of(&self, operation: Uuid) -> (String, Option<String>, &str) {
         let mut differ = self.differ.iter();
         let found = differ.find(|one| one.operation == operation).unwrap();
-        let new = found.new.as_ref().map(|new| new.kind());
+        let new = found.new.as_ref().map(DecisionResult::kind);
         (found.old.kind(), new, &found.field)
     }
 }
