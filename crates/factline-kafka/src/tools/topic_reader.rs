@@ -239,7 +239,7 @@ impl Reader {
             if waited >= wait {
                 return Ok(Next::Nothing);
             }
-            left = wait - waited;
+            left = wait.saturating_sub(waited);
         }
         Ok(Next::End)
     }
