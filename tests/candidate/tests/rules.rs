@@ -372,6 +372,11 @@ async fn planted_defects_of_rules_are_found_with_their_commands() {
     assert!(place.starts_with(store.topics.commands()), "{place}");
     let ran = store.decide(defect, &["--key", &key]).await;
     assert_eq!((ran.code, ran.summary()), (Some(1), [0, 0, 1, 0]));
+    let since = store
+        .decide(None, &["--since", "1h", "--until", "0s"])
+        .await;
+    let all = store.sent.all.len() as u64;
+    assert_eq!((since.code, since.summary()), (Some(0), [all, 0, 0, 0]));
     let ran = store.decide(None, &["--since", "2100-01-01"]).await;
     assert_eq!((ran.code, ran.summary()), (Some(2), [0; 4]));
     assert!(ran.errors.contains("no decision was compared"), "{ran:?}");

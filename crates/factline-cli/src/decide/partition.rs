@@ -80,7 +80,8 @@ impl Partition {
             outcomes: &mut *outcomes,
             events: &mut *events,
             committed: self.committed,
-            may_lack_outcomes: self.outcomes.0 > 0,
+            // Those before the time are not read.
+            may_lack_outcomes: self.outcomes.0 > 0 || asked.since.is_some(),
             key: asked.key.as_deref(),
             has: &|key| self.keys.contains(&hash(key)),
             is_in_time: &|record| asked.is_in_time(record),
