@@ -71,13 +71,12 @@ impl Schemas {
             kind => kind.of(topics),
         };
         let key = (topic.to_owned(), id);
-        let known = match self.known.get(&key) {
-            Some(known) => *known,
-            None => {
-                let found = self.runtime.block_on(register(&self.registry, topic, id))?;
-                self.known.insert(key, found);
-                found
-            }
+        let known = if let Some(known) = self.known.get(&key) {
+            *known
+        } else {
+            let found = self.runtime.block_on(register(&self.registry, topic, id))?;
+            self.known.insert(key, found);
+            found
         };
         if let Some(new) = known.filter(|new| *new != id) {
             record.value = Some(framing::write(new, datum));

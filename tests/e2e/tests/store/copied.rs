@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::backup::{
     PATIENCE, assert_same, contents, events, fill, keyed_order, order, quick, stop_all,
 };
-use crate::client::Client;
+use crate::client::{Client, Ended};
 use crate::tool::run;
 
 /// Returns the events without their places: the partition, and the number there.
@@ -38,6 +38,32 @@ async fn start_again(system: &System) {
         system.spawn(name).unwrap();
     }
     system.ready().await.unwrap();
+}
+
+/// Sends orders and a checkout, and ships an order from before.
+async fn work(client: &Client, seen: &Ended) {
+    for number in 0..4 {
+        let placed = client.complete("/orders", &order("new", number + 1)).await;
+        assert_eq!(placed.operation["state"], "completed");
+        let ship = format!("/{}/ship", placed.resource);
+        client.complete(&ship, &json!({})).await;
+    }
+    // A process goes through the policies.
+    let line = json!({"product_id": "cup", "name": "cup", "quantity": 1,
+        "unit_price": {"amount": 700, "currency": "EUR"}});
+    let checkout = json!({"customer_id": "ada", "method": "card-ok", "payment_seconds": 60,
+        "lines": [line]});
+    let paid = client.complete("/checkouts", &checkout).await;
+    assert_eq!(paid.operation["state"], "completed", "{}", paid.operation);
+    // An order from before is shipped after.
+    let ship = format!("/{}/ship", seen.resource);
+    let shipped = client.complete(&ship, &json!({})).await;
+    assert_eq!(
+        shipped.operation["state"], "completed",
+        "{}",
+        shipped.operation
+    );
+    assert_eq!(shipped.operation["version"], 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -118,28 +144,7 @@ async fn store_grows_to_64_partitions_and_can_go_back() {
     // Positions from before are satisfied, and a decided command is not decided again.
     client.read(&format!("/{}", seen.resource), &seen).await;
     assert_eq!(keyed_order(&wide).await, operation);
-    for number in 0..4 {
-        let placed = client.complete("/orders", &order("new", number + 1)).await;
-        assert_eq!(placed.operation["state"], "completed");
-        let ship = format!("/{}/ship", placed.resource);
-        client.complete(&ship, &json!({})).await;
-    }
-    // A process goes through the policies.
-    let line = json!({"product_id": "cup", "name": "cup", "quantity": 1,
-        "unit_price": {"amount": 700, "currency": "EUR"}});
-    let checkout = json!({"customer_id": "ada", "method": "card-ok", "payment_seconds": 60,
-        "lines": [line]});
-    let paid = client.complete("/checkouts", &checkout).await;
-    assert_eq!(paid.operation["state"], "completed", "{}", paid.operation);
-    // An order from before is shipped after.
-    let ship = format!("/{}/ship", seen.resource);
-    let shipped = client.complete(&ship, &json!({})).await;
-    assert_eq!(
-        shipped.operation["state"], "completed",
-        "{}",
-        shipped.operation
-    );
-    assert_eq!(shipped.operation["version"], 2);
+    work(&client, &seen).await;
     until_quiescent(&wide, PATIENCE).await.unwrap();
     let none: Vec<String> = Vec::new();
     assert_eq!(wide.findings().await.unwrap(), none);
