@@ -30,8 +30,8 @@ pub(super) struct Choice {
     /// File with aggregates to leave out, one in each line
     #[arg(long, value_name = "FILE")]
     drop_from: Option<PathBuf>,
-    /// Replace a field of events and commands in the copy. `*` stands for each item of an array. May
-    /// be given several times
+    /// Replace a field of events and commands in the copy. `*` stands for each item of an array.
+    /// May be given several times
     #[arg(long, value_name = "RECORD/FIELD=VALUE", value_parser = mask::parse)]
     mask: Vec<Mask>,
 }
