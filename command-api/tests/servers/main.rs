@@ -164,7 +164,9 @@ async fn accepted_command_is_in_the_log() {
 async fn concurrent_commands_each_have_their_own_offset() {
     let (servers, prefix) = (Servers::shared(), "many.");
     make_topics(&kafka(servers, prefix), ORDER.partitions).await;
-    let api = CommandApi::ready(servers, prefix, &[]).await;
+    // All are in progress at once, whatever the number of cores.
+    let limit = ["--max-requests", "300"];
+    let api = CommandApi::ready(servers, prefix, &limit).await;
     let requests: Vec<_> = (0..300)
         .map(|number| {
             let request = api.post("/past-orders");
