@@ -104,6 +104,46 @@ async fn killed_rebuild_continues_to_an_equal_table() {
     assert_eq!(back[0]["version"], 2, "{back:?}");
     let cancelled = [&words[..], &["--cancel"]].concat();
     assert_eq!(stage.json(&cancelled).await[0]["dropped"], false);
+
+    let url = ["--database-url", &url];
+    let wrong = [
+        (
+            &["why", "orders", "seven"][..],
+            1,
+            "seven",
+            "is no key of the view",
+        ),
+        (
+            &["view", "orders", "--at", "99@1"],
+            1,
+            "partition 99",
+            "only 0 to 7",
+        ),
+        (
+            &["view", "orders", "--at", "noon"],
+            2,
+            "noon",
+            "or PARTITION@OFFSET",
+        ),
+        (
+            &["rebuild", "orders", "--dry-run", "--baseline", "/none"],
+            2,
+            "/none",
+            "--baseline: cannot run",
+        ),
+        (
+            &["rebuild", "orders", "--dry-run", "--html", "/none/a"],
+            2,
+            "/none/a",
+            "--html: cannot write",
+        ),
+    ];
+    for (words, code, value, reason) in wrong {
+        let refused = stage.run(&[words, &url].concat()).await;
+        assert_eq!(refused.code, code, "{refused:?}");
+        let names = refused.err.contains(value) && refused.err.contains(reason);
+        assert!(names, "{refused:?}");
+    }
     shutdown.cancel();
 }
 

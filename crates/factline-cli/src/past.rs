@@ -72,7 +72,8 @@ struct At {
 
 fn until(text: &str) -> Result<Until, String> {
     let Some((partition, offset)) = text.split_once('@') else {
-        return instant(text).map(Until::Time);
+        let time = instant(text).map(Until::Time);
+        return time.map_err(|error| format!("{error}; or PARTITION@OFFSET"));
     };
     match (partition.parse(), offset.parse()) {
         (Ok(partition), Ok(offset)) => Ok(Until::Offset { partition, offset }),

@@ -4,6 +4,7 @@ mod bar;
 mod dry_run;
 
 use std::ffi::OsString;
+use std::fs::OpenOptions;
 use std::num::NonZero;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -147,6 +148,14 @@ pub(crate) async fn run(
     });
     let with = options.work.prepare(kafka);
     if options.dry_run {
+        // A run over all events must not fail at its end.
+        if let Some(baseline) = &baseline {
+            baseline.check().await?;
+        }
+        if let Some(file) = &options.html {
+            let opened = OpenOptions::new().create(true).append(true).open(file);
+            opened.with_context(|| format!("--html: cannot write {}", file.display()))?;
+        }
         let html = options.html.as_deref();
         let compared = dry_run::run(&view, &with, options.rows, baseline, html, output).await;
         let is_same = compared.with_context(|| format!("cannot compare {}", view.view_name()))?;

@@ -49,6 +49,14 @@ pub enum Error {
         /// Names of the columns of a key.
         columns: String,
     },
+    /// A key has a value that its column cannot have.
+    #[error("{key} is no key of the view: {cause}")]
+    KeyValue {
+        /// The key.
+        key: String,
+        /// Why the value is none of the column.
+        cause: String,
+    },
     /// A defect of the reader.
     #[error("the reader panicked")]
     Panicked,

@@ -27,6 +27,16 @@ pub enum Error {
         /// The name.
         topic: String,
     },
+    /// The topic does not have the partition.
+    #[error("topic {topic} has no partition {partition}, only 0 to {}", partitions - 1)]
+    NoPartition {
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: i32,
+        /// Number of partitions that the topic has.
+        partitions: i32,
+    },
     /// A request to Kafka failed.
     #[error("cannot read topic {topic}")]
     Kafka {
@@ -118,6 +128,13 @@ impl Reader {
         let consumer = consumer(config, range.follow).map_err(kafka)?;
         let count = count(&consumer, topic)?;
         let chosen: Vec<i32> = match range.partition {
+            Some(partition) if !(0..count).contains(&partition) => {
+                return Err(Error::NoPartition {
+                    topic: topic.to_owned(),
+                    partition,
+                    partitions: count,
+                });
+            }
             Some(partition) => vec![partition],
             None => (0..count).collect(),
         };

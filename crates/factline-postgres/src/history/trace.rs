@@ -288,6 +288,20 @@ fn key_of(columns: &[&str], row: Option<&Value>) -> Value {
     Value::Object(fields.collect())
 }
 
+/// Returns the error of keys with values that their columns cannot have: SQLSTATE class 22.
+fn refused(keys: &[Value], error: sqlx::Error) -> Error {
+    let database = error.as_database_error();
+    let cause = database.filter(|error| error.code().is_some_and(|code| code.starts_with("22")));
+    match cause.map(|cause| cause.message().to_owned()) {
+        Some(cause) => {
+            let keys: Vec<String> = keys.iter().take(3).map(ToString::to_string).collect();
+            let key = keys.join(", ");
+            Error::KeyValue { key, cause }
+        }
+        None => error.into(),
+    }
+}
+
 /// Reads keys from JSON objects.
 async fn parse<K: RowKey>(
     connection: &mut PgConnection,
@@ -310,7 +324,8 @@ async fn parse<K: RowKey>(
     let rows = sqlx::query(AssertSqlSafe(table.keys_of_json()))
         .bind(Value::Array(keys.to_vec()))
         .fetch_all(connection)
-        .await?;
+        .await
+        .map_err(|error| refused(keys, error))?;
     let keys = rows.iter().map(|row| K::decode(row, name));
     Ok(keys.collect::<Result<_, _>>()?)
 }

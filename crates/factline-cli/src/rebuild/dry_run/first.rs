@@ -59,6 +59,23 @@ impl First {
     }
 }
 
+impl Program {
+    /// Checks that the program can be started.
+    pub(in crate::rebuild) async fn check(&self) -> Result<()> {
+        let mut command = tokio::process::Command::new(&self.path);
+        command.args(&self.words).arg("--version");
+        let shown = self.path.display();
+        let output = command.stdin(Stdio::null()).output().await;
+        let output = output.with_context(|| format!("--baseline: cannot run {shown}"))?;
+        ensure!(
+            output.status.success(),
+            "--baseline: {shown} is no build of this tool: {}",
+            output.status
+        );
+        Ok(())
+    }
+}
+
 impl Baseline {
     /// Runs `why` of another build for these rows.
     pub(super) async fn of(
