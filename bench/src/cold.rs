@@ -47,13 +47,8 @@ pub(crate) fn measure(runtime: &Runtime, options: &Options) -> Result<()> {
             ..load::own_topics(&servers)
         };
         let handler = Handler {
-            commands: options.aggregates,
-            aggregates: options.aggregates,
-            rounds: 1,
-            max_batch: 1000,
-            rate: 0,
-            workers: 1,
             memory_mb: Some(*limit),
+            ..Handler::once(options.aggregates, options.aggregates)
         };
         let before = memory::in_use();
         let watched = memory::Peak::watch();

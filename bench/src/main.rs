@@ -101,6 +101,21 @@ struct Handler {
     memory_mb: Option<u32>,
 }
 
+impl Handler {
+    /// Returns one round of commands that are appended before, for a benchmark of what follows.
+    fn once(commands: usize, aggregates: usize) -> Self {
+        Self {
+            commands,
+            aggregates,
+            rounds: 1,
+            max_batch: 1000,
+            rate: 0,
+            workers: 1,
+            memory_mb: None,
+        }
+    }
+}
+
 /// The result of a loop over its commands.
 struct Passed {
     /// Commands per second.

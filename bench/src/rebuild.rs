@@ -57,15 +57,7 @@ pub(crate) fn measure(runtime: &tokio::runtime::Runtime, options: &Options) -> R
         instance: "bench".to_owned(),
         ..load::own_topics(&servers)
     };
-    let handler = Handler {
-        commands: options.events,
-        aggregates: options.keys,
-        rounds: 1,
-        max_batch: 1000,
-        rate: 0,
-        workers: 1,
-        memory_mb: None,
-    };
+    let handler = Handler::once(options.events, options.keys);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let workers = options.workers.unwrap_or(cores);
     runtime.block_on(async {

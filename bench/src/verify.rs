@@ -43,15 +43,7 @@ pub(crate) fn measure(runtime: &tokio::runtime::Runtime, options: &Options) -> R
         instance: "bench".to_owned(),
         ..load::own_topics(&servers)
     };
-    let handler = Handler {
-        commands: options.commands,
-        aggregates: options.aggregates,
-        rounds: 1,
-        max_batch: 1000,
-        rate: 0,
-        workers: 1,
-        memory_mb: None,
-    };
+    let handler = Handler::once(options.commands, options.aggregates);
     runtime.block_on(async {
         provision::provision(&kafka, &PRODUCT, None).await?;
         factline_loop::handle(&kafka, &handler).await

@@ -4,9 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Mutex;
 
 use factline::{AdditiveProjection, EventOf, Recorded};
-use factline_dev_servers::Servers;
-use factline_kafka::Registry;
-use factline_postgres::{AdditiveView, Columns, Delta, Following, HostedView, Migrations, process};
+use factline_postgres::{AdditiveView, Columns, Delta, HostedView, Migrations};
 use factline_testkit::eventually;
 use ordering_schemas::order;
 use serde_json::{Value, json};
@@ -55,31 +53,6 @@ impl AdditiveView for Steps {
 
 const STEPS: HostedView = HostedView::additive::<Steps>();
 
-/// Starts the view's follower on a new database. Returns the URL of the database.
-async fn follow(stage: &Stage, shutdown: &CancellationToken) -> (String, PgPool) {
-    let name = format!("parked{}", Uuid::new_v4().simple());
-    let created = name.clone();
-    let servers = tokio::task::spawn_blocking(move || {
-        let servers = Servers::shared();
-        servers.postgres.create_database(&created).unwrap();
-        servers
-    });
-    let servers = servers.await.unwrap();
-    let url = servers.postgres.url(&name, "factline_projector");
-    let pool = PgPool::connect(&url).await.unwrap();
-    process::migrate(&pool, &[STEPS]).await.unwrap();
-    let kafka = stage.fixture.kafka.clone();
-    let with = Following {
-        registry: Registry::new(&kafka.registry_url),
-        kafka,
-        pool: pool.clone(),
-        report: Box::new(|_| {}),
-        shutdown: shutdown.clone(),
-    };
-    tokio::spawn(STEPS.run(with));
-    (url, pool)
-}
-
 async fn events(pool: &PgPool, order: Uuid) -> Option<i64> {
     sqlx::query_scalar("select events from read.steps where id = $1")
         .bind(order.to_string())
@@ -104,7 +77,7 @@ fn repair() {
 async fn parked_keys_are_listed_shown_redriven_and_discarded() {
     let stage = Stage::with_handler("parked").await;
     let shutdown = CancellationToken::new();
-    let (url, pool) = follow(&stage, &shutdown).await;
+    let (url, pool) = stage.follow(STEPS, &shutdown).await;
     let with = |words: &[&'static str]| -> Vec<String> {
         let words = [&["dead-letters"], words, &["--database-url", &url]].concat();
         words.into_iter().map(ToOwned::to_owned).collect()

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use factline_kafka::Registry;
-use factline_postgres::{Following, HostedView, process};
+use factline_postgres::HostedView;
 use factline_testkit::{eventually, seeded_random, servers};
 use projectors::ordering::orders::Orders;
 use rand::RngExt as _;
@@ -17,26 +16,6 @@ const ORDERS: HostedView = HostedView::of::<Orders>();
 
 /// Number of times that the tool is killed.
 const KILLS: usize = 12;
-
-/// Starts the view's follower on a new database.
-async fn follow(stage: &Stage, shutdown: &CancellationToken) -> (String, PgPool) {
-    let name = format!("rebuilt{}", Uuid::new_v4().simple());
-    let servers = servers().await;
-    servers.postgres.create_database(&name).unwrap();
-    let url = servers.postgres.url(&name, "factline_projector");
-    let pool = PgPool::connect(&url).await.unwrap();
-    process::migrate(&pool, &[ORDERS]).await.unwrap();
-    let kafka = stage.fixture.kafka.clone();
-    let with = Following {
-        registry: Registry::new(&kafka.registry_url),
-        kafka,
-        pool: pool.clone(),
-        report: Box::new(|_| {}),
-        shutdown: shutdown.clone(),
-    };
-    tokio::spawn(ORDERS.run(with));
-    (url, pool)
-}
 
 /// Returns a checksum of the rows and the number of events in them.
 async fn contents(pool: &PgPool) -> (String, i64) {
@@ -58,7 +37,7 @@ async fn until_level(pool: &PgPool, events: i64) {
 async fn killed_rebuild_continues_to_an_equal_table() {
     let stage = Stage::with_handler("rebuilt").await;
     let shutdown = CancellationToken::new();
-    let (url, pool) = follow(&stage, &shutdown).await;
+    let (url, pool) = stage.follow(ORDERS, &shutdown).await;
     let orders: Vec<Uuid> = (0..200).map(|_| Uuid::new_v4()).collect();
     for order in &orders {
         stage.place(*order).await;

@@ -7,13 +7,15 @@ use clap::Parser as _;
 use factline::{Envelope, Messages as _};
 use factline_handler::Options;
 use factline_kafka::topics::partition_of;
-use factline_kafka::{KafkaConfig, Topics};
-use factline_testkit::{CommandTopic, Fixture, PATIENCE};
+use factline_kafka::{KafkaConfig, Registry, Topics};
+use factline_postgres::{Following, HostedView, process};
+use factline_testkit::{CommandTopic, Fixture, PATIENCE, servers};
 use ordering::Order;
 use ordering_schemas::ORDER;
 use ordering_schemas::order::Command as OrderCommand;
 use ordering_schemas::{Line, Money, PlaceOrder, ShipOrder};
 use serde_json::Value;
+use sqlx::PgPool;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -147,6 +149,30 @@ impl Stage {
             .kill_on_drop(true)
             .spawn()
             .unwrap()
+    }
+
+    /// Starts a view's follower on a new database. Returns the database's address.
+    pub(crate) async fn follow(
+        &self,
+        view: HostedView,
+        shutdown: &CancellationToken,
+    ) -> (String, PgPool) {
+        let name = format!("followed{}", Uuid::new_v4().simple());
+        let servers = servers().await;
+        servers.postgres.create_database(&name).unwrap();
+        let url = servers.postgres.url(&name, "factline_projector");
+        let pool = PgPool::connect(&url).await.unwrap();
+        process::migrate(&pool, &[view]).await.unwrap();
+        let kafka = self.fixture.kafka.clone();
+        let with = Following {
+            registry: Registry::new(&kafka.registry_url),
+            kafka,
+            pool: pool.clone(),
+            report: Box::new(|_| {}),
+            shutdown: shutdown.clone(),
+        };
+        tokio::spawn(async move { view.run(with).await });
+        (url, pool)
     }
 
     /// Sends an order of tea.

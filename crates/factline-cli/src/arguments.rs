@@ -1,7 +1,14 @@
-//! Parsers of times on the command line.
+//! Values of options: parsers of times, and defaults.
+
+use std::num::NonZero;
 
 use chrono::{NaiveDate, NaiveTime, TimeDelta, Utc};
 use factline::Timestamp;
+
+/// Returns the number of threads of a command without an option for it: one for each core.
+pub(crate) fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, NonZero::get)
+}
 
 /// Parses an instant, a day, or an age; a `value_parser` for options.
 pub(crate) fn instant(text: &str) -> Result<Timestamp, String> {

@@ -12,7 +12,6 @@ use std::num::NonZero;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
@@ -23,9 +22,10 @@ use self::exported::Exported;
 use self::run::{Asked, Run};
 use self::tally::Tally;
 use crate::aggregates::Aggregates;
-use crate::arguments::instant;
+use crate::arguments::{cores, instant};
 use crate::output::Output;
-use crate::progress::Progress;
+use crate::page;
+use crate::progress::beside;
 
 /// Decides recorded commands again by the rules of this program, and shows the decisions that would
 /// differ
@@ -91,13 +91,15 @@ pub(crate) async fn run(
 ) -> Result<()> {
     let chosen = aggregates.chosen(options.aggregate.as_deref())?;
     ensure!(!chosen.is_empty(), crate::aggregates::NO_AGGREGATES);
-    let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
     let workers = options.workers.map_or_else(cores, |n| n.get().into());
     let asked = Asked {
         key: options.key,
         since: options.since,
         until: options.until,
     };
+    if let Some(file) = &options.html {
+        page::check(file)?;
+    }
     reading::silence_panics();
     let mut tallies = Vec::new();
     for hosted in chosen {
@@ -143,16 +145,11 @@ async fn compare(run: Run, from: Option<PathBuf>) -> Result<Tally> {
             run.compare(exported.as_ref())
         })
     };
-    tokio::pin!(comparing);
     let what = format!("deciding {}", run.hosted.contract.aggregate);
-    let mut progress = Progress::new(&what, 0);
-    loop {
-        match tokio::time::timeout(Duration::from_millis(200), &mut comparing).await {
-            Ok(ended) => return ended.context("the thread that compares has panicked")?,
-            Err(_) => progress.reach(
-                run.done.load(Ordering::Relaxed),
-                run.total.load(Ordering::Relaxed),
-            ),
-        }
-    }
+    let numbers = || {
+        let [done, total] = [&run.done, &run.total].map(|count| count.load(Ordering::Relaxed));
+        (done, total)
+    };
+    let ended = beside(&what, comparing, numbers).await;
+    ended.context("the thread that compares has panicked")?
 }

@@ -1,12 +1,22 @@
 //! Reports for people as one HTML file, without scripts or links to other files.
 
 use std::fmt::Write as _;
+use std::fs::OpenOptions;
+use std::path::Path;
 
+use anyhow::{Context as _, Result};
 use serde_json::Value;
 
 use crate::output::cell;
 
 const STYLE: &str = include_str!("page.css");
+
+/// Checks that a report can be written, before the work that leads to it. Creates the file.
+pub(crate) fn check(file: &Path) -> Result<()> {
+    let opened = OpenOptions::new().create(true).append(true).open(file);
+    opened.with_context(|| format!("--html: cannot write {}", file.display()))?;
+    Ok(())
+}
 
 /// Returns a page.
 pub(crate) fn document(title: &str, body: &str) -> String {

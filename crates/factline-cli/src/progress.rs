@@ -4,9 +4,13 @@
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use tokio::task::{JoinError, JoinHandle};
 
 /// Work that takes less time shows no progress.
 const QUIET: Duration = Duration::from_secs(1);
+
+/// Time between two looks at work on another thread.
+const INTERVAL: Duration = Duration::from_millis(200);
 
 /// Runs work of unknown length, with a spinner if it takes longer.
 pub(crate) async fn during<T>(what: &'static str, work: impl Future<Output = T>) -> T {
@@ -84,6 +88,23 @@ impl Progress {
             Some(bar) => bar.suspend(print),
             None => print(),
         }
+    }
+}
+
+/// Waits for work on another thread, with a bar of the numbers that it has done and has to do.
+pub(crate) async fn beside<T>(
+    what: &str,
+    work: JoinHandle<T>,
+    numbers: impl Fn() -> (u64, u64),
+) -> Result<T, JoinError> {
+    let mut work = std::pin::pin!(work);
+    let mut progress = Progress::new(what, 0);
+    loop {
+        if let Ok(done) = tokio::time::timeout(INTERVAL, &mut work).await {
+            return done;
+        }
+        let (done, total) = numbers();
+        progress.reach(done, total);
     }
 }
 

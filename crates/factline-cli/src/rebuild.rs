@@ -4,7 +4,6 @@ mod bar;
 mod dry_run;
 
 use std::ffi::OsString;
-use std::fs::OpenOptions;
 use std::num::NonZero;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,15 +16,21 @@ use factline_postgres::rebuild::{self, Progress, Rebuild, Report, Step};
 use factline_postgres::{HostedView, PostgresConfig};
 use serde_json::json;
 use sqlx::ConnectOptions as _;
+use sqlx::postgres::PgConnectOptions;
 use tokio_util::sync::CancellationToken;
 
+use crate::arguments::cores;
 use crate::output::Output;
+use crate::page;
 use crate::views::Views;
 
 pub(crate) use bar::beside;
 
 /// Connections besides one for each worker: those of the lock, the follower and the swap.
 const MORE_CONNECTIONS: u32 = 4;
+
+/// Maximum memory of the process, if it is not set.
+const MEMORY_MB: NonZero<u32> = NonZero::new(1024).unwrap();
 
 /// Fills a view again from the first event, beside the rows that readers see, and shows the new
 /// rows
@@ -102,7 +107,7 @@ struct Work {
     workers: Option<NonZero<u32>>,
     /// Maximum memory of this process, on Linux. A view that needs more reads partitions several
     /// times, each time for some of the keys
-    #[arg(long, value_name = "MB", default_value = "1024")]
+    #[arg(long, value_name = "MB", default_value_t = MEMORY_MB)]
     memory_mb: NonZero<u32>,
     /// Maximum number of events per second
     #[arg(long, value_name = "N")]
@@ -111,26 +116,38 @@ struct Work {
 
 impl Work {
     fn prepare(self, kafka: &KafkaConfig) -> Rebuild {
-        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-        let workers = self.workers.map_or(cores, |workers| {
-            usize::try_from(workers.get()).unwrap_or(cores)
-        });
-        let connections = u32::try_from(workers).unwrap_or_default() + MORE_CONNECTIONS;
-        let postgres = PostgresConfig {
-            database_connections: connections,
-            ..self.postgres
-        };
+        let chosen = self.workers.map(|workers| usize::try_from(workers.get()));
+        let workers = chosen.and_then(Result::ok).unwrap_or_else(cores);
         Rebuild {
-            kafka: kafka.clone(),
-            registry: Registry::of(kafka),
-            pool: postgres.pool("factline"),
-            workers,
             memory: u64::from(self.memory_mb.get()) << 20,
-            most_rows: None,
             rate: self.rate,
-            progress: Arc::new(Progress::default()),
-            shutdown: stopped_by_signal(),
+            ..resources(kafka, self.postgres.database_url, workers)
         }
+    }
+}
+
+/// Returns the resources of a rebuild or a dry run, with the default of memory and without a limit
+/// of the rate. Ctrl-C stops it.
+pub(crate) fn resources(
+    kafka: &KafkaConfig,
+    database_url: PgConnectOptions,
+    workers: usize,
+) -> Rebuild {
+    let connections = u32::try_from(workers).unwrap_or(1);
+    let postgres = PostgresConfig {
+        database_url,
+        database_connections: connections.saturating_add(MORE_CONNECTIONS),
+    };
+    Rebuild {
+        kafka: kafka.clone(),
+        registry: Registry::of(kafka),
+        pool: postgres.pool("factline"),
+        workers,
+        memory: u64::from(MEMORY_MB.get()) << 20,
+        most_rows: None,
+        rate: None,
+        progress: Arc::new(Progress::default()),
+        shutdown: stopped_by_signal(),
     }
 }
 
@@ -153,8 +170,7 @@ pub(crate) async fn run(
             baseline.check().await?;
         }
         if let Some(file) = &options.html {
-            let opened = OpenOptions::new().create(true).append(true).open(file);
-            opened.with_context(|| format!("--html: cannot write {}", file.display()))?;
+            page::check(file)?;
         }
         let html = options.html.as_deref();
         let compared = dry_run::run(&view, &with, options.rows, baseline, html, output).await;
@@ -257,7 +273,7 @@ fn name(step: Step) -> &'static str {
 }
 
 /// Returns a token that is cancelled by Ctrl-C. What was done so far is kept.
-pub(crate) fn stopped_by_signal() -> CancellationToken {
+fn stopped_by_signal() -> CancellationToken {
     let shutdown = CancellationToken::new();
     let stopped = shutdown.clone();
     tokio::spawn(async move {

@@ -31,8 +31,9 @@ use self::unit::{Unit, of_aggregate};
 use self::values::Values;
 use self::views::Database;
 use crate::aggregates::Aggregates;
+use crate::arguments::cores;
 use crate::output::Output;
-use crate::progress::Progress;
+use crate::progress::beside;
 use crate::servers::Server;
 use crate::views::Views;
 
@@ -151,7 +152,6 @@ impl Options {
             Some(path) => Some(Mutex::new(StateFile::open(path, &kafka.topic_prefix)?)),
             None => None,
         };
-        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Run {
             kafka: kafka.clone(),
             workers: self.workers.map_or_else(cores, usize::from),
@@ -173,16 +173,11 @@ async fn check(run: &Arc<Run>, contract: &'static Contract) -> Result<Vec<Unit>>
         let run = Arc::clone(run);
         tokio::task::spawn_blocking(move || run.check(contract))
     };
-    tokio::pin!(reading);
     let what = format!("verifying {}", contract.aggregate);
-    let mut progress = Progress::new(&what, 0);
-    loop {
-        match tokio::time::timeout(Duration::from_millis(200), &mut reading).await {
-            Ok(ended) => return ended.context("the thread that verifies has panicked")?,
-            Err(_) => progress.reach(
-                run.done.load(Ordering::Relaxed),
-                run.total.load(Ordering::Relaxed),
-            ),
-        }
-    }
+    let numbers = || {
+        let [done, total] = [&run.done, &run.total].map(|count| count.load(Ordering::Relaxed));
+        (done, total)
+    };
+    let ended = beside(&what, reading, numbers).await;
+    ended.context("the thread that verifies has panicked")?
 }

@@ -114,9 +114,9 @@ pub struct Report {
 pub async fn rebuild(view: &HostedView, with: &Rebuild) -> Result<Report, Error> {
     let name = view.view_name();
     let lock = take_lock(with, name).await?;
-    let before = shown(&with.pool, name).await?;
-    if before > name.version {
-        let (shown, version) = (before, name.version);
+    let shown = swap::shown(&mut *with.pool.acquire().await?, name).await?;
+    if shown.version > name.version {
+        let (shown, version) = (shown.version, name.version);
         return Err(Error::OtherVersion { shown, version });
     }
     let tables = tables(view, TableCopy::Next);
@@ -124,10 +124,6 @@ pub async fn rebuild(view: &HostedView, with: &Rebuild) -> Result<Report, Error>
     times.begin(Step::Preparing);
     tables.create(&with.pool, &view.migrations()).await?;
     times.begin(Step::Filling);
-    let shown = ViewName {
-        version: before,
-        ..name
-    };
     let present = checkpoint::load(&mut *with.pool.acquire().await?, &shown.owner()).await?;
     let parts = parts(view, with).await?;
     let lost = lost(&present, &parts);
@@ -136,7 +132,7 @@ pub async fn rebuild(view: &HostedView, with: &Rebuild) -> Result<Report, Error>
     tables.add_up(&with.pool).await?;
     tables.build_indexes(&with.pool).await?;
     let report = finish(view, with, &mut times, &lost).await?;
-    if before < name.version {
+    if shown.version < name.version {
         // Readers have never seen what this version had before.
         self::tables(view, TableCopy::Old).drop(&with.pool).await?;
     }
@@ -320,10 +316,7 @@ async fn catch_up_and_swap(
 ) -> Result<(), Error> {
     let name = view.view_name();
     let next = name.copy_owner(TableCopy::Next);
-    let shown = ViewName {
-        version: shown(&with.pool, name).await?,
-        ..name
-    };
+    let shown = swap::shown(&mut *with.pool.acquire().await?, name).await?;
     loop {
         let mut connection = with.pool.acquire().await?;
         if swap::is_level(&mut connection, &next, &shown.owner(), lost).await? {
@@ -379,12 +372,6 @@ fn tables(view: &HostedView, copy: TableCopy) -> Tables {
         owner: name.copy_owner(copy),
         additive: view.has_sums(),
     }
-}
-
-/// Returns the version that readers see; that of the view if they see none.
-async fn shown(pool: &PgPool, view: ViewName) -> Result<i32, Error> {
-    let shown = stable_names::shown(&mut *pool.acquire().await?, view).await?;
-    Ok(shown.unwrap_or(view.version))
 }
 
 /// Returns the highest version before this one that has a table.

@@ -3,23 +3,16 @@
 //! The fold is that of this program, so it must be built with the code that the projectors run. The
 //! rows are folded into a schema of their own, which is dropped afterwards: a dry run of a rebuild.
 
-use std::num::NonZero;
-use std::sync::Arc;
-
 use anyhow::{Context as _, Result};
-use factline_kafka::{KafkaConfig, Registry};
-use factline_postgres::rebuild::{self, Differences, Progress, Rebuild};
-use factline_postgres::{HostedView, PostgresConfig};
+use factline_kafka::KafkaConfig;
+use factline_postgres::HostedView;
+use factline_postgres::rebuild::{self, Differences};
 use serde_json::json;
 
 use super::finding::{Finding, Findings, Kind};
 use crate::output::Row;
-use crate::rebuild::{beside, stopped_by_signal};
+use crate::rebuild::{beside, resources};
 
-/// Connections besides one for each worker.
-const MORE_CONNECTIONS: u32 = 3;
-/// Maximum memory of the process in bytes while it folds.
-const MEMORY: u64 = 1 << 30;
 /// Maximum number of findings that name a row, for each view. All are counted.
 const MOST_ROWS: u32 = 100;
 
@@ -59,23 +52,8 @@ impl ViewReport {
 
 /// Folds the events of a view and compares the rows.
 pub(super) async fn compare(view: &HostedView, database: &Database<'_>) -> Result<ViewReport> {
-    let options = database.url.parse().context("--views-url is not valid")?;
-    let workers = u32::try_from(database.workers).unwrap_or(1);
-    let postgres = PostgresConfig {
-        database_url: options,
-        database_connections: workers.saturating_add(MORE_CONNECTIONS),
-    };
-    let with = Rebuild {
-        kafka: database.kafka.clone(),
-        registry: Registry::of(database.kafka),
-        pool: postgres.pool("factline"),
-        workers: NonZero::new(database.workers).map_or(1, NonZero::get),
-        memory: MEMORY,
-        most_rows: None,
-        rate: None,
-        progress: Arc::new(Progress::default()),
-        shutdown: stopped_by_signal(),
-    };
+    let url = database.url.parse().context("--views-url is not valid")?;
+    let with = resources(database.kafka, url, database.workers);
     let comparing = rebuild::dry_run(view, &with, MOST_ROWS);
     let differences = beside(&with.progress, comparing).await;
     let differences =

@@ -57,6 +57,14 @@ pub(crate) trait Fold: Send {
     ) -> Answer<'f, Vec<Value>, Error>;
 }
 
+/// Divides rows into those of one statement each.
+fn chunks<R>(mut rows: impl Iterator<Item = R>) -> impl Iterator<Item = Vec<R>> {
+    std::iter::from_fn(move || {
+        let chunk: Vec<_> = rows.by_ref().take(INSERTED_ROWS).collect();
+        (!chunk.is_empty()).then_some(chunk)
+    })
+}
+
 /// Runs a statement that returns rows as JSON.
 pub(crate) async fn query_json(
     connection: &mut PgConnection,
@@ -187,14 +195,10 @@ impl<V: View> Fold for FoldedRows<V> {
         statement: &'f Arc<str>,
     ) -> Answer<'f, (), Error> {
         Box::pin(async move {
-            let mut rows = self.present();
-            loop {
-                let chunk: Vec<_> = rows.by_ref().take(INSERTED_ROWS).collect();
-                if chunk.is_empty() {
-                    return Ok(());
-                }
+            for chunk in chunks(self.present()) {
                 folded::insert::<V>(connection, statement, chunk.into_iter()).await?;
             }
+            Ok(())
         })
     }
 
@@ -205,15 +209,11 @@ impl<V: View> Fold for FoldedRows<V> {
     ) -> Answer<'f, Vec<Value>, Error> {
         Box::pin(async move {
             let mut all = Vec::with_capacity(self.rows());
-            let mut rows = self.present();
-            loop {
-                let chunk: Vec<_> = rows.by_ref().take(INSERTED_ROWS).collect();
-                if chunk.is_empty() {
-                    return Ok(all);
-                }
+            for chunk in chunks(self.present()) {
                 let arrays = folded::arrays::<V>(chunk.into_iter())?;
                 all.extend(query_json(connection, statement, arrays).await?);
             }
+            Ok(all)
         })
     }
 }
@@ -276,14 +276,10 @@ impl<V: AdditiveView> Fold for Sums<V> {
         statement: &'f Arc<str>,
     ) -> Answer<'f, (), Error> {
         Box::pin(async move {
-            let mut sums = self.0.iter();
-            loop {
-                let chunk: Vec<_> = sums.by_ref().take(INSERTED_ROWS).collect();
-                if chunk.is_empty() {
-                    return Ok(());
-                }
+            for chunk in chunks(self.0.iter()) {
                 additive::insert::<V>(connection, statement, chunk.into_iter()).await?;
             }
+            Ok(())
         })
     }
 
@@ -294,15 +290,11 @@ impl<V: AdditiveView> Fold for Sums<V> {
     ) -> Answer<'f, Vec<Value>, Error> {
         Box::pin(async move {
             let mut all = Vec::with_capacity(self.rows());
-            let mut rows = self.0.iter();
-            loop {
-                let chunk: Vec<_> = rows.by_ref().take(INSERTED_ROWS).collect();
-                if chunk.is_empty() {
-                    return Ok(all);
-                }
+            for chunk in chunks(self.0.iter()) {
                 let arrays = additive::arrays::<V>(chunk.into_iter())?;
                 all.extend(query_json(connection, statement, arrays).await?);
             }
+            Ok(all)
         })
     }
 }

@@ -152,7 +152,10 @@ async fn in_transaction(
 }
 
 /// Returns the version that readers see; the view itself if there is none.
-async fn shown(connection: &mut PgConnection, view: ViewName) -> Result<ViewName, sqlx::Error> {
+pub(crate) async fn shown(
+    connection: &mut PgConnection,
+    view: ViewName,
+) -> Result<ViewName, sqlx::Error> {
     let version = stable_names::shown(connection, view).await?;
     Ok(ViewName {
         version: version.unwrap_or(view.version),
