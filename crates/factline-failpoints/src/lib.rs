@@ -42,11 +42,13 @@ pub enum Mutant {
     BlindCheckpoint,
     /// Lets a later outcome replace a terminal one in the tracker.
     NoAbsorption,
+    /// Numbers the changes of operations without the lock that orders their commits.
+    UnorderedFeed,
 }
 
 impl Mutant {
     /// All mutants.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::NoFlush,
         Self::StaleMetadata,
         Self::NoDeadlineOffsets,
@@ -58,6 +60,7 @@ impl Mutant {
         Self::ForgetDedupe,
         Self::BlindCheckpoint,
         Self::NoAbsorption,
+        Self::UnorderedFeed,
     ];
 
     /// The name in the environment.
@@ -74,6 +77,7 @@ impl Mutant {
             Self::ForgetDedupe => "forget-dedupe",
             Self::BlindCheckpoint => "blind-checkpoint",
             Self::NoAbsorption => "no-absorption",
+            Self::UnorderedFeed => "unordered-feed",
         }
     }
 }
@@ -140,6 +144,7 @@ pub fn sql(mutant: Mutant, statement: &str) -> std::borrow::Cow<'_, str> {
     let (rule, broken) = match mutant {
         Mutant::BlindCheckpoint => ("known.next_offset = moved.expected", "true"),
         Mutant::NoAbsorption => ("< (known.topic", "> (known.topic"),
+        Mutant::UnorderedFeed => ("pg_advisory_xact_lock($1)", "$1::bigint"),
         _ => return statement.into(),
     };
     if !mutated(mutant) {

@@ -11,6 +11,7 @@ pub mod freshness;
 pub mod id_pattern;
 pub mod openapi;
 pub mod page;
+pub mod prefer;
 pub mod problem;
 pub mod resource;
 

@@ -1,6 +1,6 @@
 //! Addresses of resources.
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 /// All characters except those that RFC 3986 calls unreserved.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
@@ -19,6 +19,23 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
 /// ```
 pub fn address(template: &str, id: &str) -> String {
     template.replace("{id}", &utf8_percent_encode(id, RESERVED).to_string())
+}
+
+/// Returns the id in an address of a template; none if it is not one.
+///
+/// ```
+/// use factline_http::resource;
+///
+/// assert_eq!(resource::id_at("people/{id}", "people/AB%2F1").as_deref(), Some("AB/1"));
+/// ```
+pub fn id_at(template: &str, address: &str) -> Option<String> {
+    let (before, after) = template.split_once("{id}")?;
+    let segment = address.strip_prefix(before)?.strip_suffix(after)?;
+    if segment.is_empty() || segment.contains('/') {
+        return None;
+    }
+    let id = percent_decode_str(segment).decode_utf8().ok()?;
+    Some(id.into_owned())
 }
 
 #[cfg(test)]

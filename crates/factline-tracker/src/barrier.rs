@@ -35,7 +35,7 @@ const RETRY_PAUSE: Duration = Duration::from_millis(100);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
     /// The operation has a row.
-    Found(Box<Found>),
+    Found(Arc<Found>),
     /// The operation was never accepted.
     NotThere,
     /// The wait timed out before either was certain.
@@ -114,7 +114,7 @@ impl Barrier {
     /// Finds an operation. `hint` is the location of its command, if the request contains one.
     pub async fn find(&self, id: Uuid, hint: Option<&RecordId>) -> Result<Answer, Error> {
         if let Some(found) = store::find(&self.pool, id).await? {
-            return Ok(Answer::Found(Box::new(found)));
+            return Ok(Answer::Found(Arc::new(found)));
         }
         let started = Instant::now();
         let answer = match self.permits.try_acquire() {
@@ -150,7 +150,7 @@ impl Barrier {
             (Ok(Seen::Passed), _) => Ok(Answer::NotThere),
             (Ok(Seen::Written), _) => {
                 let found = store::find(&self.pool, id).await?;
-                Ok(found.map_or(Answer::NotCertain, |found| Answer::Found(Box::new(found))))
+                Ok(found.map_or(Answer::NotCertain, |found| Answer::Found(Arc::new(found))))
             }
             (Err(_), Some(fault)) => Err(Error::Ends(fault)),
             (Err(_), None) => Ok(Answer::NotCertain),

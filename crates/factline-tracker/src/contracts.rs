@@ -87,11 +87,46 @@ impl Resources {
         let template = self.0.get(aggregate)?;
         Some(resource::address(template, id))
     }
+
+    /// Returns the type and the id of the aggregate at a path.
+    pub(crate) fn at(&self, path: &str) -> Option<(String, String)> {
+        let path = path.trim_start_matches('/');
+        let candidates = self.0.iter().filter_map(|(aggregate, template)| {
+            let id = resource::id_at(template, path)?;
+            Some(((*aggregate).to_owned(), id))
+        });
+        candidates.min()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn path_leads_to_its_aggregate_and_back() {
+        const CONTRACT: &Contract = &Contract {
+            aggregate: "catalog.product",
+            partitions: 1,
+            commands: &[],
+            events: &[],
+            routes: r#"{"resource": "products/{id}"}"#,
+        };
+        let resources = Resources::read(&[CONTRACT]).unwrap();
+        let path = resources.of("catalog.product", "AB/1 é").unwrap();
+        let at = Some(("catalog.product".to_owned(), "AB/1 é".to_owned()));
+        assert_eq!(resources.at(&path), at);
+        assert_eq!(resources.at(&format!("/{path}")), at);
+        for path in [
+            "products/",
+            "products",
+            "products/1/2",
+            "orders/1",
+            "products/%ff",
+        ] {
+            assert_eq!(resources.at(path), None, "{path}");
+        }
+    }
 
     #[test]
     fn aggregate_without_routes_has_no_path() {

@@ -1,23 +1,25 @@
--- Returns the operation first, then the operations that its root led to, oldest first. An operation
--- without a root is its own root.
+-- Returns the asked operations, each followed by the operations that its root led to, oldest first.
+-- An operation without a root is its own root.
 with asked as materialized (
-    select id, kind, name, state, aggregate, resource_id, code, reason, user_id, version, position, parent, root, retry_of,
-           created_at, updated_at
+    select id, kind, name, state, rank, topic, partition, "offset", aggregate, resource_id, code, reason, user_id,
+           version, position, parent, root, retry_of, expires_at, created_at, updated_at,
+           pending_partition, pending_offset, pending_at, running_partition, running_offset, running_at
     from operations.operation
-    where id = $1
-), related as (
-    select id, kind, name, state, aggregate, resource_id, code, reason, user_id, version, position, parent, root, retry_of,
-           created_at, updated_at
-    from operations.operation
-    where root = (select coalesce(root, id) from asked)
-    order by created_at, id
-    limit $2
+    where id = any($1)
 )
-select id, kind, name, state, aggregate, resource_id, code, reason, user_id, version, position, parent, root, retry_of,
-           created_at, updated_at, 0 as part
+select id, kind, name, state, rank, topic, partition, "offset", aggregate, resource_id, code, reason, user_id,
+       version, position, parent, root, retry_of, expires_at, created_at, updated_at,
+       pending_partition, pending_offset, pending_at, running_partition, running_offset, running_at,
+       id as asked, 0 as part
 from asked
 union all
-select id, kind, name, state, aggregate, resource_id, code, reason, user_id, version, position, parent, root, retry_of,
-           created_at, updated_at, 1 as part
-from related
-order by part, created_at, id
+select related.*, asked.id as asked, 1 as part
+from asked, lateral (
+    select id, kind, name, state, rank, topic, partition, "offset", aggregate, resource_id, code, reason, user_id,
+           version, position, parent, root, retry_of, expires_at, created_at, updated_at,
+           pending_partition, pending_offset, pending_at, running_partition, running_offset, running_at
+    from operations.operation
+    where root = coalesce(asked.root, asked.id)
+    order by created_at, id
+    limit $2) as related
+order by asked, part, created_at, id

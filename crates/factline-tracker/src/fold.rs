@@ -37,14 +37,25 @@ pub fn fold(updates: impl IntoIterator<Item = StatusUpdate>) -> Folded {
 }
 
 /// Returns the winner of two updates of an operation, and the loser. The winner gets the earlier
-/// creation time.
+/// creation time, and the history of both.
 fn merge(one: StatusUpdate, other: StatusUpdate) -> (StatusUpdate, StatusUpdate) {
     let created_at = one.created_at.min(other.created_at);
+    let pending = first(one.pending, other.pending);
+    let running = first(one.running, other.running);
+    let expires_at = first(one.expires_at, other.expires_at);
     let (mut winner, loser) = if other.beats(&one) {
         (other, one)
     } else {
         (one, other)
     };
     winner.created_at = created_at;
+    winner.pending = pending;
+    winner.running = running;
+    winner.expires_at = expires_at;
     (winner, loser)
+}
+
+/// Returns the lesser of two values, or the one that there is.
+fn first<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
+    one.into_iter().chain(other).min()
 }

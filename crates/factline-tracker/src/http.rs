@@ -1,6 +1,8 @@
-//! `GET /operations/{id}`.
+//! The routes, and `GET /operations/{id}`.
 
 use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
@@ -9,37 +11,60 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::Response;
 use axum::routing::get;
 use chrono::Utc;
+use factline::Timestamp;
 use factline_http::openapi::serving;
-use factline_http::{Path, Problem, Query, etag, fallback};
+use factline_http::{Path, Problem, Query, etag, fallback, prefer};
 use factline_postgres::is_transient;
 use serde::Deserialize;
+use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::barrier::{self, Answer, Barrier};
 use crate::contracts::Resources;
+use crate::observation::RecordId;
 use crate::retention::{Retention, expired};
 use crate::shown::Shown;
-use crate::store::Found;
-use crate::{hint, openapi};
+use crate::store::{Found, Operation};
+use crate::stream::Streams;
+use crate::watch::Watch;
+use crate::{hint, list, openapi, statistics, stream, waiting};
 
 /// Names the path of the aggregate that the command is addressed to, such as `orders/17`.
 const X_RESOURCE: HeaderName = HeaderName::from_static("x-resource");
 
-/// The sources of the responses.
+/// The longest time after which a client is told to look again, in seconds.
+const LONGEST_RETRY: i64 = 30;
+
+/// The sources of the responses. Cheap to clone.
 #[derive(Clone)]
 pub struct Answers {
+    /// The database.
+    pub pool: PgPool,
     /// Finds operations.
     pub barrier: Barrier,
+    /// Wakes requests when an operation has changed.
+    pub watch: Watch,
+    /// Maximum time that a request waits for the end of an operation.
+    pub max_wait: Duration,
+    /// The open streams.
+    pub streams: Streams,
     /// The paths at which clients find aggregates.
     pub resources: Resources,
     /// Time for which operations are kept.
     pub retention: Retention,
+    /// Ends waits and streams.
+    pub shutdown: CancellationToken,
 }
 
 /// Returns the routes, without a fallback and without their document.
 pub fn routes(answers: Answers) -> Router {
     Router::new()
+        .route("/operations", get(list::list))
+        .route("/operations/events", get(stream::of_all))
+        .route("/operations/statistics", get(statistics::statistics))
         .route("/operations/{id}", get(operation))
+        .route("/operations/{id}/events", get(stream::of_operation))
         .with_state(answers)
 }
 
@@ -51,10 +76,11 @@ pub fn router(answers: Answers) -> Router {
         .method_not_allowed_fallback(fallback::method_not_allowed)
 }
 
+/// The query of a request for one operation.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Hint {
-    at: Option<String>,
+pub(crate) struct Hint {
+    pub(crate) at: Option<String>,
 }
 
 async fn operation(
@@ -63,20 +89,49 @@ async fn operation(
     Query(Hint { at }): Query<Hint>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let id: Uuid = id
-        .parse()
-        .map_err(|_| Problem::invalid_request().parameter("id", "is not a UUID"))?;
-    let hint = at
-        .map(|at| {
-            hint::read(&at).ok_or_else(|| {
-                Problem::invalid_request().parameter("at", "is not a value from a Location header")
-            })
-        })
-        .transpose()?;
+    let id = operation_id(&id)?;
+    let hint = read_hint(&answers, at.as_deref())?;
+    if let Some(wait) = prefer::wait(&headers) {
+        return waiting::find(&answers, id, hint.as_ref(), &headers, wait).await;
+    }
+    let answer = answers.barrier.find(id, hint.as_ref()).await;
+    respond(&answers, id, &headers, answer)
+}
+
+/// Reads the id in a path.
+pub(crate) fn operation_id(id: &str) -> Result<Uuid, Problem> {
+    id.parse()
+        .map_err(|_| Problem::invalid_request().parameter("id", "is not a UUID"))
+}
+
+/// Reads the hint in a query.
+pub(crate) fn read_hint(answers: &Answers, at: Option<&str>) -> Result<Option<RecordId>, Problem> {
+    let wrong =
+        || Problem::invalid_request().parameter("at", "is not a value from a Location header");
+    let hint = at.map(|at| hint::read(at).ok_or_else(wrong)).transpose()?;
     // An address from before the log was copied names a topic that no tracker follows any more.
-    let hint = hint.filter(|hint| answers.barrier.knows(hint));
-    match answers.barrier.find(id, hint.as_ref()).await {
-        Ok(Answer::Found(found)) => show(&answers.resources, &headers, &found),
+    Ok(hint.filter(|hint| answers.barrier.knows(hint)))
+}
+
+/// Returns the response to a look-up.
+pub(crate) fn respond(
+    answers: &Answers,
+    id: Uuid,
+    request: &HeaderMap,
+    answer: Result<Answer, barrier::Error>,
+) -> Result<Response, Problem> {
+    let found = found(answers, id, answer)?;
+    show(&answers.resources, request, &found)
+}
+
+/// Returns the operation of a look-up, or the problem that it has none.
+pub(crate) fn found(
+    answers: &Answers,
+    id: Uuid,
+    answer: Result<Answer, barrier::Error>,
+) -> Result<Arc<Found>, Problem> {
+    match answer {
+        Ok(Answer::Found(found)) => Ok(found),
         Ok(Answer::NotThere) => Err(missing(id, answers.retention)),
         Ok(Answer::NotCertain) => Err(Problem::unavailable(
             "the operations tracker has not caught up yet, so it is not certain whether this \
@@ -87,7 +142,9 @@ async fn operation(
             "too many requests wait for operations that are not there yet",
             1,
         )),
-        Err(error) => Err(refusal(&error)),
+        Err(barrier::Error::Database(error)) => Err(database(&error)),
+        // Logged where the question is asked, once for all look-ups that wait.
+        Err(barrier::Error::Ends(_)) => Err(Problem::unavailable("the brokers do not answer", 1)),
     }
 }
 
@@ -113,7 +170,7 @@ fn show(resources: &Resources, request: &HeaderMap, found: &Found) -> Result<Res
     let mut response = etag::json(request, &shown)?;
     let headers = response.headers_mut();
     if !found.operation.has_ended() {
-        headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        headers.insert(RETRY_AFTER, retry_after(&found.operation, Utc::now()));
     }
     // A path of a contract that a header cannot contain is in the body only.
     if let Some(Ok(resource)) = shown.resource.as_deref().map(HeaderValue::from_str) {
@@ -122,14 +179,19 @@ fn show(resources: &Resources, request: &HeaderMap, found: &Found) -> Result<Res
     Ok(response)
 }
 
-fn refusal(error: &barrier::Error) -> Problem {
-    match error {
-        barrier::Error::Database(database) if !is_transient(database) => Problem::internal(error),
-        barrier::Error::Database(_) => {
-            tracing::warn!(error = error as &dyn Error, "database is unavailable");
-            Problem::unavailable("the database does not answer", 1)
-        }
-        // Logged where the question is asked, once for all look-ups that wait.
-        barrier::Error::Ends(_) => Problem::unavailable("the brokers do not answer", 1),
+/// Returns the seconds after which the end is likely. An operation that has been open for a time is
+/// likely to stay open for about as long again, so a client looks after half of that time.
+fn retry_after(operation: &Operation, now: Timestamp) -> HeaderValue {
+    let age = (now - operation.created_at).num_seconds();
+    HeaderValue::from((age / 2).clamp(1, LONGEST_RETRY))
+}
+
+/// Returns the problem of a failed query.
+pub(crate) fn database(error: &sqlx::Error) -> Problem {
+    if is_transient(error) {
+        tracing::warn!(error = error as &dyn Error, "database is unavailable");
+        Problem::unavailable("the database does not answer", 1)
+    } else {
+        Problem::internal(error)
     }
 }

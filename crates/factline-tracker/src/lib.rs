@@ -9,7 +9,10 @@
 //!
 //! - [`sink`]: called by the host of `factline-postgres`, which advances the checkpoints in the
 //!   same transaction
-//! - [`http`], [`shown`], [`tree`]: responses; [`openapi`](mod@openapi): their description
+//! - [`http`], [`shown`], [`tree`], `list`, `statistics`: responses; [`openapi`](mod@openapi):
+//!   their description
+//! - `feed`, [`watch`]: wake those who wait when an operation has changed: `waiting` (`Prefer: wait`)
+//!   and [`stream`] (server-sent events)
 //! - [`barrier`], [`captures`], [`ends`], [`notifications`]: the wait that makes a 404 certain
 //! - [`retention`]: deletes operations that ended long ago
 //! - [`dead_letters`]: watches the dead letters of commands
@@ -22,9 +25,12 @@ pub mod captures;
 pub mod contracts;
 pub mod dead_letters;
 pub mod ends;
+mod feed;
 pub mod fold;
 pub mod hint;
+mod history;
 pub mod http;
+mod list;
 pub mod notifications;
 pub mod observation;
 pub mod openapi;
@@ -32,10 +38,14 @@ pub mod retention;
 pub mod service;
 pub mod shown;
 pub mod sink;
+mod statistics;
 pub mod store;
+pub mod stream;
 pub mod transition;
 pub mod tree;
 pub mod trimming;
+mod waiting;
+pub mod watch;
 
 pub use openapi::document as openapi;
 pub use service::{Config, Options, main, migrate, start};

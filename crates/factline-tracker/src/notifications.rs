@@ -5,6 +5,7 @@ use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
 use crate::barrier::Barrier;
+use crate::watch::Watch;
 
 /// Listens until shutdown for the checkpoints of a follower. A lost connection is not an error,
 /// because requests are also looked at in intervals while they wait.
@@ -12,11 +13,13 @@ pub async fn listen(
     pool: PgPool,
     follower: String,
     barrier: Barrier,
+    watch: Watch,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
     let listening = checkpoint::listen(&pool, |who| {
         if who.is_none_or(|who| who == follower) {
             barrier.checkpoints_moved();
+            watch.changed();
         }
     });
     shutdown.run_until_cancelled(listening).await;

@@ -8,14 +8,14 @@
 use std::cmp::Reverse;
 
 use chrono::{DateTime, TimeDelta};
-use factline::Timestamp;
 use factline::envelope::ANONYMOUS;
 use factline::outcome::{OutcomeKind, State};
+use factline::{Envelope, Timestamp};
 use factline_kafka::{Record, Registry, records::decode};
 use uuid::Uuid;
 
 /// The topic, partition and offset of a record, ordered in this sequence.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, sqlx::FromRow)]
 pub struct RecordId {
     /// Topic, with its prefix.
     pub topic: String,
@@ -58,10 +58,27 @@ pub struct StatusUpdate {
     pub root: Option<Uuid>,
     /// The operation that this one repeats.
     pub retry_of: Option<Uuid>,
+    /// Time after which the command is no longer wanted.
+    pub expires_at: Option<Timestamp>,
     /// Time at which the edge accepted the command.
     pub created_at: Timestamp,
     /// Time at which the record was written.
     pub updated_at: Timestamp,
+    /// The record by which the operation became pending, if it is known.
+    pub pending: Option<Step>,
+    /// The record by which it became running, if it is known.
+    pub running: Option<Step>,
+}
+
+/// A record by which an operation reached a state. Of two such records the lower one counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Step {
+    /// Partition number, in the topic of the aggregate's commands or outcomes.
+    pub partition: i32,
+    /// Offset within the partition.
+    pub offset: i64,
+    /// Time at which the record was written.
+    pub at: Timestamp,
 }
 
 /// A failure to read a record as an outcome.
@@ -99,6 +116,7 @@ impl StatusUpdate {
             parent: envelope.parent_operation,
             root: envelope.root_operation,
             retry_of: envelope.retry_of,
+            expires_at: expires_at(&envelope),
             created_at: in_range(envelope.origin_time),
             ..pending
         }
@@ -123,8 +141,11 @@ impl StatusUpdate {
             parent: None,
             root: None,
             retry_of: None,
+            expires_at: None,
             created_at: appended_at,
             updated_at: appended_at,
+            pending: Some(Step::of(record)),
+            running: None,
         }
     }
 
@@ -158,10 +179,13 @@ impl StatusUpdate {
             parent: outcome.parent.or(envelope.parent_operation),
             root: envelope.root_operation,
             retry_of: outcome.retry_of.or(envelope.retry_of),
+            expires_at: None,
             created_at: in_range(
                 DateTime::from_timestamp_micros(outcome.created_at).unwrap_or(record.timestamp),
             ),
             updated_at: in_range(record.timestamp),
+            pending: None,
+            running: (outcome.state == State::Running).then(|| Step::of(record)),
         })
     }
 
@@ -194,6 +218,23 @@ impl RecordId {
             offset: record.offset,
         }
     }
+}
+
+impl Step {
+    fn of(record: &Record) -> Self {
+        Self {
+            partition: record.partition,
+            offset: record.offset,
+            at: in_range(record.timestamp),
+        }
+    }
+}
+
+/// Returns the time at which a command's time to live ends.
+fn expires_at(envelope: &Envelope) -> Option<Timestamp> {
+    let wanted = TimeDelta::try_milliseconds(envelope.time_to_live_ms?.try_into().ok()?)?;
+    let end = envelope.origin_time.checked_add_signed(wanted)?;
+    Some(in_range(end))
 }
 
 /// The kind of almost all operations.

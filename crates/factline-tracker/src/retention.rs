@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::{Uuid, Version};
 
 use crate::barrier::Barrier;
+use crate::feed;
 
 /// Interval between two rounds.
 const INTERVAL: Duration = Duration::from_mins(1);
@@ -32,6 +33,10 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// Time by which operations are kept longer than the retention. The clocks that wrote an
 /// operation's id and its end may differ by it.
 const MARGIN: TimeDelta = TimeDelta::hours(1);
+
+/// Time for which the feed keeps changes: a stream that was interrupted for longer goes on from the
+/// present.
+const FEED: TimeDelta = TimeDelta::days(1);
 
 /// Number of the advisory lock under which operations are deleted.
 const LOCK: i64 = 8_263_514_971;
@@ -99,12 +104,13 @@ pub async fn run(
     pool: PgPool,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
-    if retention.0.is_none() {
-        return Ok(());
-    }
     let rounds = async {
         loop {
             sleep(INTERVAL).await;
+            if let Err(error) = feed::trim(&pool, Utc::now() - FEED).await {
+                let error: &dyn Error = &error;
+                tracing::warn!(error, "cannot trim the feed; retrying in the next round");
+            }
             let Some(before) = retention.cutoff(Utc::now()) else {
                 continue;
             };

@@ -20,6 +20,8 @@ use crate::http::{self, Answers};
 use crate::retention::Retention;
 use crate::sink::OperationSink;
 use crate::store::{FOLLOWER, SCHEMA, follower_id};
+use crate::stream::Streams;
+use crate::watch::Watch;
 use crate::{dead_letters, notifications, retention, trimming};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
@@ -62,6 +64,14 @@ pub struct Options {
     /// get 503
     #[arg(long, env = "FACTLINE_BARRIER_MAX_WAITING", default_value_t = 250, value_parser = clap::value_parser!(u32).range(1..))]
     pub barrier_max_waiting: u32,
+    /// Maximum time in seconds that a request with `Prefer: wait` waits for the end of an operation.
+    /// It is shorter than the time limits of proxies in between
+    #[arg(long, env = "FACTLINE_OPERATION_MAX_WAIT", default_value = "20", value_parser = factline_service::config::seconds)]
+    pub operation_max_wait: Duration,
+    /// Maximum number of open streams of server-sent events; further ones get 503. Each needs a
+    /// connection
+    #[arg(long, env = "FACTLINE_OPERATION_MAX_STREAMS", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..))]
+    pub operation_max_streams: u32,
     /// Options of trimming.
     #[command(flatten)]
     pub trimming: trimming::Options,
@@ -149,10 +159,12 @@ pub fn start(
         watermarks.captures(limits.bound),
         limits,
     );
+    let watch = Watch::new(pool.clone());
     let listening = notifications::listen(
         pool.clone(),
         follower_id().view,
         barrier.clone(),
+        watch.clone(),
         service.shutdown.clone(),
     );
     service.spawn("listener", listening);
@@ -183,7 +195,7 @@ pub fn start(
         trimming::run(
             options.trimming.clone(),
             kafka.clone(),
-            pool,
+            pool.clone(),
             contracts.to_vec(),
             service.shutdown.clone(),
         ),
@@ -195,9 +207,14 @@ pub fn start(
     service.spawn("dead letters", watching);
     let resources = Resources::read(contracts)?;
     Ok(Answers {
+        pool,
         barrier,
+        watch,
+        max_wait: options.operation_max_wait,
+        streams: Streams::new(options.operation_max_streams),
         resources,
         retention,
+        shutdown: service.shutdown.clone(),
     })
 }
 

@@ -1,6 +1,6 @@
 //! An operation as clients see it: the JSON of a response, and its schema.
 
-use chrono::SecondsFormat;
+use chrono::{SecondsFormat, TimeDelta, Utc};
 use factline::Timestamp;
 use factline::outcome::{OutcomeKind, State};
 use serde::Serialize;
@@ -10,11 +10,15 @@ use utoipa::openapi::schema::{Array, ArrayBuilder, Object, ObjectBuilder, Type};
 use uuid::Uuid;
 
 use crate::contracts::Resources;
-use crate::store::Found;
+use crate::history::{self, Transition};
+use crate::store::{Found, Operation};
 use crate::tree::{Tree, tree};
 
 /// The name of the schema of an operation.
 pub const OPERATION: &str = "Operation";
+
+/// The name of the schema of a state that an operation has reached.
+pub(crate) const REACHED: &str = "Reached";
 
 /// An operation as clients see it.
 #[derive(Debug, Serialize, ToSchema)]
@@ -64,6 +68,15 @@ pub struct Shown<'a> {
     /// The time of the current state.
     #[schema(format = DateTime)]
     updated_at: String,
+    /// The time after which the command is no longer wanted. Its handler then ends it as
+    /// `timed_out`.
+    #[schema(format = DateTime, required)]
+    expires_at: Option<String>,
+    /// Set if the operation should have ended by now. The state changes only when the handler has
+    /// decided.
+    overdue: bool,
+    /// The states that it has reached, in their order.
+    history: Vec<Reached<'a>>,
     /// The operations that it led to, oldest first.
     #[schema(schema_with = children)]
     children: Vec<Self>,
@@ -73,17 +86,60 @@ pub struct Shown<'a> {
     children_truncated: bool,
 }
 
+/// A state that an operation has reached.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Reached<'a> {
+    /// The state.
+    #[schema(schema_with = state)]
+    state: &'a str,
+    /// The time at which the record was written.
+    #[schema(format = DateTime)]
+    at: String,
+    /// The record in Kafka, as `topic/partition@offset`, without the prefix of the topic.
+    record: String,
+    /// The stable code of a refusal or failure.
+    #[schema(required)]
+    code: Option<&'a str>,
+    /// The code's explanation, for people.
+    #[schema(required)]
+    reason: Option<&'a str>,
+}
+
+impl<'a> Reached<'a> {
+    fn new(operation: &'a Operation, transition: &Transition<'a>) -> Self {
+        let of_end = |value: Option<&'a str>| value.filter(|_| transition.rank == operation.rank);
+        Self {
+            state: transition.state,
+            at: instant(transition.at),
+            record: transition.record.clone(),
+            code: of_end(operation.code.as_deref()),
+            reason: of_end(operation.reason.as_deref()),
+        }
+    }
+}
+
+/// Time after which an operation without a time to live is overdue. Most commands are decided within
+/// milliseconds. A workflow may be open for as long as its process permits, and is never overdue.
+const OVERDUE: TimeDelta = TimeDelta::seconds(30);
+
+/// Returns whether a command should have been decided by now.
+pub(crate) fn is_overdue(operation: &Operation, now: Timestamp) -> bool {
+    let expected = operation.created_at.checked_add_signed(OVERDUE);
+    let due = operation.expires_at.or(expected);
+    operation.state == State::Pending.as_str() && due.is_some_and(|due| due < now)
+}
+
 impl<'a> Shown<'a> {
     /// Returns an operation with its descendants.
     pub fn new(found: &'a Found, resources: &Resources) -> Self {
         let (tree, children_truncated) = tree(found);
         Self {
             children_truncated,
-            ..Self::of(&tree, resources)
+            ..Self::of(&tree, resources, Utc::now())
         }
     }
 
-    fn of(tree: &Tree<'a>, resources: &Resources) -> Self {
+    fn of(tree: &Tree<'a>, resources: &Resources, now: Timestamp) -> Self {
         let operation = tree.operation;
         let resource_id = operation.resource_id.as_deref();
         Self {
@@ -104,24 +160,30 @@ impl<'a> Shown<'a> {
             root: operation.root,
             retry_of: operation.retry_of,
             created_at: instant(operation.created_at),
+            expires_at: operation.expires_at.map(instant),
+            overdue: is_overdue(operation, now),
+            history: history::of(operation)
+                .into_iter()
+                .map(|transition| Reached::new(operation, &transition))
+                .collect(),
             // This time is from another clock than the creation time.
             updated_at: instant(operation.updated_at.max(operation.created_at)),
             children: tree
                 .children
                 .iter()
-                .map(|child| Self::of(child, resources))
+                .map(|child| Self::of(child, resources, now))
                 .collect(),
             children_truncated: false,
         }
     }
 }
 
-fn instant(time: Timestamp) -> String {
+pub(crate) fn instant(time: Timestamp) -> String {
     time.to_rfc3339_opts(SecondsFormat::Micros, true)
 }
 
 /// Returns the schema of an operation's state.
-fn state() -> Object {
+pub(crate) fn state() -> Object {
     let states = [
         State::Pending,
         State::Running,
@@ -135,7 +197,7 @@ fn state() -> Object {
 }
 
 /// Returns the schema of an operation's kind.
-fn kind() -> Object {
+pub(crate) fn kind() -> Object {
     one_of(&[OutcomeKind::Command, OutcomeKind::Deadline].map(OutcomeKind::as_str))
 }
 

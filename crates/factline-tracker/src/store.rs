@@ -10,8 +10,8 @@ use sqlx::{AssertSqlSafe, FromRow, PgConnection, PgPool, Row as _};
 use uuid::Uuid;
 
 use crate::fold::Folded;
-use crate::observation::{RecordId, StatusUpdate};
-use crate::{anomaly, transition};
+use crate::observation::{RecordId, StatusUpdate, Step};
+use crate::{anomaly, feed, transition};
 
 /// The schema that this service owns.
 pub const SCHEMA: &str = "operations";
@@ -39,6 +39,11 @@ pub struct Operation {
     pub name: String,
     /// `pending`, `running`, or one of the terminal states.
     pub state: String,
+    /// Rank of the state: 0 pending, 1 running, 2 terminal.
+    pub rank: i16,
+    /// Location of the record of the current state.
+    #[sqlx(flatten)]
+    pub record_id: RecordId,
     /// Type of the aggregate that the command is addressed to.
     pub aggregate: String,
     /// Id of that aggregate.
@@ -59,10 +64,59 @@ pub struct Operation {
     pub root: Option<Uuid>,
     /// The operation that this one repeats.
     pub retry_of: Option<Uuid>,
+    /// Time after which the command is no longer wanted.
+    pub expires_at: Option<Timestamp>,
     /// Time at which the edge accepted the command.
     pub created_at: Timestamp,
     /// Time at which the record of the current state was written.
     pub updated_at: Timestamp,
+    /// The records of its earlier states.
+    #[sqlx(flatten)]
+    pub steps: Steps,
+}
+
+/// The records by which an operation became pending and running. All columns of a step are null
+/// until its record has been read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, FromRow)]
+pub struct Steps {
+    pending_partition: Option<i32>,
+    pending_offset: Option<i64>,
+    pending_at: Option<Timestamp>,
+    running_partition: Option<i32>,
+    running_offset: Option<i64>,
+    running_at: Option<Timestamp>,
+}
+
+impl Steps {
+    /// Creates the steps of a history.
+    pub fn new(pending: Option<Step>, running: Option<Step>) -> Self {
+        Self {
+            pending_partition: pending.map(|step| step.partition),
+            pending_offset: pending.map(|step| step.offset),
+            pending_at: pending.map(|step| step.at),
+            running_partition: running.map(|step| step.partition),
+            running_offset: running.map(|step| step.offset),
+            running_at: running.map(|step| step.at),
+        }
+    }
+
+    /// Returns the record by which the operation became pending.
+    pub fn pending(&self) -> Option<Step> {
+        step(self.pending_partition, self.pending_offset, self.pending_at)
+    }
+
+    /// Returns the record by which the operation became running.
+    pub fn running(&self) -> Option<Step> {
+        step(self.running_partition, self.running_offset, self.running_at)
+    }
+}
+
+fn step(partition: Option<i32>, offset: Option<i64>, at: Option<Timestamp>) -> Option<Step> {
+    Some(Step {
+        partition: partition?,
+        offset: offset?,
+        at: at?,
+    })
 }
 
 impl Operation {
@@ -87,28 +141,44 @@ pub struct Found {
 /// Maximum number of descendants of one root that are shown.
 pub const MAX_RELATED: usize = 200;
 
-/// Finds an operation and the operations of the same root. It is one statement, so that an ended
-/// operation is never shown beside children that had not ended before it did.
+/// Finds an operation and the operations of the same root.
 pub async fn find(pool: &PgPool, id: Uuid) -> Result<Option<Found>, sqlx::Error> {
+    let mut found = find_all(&mut *pool.acquire().await?, &[id]).await?;
+    Ok(found.pop())
+}
+
+/// Finds those of the operations that have a row, each with the operations of the same root. It is
+/// one statement, so that an ended operation is never shown beside children that had not ended
+/// before it did.
+pub async fn find_all(
+    connection: &mut PgConnection,
+    ids: &[Uuid],
+) -> Result<Vec<Found>, sqlx::Error> {
     // One more row than is shown reveals that there are more. The operation itself may be among
     // them.
     let limit = i64::try_from(MAX_RELATED + 1).unwrap_or(i64::MAX);
-    let mut rows: Vec<Operation> = sqlx::query_as(include_str!("find.sql"))
-        .bind(id)
+    let rows = sqlx::query(include_str!("find.sql"))
+        .bind(ids)
         .bind(limit)
-        .fetch_all(pool)
+        .fetch_all(connection)
         .await?;
-    if rows.is_empty() {
-        return Ok(None);
+    let mut found: Vec<Found> = Vec::new();
+    for row in &rows {
+        let operation = Operation::from_row(row)?;
+        match (row.try_get("part")?, found.last_mut()) {
+            (1, Some(last)) => last.related.push(operation),
+            _ => found.push(Found {
+                operation,
+                related: Vec::new(),
+                truncated: false,
+            }),
+        }
     }
-    let operation = rows.remove(0);
-    let truncated = rows.len() > MAX_RELATED;
-    rows.truncate(MAX_RELATED);
-    Ok(Some(Found {
-        operation,
-        related: rows,
-        truncated,
-    }))
+    for found in &mut found {
+        found.truncated = found.related.len() > MAX_RELATED;
+        found.related.truncate(MAX_RELATED);
+    }
+    Ok(found)
 }
 
 /// Returns those of the operations that have a row.
@@ -127,12 +197,14 @@ pub async fn write(transaction: &mut PgConnection, batch: &Folded) -> Result<(),
     let changed = upsert(transaction, batch).await?;
     let mut winners = BTreeMap::new();
     let mut lost: Vec<anomaly::Anomaly> = batch.anomalies.iter().map(Into::into).collect();
+    let mut changes = Vec::new();
     for row in &changed {
         let change = transition::Change::from_row(row)?;
         if change.displaced() {
             lost.push(anomaly::Anomaly::from_row(row)?);
         }
         transition::count(&change);
+        changes.extend(change.in_feed());
         winners.insert(change.id, change.record_id);
     }
     // A terminal outcome that its row does not show has lost, or was written before.
@@ -140,7 +212,9 @@ pub async fn write(transaction: &mut PgConnection, batch: &Folded) -> Result<(),
         update.state.is_terminal() && winners.get(&update.id) != Some(&update.record_id)
     });
     lost.extend(unseen.map(Into::into));
-    anomaly::keep(transaction, &lost).await
+    anomaly::keep(transaction, &lost).await?;
+    // Last, because no other instance can commit changes while this transaction holds the lock.
+    feed::add(transaction, &changes).await
 }
 
 async fn upsert(
@@ -169,6 +243,13 @@ async fn upsert(
         .bind(column(batch, |said| said.created_at))
         .bind(column(batch, |said| said.updated_at))
         .bind(column(batch, |said| said.kind))
+        .bind(column(batch, |said| Some(said.pending?.partition)))
+        .bind(column(batch, |said| Some(said.pending?.offset)))
+        .bind(column(batch, |said| Some(said.pending?.at)))
+        .bind(column(batch, |said| Some(said.running?.partition)))
+        .bind(column(batch, |said| Some(said.running?.offset)))
+        .bind(column(batch, |said| Some(said.running?.at)))
+        .bind(column(batch, |said| said.expires_at))
         .fetch_all(transaction)
         .await
 }
@@ -189,6 +270,8 @@ impl FromRow<'_, sqlx::postgres::PgRow> for transition::Change {
         Ok(Self {
             id: row.try_get("id")?,
             state: row.try_get("state")?,
+            rank: row.try_get("rank")?,
+            old_rank: row.try_get("old_rank")?,
             record_id: RecordId {
                 topic: row.try_get("topic")?,
                 partition: row.try_get("partition")?,

@@ -3,6 +3,7 @@
 use factline::Timestamp;
 use uuid::Uuid;
 
+use crate::feed::{Entry, NO_RANK};
 use crate::observation::RecordId;
 
 /// A row before and after a batch.
@@ -12,6 +13,10 @@ pub struct Change {
     pub id: Uuid,
     /// Its new state.
     pub state: String,
+    /// Rank of the new state.
+    pub rank: i16,
+    /// Rank of the old state; none if the row is new.
+    pub old_rank: Option<i16>,
     /// The location of the record with the new state.
     pub record_id: RecordId,
     /// Its old state; none if the row is new.
@@ -25,6 +30,17 @@ pub struct Change {
 }
 
 impl Change {
+    /// Returns the entry of the feed. There is none unless the operation has reached a higher rank:
+    /// a record that came late, or a terminal outcome that replaces another, leads no one on.
+    pub(crate) fn in_feed(&self) -> Option<Entry> {
+        let from_rank = self.old_rank.unwrap_or(NO_RANK);
+        (self.rank > from_rank).then_some(Entry {
+            operation_id: self.id,
+            from_rank,
+            to_rank: self.rank,
+        })
+    }
+
     /// Returns whether a terminal outcome was replaced by one with a lower location.
     pub fn displaced(&self) -> bool {
         let terminal = !matches!(

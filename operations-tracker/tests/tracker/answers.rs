@@ -136,7 +136,8 @@ async fn operation_is_shown_from_pending_to_completed() {
 
     let pending = system.get(&without_hint(operation)).await;
     assert_eq!(pending.status(), 200);
-    assert_eq!(pending.headers()[RETRY_AFTER], "1");
+    // It has been open for years.
+    assert_eq!(pending.headers()[RETRY_AFTER], "30");
     assert_eq!(pending.headers()[CACHE_CONTROL], "no-cache");
     let resource = format!("orders/{}", Uuid::from_u128(17));
     assert_eq!(pending.headers()["x-resource"], resource.as_str());
@@ -150,6 +151,12 @@ async fn operation_is_shown_from_pending_to_completed() {
             "code": null, "reason": null, "resource": resource, "user_id": "anonymous",
             "version": null, "position": null, "parent": null, "root": null, "retry_of": null,
             "created_at": "2023-11-14T22:13:20.123456Z", "updated_at": updated_at,
+            // The envelope says that it was accepted long ago.
+            "expires_at": null, "overdue": true,
+            "history": [{
+                "state": "pending", "at": updated_at, "record": "ordering.order.commands/2@0",
+                "code": null, "reason": null,
+            }],
             "children": [],
         })
     );
@@ -160,7 +167,7 @@ async fn operation_is_shown_from_pending_to_completed() {
     };
     let unchanged = ask_again().await.unwrap();
     assert_eq!(unchanged.status(), 304);
-    assert_eq!(unchanged.headers()[RETRY_AFTER], "1");
+    assert_eq!(unchanged.headers()[RETRY_AFTER], "30");
 
     let end = Outcome {
         version: Some(2),
@@ -225,7 +232,7 @@ async fn invalid_requests_are_refused() {
             .status(),
         400
     );
-    assert_eq!(system.get("/operations").await.status(), 404);
+    assert_eq!(system.get("/operations/").await.status(), 404);
     let posted = reqwest::Client::new()
         .post(system.at(&without_hint(id)))
         .send()

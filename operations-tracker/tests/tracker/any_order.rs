@@ -4,8 +4,8 @@ use chrono::TimeDelta;
 use factline::Timestamp;
 use factline::outcome::State;
 use factline_tracker::fold::fold;
-use factline_tracker::observation::{RecordId, StatusUpdate};
-use factline_tracker::store::{self, Operation};
+use factline_tracker::observation::{RecordId, StatusUpdate, Step};
+use factline_tracker::store::{self, Operation, Steps};
 use sqlx::{PgPool, Row as _};
 use uuid::Uuid;
 
@@ -37,17 +37,21 @@ pub(crate) fn updates(id: Uuid) -> [StatusUpdate; 4] {
         parent: Some(Uuid::from_u64_pair(1, seconds.cast_unsigned())),
         root: Some(Uuid::from_u64_pair(2, seconds.cast_unsigned())),
         retry_of: Some(Uuid::from_u64_pair(3, seconds.cast_unsigned())),
+        expires_at: None,
+        pending: None,
+        running: None,
         created_at: began + TimeDelta::seconds(5),
         updated_at: began + TimeDelta::seconds(seconds),
     };
-    let command = StatusUpdate {
+    let command = with_step(StatusUpdate {
         created_at: began,
+        expires_at: Some(began + TimeDelta::seconds(60)),
         ..update("commands", 40, State::Pending, 6)
-    };
-    let running = StatusUpdate {
+    });
+    let running = with_step(StatusUpdate {
         position: Some("1ab".to_owned()),
         ..update("outcomes", 7, State::Running, 7)
-    };
+    });
     let completed = StatusUpdate {
         version: Some(3),
         position: Some("1abc".to_owned()),
@@ -60,6 +64,25 @@ pub(crate) fn updates(id: Uuid) -> [StatusUpdate; 4] {
         ..update("outcomes", 9, State::Rejected, 9)
     };
     [command, running, completed, rejected]
+}
+
+/// Adds the step that the record of an update is.
+fn with_step(update: StatusUpdate) -> StatusUpdate {
+    let step = Some(Step {
+        partition: update.record_id.partition,
+        offset: update.record_id.offset,
+        at: update.updated_at,
+    });
+    match update.state {
+        State::Pending => StatusUpdate {
+            pending: step,
+            ..update
+        },
+        _ => StatusUpdate {
+            running: step,
+            ..update
+        },
+    }
 }
 
 /// Returns every order of every non-empty selection of four elements.
@@ -115,8 +138,15 @@ fn expected(id: Uuid, seen: &[usize]) -> Operation {
         parent: shown.parent,
         root: shown.root,
         retry_of: shown.retry_of,
+        rank: shown.rank(),
+        record_id: shown.record_id.clone(),
+        expires_at: seen.iter().find_map(|one| all[*one].expires_at),
         created_at: seen.iter().map(|one| all[*one].created_at).min().unwrap(),
         updated_at: shown.updated_at,
+        steps: Steps::new(
+            seen.iter().find_map(|one| all[*one].pending),
+            seen.iter().find_map(|one| all[*one].running),
+        ),
     }
 }
 

@@ -48,6 +48,9 @@ fn update(id: Uuid, offset: u64, state: State, time: Timestamp) -> StatusUpdate 
         parent: None,
         root: None,
         retry_of: None,
+        expires_at: None,
+        pending: None,
+        running: None,
         created_at: time,
         updated_at: time,
     }

@@ -19,6 +19,8 @@ use factline_tracker::retention::Retention;
 use factline_tracker::service::{commands, follower, migrate};
 use factline_tracker::sink::OperationSink;
 use factline_tracker::store::follower_id;
+use factline_tracker::stream::Streams;
+use factline_tracker::watch::Watch;
 use factline_tracker::{notifications, observation::RecordId};
 use ordering_schemas::ORDER;
 use rdkafka::message::{Header, OwnedHeaders};
@@ -33,6 +35,9 @@ use uuid::Uuid;
 
 /// A timeout that is longer than any step takes. A test that reaches it fails.
 pub(crate) const LONG: Duration = Duration::from_secs(30);
+
+/// Maximum number of open streams of an instance.
+pub(crate) const MAX_STREAMS: u32 = 8;
 
 /// Headers of a record.
 pub(crate) type Headers = Vec<(&'static str, Vec<u8>)>;
@@ -137,26 +142,7 @@ impl System {
             })
         });
         let barrier = Barrier::new(pool.clone(), follower_id(), commands, question, limits);
-        let resources = Resources::read(CONTRACTS).unwrap();
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        tokio::spawn(notifications::listen(
-            pool.clone(),
-            follower_id().view,
-            barrier.clone(),
-            end.clone(),
-        ));
-        let router = http::router(Answers {
-            barrier: barrier.clone(),
-            resources,
-            retention: Retention::days(30),
-        });
-        let ended = end.clone().cancelled_owned();
-        tokio::spawn(
-            axum::serve(listener, router)
-                .with_graceful_shutdown(ended)
-                .into_future(),
-        );
+        let url = serve(&pool, &barrier, &end).await;
         Self {
             pool,
             url,
@@ -264,6 +250,12 @@ impl System {
         }
     }
 
+    /// Serves requests on another address, as another instance over the same database. Returns its
+    /// URL.
+    pub(crate) async fn another_instance(&self) -> String {
+        serve(&self.pool, &self.barrier, &self.end).await
+    }
+
     /// Requests a path.
     pub(crate) async fn get(&self, path: &str) -> reqwest::Response {
         reqwest::get(format!("{}{path}", self.url)).await.unwrap()
@@ -272,6 +264,37 @@ impl System {
     pub(crate) fn at(&self, path: &str) -> String {
         format!("{}{path}", self.url)
     }
+}
+
+/// Serves requests until the end. Returns the URL.
+async fn serve(pool: &PgPool, barrier: &Barrier, end: &CancellationToken) -> String {
+    let watch = Watch::new(pool.clone());
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(notifications::listen(
+        pool.clone(),
+        follower_id().view,
+        barrier.clone(),
+        watch.clone(),
+        end.clone(),
+    ));
+    let router = http::router(Answers {
+        pool: pool.clone(),
+        barrier: barrier.clone(),
+        watch,
+        max_wait: LONG,
+        streams: Streams::new(MAX_STREAMS),
+        resources: Resources::read(CONTRACTS).unwrap(),
+        retention: Retention::days(30),
+        shutdown: end.clone(),
+    });
+    let ended = end.clone().cancelled_owned();
+    tokio::spawn(
+        axum::serve(listener, router)
+            .with_graceful_shutdown(ended)
+            .into_future(),
+    );
+    url
 }
 
 /// Returns the envelope that an edge writes.

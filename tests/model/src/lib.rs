@@ -10,6 +10,7 @@
 //! - `checkpoint`: a view's rows and its checkpoint
 //! - `parked`: the parked key of a view
 //! - `tracker`: an operation's row
+//! - `feed`: the numbered changes of operations
 //! - `deliveries`: the commands of a sender, of which the handler remembers only some
 //!
 //! `docs/correctness.md` lists the findings and the limits. `cargo run -p model -- NAME` prints the
@@ -20,6 +21,7 @@
 pub mod checkpoint;
 pub mod deliveries;
 pub mod explore;
+pub mod feed;
 pub mod parked;
 pub mod takeover;
 pub mod tracker;
@@ -28,6 +30,7 @@ use checkpoint::Checkpoint;
 use deliveries::Deliveries;
 use explore::{Explored, explore};
 use factline_failpoints::Mutant;
+use feed::Feed;
 use parked::Parking;
 use takeover::Takeover;
 use takeover::rule::Rule;
@@ -49,6 +52,9 @@ pub fn left_out(names: &[&str]) -> Option<Explored> {
     }
     if names == [Mutant::NoAbsorption.name()] {
         return Some(explore(&Tracker { absorbs: false }));
+    }
+    if names == [Mutant::UnorderedFeed.name()] {
+        return Some(explore(&Feed { locks: false }));
     }
     if let [name] = names
         && let Some(rule) = deliveries::Rule::ALL

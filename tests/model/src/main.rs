@@ -43,7 +43,7 @@ fn main() -> anyhow::Result<()> {
         let known: Vec<&str> = Rule::ALL.map(Rule::left_out).to_vec();
         model::left_out(&names).ok_or_else(|| {
             anyhow::anyhow!(
-                "one of blind-checkpoint, no-absorption, or some of {}",
+                "one of blind-checkpoint, no-absorption, unordered-feed, or some of {}",
                 known.join(", ")
             )
         })?

@@ -10,6 +10,7 @@ use factline_failpoints::Mutant;
 use model::checkpoint::Checkpoint;
 use model::deliveries::{self, Deliveries};
 use model::explore::{Explored, Model, explore};
+use model::feed::Feed;
 use model::parked::{self, Parking};
 use model::takeover::Takeover;
 use model::takeover::rule::Rule;
@@ -65,6 +66,7 @@ fn takeover_with_a_deadline_has_no_violation() {
 fn checkpoint_and_tracker_have_no_violation() {
     assert_no_violation("a checkpoint", &Checkpoint { compares: true });
     assert_no_violation("an operation", &Tracker { absorbs: true });
+    assert_no_violation("a feed", &Feed { locks: true });
 }
 
 #[test]

@@ -100,6 +100,15 @@ pub const PARKED_SINCE: ResponseHeader = ResponseHeader {
     required: true,
 };
 
+/// The preferences that the server has followed.
+pub const PREFERENCE_APPLIED: ResponseHeader = ResponseHeader {
+    name: "Preference-Applied",
+    description: "The preference `wait` that was followed, with the longest time that this \
+                  response could take.",
+    schema: || text("^wait=[0-9]+$"),
+    required: true,
+};
+
 /// The methods of a resource.
 pub const ALLOW: ResponseHeader = ResponseHeader {
     name: "Allow",

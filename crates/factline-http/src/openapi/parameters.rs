@@ -71,6 +71,15 @@ pub fn if_none_match() -> Parameter {
     )
 }
 
+/// Returns `Prefer`.
+pub fn prefer(description: &str) -> Parameter {
+    header(
+        "Prefer",
+        description,
+        ObjectBuilder::new().schema_type(Type::String),
+    )
+}
+
 /// Returns `traceparent`.
 pub fn traceparent() -> Parameter {
     header(
