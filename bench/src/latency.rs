@@ -7,7 +7,7 @@
 
 mod client;
 mod probes;
-mod raw;
+pub(crate) mod raw;
 pub(crate) mod spread;
 
 use std::collections::BTreeMap;

@@ -16,6 +16,8 @@
 //! - [`latency`]: the whole store at a low rate, hop by hop, and without traffic
 //! - [`overload`]: several times as many commands as the store can accept
 //! - [`rebuild`]: a rebuild of a view beside the live follower and a bare program
+//! - [`command`]: a command from the request to its end, as clients that wait see it
+//! - [`waiters`]: thousands of requests that wait for operations
 //! - [`verify`]: the verification of a log beside a drain of it
 //! - [`cpu`]: CPU time of this process and of the servers, which is comparable even where the clock
 //!   is not
@@ -24,6 +26,7 @@
 
 mod baseline;
 mod cold;
+mod command;
 mod cpu;
 mod factline_loop;
 mod latency;
@@ -36,6 +39,7 @@ mod restart;
 mod takeover;
 mod verify;
 mod views;
+mod waiters;
 
 use anyhow::Result;
 use clap::Parser as _;
@@ -71,6 +75,13 @@ enum Bench {
     Rebuild(rebuild::Options),
     /// Records per second that `factline verify` checks
     Verify(verify::Options),
+    /// Time from a command's request to its end, for clients that wait and that poll
+    Command(command::Options),
+    /// Latency and memory of thousands of requests that wait for operations
+    Waiters(waiters::Options),
+    /// The server that `waiters` measures
+    #[command(hide = true)]
+    WaitingServer(waiters::Server),
     /// A handler that will be killed; `takeover` starts it
     #[command(hide = true)]
     Host(Box<takeover::Host>),
@@ -138,6 +149,9 @@ fn main() -> Result<()> {
         Bench::Overload(options) => overload::measure(&runtime, &options),
         Bench::Rebuild(options) => rebuild::measure(&runtime, &options),
         Bench::Verify(options) => verify::measure(&runtime, &options),
+        Bench::Command(options) => command::measure(&runtime, &options),
+        Bench::Waiters(options) => waiters::measure(&runtime, &options),
+        Bench::WaitingServer(server) => runtime.block_on(waiters::serve(server)),
         Bench::Host(host) => runtime.block_on(takeover::host(*host)),
     }
 }

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use factline_client::{Backoff, Client};
+use factline_client::Client;
 use serde_json::Value;
 
 use crate::purchase::Purchase;
@@ -42,7 +42,7 @@ pub fn is_due(purchase: &Purchase) -> bool {
 /// Follows a command that was just accepted. Returns none if it does not complete.
 pub async fn take(client: &Client, sent: &Sent) -> Result<Option<Sample>> {
     let accepted = Instant::now();
-    let ended = client.wait_with(&sent.operation, Backoff::eager()).await;
+    let ended = client.wait(&sent.operation).await;
     let operation = ended.with_context(|| sent.source.clone())?;
     let completed = accepted.elapsed();
     if operation.success != Some(true) {

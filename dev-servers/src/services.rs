@@ -13,7 +13,7 @@ pub const SERVICES: &[Service] = &[
     Service { name: "policies", port: 8106, jobs: &["provision"], needs: &[Kafka, Registry, Instance] },
     Service { name: "operations-tracker", port: 8103, jobs: &["migrate"], needs: &[Kafka, Registry, Database("factline_tracker"), Instance] },
     Service { name: "projectors", port: 8104, jobs: &["migrate"], needs: &[Kafka, Registry, Database("factline_projector"), Instance] },
-    Service { name: "command-api", port: 8101, jobs: &[], needs: &[Kafka, Registry] },
+    Service { name: "command-api", port: 8101, jobs: &[], needs: &[Kafka, Registry, Url("operations-tracker")] },
     Service { name: "read-api", port: 8105, jobs: &[], needs: &[Database("factline_reader")] },
     Service { name: "gateway", port: 8080, jobs: &[], needs: &[Url("command-api"), Url("operations-tracker"), Url("read-api")] },
     Service { name: "payment-simulator", port: 8108, jobs: &[], needs: &[Folder] },

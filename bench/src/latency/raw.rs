@@ -36,7 +36,7 @@ enum Passed {
 }
 
 /// Returns the spread of each hop, by the names of [`super::probes::HOPS`].
-pub(super) async fn measure(
+pub(crate) async fn measure(
     system: &System,
     rate: f64,
     time: Duration,

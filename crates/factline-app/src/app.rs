@@ -9,6 +9,7 @@ use anyhow::{Context as _, anyhow};
 use axum::Router;
 use clap::CommandFactory as _;
 use factline::{Aggregate, AggregateType as _, CommandOf, Contract, Policy};
+use factline_edge::waiting::Operations;
 use factline_handler::HostedAggregate;
 use factline_http::fallback;
 use factline_http::openapi::{self, serving};
@@ -163,6 +164,10 @@ impl App {
             &config.tracker,
             &service,
         )?;
+        let operations = factline_tracker::http::routes(answers.clone());
+        let shutdown = service.shutdown.clone();
+        edge.operations
+            .get_or_init(|| Operations::here(operations, shutdown));
         let reads = factline_read::start(self.resources, &config.postgres, &config.read, &service);
         let mut router = factline_edge::edge::routes(&edge)
             .merge(factline_tracker::http::routes(answers))

@@ -1,4 +1,7 @@
 //! The client: send a command, wait for its operation, read a resource.
+//!
+//! To wait, a client asks with `Prefer: wait` (RFC 7240), and the service answers when the operation
+//! has ended. A service that does not follow the preference is polled.
 
 use std::time::{Duration, Instant};
 
@@ -18,6 +21,16 @@ const REQUEST: Duration = Duration::from_secs(30);
 /// Time for which an unused connection is kept: shorter than the service keeps it, so that a
 /// request is not sent while the service closes it.
 const IDLE: Duration = Duration::from_secs(10);
+
+/// The longest time for which one request asks the service to wait. It is shorter than the timeout
+/// of a request.
+const LONGEST_WAIT: Duration = Duration::from_secs(20);
+
+/// The request header with the time that the client is willing to wait.
+const PREFER: &str = "Prefer";
+
+/// The response header of a service that follows it.
+const PREFERENCE_APPLIED: &str = "preference-applied";
 
 /// The request header that makes a read wait for the writes of an operation.
 const POSITION: &str = "Factline-Position";
@@ -94,21 +107,38 @@ impl Client {
             key: key.as_deref(),
         };
         let answer = send_with_retries(make, &request, kind, until).await?;
-        if answer.status != StatusCode::ACCEPTED {
-            return Err(refused(request, &answer));
+        match answer.status {
+            StatusCode::ACCEPTED => accepted(request, &answer),
+            _ => Err(refused(request, &answer)),
         }
-        let header = |header: &'static str| {
-            answer.header(header).ok_or_else(|| Error::NoHeader {
-                request: request.clone(),
-                header,
-            })
+    }
+
+    /// Sends a command and waits until its operation has ended. Usually this is one request.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::submit`] and [`Client::wait`].
+    pub async fn execute<B: Serialize>(&self, command: Command<'_, B>) -> Result<Operation, Error> {
+        let (method, path) = (&command.method, command.path);
+        let request = format!("{method} {path}");
+        let key = command.key_of_submission();
+        let until = Instant::now() + self.patience;
+        let make = || {
+            let builder = self.http.request(method.clone(), self.at(path));
+            command.request(willing(builder, until), key.as_deref())
         };
-        Ok(Accepted {
-            operation: header("x-operation")?,
-            resource: header("x-resource")?,
-            location: header("location")?,
-            retry_after: answer.retry_after(),
-        })
+        let kind = Kind::Command {
+            key: key.as_deref(),
+        };
+        let answer = send_with_retries(make, &request, kind, until).await?;
+        match answer.status {
+            StatusCode::OK => json(request, &answer),
+            StatusCode::ACCEPTED => {
+                let accepted = accepted(request, &answer)?;
+                self.wait_until(&accepted.location, until).await
+            }
+            _ => Err(refused(request, &answer)),
+        }
     }
 
     /// Reads an operation by the location from its acceptance or by its address.
@@ -119,10 +149,37 @@ impl Client {
 
     /// Waits until an operation has ended.
     pub async fn wait(&self, location: &str) -> Result<Operation, Error> {
-        self.wait_with(location, Backoff::default()).await
+        self.wait_until(location, Instant::now() + self.patience)
+            .await
     }
 
-    /// Waits with a custom backoff. The first waits are short whatever the service suggests,
+    async fn wait_until(&self, location: &str, until: Instant) -> Result<Operation, Error> {
+        let began = Instant::now();
+        let request = format!("GET {location}");
+        let mut backoff = Backoff::default();
+        loop {
+            let make = || willing(self.http.get(self.at(location)), until);
+            let answer = send_with_retries(make, &request, Kind::Read, until).await?;
+            let operation: Operation = json(request.clone(), &answer)?;
+            if operation.has_ended() {
+                return Ok(operation);
+            }
+            let mut pause = Duration::ZERO;
+            if answer.header(PREFERENCE_APPLIED).is_none() {
+                backoff.at_longest(answer.retry_after());
+                pause = backoff.step(None);
+            }
+            if Instant::now() + pause >= until {
+                return Err(Error::StillOpen {
+                    operation: Box::new(operation),
+                    waited: began.elapsed(),
+                });
+            }
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// Polls with a custom backoff, without the preference to wait. The first waits are short whatever the service suggests,
     /// because most operations end within milliseconds and `Retry-After` is in whole seconds. The
     /// last waits are as long as the service suggests.
     pub async fn wait_with(
@@ -225,6 +282,30 @@ async fn send_with_retries(
         }
         tokio::time::sleep(pause).await;
     }
+}
+
+/// Adds the preference to wait until this time, in whole seconds. There is none for the last second.
+fn willing(builder: RequestBuilder, until: Instant) -> RequestBuilder {
+    let left = until.saturating_duration_since(Instant::now());
+    match left.min(LONGEST_WAIT).as_secs() {
+        0 => builder,
+        seconds => builder.header(PREFER, format!("wait={seconds}")),
+    }
+}
+
+fn accepted(request: String, answer: &Answer) -> Result<Accepted, Error> {
+    let header = |header: &'static str| {
+        answer.header(header).ok_or_else(|| Error::NoHeader {
+            request: request.clone(),
+            header,
+        })
+    };
+    Ok(Accepted {
+        operation: header("x-operation")?,
+        resource: header("x-resource")?,
+        location: header("location")?,
+        retry_after: answer.retry_after(),
+    })
 }
 
 fn unknown(request: &str, key: Option<&str>, failure: TransientFailure) -> Error {

@@ -19,6 +19,9 @@
 //! command was accepted, the result is [`Error::Unknown`]. That error holds the key with which the
 //! command can safely be sent again.
 //!
+//! [`Client::execute`] does the first two in one request: the service answers when the operation has
+//! ended.
+//!
 //! A command with conditions, such as the version that was read before, is a [`Command`]:
 //!
 //! ```no_run
@@ -44,7 +47,7 @@ pub use backoff::Backoff;
 pub use client::Client;
 pub use command::Command;
 pub use error::{Error, TransientFailure};
-pub use operation::{Accepted, Operation};
+pub use operation::{Accepted, Operation, Reached};
 pub use problem::{FieldError, Problem};
 
 /// States of an operation. A state that this client does not know is `Unknown`.

@@ -52,6 +52,15 @@ pub struct Operation {
     pub root: Option<String>,
     /// The operation that this one repeats, when a dead letter was sent again.
     pub retry_of: Option<String>,
+    /// The time after which the command is no longer wanted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<DateTime<Utc>>,
+    /// True if the operation should have ended by now.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub overdue: bool,
+    /// The states that the operation has reached, in their order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub history: Vec<Reached>,
     /// The operations that its workflow has sent so far, each with its own children.
     #[serde(default)]
     pub children: Vec<Operation>,
@@ -62,6 +71,22 @@ pub struct Operation {
     pub created_at: DateTime<Utc>,
     /// The time at which the newest state was written, by the clock of the broker.
     pub updated_at: DateTime<Utc>,
+}
+
+/// A state that an operation has reached.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reached {
+    /// The state.
+    #[serde(deserialize_with = "state")]
+    pub state: State,
+    /// The time at which its record was written, by the clock of the broker.
+    pub at: DateTime<Utc>,
+    /// The record, as `topic/partition@offset`.
+    pub record: String,
+    /// Stable code of a refusal or failure.
+    pub code: Option<String>,
+    /// Human-readable form of the code.
+    pub reason: Option<String>,
 }
 
 impl Operation {

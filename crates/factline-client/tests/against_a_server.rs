@@ -224,6 +224,39 @@ async fn exhausted_patience_reports_the_last_failure() {
     assert!(matches!(error, Error::Unavailable { .. }), "{error:?}");
 }
 
+/// A service that follows the preference is asked again at once: it has waited already.
+#[tokio::test]
+async fn service_that_waits_is_not_polled() {
+    let still_open = with(operation("running", None), "preference-applied", "wait=20");
+    let (server, url) = Server::start([
+        still_open.clone(),
+        still_open,
+        operation("completed", Some(true)),
+    ])
+    .await;
+    let ended = client(&url, LONG).wait("operations/7").await.unwrap();
+    assert_eq!(ended.state, OperationState::Completed);
+    assert_eq!(server.asked().len(), 3);
+    assert!(server.pauses().iter().all(|pause| *pause < Duration::from_millis(20)));
+}
+
+#[tokio::test]
+async fn executed_command_is_one_request_if_the_service_waits() {
+    let (server, url) = Server::start([operation("completed", Some(true))]).await;
+    let client = client(&url, LONG);
+    let body = json!({"name": "Ada"});
+    let ended = client.execute(Command::post("/people", &body)).await.unwrap();
+    assert_eq!(ended.success, Some(true));
+    assert_eq!(server.asked(), ["POST /people "]);
+
+    // Otherwise the operation is awaited.
+    let (server, url) = Server::start([accepted(), operation("rejected", Some(false))]).await;
+    let client = self::client(&url, LONG);
+    let ended = client.execute(Command::post("/people", &body)).await.unwrap();
+    assert_eq!(ended.state, OperationState::Rejected);
+    assert_eq!(server.asked(), ["POST /people ", "GET /operations/7?at=x "]);
+}
+
 #[tokio::test]
 async fn open_operation_is_returned_in_its_last_state() {
     let (_, url) = Server::start([operation("running", None)]).await;

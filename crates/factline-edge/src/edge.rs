@@ -1,5 +1,5 @@
 //! The steps of one request. It is read, its id is resolved, and it is validated and appended. Then
-//! the edge responds.
+//! the edge responds, at once or when the operation has ended.
 
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -14,7 +14,7 @@ use factline::envelope::ANONYMOUS;
 use factline::{Contract, Delivery, Envelope};
 use factline_http::openapi::serving;
 use factline_http::problem::FieldError;
-use factline_http::{Problem, fallback, resource};
+use factline_http::{Problem, fallback, prefer, resource};
 use factline_kafka::producer::append::{Append, Appender, Failure, Pending, Place, headers};
 use factline_kafka::records::registry::SchemaIds;
 use factline_kafka::topics::partition_of;
@@ -31,6 +31,7 @@ use crate::preconditions::Conditions;
 use crate::response::{self, Accepted};
 use crate::routes::{self, Route};
 use crate::sequence::Sequence;
+use crate::waiting::Operations;
 use crate::{body, idempotency, openapi, traceparent};
 
 /// The source of the records that this process writes.
@@ -60,6 +61,8 @@ pub struct Edge {
     pub appender: Appender,
     /// The OpenAPI document of the routes.
     pub document: Value,
+    /// The service that serves operations, for clients that wait. Without it they get 202.
+    pub operations: OnceLock<Operations>,
     /// The numbers of the commands without an idempotency key.
     sequence: Sequence,
 }
@@ -89,6 +92,7 @@ impl Edge {
             targets,
             appender: Appender::new(client(kafka), append_timeout)?,
             document: openapi::document(contracts)?,
+            operations: OnceLock::new(),
             sequence: Sequence::new(),
         })
     }
@@ -148,6 +152,8 @@ struct Command {
     keyed: Option<Keyed>,
     conditions: Conditions,
     traceparent: Option<String>,
+    /// The time that the client is willing to wait.
+    wait: Option<Duration>,
 }
 
 async fn accept(
@@ -203,7 +209,14 @@ async fn accept(
         %operation, command = route.record, aggregate_id = id, place, "accepted a command"
     );
     metrics::counter!("factline_commands_accepted_total", "command" => route.record).increment(1);
-    Ok(accepted.answer(&place))
+    let response = accepted.answer(&place);
+    match (command.wait, edge.operations.get()) {
+        (Some(wait), Some(operations)) => {
+            let waited = operations.wait(&accepted.location(&place), wait).await;
+            Ok(waited.answer(response))
+        }
+        _ => Ok(response),
+    }
 }
 
 /// Waits for the result of an append, and ends its number. If the client disconnects, this request
@@ -273,6 +286,7 @@ async fn read(
             keyed,
             conditions,
             traceparent: traceparent::parent(&head.headers),
+            wait: prefer::wait(&head.headers),
         }),
         _ => Err(response::invalid(errors)),
     }

@@ -7,7 +7,7 @@
 //! The path of a request: [`edge`] → [`body`] (bounded JSON) → [`idempotency`] and
 //! [`preconditions`] (its headers) → [`aggregate_id`] (the aggregate) → [`validate`] (against the
 //! [`json_schema`]) → [`append`](factline_kafka::producer::append) (acknowledged by all replicas) →
-//! [`response`].
+//! [`response`], and [`waiting`] if the client prefers to.
 //!
 //! An application calls [`main`] with its contracts, or combines [`run`] or [`edge::router`] with
 //! other parts in one process. To add a command, add a schema and a line in the routes file of its
@@ -32,12 +32,14 @@ pub mod routes;
 mod sequence;
 pub mod traceparent;
 pub mod validate;
+pub mod waiting;
 
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use axum::http::Uri;
 use factline::Contract;
 use factline_kafka::{KafkaConfig, Registry};
 use factline_service::{Service, ServiceConfig};
@@ -45,6 +47,7 @@ use factline_service::{Service, ServiceConfig};
 pub use crate::openapi::document as openapi;
 
 use crate::edge::Edge;
+use crate::waiting::Operations;
 
 /// Accepts commands over HTTP and appends them to the log
 #[derive(Debug, clap::Parser)]
@@ -61,6 +64,10 @@ pub struct Config {
     /// Options of the edge.
     #[command(flatten)]
     pub edge: Options,
+    /// Address of the service that serves operations. Clients can then wait for the end of a command
+    /// (`Prefer: wait`); without it they get 202 at once
+    #[arg(long, env = "FACTLINE_OPERATIONS_TRACKER_URL", value_parser = factline_service::config::origin)]
+    pub operations_tracker_url: Option<Uri>,
 }
 
 /// Options of the edge.
@@ -102,6 +109,10 @@ pub async fn run(
     service: Service,
 ) -> anyhow::Result<()> {
     let edge = start(contracts, &config.kafka, &config.edge, &service)?;
+    if let Some(origin) = config.operations_tracker_url {
+        edge.operations
+            .get_or_init(|| Operations::there(origin, service.shutdown.clone()));
+    }
     service.serve(edge::router(&edge)).await?;
     flush(edge).await
 }

@@ -12,7 +12,9 @@ use std::sync::Arc;
 
 use factline::Contract;
 use factline_http::Problem;
-use factline_http::openapi::headers::{LOCATION, RETRY_AFTER, X_OPERATION, X_RESOURCE};
+use factline_http::openapi::headers::{
+    LOCATION, PREFERENCE_APPLIED, RETRY_AFTER, X_OPERATION, X_RESOURCE,
+};
 use factline_http::openapi::{Document, merge, parameters as shared};
 use serde_json::{Value, json};
 use utoipa::openapi::extensions::Extensions;
@@ -45,6 +47,7 @@ pub fn describe(document: &mut Document, contract: &Contract, routes: &[Arc<Rout
     let description = format!("The commands of {}.", contract.aggregate);
     document.tag(contract.aggregate, &description);
     let accepted = accepted(document, contract.aggregate, &first.resource);
+    let ended = ended(document);
     let mut uses = BTreeMap::<&str, usize>::new();
     for route in routes {
         *uses.entry(route.record).or_default() += 1;
@@ -68,6 +71,7 @@ pub fn describe(document: &mut Document, contract: &Contract, routes: &[Arc<Rout
             .operation_id(Some(id))
             .summary(Some(route.record));
         let operation = operation
+            .response("200", ended.clone())
             .response("202", accepted.clone())
             .request_body(Some(body(route).build()))
             .description(doc(route));
@@ -122,6 +126,10 @@ fn parameters(
         preconditions::expected_version(),
         preconditions::time_to_live(),
         shared::traceparent(),
+        shared::prefer(
+            "`wait=N` (RFC 7240): the response waits, for at most N seconds, until the operation has \
+             ended. Then it is 200 with the operation, and otherwise 202.",
+        ),
     ];
     let operation = if route.has_path_id() {
         let id = shared::path("id", "The id of the resource.", body::id(&route.id_format));
@@ -149,6 +157,25 @@ fn accepted(document: &mut Document, aggregate: &str, resource: &str) -> Ref {
     let headers = [LOCATION, X_OPERATION, X_RESOURCE, RETRY_AFTER];
     let response = document.headers(response, &headers);
     document.response(&format!("accepted.{aggregate}"), response)
+}
+
+/// Adds the 200 of a command whose client waited for its end.
+fn ended(document: &mut Document) -> Ref {
+    let operation = ObjectBuilder::new()
+        .description(Some("The operation, as `GET /operations/{id}` returns it."))
+        .property("id", body::id(&IdFormat::Uuid))
+        .property("state", ObjectBuilder::new().schema_type(Type::String))
+        .property("success", ObjectBuilder::new().schema_type(Type::Boolean))
+        .required("id")
+        .required("state")
+        .required("success");
+    let schema = document.schema("EndedOperation", operation);
+    let response = ResponseBuilder::new()
+        .description("The command was accepted, and its operation has ended, with success or without.")
+        .content("application/json", Content::new(Some(schema)));
+    let headers = [LOCATION, X_OPERATION, X_RESOURCE, PREFERENCE_APPLIED];
+    let response = document.headers(response, &headers);
+    document.response("ended", response)
 }
 
 fn accepted_body() -> ObjectBuilder {

@@ -52,14 +52,13 @@ impl Accepted {
     /// may report that there is no such operation.
     pub fn answer(&self, place: &str) -> Response {
         let (operation, resource) = (self.operation, &self.resource);
-        let hint = URL_SAFE_NO_PAD.encode(place);
         let body = json!({
             "operation": {"id": operation, "href": format!("/operations/{operation}")},
             "resource": {"id": self.resource_id, "href": format!("/{resource}")},
         });
         let mut response = (StatusCode::ACCEPTED, Json(body)).into_response();
         let texts = [
-            (LOCATION, format!("/operations/{operation}?at={hint}")),
+            (LOCATION, self.location(place)),
             (X_OPERATION, format!("operations/{operation}")),
             (X_RESOURCE, resource.clone()),
             (RETRY_AFTER, SECONDS.to_string()),
@@ -71,6 +70,12 @@ impl Accepted {
             }
         }
         response
+    }
+
+    /// Returns the address of the operation of a command at `place`.
+    pub(crate) fn location(&self, place: &str) -> String {
+        let hint = URL_SAFE_NO_PAD.encode(place);
+        format!("/operations/{}?at={hint}", self.operation)
     }
 
     /// Returns 503 for a command that is certainly not in the log.

@@ -29,8 +29,9 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
-use factline_http::{Problem, fallback};
+use factline_http::{Problem, fallback, prefer};
 use factline_service::{Service, ServiceConfig};
+use tokio_util::sync::CancellationToken;
 
 use crate::openapi::Description;
 use crate::upstream::Upstream;
@@ -43,13 +44,13 @@ pub struct Config {
     #[command(flatten)]
     pub service: ServiceConfig,
     /// Address of the service that accepts commands
-    #[arg(long, env = "FACTLINE_COMMAND_API_URL", value_parser = upstream::origin)]
+    #[arg(long, env = "FACTLINE_COMMAND_API_URL", value_parser = factline_service::config::origin)]
     pub command_api_url: Uri,
     /// Address of the service that serves operations
-    #[arg(long, env = "FACTLINE_OPERATIONS_TRACKER_URL", value_parser = upstream::origin)]
+    #[arg(long, env = "FACTLINE_OPERATIONS_TRACKER_URL", value_parser = factline_service::config::origin)]
     pub operations_tracker_url: Uri,
     /// Address of the service that serves all other reads
-    #[arg(long, env = "FACTLINE_READ_API_URL", value_parser = upstream::origin)]
+    #[arg(long, env = "FACTLINE_READ_API_URL", value_parser = factline_service::config::origin)]
     pub read_api_url: Uri,
     /// Title of the OpenAPI document at /openapi.json and of the page at /docs
     #[arg(long, env = "FACTLINE_API_TITLE", default_value = "API")]
@@ -122,11 +123,12 @@ impl Upstreams {
 }
 
 /// Returns the router, which forwards all requests and serves the document of all services. The
-/// title is that of the document.
-pub fn router(upstreams: Upstreams, title: String) -> Router {
+/// title is that of the document. The shutdown ends requests that only wait.
+pub fn router(upstreams: Upstreams, title: String, shutdown: CancellationToken) -> Router {
     let description = Arc::new(Description::new(upstreams.clone(), title));
     let gateway = Gateway {
         upstreams,
+        shutdown,
         description: Arc::clone(&description),
     };
     Router::new()
@@ -138,6 +140,7 @@ pub fn router(upstreams: Upstreams, title: String) -> Router {
 
 struct Gateway {
     upstreams: Upstreams,
+    shutdown: CancellationToken,
     description: Arc<Description>,
 }
 
@@ -145,7 +148,14 @@ async fn forward(State(gateway): State<Arc<Gateway>>, request: Request) -> Respo
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
     let response = if let Some(upstream) = gateway.upstreams.of(&method, &path) {
-        upstream.forward(request).await
+        // A request that only waits would keep the gateway from ending. The client asks again.
+        if method.is_safe() && prefer::wait(request.headers()).is_some() {
+            let forwarded = upstream.forward(request);
+            let answered = gateway.shutdown.run_until_cancelled(forwarded).await;
+            answered.unwrap_or_else(|| draining().into_response())
+        } else {
+            upstream.forward(request).await
+        }
     } else {
         fallback::discard(request.into_body()).await;
         Problem::method_not_allowed(Some(FORWARDED)).into_response()
@@ -163,6 +173,11 @@ async fn forward(State(gateway): State<Arc<Gateway>>, request: Request) -> Respo
     methods::correct(&document, &method, &path, response)
 }
 
+/// Creates the problem of a request that waited when the gateway began to drain.
+fn draining() -> Problem {
+    Problem::unavailable("the gateway is shutting down", upstream::RETRY_AFTER)
+}
+
 /// The methods that are forwarded.
 const FORWARDED: &str = "GET, HEAD, POST, PUT, PATCH, DELETE";
 
@@ -175,7 +190,10 @@ pub fn main() -> ExitCode {
 pub async fn run(config: Config, service: Service) -> anyhow::Result<()> {
     let upstreams = Upstreams::new(&config);
     readiness::watch_all(&service, &upstreams.all());
-    service.serve(router(upstreams, config.api_title)).await
+    let shutdown = service.shutdown.clone();
+    service
+        .serve(router(upstreams, config.api_title, shutdown))
+        .await
 }
 
 /// The README, so that its code runs as a test.

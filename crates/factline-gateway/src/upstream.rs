@@ -33,21 +33,8 @@ pub struct Upstream {
     proxy: ReverseProxy<HttpConnector>,
 }
 
-/// Parses the origin of a service, such as `http://127.0.0.1:8101`; a `value_parser` for options.
-pub fn origin(text: &str) -> Result<Uri, String> {
-    let uri: Uri = text.parse().map_err(|_| "not a URL".to_owned())?;
-    // The build has no TLS, so https would fail later, on each request.
-    if uri.scheme_str() != Some("http") || uri.authority().is_none() {
-        return Err("must be http://host:port".to_owned());
-    }
-    if uri.path_and_query().is_some_and(|rest| rest != "/") {
-        return Err("must be http://host:port without path or query".to_owned());
-    }
-    Ok(uri)
-}
-
 impl Upstream {
-    /// Creates the client of a service at an origin that [`origin`] has parsed. `timeout` limits
+    /// Creates the client of a service at an origin. `timeout` limits
     /// the wait for the head of a response.
     pub fn new(name: &'static str, origin: &Uri, timeout: Duration) -> Self {
         let policy = ProxyPolicy::new()
@@ -190,26 +177,4 @@ fn client() -> Client<HttpConnector, Body> {
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(IDLE)
         .build(connector)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn origin_is_a_scheme_a_host_and_a_port() {
-        for text in ["http://127.0.0.1:8101", "http://command-api/"] {
-            assert!(origin(text).is_ok(), "{text}");
-        }
-        for text in [
-            "",
-            "127.0.0.1:8101",
-            "https://host",
-            "http://",
-            "http://host/base",
-            "http://host?x=1",
-        ] {
-            assert!(origin(text).is_err(), "{text}");
-        }
-    }
 }

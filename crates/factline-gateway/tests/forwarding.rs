@@ -16,6 +16,7 @@ use reqwest::{Client, Method};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
 
 async fn listener() -> (TcpListener, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -59,7 +60,7 @@ fn upstreams(command_api: &str, tracker: &str, read_api: &str) -> Upstreams {
 
 /// Starts a gateway in front of three services, all at the same address.
 async fn before(service: &str) -> String {
-    serve(router(upstreams(service, service, service), String::new())).await
+    serve(router(upstreams(service, service, service), String::new(), CancellationToken::new())).await
 }
 
 #[tokio::test]
@@ -69,7 +70,7 @@ async fn requests_are_forwarded_to_their_services() {
         &serve(named("operations")).await,
         &serve(named("reads")).await,
     );
-    let gateway = serve(router(upstreams, String::new())).await;
+    let gateway = serve(router(upstreams, String::new(), CancellationToken::new())).await;
     let cases = [
         (Method::GET, "/operations", "operations"),
         (Method::GET, "/operations/1?at=x%20y", "operations"),
@@ -228,7 +229,7 @@ async fn service_that_does_not_respond_is_504() {
 async fn gateway_detects_a_loop_to_itself() {
     let (listener, address) = listener().await;
     let own = format!("http://{address}");
-    let router = router(upstreams(&own, &own, &own), String::new());
+    let router = router(upstreams(&own, &own, &own), String::new(), CancellationToken::new());
     tokio::spawn(async move { axum::serve(listener, router).await });
     let read = problem(Method::GET, format!("{own}/orders")).await;
     assert_eq!(read["status"], 508);

@@ -14,6 +14,7 @@ use factline_http::{Problem, fallback};
 use reqwest::{Client, Method, Response, StatusCode};
 use serde_json::Value;
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 use utoipa::openapi::path::{HttpMethod, OperationBuilder};
 
 async fn serve(router: Router) -> String {
@@ -44,7 +45,7 @@ async fn gateway(command_api: &str, tracker: &str, read_api: &str) -> String {
         read_api,
     ])
     .unwrap();
-    serve(router(Upstreams::new(&config), "People".to_owned())).await
+    serve(router(Upstreams::new(&config), "People".to_owned(), CancellationToken::new())).await
 }
 
 async fn get_document(gateway: &str) -> Response {

@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use axum::http::Uri;
+
 /// Listen address, log format and drain timeout of a process.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ServiceConfig {
@@ -31,7 +33,8 @@ pub struct ServiceConfig {
     #[arg(long, env = "FACTLINE_MAX_CONNECTIONS", default_value = "1000", value_parser = clap::value_parser!(u32).range(1..))]
     pub max_connections: u32,
     /// Maximum number of requests in progress; further ones get 503. The default is 50 for each
-    /// core that the process may use, and at least 100; reads with a position have 500 apart.
+    /// core that the process may use, and at least 100; requests that wait, for a position or by
+    /// preference, have 500 apart.
     #[arg(long, env = "FACTLINE_MAX_REQUESTS", value_parser = clap::value_parser!(u32).range(1..))]
     pub max_requests: Option<u32>,
     /// Maximum time in seconds between two requests of a connection, and for the head of a request
@@ -67,9 +70,39 @@ pub fn seconds(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// Parses the origin of a service, such as `http://127.0.0.1:8101`; a `value_parser` for options.
+pub fn origin(text: &str) -> Result<Uri, String> {
+    let uri: Uri = text.parse().map_err(|_| "not a URL".to_owned())?;
+    // The build has no TLS, so https would fail later, on each request.
+    if uri.scheme_str() != Some("http") || uri.authority().is_none() {
+        return Err("must be http://host:port".to_owned());
+    }
+    if uri.path_and_query().is_some_and(|rest| rest != "/") {
+        return Err("must be http://host:port without path or query".to_owned());
+    }
+    Ok(uri)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn origin_is_a_scheme_a_host_and_a_port() {
+        for text in ["http://127.0.0.1:8101", "http://command-api/"] {
+            assert!(origin(text).is_ok(), "{text}");
+        }
+        for text in [
+            "",
+            "127.0.0.1:8101",
+            "https://host",
+            "http://",
+            "http://host/base",
+            "http://host?x=1",
+        ] {
+            assert!(origin(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn seconds_accepts_fractions_within_a_day() {

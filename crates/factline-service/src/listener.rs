@@ -14,6 +14,7 @@ mod connections;
 mod rate_limit;
 mod shed;
 mod stream;
+mod streams;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -37,6 +38,7 @@ use connections::{Connection, Connections};
 pub(crate) use rate_limit::{RateLimit, limit};
 pub(crate) use shed::{Permits, shed};
 use stream::Stream;
+pub(crate) use streams::end;
 
 /// Maximum size of the head of a request, in bytes.
 const MAX_HEAD: usize = 32 * 1024;

@@ -31,7 +31,10 @@ impl Service {
     pub async fn serve(&self, router: Router) -> anyhow::Result<()> {
         let config = &self.config;
         let permits = Arc::new(Permits::new(config.max_requests));
-        let mut router = router.layer(middleware::from_fn_with_state(permits, listener::shed));
+        let shutdown = self.shutdown.clone();
+        let mut router = router
+            .layer(middleware::from_fn_with_state(shutdown, listener::end))
+            .layer(middleware::from_fn_with_state(permits, listener::shed));
         if let Some(per_second) = config.rate_limit {
             let limit = Arc::new(RateLimit::new(per_second, config.proxies.into()));
             tokio::spawn(Arc::clone(&limit).forget_callers(self.shutdown.clone()));

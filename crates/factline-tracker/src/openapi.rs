@@ -17,7 +17,7 @@ use utoipa::openapi::{Content, ResponseBuilder};
 use crate::list::{LIMITS, LISTED, Listed, STATES, Total};
 use crate::retention::expired;
 use crate::shown::{OPERATION, REACHED, Reached, Shown};
-use crate::statistics::{Ended, OfCommand, STATISTICS, Seconds, Statistics, WINDOW};
+use crate::statistics::{EndCounts, CommandStatistics, Percentiles, STATISTICS, Statistics, WINDOW};
 use crate::stream::{EVENT, Sent};
 
 /// The group of all operations of this service.
@@ -221,9 +221,9 @@ fn lists(document: &mut Document) {
     document.operation(HttpMethod::Get, "/operations", operation);
 
     for (name, schema) in [
-        ("OfCommand", OfCommand::schema()),
-        ("Ended", Ended::schema()),
-        ("Seconds", Seconds::schema()),
+        ("CommandStatistics", CommandStatistics::schema()),
+        ("EndCounts", EndCounts::schema()),
+        ("Percentiles", Percentiles::schema()),
     ] {
         document.schema(name, schema);
     }

@@ -43,12 +43,12 @@ pub(crate) struct Statistics {
     #[schema(format = DateTime)]
     until: String,
     /// A figure for each type of command that was accepted in that time or is open.
-    commands: Vec<OfCommand>,
+    commands: Vec<CommandStatistics>,
 }
 
 /// Statistics of one type of command.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct OfCommand {
+pub(crate) struct CommandStatistics {
     /// The type of the command, or the name of the deadline.
     name: String,
     /// Commands accepted in that time.
@@ -58,10 +58,10 @@ pub(crate) struct OfCommand {
     #[schema(minimum = 0)]
     per_second: f64,
     /// Of those accepted, by their end.
-    ended: Ended,
+    ended: EndCounts,
     /// Seconds from acceptance to the end; null if none has ended.
     #[schema(required)]
-    seconds: Option<Seconds>,
+    seconds: Option<Percentiles>,
     /// Commands that are pending, of whatever age.
     #[schema(minimum = 0)]
     pending: i64,
@@ -75,7 +75,7 @@ pub(crate) struct OfCommand {
 
 /// Numbers of operations by their end.
 #[derive(Debug, Serialize, ToSchema, FromRow)]
-pub(crate) struct Ended {
+pub(crate) struct EndCounts {
     #[schema(minimum = 0)]
     completed: i64,
     #[schema(minimum = 0)]
@@ -90,7 +90,7 @@ pub(crate) struct Ended {
 
 /// Percentiles of a time.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Seconds {
+pub(crate) struct Percentiles {
     /// Half of the operations took at most this time.
     #[schema(minimum = 0)]
     p50: f64,
@@ -104,7 +104,7 @@ struct Row {
     name: String,
     accepted: i64,
     #[sqlx(flatten)]
-    ended: Ended,
+    ended: EndCounts,
     p50: Option<f64>,
     p99: Option<f64>,
     pending: i64,
@@ -166,10 +166,10 @@ pub(crate) async fn read(
 }
 
 impl Row {
-    fn shown(self, window: f64) -> OfCommand {
+    fn shown(self, window: f64) -> CommandStatistics {
         #[expect(clippy::cast_precision_loss, reason = "a count is far below 2^52")]
         let per_second = self.accepted as f64 / window;
-        OfCommand {
+        CommandStatistics {
             name: self.name,
             accepted: self.accepted,
             per_second,
@@ -177,7 +177,7 @@ impl Row {
             seconds: self
                 .p50
                 .zip(self.p99)
-                .map(|(p50, p99)| Seconds { p50, p99 }),
+                .map(|(p50, p99)| Percentiles { p50, p99 }),
             pending: self.pending,
             running: self.running,
             oldest_pending: self.oldest_pending.map(instant),

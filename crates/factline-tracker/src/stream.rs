@@ -74,7 +74,7 @@ pub(crate) async fn of_operation(
     }
     let resources = answers.resources.clone();
     let stream = events.into_stream(resources);
-    Ok(response(&answers, permit, stream))
+    Ok(response(permit, stream))
 }
 
 /// Selects the operations of a stream over all.
@@ -102,7 +102,7 @@ pub(crate) async fn of_all(
     };
     let permit = answers.streams.open()?;
     let stream = all::stream(&answers, selection.user_id, seen);
-    Ok(response(&answers, permit, stream))
+    Ok(response(permit, stream))
 }
 
 /// Returns the value of `Last-Event-ID`. An empty one is that of a client without an event.
@@ -119,19 +119,15 @@ fn wrong(parameter: &'static str) -> Problem {
     Problem::invalid_request().parameter(parameter, "is not the id of an event of this stream")
 }
 
-/// Sends a stream until it ends or the process drains. The permit is returned with its end.
+/// Sends a stream. The permit is returned with its end.
 fn response(
-    answers: &Answers,
     permit: OwnedSemaphorePermit,
     stream: impl Stream<Item = Event> + Send + 'static,
 ) -> Response {
-    let shutdown = answers.shutdown.clone();
-    let stream = stream
-        .take_until(shutdown.cancelled_owned())
-        .map(move |event| {
-            let _ = &permit;
-            Ok::<_, Infallible>(event)
-        });
+    let stream = stream.map(move |event| {
+        let _ = &permit;
+        Ok::<_, Infallible>(event)
+    });
     let stream = futures_util::stream::iter([Ok(Event::default().retry(RECONNECT))]).chain(stream);
     let keep_alive = KeepAlive::new().interval(KEEP_ALIVE);
     let mut response = Sse::new(stream).keep_alive(keep_alive).into_response();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use factline_http::{Problem, freshness};
+use factline_http::{Problem, freshness, prefer};
 use tokio::sync::Semaphore;
 
 /// Longest time in seconds after which a refused client is told to retry. The times differ, so that
@@ -19,7 +19,7 @@ const REQUESTS_OF_CORE: usize = 50;
 /// The least number of requests in progress: some of them wait for other processes.
 const MIN_REQUESTS: usize = 100;
 
-/// Number of reads that wait for a position.
+/// Number of requests that wait: for a position, or because the client prefers to.
 const WAITING: usize = 500;
 
 /// Returns the number of requests that a process with these cores permits by default.
@@ -30,8 +30,8 @@ fn default_requests(cores: usize) -> usize {
 /// The permits for requests in progress.
 pub(crate) struct Permits {
     requests: Semaphore,
-    /// For reads that wait for a position. They are idle most of the time, so they are counted
-    /// apart and do not keep others out.
+    /// For requests that wait for a position or for the end of an operation. They are idle most of
+    /// the time, so they are counted apart and do not keep others out.
     waiting: Semaphore,
 }
 
@@ -51,7 +51,8 @@ impl Permits {
     }
 
     fn of(&self, request: &Request) -> &Semaphore {
-        if request.headers().contains_key(freshness::POSITION) {
+        let headers = request.headers();
+        if headers.contains_key(freshness::POSITION) || prefer::wait(headers).is_some() {
             &self.waiting
         } else {
             &self.requests

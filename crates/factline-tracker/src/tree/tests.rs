@@ -2,6 +2,8 @@ use chrono::TimeDelta;
 use factline::Timestamp;
 
 use super::*;
+use crate::observation::RecordId;
+use crate::store::Steps;
 
 /// Returns operation `id`, created `id` seconds after 1970, of the root 1.
 fn operation(id: u128, parent: u128) -> Operation {
@@ -12,6 +14,12 @@ fn operation(id: u128, parent: u128) -> Operation {
         kind: "command".to_owned(),
         name: "people.Greet".to_owned(),
         state: "pending".to_owned(),
+        rank: 0,
+        record_id: RecordId {
+            topic: "people.commands".to_owned(),
+            partition: 0,
+            offset: 0,
+        },
         aggregate: "people.person".to_owned(),
         resource_id: None,
         code: None,
@@ -22,8 +30,10 @@ fn operation(id: u128, parent: u128) -> Operation {
         parent: Some(Uuid::from_u128(parent)),
         root: Some(Uuid::from_u128(1)),
         retry_of: None,
+        expires_at: None,
         created_at,
         updated_at: created_at,
+        steps: Steps::default(),
     }
 }
 

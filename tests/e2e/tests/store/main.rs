@@ -13,3 +13,4 @@ mod outages;
 mod refusals;
 mod status;
 mod tool;
+mod waiting;
