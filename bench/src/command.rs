@@ -74,7 +74,11 @@ pub(crate) fn measure(runtime: &tokio::runtime::Runtime, options: &Options) -> R
                 .build()?,
         };
         client
-            .send(Kind::InRequest, options.rate, Duration::from_secs(options.warm_up))
+            .send(
+                Kind::InRequest,
+                options.rate,
+                Duration::from_secs(options.warm_up),
+            )
             .await?;
         let time = Duration::from_secs(options.seconds);
         println!(

@@ -135,7 +135,10 @@ async fn bare(way: Way, count: u32, rate: u32) -> Result<Measured> {
     let kib = (server.memory()? - before) / f64::from(count);
     let ended = reqwest::get(format!("{}/end/{rate}", server.url())).await?;
     let ended: Vec<u64> = ended.error_for_status()?.json().await?;
-    ensure!(ended.len() == usize::try_from(count)?, "not all were waiting");
+    ensure!(
+        ended.len() == usize::try_from(count)?,
+        "not all were waiting"
+    );
     let answered = waiters.answered().await;
     Ok(measured(&ended, &answered, kib))
 }
@@ -147,7 +150,10 @@ fn measured(ended: &[u64], answered: &[Option<u64>], kib: f64) -> Measured {
     });
     Measured {
         spread: Spread::of(&took.collect::<Vec<_>>()),
-        lost: answered.iter().filter(|answered| answered.is_none()).count(),
+        lost: answered
+            .iter()
+            .filter(|answered| answered.is_none())
+            .count(),
         kib,
     }
 }
@@ -194,10 +200,14 @@ async fn write(pool: &PgPool, ids: &[Uuid], batch: usize, state: State) -> Resul
 /// Returns the present time in microseconds, comparable between processes of this machine.
 fn now() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
+    since.map_or(0, |since| {
+        u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+    })
 }
 
 /// Runs the server that the benchmark measures.
 pub(crate) async fn serve(server: Server) -> Result<()> {
-    server::run(server).await.context("the server of waiters failed")
+    server::run(server)
+        .await
+        .context("the server of waiters failed")
 }

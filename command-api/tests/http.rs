@@ -169,6 +169,35 @@ async fn id_can_be_a_text_that_matches_a_pattern() {
     }
 }
 
+/// An aggregate whose command demands a key.
+const DEMANDING: &Contract = &Contract {
+    routes: r#"{"aggregate": "catalog.tag", "resource": "tags/{id}", "routes": [
+        {"method": "PUT", "path": "/tags/{id}", "command": "catalog.AddTag", "id": {"from": "path"},
+         "idempotency_key": "required", "time_to_live_ms": 60000}]}"#,
+    ..*TAG
+};
+
+#[tokio::test]
+async fn route_can_demand_an_idempotency_key() {
+    let (origin, client) = (edge_of(&[DEMANDING]).await, Client::new());
+    let put = || {
+        let body = json!({"note": "n"});
+        client.put(format!("{origin}/tags/{ID}")).json(&body)
+    };
+    assert_eq!(pointers(put()).await, ["Idempotency-Key"]);
+    let invalid = put().header("idempotency-key", "a key");
+    assert_eq!(pointers(invalid).await, ["Idempotency-Key"]);
+    let keyed = problem(put().header("idempotency-key", "k")).await;
+    assert_eq!(keyed.status, StatusCode::SERVICE_UNAVAILABLE);
+    let document = factline_edge::openapi(&[DEMANDING]).unwrap();
+    let parameters = document["paths"]["/tags/{id}"]["put"]["parameters"].as_array();
+    let key = parameters
+        .unwrap()
+        .iter()
+        .find(|one| one["name"] == "Idempotency-Key");
+    assert_eq!(key.unwrap()["required"], true);
+}
+
 #[tokio::test]
 async fn edge_serves_the_document_of_its_routes() {
     let origin = edge().await;

@@ -21,6 +21,7 @@ use factline_tracker::notifications;
 use factline_tracker::retention::Retention;
 use factline_tracker::store::follower_id;
 use factline_tracker::stream::Streams;
+use factline_tracker::visible::Views;
 use factline_tracker::watch::Watch;
 use futures_util::stream;
 use sqlx::postgres::PgPoolOptions;
@@ -57,7 +58,13 @@ impl Child {
             Way::Events => "events",
         };
         let mut command = Command::new(std::env::current_exe()?);
-        command.args(["waiting-server", "--way", way, "--listen", &address.to_string()]);
+        command.args([
+            "waiting-server",
+            "--way",
+            way,
+            "--listen",
+            &address.to_string(),
+        ]);
         if let Some(url) = database_url {
             command.args(["--database-url", url]);
         }
@@ -65,7 +72,10 @@ impl Child {
         let child = Self { process, address };
         let begun = Instant::now();
         while std::net::TcpStream::connect(address).is_err() {
-            anyhow::ensure!(begun.elapsed() < Duration::from_secs(20), "server does not start");
+            anyhow::ensure!(
+                begun.elapsed() < Duration::from_secs(20),
+                "server does not start"
+            );
             std::thread::sleep(Duration::from_millis(20));
         }
         Ok(child)
@@ -127,6 +137,7 @@ async fn tracker(url: &str) -> Result<Router> {
         watch,
         max_wait: Duration::from_mins(1),
         streams: Streams::new(100_000),
+        views: Views::default(),
         resources: Resources::default(),
         retention: Retention::days(30),
         shutdown,

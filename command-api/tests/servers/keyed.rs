@@ -50,9 +50,18 @@ async fn repeated_create_under_a_key_is_one_operation_of_one_aggregate() {
         let request = api.post(path).header("idempotency-key", key);
         sent(prefix, request.json(&body)).await
     };
+    // An instance that does not know the first request.
+    let other = CommandApi::ready(Servers::shared(), prefix, &[]).await;
+    let elsewhere = async |path: &str, key: &str, body: Value| {
+        let request = other.post(path).header("idempotency-key", key);
+        sent(prefix, request.json(&body)).await
+    };
 
     let first = post("/orders", "k", order("ada")).await;
-    let again = post("/orders", "\"k\"", order("ada")).await;
+    let replayed = post("/orders", "\"k\"", order("ada")).await;
+    assert_eq!(first.place, replayed.place, "it is the same answer");
+    assert_eq!(first.operation, replayed.operation);
+    let again = elsewhere("/orders", "\"k\"", order("ada")).await;
     assert_ne!(first.place, again.place, "both are in the log");
     assert_eq!(first.operation, again.operation);
     assert_eq!(first.resource, again.resource);
@@ -72,7 +81,16 @@ async fn repeated_create_under_a_key_is_one_operation_of_one_aggregate() {
     }
 
     // Another body reaches the same aggregate in the same scope, where the handler can refuse it.
-    let body = post("/orders", "k", order("eve")).await;
+    let refused = api.post("/orders").header("idempotency-key", "k");
+    let refused = refused.json(&order("eve")).send().await.unwrap();
+    assert_eq!(refused.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    let problem: Value = serde_json::from_slice(&refused.bytes().await.unwrap()).unwrap();
+    assert_eq!(problem["outcome"], "not_accepted");
+    assert_eq!(problem["operation"], first.operation);
+    // An instance that does not know it sends it to the same aggregate in the same scope.
+    let third = CommandApi::ready(Servers::shared(), prefix, &[]).await;
+    let body = third.post("/orders").header("idempotency-key", "k");
+    let body = sent(prefix, body.json(&order("eve"))).await;
     assert_eq!(body.resource, first.resource);
     assert_eq!(
         body.envelope.idempotency_scope,

@@ -237,7 +237,12 @@ async fn service_that_waits_is_not_polled() {
     let ended = client(&url, LONG).wait("operations/7").await.unwrap();
     assert_eq!(ended.state, OperationState::Completed);
     assert_eq!(server.asked().len(), 3);
-    assert!(server.pauses().iter().all(|pause| *pause < Duration::from_millis(20)));
+    assert!(
+        server
+            .pauses()
+            .iter()
+            .all(|pause| *pause < Duration::from_millis(20))
+    );
 }
 
 #[tokio::test]
@@ -245,14 +250,20 @@ async fn executed_command_is_one_request_if_the_service_waits() {
     let (server, url) = Server::start([operation("completed", Some(true))]).await;
     let client = client(&url, LONG);
     let body = json!({"name": "Ada"});
-    let ended = client.execute(Command::post("/people", &body)).await.unwrap();
+    let ended = client
+        .execute(Command::post("/people", &body))
+        .await
+        .unwrap();
     assert_eq!(ended.success, Some(true));
     assert_eq!(server.asked(), ["POST /people "]);
 
     // Otherwise the operation is awaited.
     let (server, url) = Server::start([accepted(), operation("rejected", Some(false))]).await;
     let client = self::client(&url, LONG);
-    let ended = client.execute(Command::post("/people", &body)).await.unwrap();
+    let ended = client
+        .execute(Command::post("/people", &body))
+        .await
+        .unwrap();
     assert_eq!(ended.state, OperationState::Rejected);
     assert_eq!(server.asked(), ["POST /people ", "GET /operations/7?at=x "]);
 }

@@ -28,6 +28,7 @@ use crate::aggregate_id::IdSources;
 use crate::capacity::Capacity;
 use crate::idempotency::Keyed;
 use crate::preconditions::Conditions;
+use crate::replays::Replays;
 use crate::response::{self, Accepted};
 use crate::routes::{self, Route};
 use crate::sequence::Sequence;
@@ -65,6 +66,8 @@ pub struct Edge {
     pub operations: OnceLock<Operations>,
     /// The numbers of the commands without an idempotency key.
     sequence: Sequence,
+    /// The accepted requests with one.
+    replays: Replays,
 }
 
 impl Edge {
@@ -94,6 +97,7 @@ impl Edge {
             document: openapi::document(contracts)?,
             operations: OnceLock::new(),
             sequence: Sequence::new(),
+            replays: Replays::new(),
         })
     }
 }
@@ -172,6 +176,13 @@ async fn accept(
         resource: resource::address(&route.resource, id),
         keyed: keyed.is_some(),
     };
+    if let Some(keyed) = keyed
+        && let Some(place) = edge.replays.place(keyed)?
+    {
+        metrics::counter!("factline_commands_replayed_total", "command" => route.record)
+            .increment(1);
+        return Ok(answer(edge, &accepted, &place, command.wait).await);
+    }
     let schemas = target.schemas.get();
     let Some((schema_id, _)) = schemas.and_then(|schemas| schemas.get(route.record)) else {
         return Err(accepted.not_accepted("the service is starting"));
@@ -185,7 +196,7 @@ async fn accept(
     let mut envelope = Envelope::of_command(operation, route.record, SOURCE, id, Utc::now());
     envelope.traceparent = command.traceparent;
     command.conditions.apply(&mut envelope);
-    if let Some(Keyed { scope, fingerprint }) = command.keyed {
+    if let Some(Keyed { scope, fingerprint }) = keyed.cloned() {
         envelope.idempotency_scope = Some(scope);
         envelope.idempotency_fingerprint = Some(fingerprint);
     } else {
@@ -209,13 +220,21 @@ async fn accept(
         %operation, command = route.record, aggregate_id = id, place, "accepted a command"
     );
     metrics::counter!("factline_commands_accepted_total", "command" => route.record).increment(1);
-    let response = accepted.answer(&place);
-    match (command.wait, edge.operations.get()) {
+    if let Some(keyed) = command.keyed {
+        edge.replays.accepted(keyed, &place);
+    }
+    Ok(answer(edge, &accepted, &place, command.wait).await)
+}
+
+/// Returns the response to an accepted command, at once or when its operation has ended.
+async fn answer(edge: &Edge, accepted: &Accepted, place: &str, wait: Option<Duration>) -> Response {
+    let response = accepted.answer(place);
+    match (wait, edge.operations.get()) {
         (Some(wait), Some(operations)) => {
-            let waited = operations.wait(&accepted.location(&place), wait).await;
-            Ok(waited.answer(response))
+            let waited = operations.wait(&accepted.location(place), wait).await;
+            waited.answer(response)
         }
-        _ => Ok(response),
+        _ => response,
     }
 }
 
@@ -256,7 +275,10 @@ async fn read(
     body::check_media_type(&head.headers, &bytes)?;
     let mut errors = Vec::new();
     let key = idempotency::key(&head.headers, &mut errors);
-    let conditions = Conditions::read(&head.headers, &mut errors);
+    if key.is_none() && route.demands_key {
+        errors.extend(idempotency::missing(&errors));
+    }
+    let conditions = Conditions::read(&head.headers, &mut errors).within(route.time_to_live_ms);
     let path_id = path_id(route, id, &mut errors);
     let (mut object, duplicates) = match body::parse(&bytes) {
         Ok(parsed) => parsed,

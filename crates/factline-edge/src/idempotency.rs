@@ -1,11 +1,11 @@
 //! `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header): the same request under the same
 //! key is one operation, however often it is sent.
 //!
-//! The edge reads no log and stores nothing. It only derives three values: the *scope* in which a
-//! key counts, the *fingerprint* of the request's content, and from both the operation's id. The
-//! aggregate's handler finds out whether a key was seen before with another body, because the
-//! record's headers contain scope and fingerprint. So this is not a store of responses. A key that
-//! was used for another request makes the operation *rejected*; it is never a 422 from here.
+//! The edge reads no log. It derives three values: the *scope* in which a key counts, the
+//! *fingerprint* of the request's content, and from both the operation's id. The aggregate's handler
+//! finds out whether a key was seen before with another body, because the record's headers contain
+//! scope and fingerprint. A key that was used for another request makes the operation *rejected*, or
+//! is a 422 if this process still knows the first request ([`replays`](crate::replays)).
 //!
 //! The derivation of scope and fingerprint is frozen (`docs/wire-format.md`), because a newer edge
 //! may receive the second attempt.
@@ -18,6 +18,7 @@ use factline_http::openapi::parameters;
 use factline_http::problem::FieldError;
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
+use utoipa::openapi::Required;
 use utoipa::openapi::path::Parameter;
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use uuid::Uuid;
@@ -65,20 +66,38 @@ pub fn key(headers: &HeaderMap, errors: &mut Vec<FieldError>) -> Option<String> 
     })
 }
 
+/// Returns the error of a request without a key, unless an error says already that its key cannot be
+/// used.
+pub(crate) fn missing(errors: &[FieldError]) -> Option<FieldError> {
+    let is_key = |error: &FieldError| error.parameter.as_deref() == Some(HEADER);
+    (!errors.iter().any(is_key)).then(|| FieldError {
+        pointer: None,
+        parameter: Some(HEADER.to_owned()),
+        detail: "must be sent with this command".to_owned(),
+    })
+}
+
 /// Returns the header's description in OpenAPI.
-pub fn parameter() -> Parameter {
+pub fn parameter(required: bool) -> Parameter {
     // The quoted form may escape quotes and backslashes.
     let pattern = format!(
         r#"^([!#-~][!-~]{{0,{}}}|"([!#-\[\]-~]|\\["\\]){{1,{MAX_CHARACTERS}}}")$"#,
         MAX_CHARACTERS - 1
     );
-    parameters::header(
+    let mut parameter = parameters::header(
         HEADER,
-        "Requests with the same key and the same body are one operation.",
+        "Requests with the same key and the same body are one operation. A key is remembered for at \
+         least a day after its command, unless the handlers are set up otherwise. With another body \
+         the response is 422, or the operation ends as rejected with the code \
+         idempotency_key_reused.",
         ObjectBuilder::new()
             .schema_type(Type::String)
             .pattern(Some(pattern)),
-    )
+    );
+    if required {
+        parameter.required = Required::True;
+    }
+    parameter
 }
 
 /// A key with quotes is a string of structured fields (RFC 9651), in which a backslash escapes

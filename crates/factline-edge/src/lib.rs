@@ -7,7 +7,7 @@
 //! The path of a request: [`edge`] → [`body`] (bounded JSON) → [`idempotency`] and
 //! [`preconditions`] (its headers) → [`aggregate_id`] (the aggregate) → [`validate`] (against the
 //! [`json_schema`]) → [`append`](factline_kafka::producer::append) (acknowledged by all replicas) →
-//! [`response`], and [`waiting`] if the client prefers to.
+//! [`response`], and [`waiting`] if the client prefers to. `replays` answers repetitions.
 //!
 //! An application calls [`main`] with its contracts, or combines [`run`] or [`edge::router`] with
 //! other parts in one process. To add a command, add a schema and a line in the routes file of its
@@ -27,6 +27,7 @@ pub mod openapi;
 pub mod pointer;
 pub mod preconditions;
 pub mod readiness;
+mod replays;
 pub mod response;
 pub mod routes;
 mod sequence;

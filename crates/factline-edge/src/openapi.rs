@@ -26,7 +26,7 @@ use utoipa::openapi::{Content, Ref, Required, ResponseBuilder};
 use crate::id_format::IdFormat;
 use crate::json_schema::BodySchema;
 use crate::routes::{self, Route};
-use crate::{body as request_body, idempotency, preconditions, response};
+use crate::{body as request_body, idempotency, preconditions, replays, response};
 
 /// Returns the OpenAPI document of the routes of these contracts.
 ///
@@ -122,9 +122,9 @@ fn parameters(
     route: &Route,
 ) -> OperationBuilder {
     let headers = [
-        idempotency::parameter(),
         preconditions::expected_version(),
         preconditions::time_to_live(),
+        preconditions::if_match(),
         shared::traceparent(),
         shared::prefer(
             "`wait=N` (RFC 7240): the response waits, for at most N seconds, until the operation has \
@@ -137,6 +137,12 @@ fn parameters(
     } else {
         operation
     };
+    // These are not shared: other operations have parameters of the same name.
+    let own = [
+        idempotency::parameter(route.demands_key),
+        preconditions::if_none_match(),
+    ];
+    let operation = own.into_iter().fold(operation, OperationBuilder::parameter);
     headers.into_iter().fold(operation, |operation, header| {
         operation.parameter_ref(document.parameter(header))
     })
@@ -171,7 +177,9 @@ fn ended(document: &mut Document) -> Ref {
         .required("success");
     let schema = document.schema("EndedOperation", operation);
     let response = ResponseBuilder::new()
-        .description("The command was accepted, and its operation has ended, with success or without.")
+        .description(
+            "The command was accepted, and its operation has ended, with success or without.",
+        )
         .content("application/json", Content::new(Some(schema)));
     let headers = [LOCATION, X_OPERATION, X_RESOURCE, PREFERENCE_APPLIED];
     let response = document.headers(response, &headers);
@@ -207,6 +215,7 @@ fn problems(document: &mut Document, operation: OperationBuilder) -> OperationBu
         request_body::timed_out(),
         Problem::too_large(request_body::MAX_BYTES),
         Problem::unsupported_media_type(""),
+        replays::key_reused(),
         Problem::service_failed(),
     ];
     let operation = document.problems(operation, &refusals);

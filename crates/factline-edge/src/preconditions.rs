@@ -1,4 +1,5 @@
-//! Preconditions in a request's headers: `Factline-Expected-Version` and `Factline-Time-To-Live`.
+//! Preconditions in a request's headers: `Factline-Expected-Version` and `Factline-Time-To-Live`, and
+//! the conditions of HTTP that mean the same as the first: `If-Match: "7"` and `If-None-Match: *`.
 //!
 //! The edge only reads them and passes them on. The handler compares the version
 //! (`version_conflict`) and the time (`timed_out`), because only it knows both. To add a condition,
@@ -18,17 +19,21 @@ pub const EXPECTED_VERSION: &str = "Factline-Expected-Version";
 /// The header with the milliseconds after acceptance within which the command must be decided.
 pub const TIME_TO_LIVE: &str = "Factline-Time-To-Live";
 
-/// The conditions of HTTP (RFC 9110, section 13.1). They compare representations, which the edge
-/// does not have. To ignore one would make a change that its sender wanted only under a condition.
-const OF_HTTP: [&str; 4] = [
-    "If-Match",
-    "If-None-Match",
-    "If-Modified-Since",
-    "If-Unmodified-Since",
-];
+/// The header with the version that the aggregate must have, as a strong tag (RFC 9110, section
+/// 13.1.1). The tag of a read does not fit: it is of a representation, which the edge does not have.
+pub const IF_MATCH: &str = "If-Match";
+/// The header with `*`, if the aggregate must not exist yet (RFC 9110, section 13.1.2).
+pub const IF_NONE_MATCH: &str = "If-None-Match";
+
+/// The other conditions of HTTP. To ignore one would make a change that its sender wanted only under
+/// a condition.
+const OF_HTTP: [&str; 2] = ["If-Modified-Since", "If-Unmodified-Since"];
 
 /// One day, which is not longer than operations are remembered by default.
 const MAX_TIME_TO_LIVE_MS: u64 = 24 * 60 * 60 * 1_000;
+
+/// The times to live that a request or a route may have, in milliseconds.
+pub(crate) const TIMES_TO_LIVE: RangeInclusive<u64> = 1..=MAX_TIME_TO_LIVE_MS;
 
 /// Conditions of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -43,20 +48,25 @@ impl Conditions {
     /// Reads the headers. Adds an error for each that cannot be used.
     pub fn read(headers: &HeaderMap, errors: &mut Vec<FieldError>) -> Self {
         errors.extend(of_http(headers));
-        let versions = 0..=u64::MAX;
-        let times = 1..=MAX_TIME_TO_LIVE_MS;
         Self {
-            expected_version: single(headers, EXPECTED_VERSION, errors, |value| {
-                whole(value, &versions)
-                    .ok_or_else(|| "must be a whole number, 0 or greater".to_owned())
-            }),
+            expected_version: expected_version_of(headers, errors),
             time_to_live: single(headers, TIME_TO_LIVE, errors, |value| {
-                whole(value, &times).ok_or_else(|| {
+                whole(value, &TIMES_TO_LIVE).ok_or_else(|| {
                     format!(
                         "must be a whole number of milliseconds from 1 to {MAX_TIME_TO_LIVE_MS}"
                     )
                 })
             }),
+        }
+    }
+
+    /// Limits the time to live to that of the route.
+    #[must_use]
+    pub(crate) fn within(self, time_to_live: Option<u64>) -> Self {
+        let times = [self.time_to_live, time_to_live];
+        Self {
+            time_to_live: times.into_iter().flatten().min(),
+            ..self
         }
     }
 
@@ -67,7 +77,75 @@ impl Conditions {
     }
 }
 
-/// Returns an error for each condition of HTTP.
+/// Reads the version from the headers that can have it. Two of them must agree.
+fn expected_version_of(headers: &HeaderMap, errors: &mut Vec<FieldError>) -> Option<u64> {
+    let versions = 0..=u64::MAX;
+    let number = single(headers, EXPECTED_VERSION, errors, |value| {
+        whole(value, &versions).ok_or_else(|| "must be a whole number, 0 or greater".to_owned())
+    });
+    let tag = single(headers, IF_MATCH, errors, |value| {
+        tagged(value).ok_or_else(|| {
+            "must be the version in quotes, such as \"7\"; the tag of a read does not apply to a \
+             command"
+                .to_owned()
+        })
+    });
+    let none = single(headers, IF_NONE_MATCH, errors, |value| {
+        (value == "*")
+            .then_some(0)
+            .ok_or_else(|| "must be *, for a resource that does not exist yet".to_owned())
+    });
+    let given: Vec<(&str, u64)> = [
+        (EXPECTED_VERSION, number),
+        (IF_MATCH, tag),
+        (IF_NONE_MATCH, none),
+    ]
+    .into_iter()
+    .filter_map(|(name, version)| Some((name, version?)))
+    .collect();
+    let (first, version) = *given.first()?;
+    for (name, other) in &given[1..] {
+        if *other != version {
+            errors.push(FieldError {
+                pointer: None,
+                parameter: Some((*name).to_owned()),
+                detail: format!("demands version {other}, and {first} demands {version}"),
+            });
+        }
+    }
+    Some(version)
+}
+
+/// Reads a version as a strong tag.
+fn tagged(value: &HeaderValue) -> Option<u64> {
+    let text = value.to_str().ok()?;
+    let version = text.strip_prefix('"')?.strip_suffix('"')?;
+    whole(&HeaderValue::from_str(version).ok()?, &(1..=u64::MAX))
+}
+
+/// Returns the description of [`IF_MATCH`] in OpenAPI.
+pub fn if_match() -> Parameter {
+    parameters::header(
+        IF_MATCH,
+        "The version that the resource must have, in quotes: the same as Factline-Expected-Version.",
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .pattern(Some(r#"^"[1-9][0-9]{0,18}"$"#)),
+    )
+}
+
+/// Returns the description of [`IF_NONE_MATCH`] in OpenAPI.
+pub fn if_none_match() -> Parameter {
+    parameters::header(
+        IF_NONE_MATCH,
+        "`*` if the resource must not exist yet: the same as Factline-Expected-Version 0.",
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .pattern(Some(r"^\*$")),
+    )
+}
+
+/// Returns an error for each other condition of HTTP.
 fn of_http(headers: &HeaderMap) -> impl Iterator<Item = FieldError> {
     let given = OF_HTTP
         .into_iter()
@@ -95,7 +173,7 @@ pub fn time_to_live() -> Parameter {
         TIME_TO_LIVE,
         "Milliseconds after which the command is no longer wanted. If it has not been decided by \
          then, the operation ends as timed_out.",
-        number(1..=MAX_TIME_TO_LIVE_MS),
+        number(TIMES_TO_LIVE),
     )
 }
 
@@ -169,6 +247,43 @@ mod tests {
     }
 
     #[test]
+    fn conditions_of_http_are_versions() {
+        for (headers, version) in [
+            (&[(IF_MATCH, "\"7\"")][..], 7),
+            (&[(IF_NONE_MATCH, "*")], 0),
+            (&[(IF_MATCH, "\"7\""), (EXPECTED_VERSION, "7")], 7),
+            (&[(IF_NONE_MATCH, "*"), (EXPECTED_VERSION, "0")], 0),
+        ] {
+            let (conditions, errors) = read(headers);
+            assert_eq!(
+                (conditions.expected_version, errors.len()),
+                (Some(version), 0)
+            );
+        }
+        let (_, errors) = read(&[(IF_MATCH, "\"7\""), (EXPECTED_VERSION, "8")]);
+        assert_eq!(errors, [IF_MATCH]);
+        let (_, errors) = read(&[(IF_MATCH, "\"7\""), (IF_NONE_MATCH, "*")]);
+        assert_eq!(errors, [IF_NONE_MATCH]);
+    }
+
+    #[test]
+    fn route_limits_the_time_to_live() {
+        let of = |time_to_live| Conditions {
+            time_to_live,
+            ..Conditions::default()
+        };
+        for (asked, route, expected) in [
+            (None, None, None),
+            (Some(5), None, Some(5)),
+            (None, Some(7), Some(7)),
+            (Some(5), Some(7), Some(5)),
+            (Some(9), Some(7), Some(7)),
+        ] {
+            assert_eq!(of(asked).within(route), of(expected));
+        }
+    }
+
+    #[test]
     fn invalid_condition_is_an_error_that_names_its_header() {
         for text in ["", "-1", "+1", "1.0", "1e3", "x", "18446744073709551616"] {
             let (conditions, errors) = read(&[(EXPECTED_VERSION, text), (TIME_TO_LIVE, text)]);
@@ -180,6 +295,20 @@ mod tests {
         }
         for name in OF_HTTP {
             assert_eq!(read(&[(name, "\"1\"")]).1, [name]);
+        }
+        for text in [
+            "7",
+            "\"\"",
+            "W/\"7\"",
+            "\"0\"",
+            "\"x\"",
+            "*",
+            "\"7\", \"8\"",
+        ] {
+            assert_eq!(read(&[(IF_MATCH, text)]).1, [IF_MATCH], "{text}");
+        }
+        for text in ["\"7\"", ""] {
+            assert_eq!(read(&[(IF_NONE_MATCH, text)]).1, [IF_NONE_MATCH], "{text}");
         }
         let twice = [(TIME_TO_LIVE, "5"), (TIME_TO_LIVE, "5")];
         assert_eq!(read(&twice).1, [TIME_TO_LIVE]);

@@ -17,7 +17,7 @@ use serde_json::{Map, Value as Json};
 use crate::aggregate_id::{IdRule, IdSources, address};
 use crate::id_format::IdFormat;
 use crate::json_schema::{self, BodySchema};
-use crate::validate;
+use crate::{preconditions, validate};
 
 /// A route whose requests are commands.
 pub struct Route {
@@ -37,6 +37,11 @@ pub struct Route {
     pub body_schema: BodySchema,
     /// The aggregate's address, with `{id}` in it, relative to the origin.
     pub resource: String,
+    /// Set if a request must have an idempotency key.
+    pub demands_key: bool,
+    /// Milliseconds after acceptance within which a command must be decided. A request can only
+    /// shorten them.
+    pub time_to_live_ms: Option<u64>,
     writer: GenericDatumWriter<'static>,
 }
 
@@ -111,6 +116,18 @@ struct Entry {
     path: String,
     command: String,
     id: IdRule,
+    #[serde(default)]
+    idempotency_key: KeyRule,
+    time_to_live_ms: Option<u64>,
+}
+
+/// Whether requests of a route need an idempotency key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum KeyRule {
+    #[default]
+    Optional,
+    Required,
 }
 
 /// Reads the routes of a contract.
@@ -194,6 +211,14 @@ impl Route {
                 impossible(format!("{} must be one of {methods}", entry.method))
             })?;
         check_path(&entry).map_err(impossible)?;
+        if let Some(time) = entry.time_to_live_ms
+            && !preconditions::TIMES_TO_LIVE.contains(&time)
+        {
+            let most = preconditions::TIMES_TO_LIVE.end();
+            return Err(impossible(format!(
+                "time_to_live_ms {time} must be from 1 to {most}"
+            )));
+        }
         let schema = |source| Error::Schema {
             record: record.name,
             source,
@@ -221,6 +246,8 @@ impl Route {
             id_format,
             body_schema,
             resource: resource.to_owned(),
+            demands_key: entry.idempotency_key == KeyRule::Required,
+            time_to_live_ms: entry.time_to_live_ms,
             writer,
         })
     }

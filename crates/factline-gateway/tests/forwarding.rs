@@ -60,7 +60,12 @@ fn upstreams(command_api: &str, tracker: &str, read_api: &str) -> Upstreams {
 
 /// Starts a gateway in front of three services, all at the same address.
 async fn before(service: &str) -> String {
-    serve(router(upstreams(service, service, service), String::new(), CancellationToken::new())).await
+    serve(router(
+        upstreams(service, service, service),
+        String::new(),
+        CancellationToken::new(),
+    ))
+    .await
 }
 
 #[tokio::test]
@@ -229,7 +234,11 @@ async fn service_that_does_not_respond_is_504() {
 async fn gateway_detects_a_loop_to_itself() {
     let (listener, address) = listener().await;
     let own = format!("http://{address}");
-    let router = router(upstreams(&own, &own, &own), String::new(), CancellationToken::new());
+    let router = router(
+        upstreams(&own, &own, &own),
+        String::new(),
+        CancellationToken::new(),
+    );
     tokio::spawn(async move { axum::serve(listener, router).await });
     let read = problem(Method::GET, format!("{own}/orders")).await;
     assert_eq!(read["status"], 508);

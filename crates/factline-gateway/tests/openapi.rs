@@ -45,7 +45,12 @@ async fn gateway(command_api: &str, tracker: &str, read_api: &str) -> String {
         read_api,
     ])
     .unwrap();
-    serve(router(Upstreams::new(&config), "People".to_owned(), CancellationToken::new())).await
+    serve(router(
+        Upstreams::new(&config),
+        "People".to_owned(),
+        CancellationToken::new(),
+    ))
+    .await
 }
 
 async fn get_document(gateway: &str) -> Response {

@@ -27,6 +27,7 @@ use crate::retention::{Retention, expired};
 use crate::shown::Shown;
 use crate::store::{Found, Operation};
 use crate::stream::Streams;
+use crate::visible::Views;
 use crate::watch::Watch;
 use crate::{hint, list, openapi, statistics, stream, waiting};
 
@@ -49,6 +50,8 @@ pub struct Answers {
     pub max_wait: Duration,
     /// The open streams.
     pub streams: Streams,
+    /// The views in which operations become visible.
+    pub views: Views,
     /// The paths at which clients find aggregates.
     pub resources: Resources,
     /// Time for which operations are kept.
@@ -76,26 +79,47 @@ pub fn router(answers: Answers) -> Router {
         .method_not_allowed_fallback(fallback::method_not_allowed)
 }
 
-/// The query of a request for one operation.
+/// The query of a request for the events of one operation.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Hint {
     pub(crate) at: Option<String>,
 }
 
+/// The query of a request for one operation.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wanted {
+    at: Option<String>,
+    views: Option<bool>,
+}
+
+/// A request for one operation.
+pub(crate) struct Asked<'a> {
+    pub(crate) id: Uuid,
+    pub(crate) hint: Option<RecordId>,
+    /// Set if the client asks in which views the operation is visible.
+    pub(crate) views: bool,
+    pub(crate) headers: &'a HeaderMap,
+}
+
 async fn operation(
     State(answers): State<Answers>,
     Path(id): Path<String>,
-    Query(Hint { at }): Query<Hint>,
+    Query(Wanted { at, views }): Query<Wanted>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let id = operation_id(&id)?;
-    let hint = read_hint(&answers, at.as_deref())?;
+    let asked = Asked {
+        id: operation_id(&id)?,
+        hint: read_hint(&answers, at.as_deref())?,
+        views: views.unwrap_or_default(),
+        headers: &headers,
+    };
     if let Some(wait) = prefer::wait(&headers) {
-        return waiting::find(&answers, id, hint.as_ref(), &headers, wait).await;
+        return waiting::find(&answers, &asked, wait).await;
     }
-    let answer = answers.barrier.find(id, hint.as_ref()).await;
-    respond(&answers, id, &headers, answer)
+    let answer = answers.barrier.find(asked.id, asked.hint.as_ref()).await;
+    respond(&answers, &asked, answer).await
 }
 
 /// Reads the id in a path.
@@ -114,14 +138,21 @@ pub(crate) fn read_hint(answers: &Answers, at: Option<&str>) -> Result<Option<Re
 }
 
 /// Returns the response to a look-up.
-pub(crate) fn respond(
+pub(crate) async fn respond(
     answers: &Answers,
-    id: Uuid,
-    request: &HeaderMap,
+    asked: &Asked<'_>,
     answer: Result<Answer, barrier::Error>,
 ) -> Result<Response, Problem> {
-    let found = found(answers, id, answer)?;
-    show(&answers.resources, request, &found)
+    let found = found(answers, asked.id, answer)?;
+    let mut shown = Shown::new(&found, &answers.resources);
+    if asked.views {
+        let position = found.operation.position.as_deref();
+        let position = position.and_then(|position| position.parse().ok());
+        let position = position.unwrap_or_default();
+        let views = answers.views.show(&answers.pool, &position).await;
+        shown.visible = Some(views.map_err(|error| database(&error))?);
+    }
+    show(asked.headers, &found, &shown)
 }
 
 /// Returns the operation of a look-up, or the problem that it has none.
@@ -164,10 +195,9 @@ fn missing(id: Uuid, retention: Retention) -> Problem {
     ))
 }
 
-fn show(resources: &Resources, request: &HeaderMap, found: &Found) -> Result<Response, Problem> {
-    let shown = Shown::new(found, resources);
+fn show(request: &HeaderMap, found: &Found, shown: &Shown<'_>) -> Result<Response, Problem> {
     // The tag is computed from the body, so it changes with each child.
-    let mut response = etag::json(request, &shown)?;
+    let mut response = etag::json(request, shown)?;
     let headers = response.headers_mut();
     if !found.operation.has_ended() {
         headers.insert(RETRY_AFTER, retry_after(&found.operation, Utc::now()));

@@ -13,6 +13,7 @@
 //!   their description
 //! - `feed`, [`watch`]: wake those who wait when an operation has changed: `waiting` (`Prefer: wait`)
 //!   and [`stream`] (server-sent events)
+//! - [`visible`]: the views in which an operation is visible
 //! - [`barrier`], [`captures`], [`ends`], [`notifications`]: the wait that makes a 404 certain
 //! - [`retention`]: deletes operations that ended long ago
 //! - [`dead_letters`]: watches the dead letters of commands
@@ -44,6 +45,7 @@ pub mod stream;
 pub mod transition;
 pub mod tree;
 pub mod trimming;
+pub mod visible;
 mod waiting;
 pub mod watch;
 

@@ -17,7 +17,9 @@ use utoipa::openapi::{Content, ResponseBuilder};
 use crate::list::{LIMITS, LISTED, Listed, STATES, Total};
 use crate::retention::expired;
 use crate::shown::{OPERATION, REACHED, Reached, Shown};
-use crate::statistics::{EndCounts, CommandStatistics, Percentiles, STATISTICS, Statistics, WINDOW};
+use crate::statistics::{
+    CommandStatistics, EndCounts, Percentiles, STATISTICS, Statistics, WINDOW,
+};
 use crate::stream::{EVENT, Sent};
 
 /// The group of all operations of this service.
@@ -73,6 +75,11 @@ fn one(document: &mut Document) {
         ))
         .parameter(id())
         .parameter(hint())
+        .parameter(parameters::query(
+            "views",
+            "Adds `visible`: the views that show what the operation wrote.",
+            ObjectBuilder::new().schema_type(Type::Boolean),
+        ))
         .parameter(parameters::prefer(
             "`wait=N` (RFC 7240): the response waits, for at most N seconds, until the operation has \
              ended. With `If-None-Match` it waits until there is another representation.",
@@ -375,7 +382,11 @@ mod tests {
         // A member that the schema does not have would not be documented.
         schema["additionalProperties"] = false.into();
         let schema = json!({
-            "$ref": "#/components/schemas/Operation", "components": {"schemas": {OPERATION: schema}},
+            "$ref": "#/components/schemas/Operation",
+            "components": {"schemas": {
+                OPERATION: schema,
+                REACHED: document["components"]["schemas"][REACHED],
+            }},
         });
         let validator = jsonschema::draft202012::options()
             .should_validate_formats(true)

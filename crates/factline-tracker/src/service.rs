@@ -21,6 +21,7 @@ use crate::retention::Retention;
 use crate::sink::OperationSink;
 use crate::store::{FOLLOWER, SCHEMA, follower_id};
 use crate::stream::Streams;
+use crate::visible::Views;
 use crate::watch::Watch;
 use crate::{dead_letters, notifications, retention, trimming};
 
@@ -212,6 +213,7 @@ pub fn start(
         watch,
         max_wait: options.operation_max_wait,
         streams: Streams::new(options.operation_max_streams),
+        views: Views::default(),
         resources,
         retention,
         shutdown: service.shutdown.clone(),

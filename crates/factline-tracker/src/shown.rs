@@ -1,5 +1,7 @@
 //! An operation as clients see it: the JSON of a response, and its schema.
 
+use std::collections::BTreeMap;
+
 use chrono::{SecondsFormat, TimeDelta, Utc};
 use factline::Timestamp;
 use factline::outcome::{OutcomeKind, State};
@@ -75,6 +77,11 @@ pub struct Shown<'a> {
     /// Set if the operation should have ended by now. The state changes only when the handler has
     /// decided.
     overdue: bool,
+    /// For each view that consumes its events, whether they are visible there yet. Only with
+    /// `views=true`, and empty until the operation has a position.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    pub(crate) visible: Option<BTreeMap<String, bool>>,
     /// The states that it has reached, in their order.
     history: Vec<Reached<'a>>,
     /// The operations that it led to, oldest first.
@@ -162,6 +169,7 @@ impl<'a> Shown<'a> {
             created_at: instant(operation.created_at),
             expires_at: operation.expires_at.map(instant),
             overdue: is_overdue(operation, now),
+            visible: None,
             history: history::of(operation)
                 .into_iter()
                 .map(|transition| Reached::new(operation, &transition))

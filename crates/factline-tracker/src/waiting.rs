@@ -5,38 +5,34 @@
 
 use std::time::Duration;
 
-use axum::http::HeaderMap;
+use axum::http::StatusCode;
 use axum::http::header::IF_NONE_MATCH;
 use axum::response::Response;
 use factline_http::{Problem, prefer};
 use tokio::time::{Instant, timeout_at};
-use uuid::Uuid;
 
 use crate::barrier::{Answer, Error};
-use crate::http::{Answers, respond};
-use crate::observation::RecordId;
+use crate::http::{Answers, Asked, respond};
 
 /// Finds an operation, and waits for its end for at most this time.
 pub(crate) async fn find(
     answers: &Answers,
-    id: Uuid,
-    hint: Option<&RecordId>,
-    request: &HeaderMap,
+    asked: &Asked<'_>,
     wait: Duration,
 ) -> Result<Response, Problem> {
     let wait = wait.min(answers.max_wait);
     let until = Instant::now() + wait;
     let waiting = async {
-        let mut watched = answers.watch.operation(id);
-        let mut answer = answers.barrier.find(id, hint).await;
+        let mut watched = answers.watch.operation(asked.id);
+        let mut answer = look(answers, asked).await;
         loop {
             match &answer {
                 Ok(Answer::Found(found)) if !found.operation.has_ended() => {}
-                _ => return respond(answers, id, request, answer),
+                _ => return respond(answers, asked, answer).await,
             }
-            if request.contains_key(IF_NONE_MATCH) {
-                let response = respond(answers, id, request, answer)?;
-                if response.status() == axum::http::StatusCode::OK {
+            if asked.headers.contains_key(IF_NONE_MATCH) {
+                let response = respond(answers, asked, answer).await?;
+                if response.status() == StatusCode::OK {
                     return Ok(response);
                 }
             }
@@ -46,14 +42,13 @@ pub(crate) async fn find(
     let ended = answers.shutdown.run_until_cancelled(waiting);
     let mut response = match timeout_at(until, ended).await {
         Ok(Some(response)) => response?,
-        Ok(None) | Err(_) => respond(answers, id, request, look(answers, id, hint).await)?,
+        Ok(None) | Err(_) => respond(answers, asked, look(answers, asked).await).await?,
     };
     let headers = response.headers_mut();
     headers.insert(prefer::PREFERENCE_APPLIED, prefer::applied(wait));
     Ok(response)
 }
 
-/// Looks once more at an operation for which the time is over.
-async fn look(answers: &Answers, id: Uuid, hint: Option<&RecordId>) -> Result<Answer, Error> {
-    answers.barrier.find(id, hint).await
+async fn look(answers: &Answers, asked: &Asked<'_>) -> Result<Answer, Error> {
+    answers.barrier.find(asked.id, asked.hint.as_ref()).await
 }

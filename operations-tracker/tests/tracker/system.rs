@@ -20,6 +20,7 @@ use factline_tracker::service::{commands, follower, migrate};
 use factline_tracker::sink::OperationSink;
 use factline_tracker::store::follower_id;
 use factline_tracker::stream::Streams;
+use factline_tracker::visible::Views;
 use factline_tracker::watch::Watch;
 use factline_tracker::{notifications, observation::RecordId};
 use ordering_schemas::ORDER;
@@ -284,6 +285,7 @@ async fn serve(pool: &PgPool, barrier: &Barrier, end: &CancellationToken) -> Str
         watch,
         max_wait: LONG,
         streams: Streams::new(MAX_STREAMS),
+        views: Views::default(),
         resources: Resources::read(CONTRACTS).unwrap(),
         retention: Retention::days(30),
         shutdown: end.clone(),

@@ -158,7 +158,12 @@ fn operation_has_every_response_of_the_edge() {
     let document = document(&[THING]).unwrap();
     let responses = document["paths"]["/things"]["post"]["responses"].as_object();
     let statuses: Vec<&String> = responses.unwrap().keys().collect();
-    assert_eq!(statuses, ["200", "202", "400", "408", "413", "415", "500", "503"]);
+    assert_eq!(
+        statuses,
+        [
+            "200", "202", "400", "408", "413", "415", "422", "500", "503"
+        ]
+    );
     let accepted = &document["components"]["responses"]["accepted.a.thing"];
     assert_eq!(
         accepted["x-factline-links"],

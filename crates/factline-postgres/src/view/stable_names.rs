@@ -13,6 +13,10 @@ use super::name::{CHECKPOINTS, ViewName};
 /// Role of readers. It is granted the stable names and nothing behind them, if it exists.
 pub const READER: &str = "factline_reader";
 
+/// Role of the operations tracker. It is granted the checkpoints, if it exists: an operation says in
+/// which views it is visible.
+pub const TRACKER: &str = "factline_tracker";
+
 /// Number of the advisory lock under which stable names change. PostgreSQL fails one of two
 /// sessions that replace or grant the same relation at once.
 const LOCK: i64 = 8_263_514_970;
@@ -156,24 +160,25 @@ fn is_other_definition(error: &Error) -> bool {
 }
 
 async fn grant(connection: &mut PgConnection, view: ViewName) -> Result<(), Error> {
-    let exists = sqlx::query("select from pg_roles where rolname = $1")
-        .bind(READER)
-        .fetch_optional(&mut *connection)
-        .await?;
-    if exists.is_none() {
-        return Ok(());
-    }
     let (rows, checkpoints, parked) = (view.rows(), view.checkpoints(), view.parked());
-    run(
-        connection,
-        format!("grant usage on schema read to {READER}"),
-    )
-    .await?;
-    run(
-        connection,
-        format!("grant select on {rows}, {checkpoints}, {parked} to {READER}"),
-    )
-    .await
+    let rights = [
+        (READER, format!("{rows}, {checkpoints}, {parked}")),
+        (TRACKER, checkpoints),
+    ];
+    for (role, relations) in rights {
+        let exists = sqlx::query("select from pg_roles where rolname = $1")
+            .bind(role)
+            .fetch_optional(&mut *connection)
+            .await?;
+        if exists.is_none() {
+            continue;
+        }
+        let usage = format!("grant usage on schema read to {role}");
+        run(connection, usage).await?;
+        let select = format!("grant select on {relations} to {role}");
+        run(connection, select).await?;
+    }
+    Ok(())
 }
 
 async fn run(connection: &mut PgConnection, sql: String) -> Result<(), Error> {

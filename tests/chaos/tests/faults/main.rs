@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says what it finds by panicking")]
 
+mod duplicates;
 mod kills;
 mod money;
 mod poison;

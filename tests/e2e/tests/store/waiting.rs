@@ -24,7 +24,8 @@ async fn json_of(response: reqwest::Response) -> Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn client_that_prefers_to_wait_gets_the_end_of_its_command() {
     let system = System::start("waiting").await.unwrap();
-    let product = json!({"name": "Tea", "price": {"amount": 500, "currency": "USD"}});
+    let product =
+        json!({"name": "Tea", "brand": "Leaf", "price": {"amount": 500, "currency": "USD"}});
     let created = post(&system, "/products", &product).await;
     // The body is checked first: a refused one has no operation that could end.
     let invalid = post(&system, "/products", &json!({"name": 7})).await;
@@ -46,9 +47,22 @@ async fn client_that_prefers_to_wait_gets_the_end_of_its_command() {
     assert_eq!(states, ["pending", "completed"]);
     assert!(location.contains(operation["id"].as_str().unwrap()));
 
+    // It says where it is visible: in each view of products, sooner or later.
+    let client = Client::of(&system);
+    let path = format!("{}&views=true", location);
+    eventually("visible in every view", || async {
+        let shown = json_of(client.get(&path, &[]).await).await;
+        let visible = shown["visible"].as_object().unwrap();
+        assert!(visible.contains_key("products"), "{visible:?}");
+        assert!(!visible.contains_key("orders"), "{visible:?}");
+        Ok(visible.values().all(|is_visible| *is_visible == true))
+    })
+    .await
+    .unwrap();
+
     // A refusal by the rules is an end like any other.
     let id = resource.rsplit('/').next().unwrap();
-    let other = json!({"product_id": id, "name": "Coffee", "price": {"amount": 1, "currency": "USD"}});
+    let other = json!({"product_id": id, "name": "Coffee", "brand": "Leaf", "price": {"amount": 1, "currency": "USD"}});
     let refused = post(&system, "/products", &other).await;
     assert_eq!(refused.status(), 200);
     assert_eq!(json_of(refused).await["state"], "rejected");
@@ -61,7 +75,6 @@ async fn client_that_prefers_to_wait_gets_the_end_of_its_command() {
     let location = accepted.headers()["location"].to_str().unwrap().to_owned();
     system.spawn("operations-tracker").unwrap();
     system.ready().await.unwrap();
-    let client = Client::of(&system);
     let ended = client.get(&location, &[WAIT]).await;
     assert_eq!(json_of(ended).await["state"], "completed");
 }
@@ -77,7 +90,8 @@ async fn stream_goes_on_over_restarts() {
     while !text.contains("id: ") {
         text.push_str(&next(&mut stream).await.unwrap());
     }
-    let product = json!({"name": "Tea", "price": {"amount": 500, "currency": "USD"}});
+    let product =
+        json!({"name": "Tea", "brand": "Leaf", "price": {"amount": 500, "currency": "USD"}});
     let first = post(&system, "/products", &product).await;
     let first = json_of(first).await["id"].as_str().unwrap().to_owned();
     while text.matches(&first).count() < 2 {
@@ -106,8 +120,16 @@ async fn stream_goes_on_over_restarts() {
         }
     }
     // Each transition came once.
-    assert_eq!(text.matches("event: operation_pending").count(), 3, "{text}");
-    assert_eq!(text.matches("event: operation_completed").count(), 3, "{text}");
+    assert_eq!(
+        text.matches("event: operation_pending").count(),
+        3,
+        "{text}"
+    );
+    assert_eq!(
+        text.matches("event: operation_completed").count(),
+        3,
+        "{text}"
+    );
 }
 
 /// Returns the next part of a stream; none if it has ended or broken.
