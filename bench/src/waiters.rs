@@ -1,5 +1,5 @@
-//! Thousands of requests that wait for operations, beside a bare map of one-shot channels behind the
-//! same HTTP server.
+//! Thousands of requests that wait for operations, beside a bare map of one-shot channels behind
+//! the same HTTP server.
 //!
 //! Each waiter has a connection and an operation of its own. Once all wait, the operations end at a
 //! rate, in transactions of ten milliseconds' worth. The latency of a waiter is the time from the

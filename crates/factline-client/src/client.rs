@@ -1,7 +1,7 @@
 //! The client: send a command, wait for its operation, read a resource.
 //!
-//! To wait, a client asks with `Prefer: wait` (RFC 7240), and the service answers when the operation
-//! has ended. A service that does not follow the preference is polled.
+//! To wait, a client asks with `Prefer: wait` (RFC 7240), and the service answers when the
+//! operation has ended. A service that does not follow the preference is polled.
 
 use std::time::{Duration, Instant};
 
@@ -179,9 +179,9 @@ impl Client {
         }
     }
 
-    /// Polls with a custom backoff, without the preference to wait. The first waits are short whatever the service suggests,
-    /// because most operations end within milliseconds and `Retry-After` is in whole seconds. The
-    /// last waits are as long as the service suggests.
+    /// Polls with a custom backoff, without the preference to wait. The first waits are short
+    /// whatever the service suggests, because most operations end within milliseconds and
+    /// `Retry-After` is in whole seconds. The last waits are as long as the service suggests.
     pub async fn wait_with(
         &self,
         location: &str,
@@ -284,7 +284,8 @@ async fn send_with_retries(
     }
 }
 
-/// Adds the preference to wait until this time, in whole seconds. There is none for the last second.
+/// Adds the preference to wait until this time, in whole seconds. There is none for the last
+/// second.
 fn willing(builder: RequestBuilder, until: Instant) -> RequestBuilder {
     let left = until.saturating_duration_since(Instant::now());
     match left.min(LONGEST_WAIT).as_secs() {

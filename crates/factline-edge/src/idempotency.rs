@@ -2,10 +2,11 @@
 //! key is one operation, however often it is sent.
 //!
 //! The edge reads no log. It derives three values: the *scope* in which a key counts, the
-//! *fingerprint* of the request's content, and from both the operation's id. The aggregate's handler
-//! finds out whether a key was seen before with another body, because the record's headers contain
-//! scope and fingerprint. A key that was used for another request makes the operation *rejected*, or
-//! is a 422 if this process still knows the first request ([`replays`](crate::replays)).
+//! *fingerprint* of the request's content, and from both the operation's id. The aggregate's
+//! handler finds out whether a key was seen before with another body, because the record's headers
+//! contain scope and fingerprint. A key that was used for another request makes the operation
+//! *rejected*, or is a 422 if this process still knows the first request
+//! ([`replays`](crate::replays)).
 //!
 //! The derivation of scope and fingerprint is frozen (`docs/wire-format.md`), because a newer edge
 //! may receive the second attempt.
@@ -66,8 +67,8 @@ pub fn key(headers: &HeaderMap, errors: &mut Vec<FieldError>) -> Option<String> 
     })
 }
 
-/// Returns the error of a request without a key, unless an error says already that its key cannot be
-/// used.
+/// Returns the error of a request without a key, unless an error says already that its key cannot
+/// be used.
 pub(crate) fn missing(errors: &[FieldError]) -> Option<FieldError> {
     let is_key = |error: &FieldError| error.parameter.as_deref() == Some(HEADER);
     (!errors.iter().any(is_key)).then(|| FieldError {

@@ -65,8 +65,8 @@ pub struct Config {
     /// Options of the edge.
     #[command(flatten)]
     pub edge: Options,
-    /// Address of the service that serves operations. Clients can then wait for the end of a command
-    /// (`Prefer: wait`); without it they get 202 at once
+    /// Address of the service that serves operations. Clients can then wait for the end of a
+    /// command (`Prefer: wait`); without it they get 202 at once
     #[arg(long, env = "FACTLINE_OPERATIONS_TRACKER_URL", value_parser = factline_service::config::origin)]
     pub operations_tracker_url: Option<Uri>,
 }

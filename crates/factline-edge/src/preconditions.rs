@@ -1,5 +1,5 @@
-//! Preconditions in a request's headers: `Factline-Expected-Version` and `Factline-Time-To-Live`, and
-//! the conditions of HTTP that mean the same as the first: `If-Match: "7"` and `If-None-Match: *`.
+//! Preconditions in a request's headers: `Factline-Expected-Version` and `Factline-Time-To-Live`,
+//! and the conditions of HTTP that mean the same as the first, `If-Match` and `If-None-Match`.
 //!
 //! The edge only reads them and passes them on. The handler compares the version
 //! (`version_conflict`) and the time (`timed_out`), because only it knows both. To add a condition,
@@ -20,13 +20,14 @@ pub const EXPECTED_VERSION: &str = "Factline-Expected-Version";
 pub const TIME_TO_LIVE: &str = "Factline-Time-To-Live";
 
 /// The header with the version that the aggregate must have, as a strong tag (RFC 9110, section
-/// 13.1.1). The tag of a read does not fit: it is of a representation, which the edge does not have.
+/// 13.1.1). The tag of a read does not fit: it is of a representation, which the edge does not
+/// have.
 pub const IF_MATCH: &str = "If-Match";
 /// The header with `*`, if the aggregate must not exist yet (RFC 9110, section 13.1.2).
 pub const IF_NONE_MATCH: &str = "If-None-Match";
 
-/// The other conditions of HTTP. To ignore one would make a change that its sender wanted only under
-/// a condition.
+/// The other conditions of HTTP. To ignore one would make a change that its sender wanted only
+/// under a condition.
 const OF_HTTP: [&str; 2] = ["If-Modified-Since", "If-Unmodified-Since"];
 
 /// One day, which is not longer than operations are remembered by default.

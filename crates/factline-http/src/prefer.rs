@@ -1,5 +1,5 @@
-//! The preference `wait` (RFC 7240, section 4.3): the time for which a client is willing to wait for
-//! a response that says how a request ended.
+//! The preference `wait` (RFC 7240, section 4.3): the time for which a client is willing to wait
+//! for a response that says how a request ended.
 //!
 //! Preferences are optional, so nothing here is an error: a server ignores what it cannot read.
 
@@ -13,8 +13,8 @@ pub const PREFER: HeaderName = HeaderName::from_static("prefer");
 /// The response header with the preferences that the server has followed.
 pub const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 
-/// Returns the time that a client is willing to wait. Of several values the first one counts, as the
-/// RFC requires.
+/// Returns the time that a client is willing to wait. Of several values the first one counts, as
+/// the RFC requires.
 pub fn wait(request: &HeaderMap) -> Option<Duration> {
     let values = request.get_all(PREFER).iter();
     let values = values.filter_map(|value| value.to_str().ok());

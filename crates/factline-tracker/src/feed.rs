@@ -1,8 +1,10 @@
-//! The feed: every change of an operation's state, numbered in the order in which it became visible.
+//! The feed: every change of an operation's state, numbered in the order in which it became
+//! visible.
 //!
 //! A reader that has seen all changes up to a number misses none if it goes on from there, on any
-//! instance and after any restart. Numbers are given out under a lock that is held until the commit.
-//! Without it, a lower number could become visible after a higher one that a reader has passed.
+//! instance and after any restart. Numbers are given out under a lock that is held until the
+//! commit. Without it, a lower number could become visible after a higher one that a reader has
+//! passed.
 //!
 //! The feed is not the history of an operation, which its row keeps. It has the ranks before and
 //! after a change. The states in between follow from the row. It is deleted after a day: see

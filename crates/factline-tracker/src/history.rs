@@ -19,7 +19,8 @@ pub(crate) struct Transition<'a> {
     pub(crate) record: String,
 }
 
-/// Returns the transitions, the first one first. One whose record has not been read yet is left out.
+/// Returns the transitions, the first one first. One whose record has not been read yet is left
+/// out.
 pub(crate) fn of(operation: &Operation) -> Vec<Transition<'_>> {
     let step = |rank, state: State, topic: &str, step: Step| Transition {
         rank,

@@ -65,8 +65,8 @@ pub struct Options {
     /// get 503
     #[arg(long, env = "FACTLINE_BARRIER_MAX_WAITING", default_value_t = 250, value_parser = clap::value_parser!(u32).range(1..))]
     pub barrier_max_waiting: u32,
-    /// Maximum time in seconds that a request with `Prefer: wait` waits for the end of an operation.
-    /// It is shorter than the time limits of proxies in between
+    /// Maximum time in seconds that a request with `Prefer: wait` waits for the end of an
+    /// operation. It is shorter than the time limits of proxies in between
     #[arg(long, env = "FACTLINE_OPERATION_MAX_WAIT", default_value = "20", value_parser = factline_service::config::seconds)]
     pub operation_max_wait: Duration,
     /// Maximum number of open streams of server-sent events; further ones get 503. Each needs a

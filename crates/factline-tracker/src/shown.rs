@@ -125,8 +125,9 @@ impl<'a> Reached<'a> {
     }
 }
 
-/// Time after which an operation without a time to live is overdue. Most commands are decided within
-/// milliseconds. A workflow may be open for as long as its process permits, and is never overdue.
+/// Time after which an operation without a time to live is overdue. Most commands are decided
+/// within milliseconds. A workflow may be open for as long as its process permits, and is never
+/// overdue.
 const OVERDUE: TimeDelta = TimeDelta::seconds(30);
 
 /// Returns whether a command should have been decided by now.

@@ -1,8 +1,8 @@
 //! `GET /operations/statistics`: rates, outcomes and times of the newest commands, by type.
 //!
 //! They are computed from the rows when they are asked for. At most [`MAX_READ`] operations are
-//! read, the newest ones: under high load the answer is about a shorter time than was asked for, and
-//! says so. What is open is counted whole.
+//! read, the newest ones: under high load the answer is about a shorter time than was asked for,
+//! and says so. What is open is counted whole.
 
 use axum::extract::State;
 use axum::http::HeaderMap;

@@ -1,9 +1,9 @@
-//! Server-sent events: `GET /operations/{id}/events` for one operation, `GET /operations/events` for
-//! all.
+//! Server-sent events: `GET /operations/{id}/events` for one operation, `GET /operations/events`
+//! for all.
 //!
-//! Each transition is sent once and in its order within an operation. A client that reconnects sends
-//! the id of the last event that it has (`Last-Event-ID`), and gets what came after it, from any
-//! instance. The id of an event of one operation is its state. That of all operations is
+//! Each transition is sent once and in its order within an operation. A client that reconnects
+//! sends the id of the last event that it has (`Last-Event-ID`), and gets what came after it, from
+//! any instance. The id of an event of one operation is its state. That of all operations is
 //! `number.rank`, from the [`feed`]. [`one`] and [`all`] build the streams, [`event`] an event.
 
 mod all;

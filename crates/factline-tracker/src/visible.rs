@@ -1,8 +1,8 @@
-//! Whether an operation is visible in the views that consume its events yet: each view's checkpoints
-//! are compared with the operation's position.
+//! Whether an operation is visible in the views that consume its events yet: each view's
+//! checkpoints are compared with the operation's position.
 //!
-//! Views are found by their stable names, in the schema `read` of the tracker's own database. A view
-//! in another database, or one whose checkpoints the tracker may not select, is not mentioned.
+//! Views are found by their stable names, in the schema `read` of the tracker's own database. A
+//! view in another database, or one whose checkpoints the tracker may not select, is not mentioned.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -138,8 +138,8 @@ async fn operation_is_streamed_from_pending_to_its_end() {
     following.stop().await;
 }
 
-/// Each transition of 300 operations, read by streams that reconnect to another instance after every
-/// few events, while four writers commit in any order.
+/// Each transition of 300 operations, read by streams that reconnect to another instance after
+/// every few events, while four writers commit in any order.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_transition_is_streamed_once_and_in_order() {
     check_stream(&System::start(LONG).await).await;
@@ -211,8 +211,8 @@ async fn check_stream(system: &System) {
     }
 }
 
-/// Writes an update, and commits a moment later: so transactions do not commit in the order in which
-/// they wrote.
+/// Writes an update, and commits a moment later: so transactions do not commit in the order in
+/// which they wrote.
 async fn slowly_write(pool: &sqlx::PgPool, id: Uuid, one: usize) {
     let mut transaction = pool.begin().await.unwrap();
     let update = updates(id)[one].clone();

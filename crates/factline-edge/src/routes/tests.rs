@@ -69,6 +69,15 @@ fn invalid_route_is_refused_by_name() {
     let rename = "catalog.Rename";
     let cases = [
         (
+            with(
+                r#"{"method": "PUT", "path": "/p/{id}", "command": "catalog.Rename",
+                    "id": {"from": "path", "field": "product_id"}, "time_to_live_ms": 0}"#,
+            )
+            .err()
+            .unwrap(),
+            "time_to_live_ms 0 must be from 1 to 86400000",
+        ),
+        (
             route("FETCH", "/p", rename, new),
             "FETCH must be one of POST",
         ),

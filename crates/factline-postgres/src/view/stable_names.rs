@@ -13,8 +13,8 @@ use super::name::{CHECKPOINTS, ViewName};
 /// Role of readers. It is granted the stable names and nothing behind them, if it exists.
 pub const READER: &str = "factline_reader";
 
-/// Role of the operations tracker. It is granted the checkpoints, if it exists: an operation says in
-/// which views it is visible.
+/// Role of the operations tracker. It is granted the checkpoints, if it exists: an operation says
+/// in which views it is visible.
 pub const TRACKER: &str = "factline_tracker";
 
 /// Number of the advisory lock under which stable names change. PostgreSQL fails one of two

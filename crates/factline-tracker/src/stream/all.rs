@@ -31,7 +31,8 @@ impl Seen {
     /// Reads the id of an event.
     pub(super) fn read(id: &str) -> Option<Self> {
         let (number, rank) = id.split_once('.')?;
-        let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        let digits =
+            |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
         (digits(number) && digits(rank)).then_some(Self {
             number: number.parse().ok()?,
             rank: rank.parse().ok()?,
@@ -172,7 +173,23 @@ impl Events {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn any_text_is_refused_or_an_id(text in prop_oneof![
+            any::<String>(),
+            "[0-9.+-]{0,30}",
+            (any::<i64>(), any::<i16>()).prop_map(|(number, rank)| format!("{number}.{rank}")),
+        ]) {
+            if let Some(seen) = Seen::read(&text) {
+                prop_assert!(seen.number >= 0 && seen.rank >= 0);
+                prop_assert_eq!(Seen::read(&seen.id()), Some(seen));
+            }
+        }
+    }
 
     #[test]
     fn ids_of_events_roundtrip_and_others_are_refused() {

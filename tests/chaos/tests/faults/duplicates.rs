@@ -27,8 +27,8 @@ const REQUESTS: usize = 6_000;
 const SAME: usize = 100;
 
 /// Each operation has one outcome and at most one set of events, although each of its requests was
-/// sent a hundred times, by all clients, through kills and rebalances. Most repetitions are answered
-/// by an edge that knows the first one. The killed edges do not, so the handlers see many.
+/// sent a hundred times, by all clients, through kills and rebalances. Most repetitions are
+/// answered by an edge that knows the first one. The killed edges do not, so the handlers see many.
 #[tokio::test(flavor = "multi_thread")]
 async fn duplicates_of_many_clients_are_one_operation_while_processes_are_killed() {
     let wanted = std::env::var("FACTLINE_DUPLICATES").ok();

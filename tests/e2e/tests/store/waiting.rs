@@ -79,8 +79,8 @@ async fn client_that_prefers_to_wait_gets_the_end_of_its_command() {
     assert_eq!(json_of(ended).await["state"], "completed");
 }
 
-/// A stream through the gateway goes on after a restart of the tracker, and keeps neither it nor the
-/// gateway from ending.
+/// A stream through the gateway goes on after a restart of the tracker, and keeps neither it nor
+/// the gateway from ending.
 #[tokio::test(flavor = "multi_thread")]
 async fn stream_goes_on_over_restarts() {
     let system = System::start("streams").await.unwrap();

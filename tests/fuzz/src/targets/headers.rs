@@ -6,7 +6,7 @@
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use factline_edge::preconditions::Conditions;
 use factline_edge::{body, idempotency, traceparent};
-use factline_http::{etag, freshness};
+use factline_http::{etag, freshness, prefer};
 
 use super::lines;
 use crate::Target;
@@ -44,6 +44,11 @@ fn read(input: &[u8]) {
     let _ = body::check_media_type(&headers, b"{}");
     let known = etag::is_known(&headers, "\"a\"");
     assert!(!known || headers.contains_key("if-none-match"));
+    if let Some(wait) = prefer::wait(&headers) {
+        assert!(headers.contains_key(prefer::PREFER));
+        let applied = prefer::applied(wait);
+        assert!(applied.as_bytes().starts_with(b"wait="));
+    }
     if let Ok(Some(position)) = freshness::position(&headers) {
         assert!(position.points().len() <= factline::position::MAX_POINTS);
     }
@@ -54,6 +59,7 @@ fn seeds() -> Vec<Vec<u8>> {
     let headers = format!(
         "idempotency-key: \"k-1\\\"\"\nfactline-expected-version: 7\nfactline-time-to-live: 1500\n\
          traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\n\
+         prefer: respond-async, wait=10\nif-match: \"7\"\n\
          content-type: application/json; charset=utf-8\ncontent-encoding: identity\n\
          if-none-match: W/\"a\", \"b\"\nfactline-position: {position}, {position}"
     );
