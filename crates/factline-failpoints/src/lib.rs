@@ -44,11 +44,13 @@ pub enum Mutant {
     NoAbsorption,
     /// Numbers the changes of operations without the lock that orders their commits.
     UnorderedFeed,
+    /// Accepts a cancel without a look at whether its command was decided.
+    BlindCancel,
 }
 
 impl Mutant {
     /// All mutants.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::NoFlush,
         Self::StaleMetadata,
         Self::NoDeadlineOffsets,
@@ -61,6 +63,7 @@ impl Mutant {
         Self::BlindCheckpoint,
         Self::NoAbsorption,
         Self::UnorderedFeed,
+        Self::BlindCancel,
     ];
 
     /// The name in the environment.
@@ -78,6 +81,7 @@ impl Mutant {
             Self::BlindCheckpoint => "blind-checkpoint",
             Self::NoAbsorption => "no-absorption",
             Self::UnorderedFeed => "unordered-feed",
+            Self::BlindCancel => "blind-cancel",
         }
     }
 }

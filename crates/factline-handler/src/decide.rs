@@ -4,8 +4,9 @@
 //! the value, because a command whose records are too large fails alone, and changes the overlay.
 //!
 //! - [`batch`]: everything that one transaction contains; [`inputs`]: the inputs of its decision
-//! - [`handle`]: one command or deadline, from its decision to the overlay
-//! - [`command`], [`deadline`]: decide one command, one deadline; [`aggregate_id`]: the id in them
+//! - [`handle`]: one command, deadline or cancel, from its decision to the overlay
+//! - [`command`], [`deadline`], [`cancel`]: decide one command, one deadline, one cancel;
+//!   [`aggregate_id`]: the id in them
 //! - [`decision`], [`workflow`]: the aggregate's rules, and the results of their events
 //! - [`fault`], [`failure`]: a command that cannot be decided or written
 //! - [`facts`], [`origin`]: the decision's value, and the metadata that it carries
@@ -15,6 +16,7 @@
 
 pub(crate) mod aggregate_id;
 pub(crate) mod batch;
+pub(crate) mod cancel;
 pub(crate) mod codecs;
 pub(crate) mod command;
 pub(crate) mod deadline;

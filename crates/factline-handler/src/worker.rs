@@ -277,7 +277,9 @@ impl<'l, A: Aggregate> Worker<'l, A> {
             idle: &self.due,
             held: &self.holds.partitions(),
         };
-        Batch::decide(&Environment::of(factory, &read), &pending, budget)
+        let read_cancel = |record: &Record| decode::cached_cancel(&factory.registry, record);
+        let environment = Environment::of(factory, &read, &read_cancel);
+        Batch::decide(&environment, &pending, budget)
     }
 
     /// Adds the snapshots that are due, of states that were committed before the batch. They are

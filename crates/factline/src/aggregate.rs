@@ -53,6 +53,17 @@ pub trait Aggregate: Default + Clone + Send + Serialize + DeserializeOwned + 'st
         None
     }
 
+    /// Returns the command that is decided when a client asks to cancel the open workflow of this
+    /// process. A state that cannot be cancelled has none, and the request is rejected as
+    /// `not_cancellable`.
+    ///
+    /// The command is decided like any other, with the time of the request and its actor. It may
+    /// refuse, or accept and begin the compensation. The workflow ends as cancelled when a decision
+    /// concludes it with [`Conclusion::cancelled`], at once or later.
+    fn cancellation(&self) -> Option<CommandOf<Self::Type>> {
+        None
+    }
+
     /// Returns whether the aggregate's life has ended, so that hardly any command will come. Such
     /// states leave the memory of a handler first. A command that comes nevertheless is decided as
     /// usual.

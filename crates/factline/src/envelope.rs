@@ -86,6 +86,9 @@ pub struct Envelope {
     /// `ce_delivery`: the command's number among those of its sender. Present on a command and its
     /// outcome, if the sender numbers its commands.
     pub delivery: Option<Delivery>,
+    /// `ce_cancels`: the operation to cancel. Present on a [cancel](crate::cancel) and on what
+    /// follows from it.
+    pub cancels: Option<Uuid>,
 }
 
 /// Headers that do not form an envelope.
@@ -146,6 +149,7 @@ impl Envelope {
             traceparent: None,
             retry_of: None,
             delivery: None,
+            cancels: None,
         }
     }
 
@@ -225,6 +229,9 @@ impl Envelope {
         if let Some(delivery) = &self.delivery {
             write("ce_delivery", room.text(delivery));
         }
+        if let Some(operation) = self.cancels {
+            write("ce_cancels", room.id(operation));
+        }
     }
 
     /// Reads headers. A foreign producer of commands needs `ce_id`, `ce_type`, `ce_source`,
@@ -273,6 +280,7 @@ impl Envelope {
             traceparent: text("ce_traceparent", found.traceparent)?,
             retry_of: uuid("ce_retryof", found.retry_of)?,
             delivery: delivery(found.delivery)?,
+            cancels: uuid("ce_cancels", found.cancels)?,
         })
     }
 }
@@ -375,6 +383,7 @@ struct Headers<'a> {
     traceparent: Option<&'a [u8]>,
     retry_of: Option<&'a [u8]>,
     delivery: Option<&'a [u8]>,
+    cancels: Option<&'a [u8]>,
 }
 
 impl<'a> Headers<'a> {
@@ -409,6 +418,7 @@ impl<'a> Headers<'a> {
             "ce_traceparent" => &mut self.traceparent,
             "ce_retryof" => &mut self.retry_of,
             "ce_delivery" => &mut self.delivery,
+            "ce_cancels" => &mut self.cancels,
             _ => return None,
         })
     }
@@ -538,6 +548,7 @@ mod tests {
             Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".into());
         envelope.retry_of = Some(Uuid::from_u128(3));
         envelope.delivery = "17 3-12 /policies/sell".parse().ok();
+        envelope.cancels = Some(Uuid::from_u128(6));
         envelope
     }
 

@@ -72,6 +72,12 @@ pub fn keyed_aggregate(aggregate_type: &str, scope: &str) -> Uuid {
     derive(&["keyed_aggregate", aggregate_type, scope])
 }
 
+/// Derives the operation of a request to cancel an operation: the same request is the same
+/// operation.
+pub fn cancel(operation: Uuid) -> Uuid {
+    derive(&["cancel", &operation.to_string()])
+}
+
 /// Derives the operation of a command record whose envelope cannot be read: its place in the log
 /// names it.
 pub fn unreadable_command(topic: &str, partition: i32, offset: i64) -> Uuid {

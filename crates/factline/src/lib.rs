@@ -8,13 +8,14 @@
 //!   [`testing::given`]
 //! - [`Policy`], [`Fact`], [`Emit`]: from facts to commands, the links of a workflow
 //! - [`Projection`], [`AdditiveProjection`], [`Recorded`]: the read side
-//! - [`Envelope`], [`Delivery`], [`Outcome`], [`Position`], [`id`]: the frozen wire format, which
-//!   `docs/wire-format.md` describes
+//! - [`Envelope`], [`Delivery`], [`Outcome`], [`cancel`], [`Position`], [`id`]: the frozen wire
+//!   format, which `docs/wire-format.md` describes
 //! - [`AggregateType`], [`Contract`], [`Messages`], [`avro`]: schemas and the types generated from
 //!   them
 
 pub mod aggregate;
 pub mod avro;
+pub mod cancel;
 mod context;
 pub mod contract;
 pub mod delivery;

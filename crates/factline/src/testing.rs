@@ -103,6 +103,18 @@ impl<A: Aggregate> Given<A> {
         due.when(deadline.command)
     }
 
+    /// Decides the state's command for a request to cancel its workflow.
+    ///
+    /// # Panics
+    /// If the state cannot be cancelled.
+    #[track_caller]
+    pub fn when_cancelled(self) -> Decided<A> {
+        let Some(command) = self.state.cancellation() else {
+            panic!("the state cannot be cancelled")
+        };
+        self.when(command)
+    }
+
     /// Returns the state's deadline.
     pub fn deadline(&self) -> Option<Deadline<CommandOf<A::Type>>> {
         self.state.deadline()

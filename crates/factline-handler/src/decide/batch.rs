@@ -1,11 +1,13 @@
 //! A decided batch of commands: the records of its facts, and the states to adopt after the commit.
 //!
-//! `schedule` decides a batch.
+//! `schedule` decides a batch, and `cancels` finds the cancels in it.
 
+mod cancels;
 mod schedule;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
+use factline::outcome::State;
 use factline::{Aggregate, EventOf};
 use rdkafka::{Offset, TopicPartitionList};
 
@@ -30,7 +32,10 @@ pub(crate) struct Batch<A: Aggregate> {
     /// For each partition, the offset of the next command to be handled.
     next: HashMap<i32, i64>,
     changes: HashMap<i32, Changes<A>>,
-    /// Number of commands by the state of their outcome, and of deadlines.
+    /// Partition and offset of the cancels that were decided with their commands, and whose own
+    /// place is not reached.
+    ahead: HashSet<(i32, i64)>,
+    /// Number of commands and cancels by the state of their outcome, and of deadlines.
     labels: BTreeMap<&'static str, usize>,
     /// For each partition, the number of decided commands and deadlines.
     counts: HashMap<i32, usize>,
@@ -50,6 +55,7 @@ impl<A: Aggregate> Batch<A> {
             records: Vec::with_capacity(2 * count),
             next: HashMap::new(),
             changes: HashMap::new(),
+            ahead: HashSet::new(),
             labels: BTreeMap::new(),
             counts: HashMap::new(),
             snapshots: HashMap::new(),
@@ -60,6 +66,9 @@ impl<A: Aggregate> Batch<A> {
     /// Adds facts whose records have been appended.
     fn add(&mut self, facts: &Facts<EventOf<A::Type>>) {
         *self.labels.entry(facts.label()).or_default() += 1;
+        if facts.cancel.is_some() {
+            *self.labels.entry(State::Completed.as_str()).or_default() += 1;
+        }
         *self.counts.entry(facts.partition).or_default() += 1;
         #[cfg(test)]
         self.facts.push(facts.clone());

@@ -54,9 +54,10 @@ impl Codecs {
 #[cfg(test)]
 mod in_memory {
     use factline::Envelope;
-    use factline_kafka::records::decode::Error;
+    use factline_kafka::records::decode::{self, Error};
     use factline_kafka::records::record::Record;
     use factline_kafka::records::registry;
+    use uuid::Uuid;
 
     use super::*;
 
@@ -73,17 +74,32 @@ mod in_memory {
         /// Decodes a record as `decode::message` does.
         pub(crate) fn read<M: Messages>(&self, record: &Record) -> Result<(Envelope, M), Error> {
             let envelope = record.envelope()?;
-            let (id, datum) = framing::read(record.value.as_deref().ok_or(Error::NoValue)?)?;
-            let mut known = self.0.iter();
-            let (schema, _, codec) = known
-                .find(|(_, known, _)| *known == id)
-                .ok_or(registry::Error::Lost { id })?;
+            let (schema, codec, datum) = self.framed(record)?;
             if *schema != envelope.record {
                 let (header, schema) = (envelope.record, (*schema).to_owned());
                 return Err(Error::OtherRecord { header, schema });
             }
             let message = M::decode(&envelope.record, codec, datum)?;
             Ok((envelope, message))
+        }
+
+        /// Decodes a record as `decode::cached_cancel` does.
+        pub(crate) fn read_cancel(&self, record: &Record) -> Result<(Envelope, Uuid), Error> {
+            let (_, codec, datum) = self.framed(record)?;
+            decode::cancel(codec, record.envelope()?, datum)
+        }
+
+        /// Returns the schema's name, the codec and the datum of a record.
+        fn framed<'r>(
+            &self,
+            record: &'r Record,
+        ) -> Result<(&&'static str, &Codec, &'r [u8]), Error> {
+            let (id, datum) = framing::read(record.value.as_deref().ok_or(Error::NoValue)?)?;
+            let mut known = self.0.iter();
+            let (schema, _, codec) = known
+                .find(|(_, known, _)| *known == id)
+                .ok_or(registry::Error::Lost { id })?;
+            Ok((schema, codec, datum))
         }
     }
 }

@@ -3,10 +3,11 @@
 
 use chrono::TimeDelta;
 use factline::outcome::{OutcomeKind, State};
-use factline::{Aggregate, Envelope, Timestamp};
+use factline::{Aggregate, Envelope, Timestamp, cancel};
 use uuid::Uuid;
 
 use crate::decide::aggregate_id::check_id;
+use crate::decide::cancel::AcceptedCancel;
 use crate::decide::decision;
 use crate::decide::facts::Decided;
 use crate::decide::fault::Fault;
@@ -32,12 +33,19 @@ pub(crate) const CAPACITY: (&str, &str) = (
 /// Code of a command that expects another version of the aggregate.
 pub(crate) const VERSION_CONFLICT: &str = "version_conflict";
 
-/// Decides a command, unless the kit's own checks refuse it.
+/// Code and reason of a command that was cancelled.
+pub(crate) const CANCELLED: (&str, &str) = (
+    cancel::CANCELLED,
+    "the command was cancelled before it was decided",
+);
+
+/// Decides a command, unless the kit's own checks refuse it, or a cancel of it is given.
 pub(crate) fn decide<A: Aggregate>(
     environment: &Environment<'_, A>,
     overlay: &Overlay<'_, A>,
     record: &Record,
     now: Timestamp,
+    cancel: Option<AcceptedCancel>,
 ) -> Result<Decided<A>, Fault> {
     let origin = environment.origin;
     let (mut envelope, command) = match (environment.read)(record) {
@@ -48,7 +56,17 @@ pub(crate) fn decide<A: Aggregate>(
     check_id(&command, &envelope.subject)?;
     check_age(overlay, now, &envelope)?;
     let scope = scope(&envelope);
-    let refusal = refusal(environment.clock, overlay, &mut envelope, scope);
+    let reused = reused_key(overlay, &mut envelope, scope);
+    // The operation of another request owns the key. So this one ends as refused, also if it was
+    // cancelled.
+    let cancel = cancel.filter(|_| reused.is_none());
+    let refusal = match &cancel {
+        Some(_) => Some(ending(State::Cancelled, CANCELLED)),
+        None => reused
+            .or_else(|| expiry(environment.clock, &envelope))
+            .or_else(|| no_capacity(overlay, &envelope))
+            .or_else(|| conflict(overlay, &envelope)),
+    };
     let context = CommandContext {
         partition: record.partition,
         place: Some(record.place()),
@@ -64,12 +82,13 @@ pub(crate) fn decide<A: Aggregate>(
         None => decision::decide(origin, overlay, context, command)?,
     };
     decided.scope = scope;
+    decided.facts.cancel = cancel.map(|cancel| cancel.outcome(origin, overlay, now));
     Ok(decided)
 }
 
 /// Checks that a command is on the partition of its key, and that its key is the aggregate:
 /// otherwise its order would have no meaning.
-fn check_address(origin: &Origin, record: &Record, envelope: &Envelope) -> Result<(), Fault> {
+pub(crate) fn check_address(origin: &Origin, record: &Record, envelope: &Envelope) -> Result<(), Fault> {
     let subject = &envelope.subject;
     if record.key.as_deref() != Some(subject.as_bytes()) {
         let subject = subject.clone();
@@ -86,7 +105,7 @@ fn check_address(origin: &Origin, record: &Record, envelope: &Envelope) -> Resul
 
 /// Checks that a command is not older than the dedupe window: it may have been decided before, so
 /// it must not be decided now. `now` is the time by which operations are forgotten, too.
-fn check_age<A: Aggregate>(
+pub(crate) fn check_age<A: Aggregate>(
     overlay: &Overlay<'_, A>,
     now: Timestamp,
     envelope: &Envelope,
@@ -98,31 +117,43 @@ fn check_age<A: Aggregate>(
     Ok(())
 }
 
-/// Returns the refusal of a command by the kit's own checks: its idempotency key was used before,
-/// it has expired, the aggregate is new and there is no memory for it, or it has another version.
-fn refusal<A: Aggregate>(
-    clock: fn() -> Timestamp,
+fn ending(state: State, (code, reason): (&str, &str)) -> Ending {
+    Ending::new(state, code, reason.to_owned())
+}
+
+/// Returns the refusal of a command whose idempotency key another operation has used before.
+pub(crate) fn reused_key<A: Aggregate>(
     overlay: &Overlay<'_, A>,
     envelope: &mut Envelope,
     scope: Option<Uuid>,
 ) -> Option<Ending> {
-    let known = scope.and_then(|scope| overlay.operation_of_scope(scope));
-    if known.is_some_and(|known| known != envelope.operation) {
-        // The outcome does not carry the scope, which belongs to the first operation.
-        envelope.idempotency_scope = None;
-        envelope.idempotency_fingerprint = None;
-        let (code, reason) = KEY_REUSED;
-        return Some(Ending::new(State::Rejected, code, reason.to_owned()));
+    let known = overlay.operation_of_scope(scope?)?;
+    if known == envelope.operation {
+        return None;
     }
-    if let Some(late) = late(envelope, clock) {
-        return Some(Ending::new(State::TimedOut, "timed_out", late));
-    }
-    let actual = overlay.version(&envelope.subject);
-    if actual == 0 && overlay.refuses_aggregates() {
-        let (code, reason) = CAPACITY;
-        return Some(Ending::new(State::Rejected, code, reason.to_owned()));
-    }
-    let expected = envelope.expected_version?;
+    // The outcome does not carry the scope, which belongs to the first operation.
+    envelope.idempotency_scope = None;
+    envelope.idempotency_fingerprint = None;
+    Some(ending(State::Rejected, KEY_REUSED))
+}
+
+/// Returns the end of a command that has expired, by the worker's clock.
+pub(crate) fn expiry(clock: fn() -> Timestamp, envelope: &Envelope) -> Option<Ending> {
+    Some(Ending::new(State::TimedOut, "timed_out", late(envelope, clock)?))
+}
+
+/// Returns the refusal of a command for a new aggregate for which there is no memory.
+fn no_capacity<A: Aggregate>(overlay: &Overlay<'_, A>, envelope: &Envelope) -> Option<Ending> {
+    let is_new = overlay.version(&envelope.subject) == 0;
+    (is_new && overlay.refuses_aggregates()).then(|| ending(State::Rejected, CAPACITY))
+}
+
+/// Returns the refusal of a command that expects another version of the aggregate.
+pub(crate) fn conflict<A: Aggregate>(
+    overlay: &Overlay<'_, A>,
+    envelope: &Envelope,
+) -> Option<Ending> {
+    let (actual, expected) = (overlay.version(&envelope.subject), envelope.expected_version?);
     (actual != expected).then(|| {
         let reason = format!("version is {actual}, expected was {expected}");
         Ending::new(State::Rejected, VERSION_CONFLICT, reason)

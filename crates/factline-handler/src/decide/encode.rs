@@ -68,8 +68,8 @@ impl Encoder {
         Err(Unwritable::TooLarge)
     }
 
-    /// Appends the records of facts: a dead letter, the events, the operation's outcome, the
-    /// workflow's outcome. An error appends nothing.
+    /// Appends the records of facts: a dead letter, the events, the operation's outcome, that of the
+    /// workflow, that of the cancel. An error appends nothing.
     pub(crate) fn append<E: Messages>(
         &self,
         facts: &Facts<E>,
@@ -94,7 +94,8 @@ impl Encoder {
         for event in &facts.events {
             records.push(self.event(facts.partition, event)?);
         }
-        for outcome in facts.outcome.iter().chain(&facts.concluded) {
+        let outcomes = facts.outcome.iter().chain(&facts.concluded);
+        for outcome in outcomes.chain(&facts.cancel) {
             records.push(self.outcome(facts.partition, outcome)?);
         }
         Ok(())

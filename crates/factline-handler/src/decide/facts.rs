@@ -37,6 +37,8 @@ pub(crate) struct Facts<E> {
     pub(crate) outcome: Option<Box<Enveloped<Outcome>>>,
     /// The outcome of the workflow's operation, if this command or deadline ends the workflow.
     pub(crate) concluded: Option<Box<Enveloped<Outcome>>>,
+    /// The outcome of the cancel, if this command was cancelled.
+    pub(crate) cancel: Option<Box<Enveloped<Outcome>>>,
 }
 
 /// An event or an outcome, with the metadata of its record.
@@ -67,6 +69,7 @@ impl<E> Facts<E> {
             events: Vec::new(),
             outcome: None,
             concluded: None,
+            cancel: None,
         }
     }
 

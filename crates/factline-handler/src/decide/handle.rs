@@ -1,4 +1,4 @@
-//! Handles one command or one due deadline: decides it, encodes the facts, and changes the overlay.
+//! Handles one command, cancel or due deadline: decides it, encodes the facts, and changes the overlay.
 //! If it cannot be decided or its facts cannot be encoded, it fails alone.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use factline::outcome::OutcomeKind;
 use factline::{Aggregate, EventOf, Timestamp, avro, panic_message};
+use uuid::Uuid;
 
+use crate::decide::cancel::{self, AcceptedCancel};
 use crate::decide::command;
 use crate::decide::deadline::DueDeadline;
 use crate::decide::encode::{Encoder, Outgoing, Unwritable};
@@ -29,35 +31,59 @@ pub(crate) fn fetch<A: Aggregate>(
     // Lazy: usually nothing is on disk.
     let ids = std::iter::once_with(|| record.operation());
     let ids = ids.chain(scope.into_iter().map(command::short_scope));
+    let ids = ids.chain(std::iter::once_with(|| record.cancels()).flatten());
     overlay.fetch(record.key.as_deref().and_then(text), ids)
 }
 
-/// Handles one command of a time, and appends its records. An error is not the command's fault: the
-/// registry is unavailable.
+/// A command or a cancel to handle.
+pub(crate) struct CommandInput<'r> {
+    pub(crate) record: &'r Record,
+    pub(crate) time: Timestamp,
+    /// The fault that the broker has found.
+    pub(crate) fault: Option<Fault>,
+    /// The cancel of the command.
+    pub(crate) cancel: Option<AcceptedCancel>,
+}
+
+/// Handles a record whose decision was made before. It makes nothing visible.
+pub(crate) fn repeat<A: Aggregate>(overlay: &mut Overlay<'_, A>, record: &Record, time: Timestamp) {
+    overlay.advance(time);
+    overlay.handled(record.offset);
+}
+
+/// Handles one command or cancel of a time, and appends its records. An error is not the command's
+/// fault: the registry is unavailable.
 pub(crate) fn command<A: Aggregate>(
     environment: &Environment<'_, A>,
     overlay: &mut Overlay<'_, A>,
-    record: &Record,
-    time: Timestamp,
-    fault: Option<Fault>,
+    input: CommandInput<'_>,
     records: &mut Vec<Outgoing>,
 ) -> Result<Facts<EventOf<A::Type>>, decode::Error> {
-    let now = overlay.advance(time);
+    let CommandInput {
+        record,
+        time,
+        fault,
+        cancel,
+    } = input;
     let (operation, delivery) = (record.operation(), record.delivery());
     if overlay.is_decided(operation, delivery.as_ref()) {
-        overlay.handled(record.offset);
+        repeat(overlay, record, time);
         return Ok(Facts::none(record.partition, OutcomeKind::Command));
     }
+    let now = overlay.advance(time);
     let attempted = attempt(environment.encoder, records, || match fault {
         Some(fault) => Err(fault),
-        None => command::decide(environment, overlay, record, now),
+        None if record.is_cancel() => cancel::decide(environment, overlay, record, now),
+        None => command::decide(environment, overlay, record, now, cancel),
     });
     let decided = match attempted {
         Ok(decided) => decided,
         Err(Fault::Unreadable(error)) if error.is_transient() => return Err(error),
         Err(fault) => fail_command(environment, record, &fault, now, records)?,
     };
-    overlay.decided(operation, delivery.as_ref());
+    let outcome = decided.facts.outcome.as_ref();
+    let end = outcome.map_or_else(Uuid::nil, |outcome| outcome.envelope.id);
+    overlay.decided(operation, delivery.as_ref(), end);
     overlay.handled(record.offset);
     Ok(change(overlay, decided))
 }
@@ -152,6 +178,13 @@ fn change<A: Aggregate>(
     // A recovery reads the same from the outcome.
     if let (Some(scope), Some(operation)) = (decided.scope, operation) {
         overlay.add_scope(scope, operation);
+    }
+    if let Some(cancel) = &decided.facts.cancel {
+        let envelope = &cancel.envelope;
+        overlay.decided(envelope.operation, envelope.delivery.as_ref(), envelope.id);
+        if let Some(scope) = command::scope(envelope) {
+            overlay.add_scope(scope, envelope.operation);
+        }
     }
     if let Some((subject, next)) = decided.next {
         overlay.store(subject, next);

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use chrono::{SubsecRound as _, TimeDelta};
 use factline::{Aggregate, CommandOf, Envelope, Timestamp};
+use uuid::Uuid;
 
 use crate::decide::encode::Encoder;
 use crate::decide::fault::Fault;
@@ -17,12 +18,18 @@ use factline_kafka::records::record::Record;
 pub(crate) type ReadCommand<A> =
     Result<(Envelope, CommandOf<<A as Aggregate>::Type>), decode::Error>;
 
+/// The envelope of a cancel with the operation that it names, or the reason why its record cannot
+/// be decoded.
+pub(crate) type ReadCancel = Result<(Envelope, Uuid), decode::Error>;
+
 /// The surroundings of a decision. A test replaces each of them.
 pub(crate) struct Environment<'e, A: Aggregate> {
     pub(crate) origin: &'e Origin,
     pub(crate) encoder: &'e Encoder,
     /// Decodes a command's record.
     pub(crate) read: &'e dyn Fn(&Record) -> ReadCommand<A>,
+    /// Decodes a cancel's record.
+    pub(crate) read_cancel: &'e dyn Fn(&Record) -> ReadCancel,
     /// Returns the worker's time, to which a command's time to live refers.
     pub(crate) clock: fn() -> Timestamp,
 }
@@ -32,15 +39,18 @@ pub(crate) struct Environment<'e, A: Aggregate> {
 pub(crate) const MOST_AHEAD: TimeDelta = TimeDelta::minutes(1);
 
 impl<'e, A: Aggregate> Environment<'e, A> {
-    /// Returns the surroundings in which a worker decides. `read` decodes the record of a command.
+    /// Returns the surroundings in which a worker decides. `read` decodes the record of a command,
+    /// and `read_cancel` that of a cancel.
     pub(crate) fn of(
         factory: &'e RecordFactory,
         read: &'e dyn Fn(&Record) -> ReadCommand<A>,
+        read_cancel: &'e dyn Fn(&Record) -> ReadCancel,
     ) -> Self {
         Self {
             origin: &factory.origin,
             encoder: &factory.encoder,
             read,
+            read_cancel,
             clock: chrono::Utc::now,
         }
     }

@@ -1,6 +1,6 @@
 //! The names, schemas and codecs of an aggregate's records.
 
-use factline::{Contract, outcome};
+use factline::{Contract, cancel, outcome};
 
 use crate::decide::codecs::Codecs;
 use crate::decide::encode::Encoder;
@@ -53,6 +53,9 @@ impl RecordFactory {
         let registry = Registry::of(kafka);
         registry
             .register_all(topics.commands(), contract.commands)
+            .await?;
+        registry
+            .register_all(topics.commands(), &[cancel::SCHEMA])
             .await?;
         let events = registry
             .register_all(topics.events(), contract.events)

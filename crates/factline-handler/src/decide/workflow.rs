@@ -41,6 +41,14 @@ impl Ending {
             reason: Some(reason),
         }
     }
+
+    pub(crate) fn completed() -> Self {
+        Self {
+            state: State::Completed,
+            code: None,
+            reason: None,
+        }
+    }
 }
 
 impl From<&Conclusion> for Ending {

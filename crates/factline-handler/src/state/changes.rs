@@ -19,7 +19,8 @@ pub(crate) struct Changes<A> {
     pub(super) sequence: u64,
     pub(super) time: Timestamp,
     pub(super) next: i64,
-    pub(super) operations: HashMap<Uuid, Timestamp>,
+    /// The decided commands: the id of the outcome's record, and the time.
+    pub(super) operations: HashMap<Uuid, (Uuid, Timestamp)>,
     pub(super) scopes: HashMap<Uuid, Uuid>,
     pub(super) senders: Senders,
 }

@@ -8,7 +8,8 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use factline::{Aggregate, Delivery, Timestamp};
+use factline::outcome::State;
+use factline::{Aggregate, Delivery, Timestamp, id};
 use factline_failpoints::{Mutant, mutated};
 use uuid::Uuid;
 
@@ -17,6 +18,15 @@ use super::aggregates::ReadError;
 use super::changes::Changes;
 use super::partition::Partition;
 use super::senders::Senders;
+
+/// The terminal states, the most frequent ones first.
+const ENDS: [State; 5] = [
+    State::Completed,
+    State::Rejected,
+    State::Cancelled,
+    State::Failed,
+    State::TimedOut,
+];
 
 /// The changes of a batch in one partition, on top of the committed state.
 #[derive(Debug)]
@@ -118,7 +128,8 @@ impl<'p, A: Aggregate> Overlay<'p, A> {
                 || self.base.senders.is_repeat(delivery, operation))
     }
 
-    pub(crate) fn decided(&mut self, operation: Uuid, delivery: Option<&Delivery>) {
+    /// Records that a command is decided. `end` is the id of its outcome's record.
+    pub(crate) fn decided(&mut self, operation: Uuid, delivery: Option<&Delivery>, end: Uuid) {
         let Changes {
             senders,
             operations,
@@ -128,9 +139,19 @@ impl<'p, A: Aggregate> Overlay<'p, A> {
         match delivery {
             Some(delivery) => senders.add(delivery, operation, *time),
             None => {
-                operations.insert(operation, *time);
+                operations.insert(operation, (end, *time));
             }
         }
+    }
+
+    /// Returns the terminal state in which the decision of a command ended, if it is remembered by
+    /// its id.
+    pub(crate) fn end_of(&self, operation: Uuid) -> Option<State> {
+        let decided = self.changes.operations.get(&operation);
+        let end = decided.map(|(end, _)| *end);
+        let end = end.or_else(|| self.decided_value(operation))?;
+        let mut states = ENDS.into_iter();
+        states.find(|state| id::outcome(operation, state.as_str()) == end)
     }
 
     /// Returns the operation of an idempotency scope.

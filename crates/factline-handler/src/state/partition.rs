@@ -59,8 +59,8 @@ pub(crate) struct Partition<A> {
     pub(super) time: Timestamp,
     /// Offset of the next command to be handled.
     pub(super) next: i64,
-    /// The decided commands whose senders do not number them, and the operation of each idempotency
-    /// scope.
+    /// The decided commands whose senders do not number them, each with the id of its outcome's
+    /// record, and the operation of each idempotency scope.
     pub(super) decided: Window,
     pub(super) senders: Senders,
     bounds: Bounds,
@@ -214,7 +214,10 @@ impl<A: Aggregate> Partition<A> {
             (Some(delivery), _) => self.senders.add(delivery, operation, time),
             // A deadline is decided again only if its aggregate does not say that it is spent.
             (None, true) => {}
-            (None, false) => self.decided.add(operation, Uuid::nil(), time),
+            (None, false) => {
+                let end = outcome.record.map_or_else(Uuid::nil, |(id, _)| id);
+                self.decided.add(operation, end, time);
+            }
         }
         if let Some(scope) = outcome.scope
             && self.decided.get(&scope)?.is_none()
@@ -303,8 +306,8 @@ impl<A: Aggregate> Partition<A> {
         self.sequence = changes.sequence;
         self.time = changes.time;
         self.next = changes.next;
-        for (operation, time) in changes.operations {
-            self.decided.add(operation, Uuid::nil(), time);
+        for (operation, (end, time)) in changes.operations {
+            self.decided.add(operation, end, time);
         }
         for (scope, operation) in changes.scopes {
             self.decided.add(scope, operation, self.time);

@@ -1,8 +1,10 @@
 //! Decodes a record's bytes to a message, with the schema from the registry.
 
 use factline::avro::{self, Codec};
+use factline::cancel::Cancel;
 use factline::envelope::{Envelope, InvalidEnvelope};
 use factline::{Messages, Outcome};
+use uuid::Uuid;
 
 use crate::records::framing;
 use crate::records::record::Record;
@@ -79,11 +81,35 @@ pub fn cached_message<M: Messages>(
 }
 
 fn by_codec<M: Messages>(codec: &Codec, envelope: &Envelope, datum: &[u8]) -> Result<M, Error> {
-    if codec.record() != envelope.record {
-        let (header, schema) = (envelope.record.clone(), codec.record().to_owned());
-        return Err(Error::OtherRecord { header, schema });
-    }
+    check_record(codec, envelope)?;
     Ok(M::decode(&envelope.record, codec, datum)?)
+}
+
+fn check_record(codec: &Codec, envelope: &Envelope) -> Result<(), Error> {
+    if codec.record() == envelope.record {
+        return Ok(());
+    }
+    let (header, schema) = (envelope.record.clone(), codec.record().to_owned());
+    Err(Error::OtherRecord { header, schema })
+}
+
+/// Decodes a record as a [cancel](factline::cancel), without a request to the registry. The
+/// envelope names the operation.
+///
+/// # Errors
+/// As [`cached_message`].
+pub fn cached_cancel(registry: &Registry, record: &Record) -> Result<(Envelope, Uuid), Error> {
+    let (id, datum) = framing::read(record.value.as_deref().ok_or(Error::NoValue)?)?;
+    cancel(&*registry.cached_codec(id)?, record.envelope()?, datum)
+}
+
+/// Decodes a cancel with the codec of the schema that wrote it.
+pub fn cancel(codec: &Codec, envelope: Envelope, datum: &[u8]) -> Result<(Envelope, Uuid), Error> {
+    check_record(codec, &envelope)?;
+    let Cancel {} = codec.decode(datum)?;
+    let missing = InvalidEnvelope::Missing { name: "ce_cancels" };
+    let operation = envelope.cancels.ok_or(missing)?;
+    Ok((envelope, operation))
 }
 
 /// Decodes a record as an outcome.

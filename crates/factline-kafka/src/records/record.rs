@@ -4,7 +4,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use factline::envelope::{Envelope, InvalidEnvelope, parse_instant};
-use factline::{Delivery, Timestamp, id};
+use factline::{Delivery, Timestamp, cancel, id};
 use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
 use uuid::Uuid;
 
@@ -64,6 +64,20 @@ impl Record {
     pub fn origin_time(&self) -> Option<Timestamp> {
         let named = |name: &str| parse_instant(std::str::from_utf8(self.headers.last(name)?).ok()?);
         named("ce_origintime").or_else(|| named("ce_time"))
+    }
+
+    /// Returns whether the record is a [cancel](factline::cancel), by its type.
+    pub fn is_cancel(&self) -> bool {
+        self.headers.last("ce_type") == Some(cancel::SCHEMA.name.as_bytes())
+    }
+
+    /// Returns the operation that a cancel names. A malformed header counts as none, as with
+    /// [`delivery`](Self::delivery).
+    pub fn cancels(&self) -> Option<Uuid> {
+        std::str::from_utf8(self.headers.last("ce_cancels")?)
+            .ok()?
+            .parse()
+            .ok()
     }
 
     /// Returns the size of key, headers and value in bytes.

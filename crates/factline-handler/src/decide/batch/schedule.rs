@@ -6,7 +6,8 @@ use factline::{Aggregate, Timestamp};
 use factline_failpoints::{Mutant, mutated};
 
 use super::Batch;
-use crate::decide::handle;
+use super::cancels::Cancels;
+use crate::decide::handle::{self, CommandInput};
 use crate::decide::inputs::{Budget, Environment, Pending};
 use crate::state::overlay::Overlay;
 use crate::state::waiting::Waiting;
@@ -23,6 +24,7 @@ impl<A: Aggregate> Batch<A> {
     ) -> Self {
         let mut overlays: HashMap<i32, Overlay<'_, A>> = HashMap::new();
         let mut batch = Self::with_capacity(pending.commands.len().min(budget.count()));
+        let cancels = Cancels::among(environment, pending.commands);
         // Order within a partition is kept: if a command waits, later commands of its partition
         // wait, too. Other partitions continue.
         let is_waiting = |batch: &Self, partition: &i32| {
@@ -42,7 +44,7 @@ impl<A: Aggregate> Batch<A> {
             let overlay = overlays
                 .entry(partition)
                 .or_insert_with(|| Overlay::over(state));
-            let decided = batch.decide_command(environment, overlay, record, &mut budget);
+            let decided = batch.decide_command(environment, overlay, record, &cancels, &mut budget);
             if let Err(reason) = decided {
                 batch.waiting.insert(partition, reason);
             }
@@ -67,12 +69,14 @@ impl<A: Aggregate> Batch<A> {
         batch
     }
 
-    /// Decides the deadlines that are due at the time of a command, and then the command.
+    /// Decides the deadlines that are due at the time of a command, and then the command, with its
+    /// cancel if there is one.
     fn decide_command(
         &mut self,
         environment: &Environment<'_, A>,
         overlay: &mut Overlay<'_, A>,
         record: &Record,
+        cancels: &Cancels<'_>,
         budget: &mut Budget,
     ) -> Result<(), Waiting> {
         let partition = record.partition;
@@ -82,10 +86,25 @@ impl<A: Aggregate> Batch<A> {
         if budget.is_spent() {
             return Ok(());
         }
+        if self.ahead.remove(&(partition, record.offset)) {
+            handle::repeat(overlay, record, time);
+            self.next.insert(partition, overlay.next());
+            return Ok(());
+        }
         handle::fetch(overlay, record)?;
-        let fault = budget.take();
-        let facts = handle::command(environment, overlay, record, time, fault, &mut self.records)?;
+        let cancel = cancels.of(environment, overlay, record)?;
+        let (ahead, cancel) = cancel.unzip();
+        let input = CommandInput {
+            record,
+            time,
+            fault: budget.take(),
+            cancel,
+        };
+        let facts = handle::command(environment, overlay, input, &mut self.records)?;
         self.next.insert(partition, overlay.next());
+        if let Some(offset) = ahead.filter(|_| facts.cancel.is_some()) {
+            self.ahead.insert((partition, offset));
+        }
         self.add(&facts);
         Ok(())
     }

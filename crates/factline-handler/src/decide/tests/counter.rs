@@ -20,6 +20,7 @@ pub(super) struct Counter {
     pub(super) total: i64,
     due: i64,
     at_due: Step,
+    at_cancel: Step,
 }
 
 #[derive(Debug, PartialEq, thiserror::Error)]
@@ -44,12 +45,14 @@ impl Aggregate for Counter {
             amount,
             due,
             at_due,
+            at_cancel,
         } = command;
         let taken = Taken {
             step,
             amount,
             due,
             at_due,
+            at_cancel,
             note: String::new(),
         };
         let event = || Event::Taken(taken.clone());
@@ -84,6 +87,9 @@ impl Aggregate for Counter {
             Step::End => {
                 Decision::event(event()).concluding(Conclusion::rejected("over", "as asked"))
             }
+            Step::CallOff => {
+                Decision::event(event()).concluding(Conclusion::cancelled("off", "as asked"))
+            }
             Step::EndWithoutEvent => Decision::nothing().concluding(Conclusion::completed()),
         })
     }
@@ -98,6 +104,7 @@ impl Aggregate for Counter {
                 total: self.total + taken.amount,
                 due: taken.due,
                 at_due: taken.at_due,
+                at_cancel: taken.at_cancel,
             },
             Event::Unlisted => self,
         }
@@ -111,5 +118,16 @@ impl Aggregate for Counter {
             ..Take::default()
         };
         (self.due != 0).then(|| Deadline::at(due, command))
+    }
+
+    fn cancellation(&self) -> Option<Take> {
+        let command = Take {
+            step: self.at_cancel,
+            amount: 1,
+            due: self.due,
+            at_due: self.at_due,
+            at_cancel: self.at_cancel,
+        };
+        (self.at_cancel != Step::Add).then_some(command)
     }
 }

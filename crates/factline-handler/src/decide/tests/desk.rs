@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use chrono::TimeDelta;
+use factline::cancel::{self, Cancel};
 use factline::{AggregateType as _, Envelope, Messages as _, Timestamp};
 use uuid::Uuid;
 
@@ -34,6 +35,8 @@ pub(super) struct Desk {
     pub(super) factory: RecordFactory,
     /// Codecs of commands.
     codecs: Codecs,
+    /// Codec of cancels.
+    cancels: Codecs,
     pub(super) partitions: HashMap<i32, Partition<Counter>>,
     pub(super) pending: Vec<Record>,
     pub(super) idle: HashMap<i32, Timestamp>,
@@ -108,6 +111,7 @@ impl Desk {
             _folder: folder,
             partitions: partitions.collect(),
             codecs: Codecs::in_memory(1, Take::RECORDS),
+            cancels: Codecs::in_memory(50, &[cancel::SCHEMA]),
             factory,
             pending: Vec::new(),
             idle: HashMap::new(),
@@ -143,11 +147,35 @@ impl Desk {
         take: Take,
         change: impl FnOnce(&mut Envelope),
     ) -> Uuid {
-        self.sent += 1;
-        let operation = Uuid::from_u128(self.sent.into());
+        let operation = Uuid::from_u128((self.sent + 1).into());
         let mut envelope =
             Envelope::of_command(operation, take.record(), "/test", subject, self.now);
         change(&mut envelope);
+        let value = self.codecs.message(&take);
+        self.append(&envelope, value.expect("the command is encoded"))
+    }
+
+    /// Appends a cancel of an operation at the present time, and returns its own operation.
+    pub(super) fn cancel(&mut self, subject: &str, operation: Uuid) -> Uuid {
+        self.cancel_as(subject, operation, |_| ())
+    }
+
+    /// Appends a cancel whose envelope is changed.
+    pub(super) fn cancel_as(
+        &mut self,
+        subject: &str,
+        operation: Uuid,
+        change: impl FnOnce(&mut Envelope),
+    ) -> Uuid {
+        let mut envelope = cancel::envelope(operation, "/test", subject, self.now);
+        change(&mut envelope);
+        let value = self.cancels.value(cancel::SCHEMA.name, &Cancel {});
+        self.append(&envelope, value.expect("the cancel is encoded"))
+    }
+
+    fn append(&mut self, envelope: &Envelope, value: Vec<u8>) -> Uuid {
+        self.sent += 1;
+        let subject = &envelope.subject;
         self.pending.push(Record {
             topic: self.factory.topics.commands().to_owned(),
             partition: partition_of(subject.as_bytes(), CounterType::PARTITIONS),
@@ -155,7 +183,7 @@ impl Desk {
             timestamp: self.now,
             key: Some(subject.as_bytes().to_vec()),
             headers: envelope.to_headers().into_iter().collect(),
-            value: Some(self.codecs.message(&take).expect("the command is encoded")),
+            value: Some(value),
         });
         envelope.operation
     }
@@ -181,9 +209,10 @@ impl Desk {
         budget: Budget,
         read: &dyn Fn(&Record) -> ReadCommand<Counter>,
     ) -> Batch<Counter> {
+        let read_cancel = |record: &Record| self.cancels.read_cancel(record);
         let environment = Environment {
             clock: || at(CLOCK),
-            ..Environment::of(&self.factory, read)
+            ..Environment::of(&self.factory, read, &read_cancel)
         };
         let pending = Pending {
             partitions: &self.partitions,

@@ -11,9 +11,10 @@ pub(super) type Ended = (Uuid, State, Option<String>);
 
 /// Returns the outcomes of all facts, in order.
 pub(super) fn endings(facts: &[Facts<Event>]) -> Vec<Ended> {
-    let outcomes = facts
-        .iter()
-        .flat_map(|facts| facts.outcome.iter().chain(&facts.concluded));
+    let outcomes = facts.iter().flat_map(|facts| {
+        let outcomes = facts.outcome.iter().chain(&facts.concluded);
+        outcomes.chain(&facts.cancel)
+    });
     let endings = outcomes.map(|outcome| {
         let outcome = &outcome.value;
         (outcome.operation_id, outcome.state, outcome.code.clone())

@@ -4,6 +4,7 @@ use factline::Envelope;
 
 use super::counter::Counter;
 use super::messages::Event;
+use crate::decide::command;
 use crate::decide::encode::Outgoing;
 use crate::decide::facts::Facts;
 use crate::decide::record_factory::RecordFactory;
@@ -86,14 +87,18 @@ impl Log {
         }
         let facts = self.facts.iter();
         let facts = facts.filter(|facts| facts.partition == partition);
-        for outcome in facts.flat_map(|facts| facts.outcome.iter().chain(&facts.concluded)) {
+        let outcomes = facts.flat_map(|facts| {
+            let outcomes = facts.outcome.iter().chain(&facts.concluded);
+            outcomes.chain(&facts.cancel)
+        });
+        for outcome in outcomes {
             let envelope = &outcome.envelope;
             let remembered = state.remember(&Remembered {
                 operation: envelope.operation,
                 time: envelope.time,
                 record: Some((envelope.id, &envelope.subject)),
-                scope: None,
-                delivery: None,
+                scope: command::scope(envelope),
+                delivery: envelope.delivery.clone(),
                 is_deadline: envelope.command_position.is_none(),
             });
             remembered.expect("the disk works");

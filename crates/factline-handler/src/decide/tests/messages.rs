@@ -39,6 +39,8 @@ pub(super) enum Step {
     OtherId,
     /// Yields two events, and the second one names another aggregate.
     OtherIdLater,
+    /// Ends the workflow as cancelled.
+    CallOff,
 }
 
 /// Returns the schema of a record that begins with these fields.
@@ -49,8 +51,8 @@ macro_rules! schema {
             $name,
             r#"","fields":[{"name":"step","type":{"type":"enum","name":"Step","symbols":["Add",
             "AddThrice","Nothing","Reject","Panic","PanicLater","PanicInEncoding","Flood","Unlisted",
-            "Begin","BeginWithoutEvent","End","EndWithoutEvent","Who","OtherId","OtherIdLater"]}},{"name":"amount","type":"long"},
-            {"name":"due","type":"long"},{"name":"at_due","type":"Step"}"#,
+            "Begin","BeginWithoutEvent","End","EndWithoutEvent","Who","OtherId","OtherIdLater","CallOff"]}},{"name":"amount","type":"long"},
+            {"name":"due","type":"long"},{"name":"at_due","type":"Step"},{"name":"at_cancel","type":"Step"}"#,
             $more,
             "]}"
         )
@@ -66,6 +68,8 @@ pub(super) struct Take {
     pub(super) due: i64,
     /// The step of the deadline.
     pub(super) at_due: Step,
+    /// The step of a cancel. There is none if it is to add.
+    pub(super) at_cancel: Step,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -74,6 +78,7 @@ pub(super) struct Taken {
     pub(super) amount: i64,
     pub(super) due: i64,
     pub(super) at_due: Step,
+    pub(super) at_cancel: Step,
     pub(super) note: String,
 }
 
