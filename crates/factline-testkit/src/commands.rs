@@ -1,6 +1,7 @@
 //! Commands as the edge writes them.
 
 use chrono::Utc;
+use factline::cancel::{self, Cancel};
 use factline::{Contract, Envelope, Messages};
 use factline_kafka::records::framing;
 use factline_kafka::records::registry::SchemaIds;
@@ -16,6 +17,7 @@ pub struct CommandTopic {
     topic: String,
     partitions: i32,
     schemas: SchemaIds,
+    cancels: SchemaIds,
 }
 
 /// Returns the envelope of a command that is sent now.
@@ -32,8 +34,10 @@ impl CommandTopic {
         let topic = kafka.topics(contract).commands().to_owned();
         let registry = Registry::new(&kafka.registry_url);
         let schemas = registry.register_all(&topic, contract.commands).await;
+        let cancels = registry.register_all(&topic, &[cancel::SCHEMA]).await;
         Self {
             schemas: schemas.unwrap(),
+            cancels: cancels.unwrap(),
             partitions: kafka.contract(contract).partitions,
             topic,
         }
@@ -58,10 +62,24 @@ impl CommandTopic {
         envelope: &Envelope,
         command: &C,
     ) {
+        self.append(producer, envelope, &self.encode(command)).await;
+    }
+
+    /// Appends a cancel to the partition of its envelope's subject.
+    ///
+    /// # Panics
+    /// If Kafka does not acknowledge it.
+    pub async fn cancel(&self, producer: &FutureProducer, envelope: &Envelope) {
+        let (id, codec) = self.cancels.get(cancel::SCHEMA.name).unwrap();
+        let value = framing::write(id, &codec.encode(&Cancel {}).unwrap());
+        self.append(producer, envelope, &value).await;
+    }
+
+    async fn append(&self, producer: &FutureProducer, envelope: &Envelope, value: &[u8]) {
         let id = &envelope.subject;
         let partition = partition_of(id.as_bytes(), self.partitions);
-        let (headers, value) = (envelope.to_headers(), self.encode(command));
-        try_append(producer, &self.topic, partition, id, &headers, &value)
+        let headers = envelope.to_headers();
+        try_append(producer, &self.topic, partition, id, &headers, value)
             .await
             .unwrap();
     }

@@ -53,9 +53,11 @@ mod tests {
     #[test]
     fn repeated_cancel_is_the_same_operation() {
         let operation = Uuid::from_u128(7);
-        let [one, other] =
-            [0, 1].map(|second| envelope(operation, "/test", "p-1", time(second)));
-        assert_eq!((one.operation, one.cancels), (other.operation, Some(operation)));
+        let [one, other] = [0, 1].map(|second| envelope(operation, "/test", "p-1", time(second)));
+        assert_eq!(
+            (one.operation, one.cancels),
+            (other.operation, Some(operation))
+        );
         assert_ne!(one.operation, operation);
     }
 

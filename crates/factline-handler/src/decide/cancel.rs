@@ -67,7 +67,11 @@ pub(crate) fn decide<A: Aggregate>(
             } else if mutated(Mutant::BlindCancel) {
                 Ending::completed()
             } else {
-                Ending::new(State::Rejected, cancel::TOO_LATE, too_late(overlay, operation))
+                Ending::new(
+                    State::Rejected,
+                    cancel::TOO_LATE,
+                    too_late(overlay, operation),
+                )
             };
             decision::end_without_event(origin, context, stored, ending)?
         }

@@ -88,7 +88,11 @@ pub(crate) fn decide<A: Aggregate>(
 
 /// Checks that a command is on the partition of its key, and that its key is the aggregate:
 /// otherwise its order would have no meaning.
-pub(crate) fn check_address(origin: &Origin, record: &Record, envelope: &Envelope) -> Result<(), Fault> {
+pub(crate) fn check_address(
+    origin: &Origin,
+    record: &Record,
+    envelope: &Envelope,
+) -> Result<(), Fault> {
     let subject = &envelope.subject;
     if record.key.as_deref() != Some(subject.as_bytes()) {
         let subject = subject.clone();
@@ -139,7 +143,11 @@ pub(crate) fn reused_key<A: Aggregate>(
 
 /// Returns the end of a command that has expired, by the worker's clock.
 pub(crate) fn expiry(clock: fn() -> Timestamp, envelope: &Envelope) -> Option<Ending> {
-    Some(Ending::new(State::TimedOut, "timed_out", late(envelope, clock)?))
+    Some(Ending::new(
+        State::TimedOut,
+        "timed_out",
+        late(envelope, clock)?,
+    ))
 }
 
 /// Returns the refusal of a command for a new aggregate for which there is no memory.
@@ -153,7 +161,10 @@ pub(crate) fn conflict<A: Aggregate>(
     overlay: &Overlay<'_, A>,
     envelope: &Envelope,
 ) -> Option<Ending> {
-    let (actual, expected) = (overlay.version(&envelope.subject), envelope.expected_version?);
+    let (actual, expected) = (
+        overlay.version(&envelope.subject),
+        envelope.expected_version?,
+    );
     (actual != expected).then(|| {
         let reason = format!("version is {actual}, expected was {expected}");
         Ending::new(State::Rejected, VERSION_CONFLICT, reason)

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use factline::outcome::{OutcomeKind, State};
 use factline::{
     Aggregate, AggregateType as _, CommandOf, Envelope, EventOf, Messages as _, Outcome, Timestamp,
-    error_chain, panic_message,
+    cancel, error_chain, panic_message,
 };
 use factline_kafka::records::decode;
 use factline_kafka::topics::Topics;
@@ -14,6 +14,7 @@ use super::codecs::{OwnCodecs, unknown};
 use super::log::{Command, Encoding, Error, Schemas};
 use super::result::{DecidedEvent, DecisionResult, Ended};
 use crate::decide::aggregate_id::check_id;
+use crate::decide::cancel::NOT_CANCELLABLE;
 use crate::decide::decision;
 use crate::decide::facts::{Decided, Enveloped};
 use crate::decide::fault::Fault;
@@ -91,6 +92,29 @@ impl<'l> Candidate<'l> {
                 now,
             };
             self.decide(before, context, command)
+        })
+    }
+
+    /// Decides a cancel of the open workflow.
+    pub(super) fn cancel<A: Aggregate>(
+        &self,
+        before: &AggregateState<A>,
+        envelope: &Envelope,
+        place: &str,
+        now: Timestamp,
+    ) -> DecisionResult {
+        Self::decided(false, || {
+            let context = CommandContext {
+                partition: self.partition,
+                place: Some(place.to_owned()),
+                envelope: envelope.clone(),
+                kind: OutcomeKind::Command,
+                now,
+            };
+            match before.state.cancellation() {
+                Some(command) => self.decide(before, context, command),
+                None => Ok(not_cancellable()),
+            }
         })
     }
 
@@ -194,6 +218,18 @@ pub(super) fn ended(outcome: &Outcome) -> Ended {
         state: outcome.state,
         code: outcome.code.clone(),
         reason: outcome.reason.clone(),
+    }
+}
+
+fn not_cancellable() -> DecisionResult {
+    DecisionResult {
+        end: Ended {
+            state: State::Rejected,
+            code: Some(cancel::NOT_CANCELLABLE.to_owned()),
+            reason: Some(NOT_CANCELLABLE.to_owned()),
+        },
+        events: Vec::new(),
+        concluded: None,
     }
 }
 

@@ -69,11 +69,25 @@ impl<'l> Outcomes<'l> {
                 return Ok(Err(Unreadable { place, reason }));
             }
         };
-        // The end of a workflow stands behind the decision that has concluded it.
+        // The end of a workflow stands behind the decision that has concluded it, and that of a
+        // cancel behind the command that it has cancelled.
         let follows = match self.records.peek()?.cloned() {
             Some(next) if next.key == record.key => self.decode(&next)?.ok(),
             _ => None,
         };
+        if outcome.state == State::Cancelled
+            && let Some((next, _)) = &follows
+            && next.cancels == Some(outcome.operation_id)
+            && next.command_position != envelope.command_position
+        {
+            self.records.take()?;
+            return Ok(Ok(Recorded {
+                place,
+                envelope,
+                outcome,
+                concluded: None,
+            }));
+        }
         let is_end = |(next, end): &(Envelope, Outcome)| {
             next.command_position == envelope.command_position
                 && end.operation_id != outcome.operation_id
@@ -131,8 +145,9 @@ impl Recorded {
         })
     }
 
-    /// Returns whether the kit has refused the command by its own checks, which are not the rules.
-    /// `version` is that of the aggregate before, and `expected` the one that the command expected.
+    /// Returns whether the kit has refused or cancelled the command by its own checks, which are not
+    /// the rules. `version` is that of the aggregate before, and `expected` the one that the command
+    /// expected.
     pub(super) fn is_by_kit(&self, version: u64, expected: Option<u64>) -> bool {
         let Outcome {
             state,
@@ -142,7 +157,7 @@ impl Recorded {
         } = &self.outcome;
         let (code, reason) = (code.as_deref(), reason.as_deref());
         match (state, code) {
-            (State::TimedOut, _) => true,
+            (State::TimedOut | State::Cancelled, _) => true,
             (State::Rejected, Some(VERSION_CONFLICT)) => {
                 expected.is_some_and(|expected| expected != version)
             }

@@ -1,4 +1,5 @@
-//! Compares the decisions of a partition in their order: that of the outcomes.
+//! Compares the decisions of a partition in their order: that of the outcomes. A cancel that was
+//! decided with its command has no decision of the rules, and is not compared.
 
 use factline::outcome::{OutcomeKind, State};
 use factline::{Aggregate, EventOf, Timestamp};
@@ -150,7 +151,42 @@ impl<A: Aggregate> Replay<'_, '_, A> {
             }
         };
         let about = About::command(self.schemas, command, place, decision.time)?;
+        if command.record.is_cancel() {
+            self.cancel(recorded, command, &before, about, &old);
+            return Ok(());
+        }
         self.judge(&before, command, about, &old)
+    }
+
+    /// Compares the decision of a cancel that the rules have made: that of an open workflow.
+    fn cancel(
+        &mut self,
+        recorded: &Recorded,
+        command: &Command,
+        before: &AggregateState<A>,
+        about: About,
+        old: &DecisionResult,
+    ) {
+        let open = before.open.as_ref().map(|open| open.envelope.operation);
+        let is_open = open.is_some() && open == command.record.cancels();
+        let code = recorded.outcome.code.as_deref();
+        let is_of_record = old.end.state == State::Failed && code == Some("unreadable");
+        let envelope = match command.record.envelope() {
+            Ok(envelope) if is_open && !is_of_record => envelope,
+            _ => {
+                self.skip(Reason::Kit, about.place, code.map(str::to_owned));
+                return;
+            }
+        };
+        let decide = || {
+            self.candidate
+                .cancel(before, &envelope, &about.place, about.time)
+        };
+        let new = decide();
+        let field = old.first_difference(&new);
+        let again = field.is_some().then(decide);
+        let verdict = about.verdict(before.version, old.clone(), (Some(new), again), field);
+        (self.then)(verdict);
     }
 
     /// Compares a command without an outcome with its events, if it has any.
@@ -162,6 +198,11 @@ impl<A: Aggregate> Replay<'_, '_, A> {
         let place = record.place();
         if record.offset >= self.committed {
             self.skip(Reason::Undecided, place, None);
+            return Ok(());
+        }
+        // Its outcome stands with that of the command that it has cancelled.
+        if record.is_cancel() {
+            self.skip(Reason::Kit, place, None);
             return Ok(());
         }
         if self.has_begun || !self.may_lack_outcomes {

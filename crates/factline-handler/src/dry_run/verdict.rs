@@ -71,7 +71,7 @@ pub enum Reason {
     NoOutcome,
     /// The command had not been decided when the run began.
     Undecided,
-    /// The kit has refused the command by its own checks, before or after the rules.
+    /// The kit has refused or cancelled the command by its own checks, before or after the rules.
     Kit,
     /// The recorded outcome cannot be read.
     UnreadableOutcome,

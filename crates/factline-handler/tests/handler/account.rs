@@ -45,6 +45,11 @@ pub(crate) struct Schedule {
 #[serde(rename = "Collect")]
 pub(crate) struct Collect {}
 
+/// End of a standing order whose operation is cancelled.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename = "CallOff")]
+pub(crate) struct CallOff {}
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename = "Scheduled")]
 pub(crate) struct Scheduled {
@@ -71,6 +76,8 @@ messages! {
             "fields":[{"name":"amount","type":"long"},{"name":"after_ms","type":"long"},
             {"name":"open","type":"boolean"}]}"#,
         Collect = "ledger.Collect": r#"{"type":"record","name":"Collect","namespace":"ledger",
+            "fields":[]}"#,
+        CallOff = "ledger.CallOff": r#"{"type":"record","name":"CallOff","namespace":"ledger",
             "fields":[]}"#,
     }
 }
@@ -153,6 +160,15 @@ impl Aggregate for Account {
                 let scheduled = Decision::event(Event::Scheduled(Scheduled { amount, due, open }));
                 Ok(if open { scheduled.running() } else { scheduled })
             }
+            Command::CallOff(_) => match &self.scheduled {
+                Some(Scheduled { amount, .. }) if *amount >= 0 => {
+                    let called_off = Conclusion::cancelled("called_off", "as requested");
+                    Ok(noted(0, 0)?.concluding(called_off))
+                }
+                _ => Err(Overdrawn {
+                    balance: self.balance,
+                }),
+            },
             Command::Collect(_) => match &self.scheduled {
                 None | Some(Scheduled { amount: 0, .. }) => Ok(Decision::nothing()),
                 Some(Scheduled { amount: PANICS, .. }) => panic!("panic requested by the test"),
@@ -187,5 +203,9 @@ impl Aggregate for Account {
             Timestamp::from_timestamp_micros(due)?,
             Command::Collect(Collect {}),
         ))
+    }
+
+    fn cancellation(&self) -> Option<Command> {
+        Some(CallOff {}.into())
     }
 }

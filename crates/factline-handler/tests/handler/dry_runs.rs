@@ -317,6 +317,35 @@ async fn dry_run_names_each_decision_that_differs() {
     assert_eq!(differ.collect::<Vec<_>>(), ["ada", "gus"]);
 }
 
+/// A command that was cancelled is not decided by any rules. The cancel of a workflow is.
+#[tokio::test(flavor = "multi_thread")]
+async fn dry_run_compares_the_cancels_that_rules_decide() {
+    let rig = Rig::new("dry-run-cancels").await;
+    let cancelled = rig.deposit("ada", 5).await;
+    // The cancel's outcome stands before that of this command.
+    let between = rig.deposit("ada", 6).await;
+    let cancel = rig.cancel("ada", cancelled).await;
+    let workflow = schedule(&rig, "fay", 3_600_000, 5, true).await;
+    let handler = rig.start("a").await;
+    rig.outcomes_of(&[cancelled, between, cancel]).await;
+    let late = rig.cancel("ada", between).await;
+    let called_off = rig.cancel("fay", workflow).await;
+    rig.outcomes_of(&[late, workflow, called_off]).await;
+    handler.stop().await;
+    let records = Records::of(&rig).await;
+    let same = records.compare::<Account>(&rig, false).await;
+    assert_eq!((&same.differ, same.same), (&Vec::new(), 3), "{same:?}");
+    assert_eq!(same.skipped, BTreeMap::from([(Reason::Kit, 3)]));
+    // These rules cannot be cancelled.
+    let changed = records.compare::<Changed>(&rig, false).await;
+    let (deposited, refused) = ("completed: ledger.Deposited", "rejected: not_cancellable");
+    assert_eq!(
+        changed.of(called_off),
+        (deposited.to_owned(), Some(refused.to_owned()), "state")
+    );
+    assert_eq!(changed.differ.len(), 1);
+}
+
 /// Events that are missing, or that nothing has decided, are no reason to call a decision equal.
 #[tokio::test(flavor = "multi_thread")]
 async fn dry_run_compares_nothing_without_the_events() {

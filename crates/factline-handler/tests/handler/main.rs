@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test reports failures by panicking")]
 
 mod account;
+mod cancels;
 mod capacity;
 mod commands;
 mod conditions;

@@ -6,6 +6,7 @@
 //! a mutant there are no errors. With the mutant there are errors within a bounded number of
 //! rounds, and the test prints the duration as a row of a table.
 //!
+//! - `cancelled`: commands and their cancels race, while handlers are killed
 //! - `evicted`: the handler is expelled from the group and does not know it
 //! - `foreign`: a transaction of another producer is open on the events
 //! - `moved`: partitions move while their first owner is healthy
@@ -18,6 +19,7 @@
 //! take minutes are ignored. They are run by `cargo test -p factline-handler --features failpoints
 //! --test handler -- --ignored --nocapture mutants`.
 
+mod cancelled;
 mod evicted;
 mod foreign;
 mod moved;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use clap::Parser as _;
 use factline::outcome::OutcomeKind;
-use factline::{Envelope, Outcome};
+use factline::{Envelope, Outcome, cancel};
 use factline_handler::Options;
 use factline_kafka::records::record::Record;
 use factline_kafka::{KafkaConfig, Topics};
@@ -167,6 +167,14 @@ impl Rig {
         let producer = &self.fixture.producer;
         self.commands.send(producer, &envelope, command).await;
         operation
+    }
+
+    /// Appends a cancel of an operation, and returns its own operation.
+    pub(crate) async fn cancel(&self, account: &str, operation: Uuid) -> Uuid {
+        let envelope = cancel::envelope(operation, "/test", account, chrono::Utc::now());
+        let producer = &self.fixture.producer;
+        self.commands.cancel(producer, &envelope).await;
+        envelope.operation
     }
 
     /// Appends a record with any content to the commands topic.

@@ -24,7 +24,7 @@ pub(super) struct Expected<E> {
 }
 
 impl<E> Expected<E> {
-    fn end(state: State, code: &str) -> Self {
+    pub(super) fn end(state: State, code: &str) -> Self {
         Self {
             state,
             code: Some(code.to_owned()),
@@ -100,7 +100,8 @@ pub(super) fn of_deadline<A: Aggregate>(
     Some(decided(kept, deadline.command, &context))
 }
 
-fn decided<A: Aggregate>(
+/// Returns the result of a command by the rules.
+pub(super) fn decided<A: Aggregate>(
     kept: &Kept<A>,
     command: CommandOf<A::Type>,
     context: &Context<'_>,

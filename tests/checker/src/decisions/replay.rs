@@ -4,13 +4,14 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::RangeInclusive;
 
 use chrono::{SubsecRound as _, TimeDelta};
-use factline::outcome::{Outcome, OutcomeKind};
+use factline::outcome::{Outcome, OutcomeKind, State};
 use factline::{Aggregate, Conclusion, EventOf, Position, Timestamp};
 use factline_kafka::Topics;
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::Found;
+use super::cancel;
 use super::expected::{self, Expected};
 use super::kept::Kept;
 use crate::history::Logged;
@@ -39,6 +40,8 @@ pub(super) struct Replay<'f, 'h, A: Aggregate> {
     done: HashSet<Uuid>,
     /// The workflow whose end must come next.
     ends: Option<(Uuid, Conclusion)>,
+    /// The command that was cancelled last. The end of its cancel must come next.
+    cancelled: Option<Uuid>,
     violations: Vec<Violation>,
 }
 
@@ -58,6 +61,7 @@ impl<'f, 'h, A: Aggregate> Replay<'f, 'h, A> {
             read: (0, Timestamp::UNIX_EPOCH),
             done: HashSet::new(),
             ends: None,
+            cancelled: None,
             violations: Vec::new(),
         }
     }
@@ -96,6 +100,10 @@ impl<'f, 'h, A: Aggregate> Replay<'f, 'h, A> {
             });
             return;
         }
+        if let Some(cancelled) = self.cancelled.take() {
+            self.end_of_cancel(&at, cancelled, outcome);
+            return;
+        }
         let before = self.time;
         let now = self.advance(&at, outcome);
         if outcome.kind == OutcomeKind::Deadline {
@@ -112,6 +120,28 @@ impl<'f, 'h, A: Aggregate> Replay<'f, 'h, A> {
             self.violations.push(Violation::Unended(at));
         }
         self.violations
+    }
+
+    /// Checks that the outcome after that of a cancelled command is the one of its cancel. Both are
+    /// decided together, at the place of the command.
+    fn end_of_cancel(&mut self, at: &At, cancelled: Uuid, outcome: &Outcome) {
+        let commands = self.found.commands.get(&outcome.operation_id);
+        let command = commands.and_then(|all| all.first());
+        let cancels = command.and_then(|command| cancel::of(command));
+        let is_expected = cancels == Some(cancelled)
+            && (outcome.state, outcome.code.as_deref()) == (State::Completed, None)
+            && !self.found.events.contains_key(&outcome.operation_id);
+        if !is_expected {
+            self.violations.push(Violation::Decision {
+                at: at.clone(),
+                recorded: format!("{:?} {:?}", outcome.state, outcome.code),
+                decided: format!("the cancel of {cancelled} completes"),
+            });
+        }
+        let time = decided_at(outcome);
+        if time != self.time {
+            self.wrong_time(at, time, "the command that it cancels has a different time");
+        }
     }
 
     /// Returns the decision's time, which must never decrease.
@@ -182,8 +212,26 @@ impl<'f, 'h, A: Aggregate> Replay<'f, 'h, A> {
             .cloned()
             .unwrap_or_else(Kept::new);
         let partitions = self.found.contract.partitions;
-        let expected = expected::of_command(command, partitions, under, &kept, outcome, now);
+        let expected = if cancel::is(command) {
+            cancel::expected(command, partitions, &kept, outcome, now)
+        } else if self.is_cancelled(command, outcome) {
+            self.cancelled = Some(operation);
+            Expected::end(State::Cancelled, cancel::CANCELLED)
+        } else {
+            expected::of_command(command, partitions, under, &kept, outcome, now)
+        };
         self.compare(at, (record, outcome), &subject, kept, expected);
+    }
+
+    /// Returns whether a command may have been cancelled, and its outcome says so: a cancel of it
+    /// follows in its partition.
+    fn is_cancelled(&self, command: &Logged<Value>, outcome: &Outcome) -> bool {
+        let follows = |other: &&Logged<Value>| {
+            (other.partition, &other.key) == (command.partition, &command.key)
+                && other.offset > command.offset
+                && cancel::of(other) == Some(outcome.operation_id)
+        };
+        outcome.state == State::Cancelled && self.found.log.commands.iter().any(|one| follows(&one))
     }
 
     fn deadline(
@@ -320,7 +368,7 @@ impl<'f, 'h, A: Aggregate> Replay<'f, 'h, A> {
 
     /// Checks that version and position of an outcome are those of the aggregate after it.
     fn seen(&mut self, at: &At, record: &Logged<Outcome>, outcome: &Outcome, kept: &Kept<A>) {
-        if outcome.state == factline::outcome::State::Failed {
+        if outcome.state == State::Failed {
             return;
         }
         let version = (kept.version > 0).then_some(kept.version.cast_signed());

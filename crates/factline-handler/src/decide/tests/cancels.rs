@@ -56,7 +56,10 @@ fn command_is_cancelled_in_the_batch_of_its_cancel() {
     let outcome = batch.facts[1].cancel.as_ref().unwrap();
     assert_eq!(outcome.envelope.cancels, Some(operation));
     assert_eq!(outcome.value.name, cancel::SCHEMA.name);
-    assert_eq!((outcome.value.version, outcome.value.position.is_some()), (Some(1), true));
+    assert_eq!(
+        (outcome.value.version, outcome.value.position.is_some()),
+        (Some(1), true)
+    );
     desk.adopt(batch);
     assert!(desk.pending.is_empty());
     assert_eq!(desk.committed(&ada), (2, 2));
@@ -143,7 +146,10 @@ fn cancel_of_another_aggregate_is_too_late() {
     let (mut desk, ada, bob) = (Desk::new(), subject(0, 0), subject(0, 1));
     let operation = desk.send(&ada, step(Step::Add));
     let cancel = desk.cancel(&bob, operation);
-    assert_eq!(endings(&desk.turn()), [completed(operation), too_late(cancel)]);
+    assert_eq!(
+        endings(&desk.turn()),
+        [completed(operation), too_late(cancel)]
+    );
 }
 
 #[test]
@@ -195,7 +201,11 @@ fn refusal_of_a_reused_key_comes_before_the_cancel() {
 fn cancel_that_cannot_be_accepted_does_not_cancel() {
     type Change = fn(&mut Envelope);
     let cases: [(Change, State, &str); 4] = [
-        (|envelope| envelope.cancels = None, State::Failed, "unreadable"),
+        (
+            |envelope| envelope.cancels = None,
+            State::Failed,
+            "unreadable",
+        ),
         (
             |envelope| envelope.origin_time = at(CLOCK) - WINDOW - TimeDelta::seconds(1),
             State::Failed,
@@ -342,7 +352,10 @@ fn workflow_is_cancelled_by_its_process() {
         assert_eq!(endings(&facts), [completed(cancel), off]);
         let event = &facts[0].events[0].envelope;
         assert_eq!((event.operation, event.concludes), (cancel, Some(workflow)));
-        assert_eq!((event.root_operation, &*event.actor), (Some(workflow), "bob"));
+        assert_eq!(
+            (event.root_operation, &*event.actor),
+            (Some(workflow), "bob")
+        );
         // Both are ended after another restart, too.
         desk.restart();
         desk.cancel(&ada, workflow);
@@ -385,7 +398,10 @@ fn cancel_after_the_deadline_is_too_late() {
     desk.now = at(CLOCK + 10);
     let cancel = desk.cancel(&ada, workflow);
     let found = endings(&desk.turn());
-    assert_eq!(found[1..], [ended(workflow, State::Rejected, "over"), too_late(cancel)]);
+    assert_eq!(
+        found[1..],
+        [ended(workflow, State::Rejected, "over"), too_late(cancel)]
+    );
 }
 
 /// A workflow whose command is not decided yet never begins.
