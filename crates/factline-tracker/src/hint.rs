@@ -20,6 +20,16 @@ pub fn read(text: &str) -> Option<RecordId> {
     })
 }
 
+/// Returns the text of a location, for [`read`].
+pub fn write(record: &RecordId) -> String {
+    let RecordId {
+        topic,
+        partition,
+        offset,
+    } = record;
+    URL_SAFE_NO_PAD.encode(format!("{topic}/{partition}@{offset}"))
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -49,8 +59,8 @@ mod tests {
             partition in 0..i32::MAX,
             offset in 0..i64::MAX,
         ) {
-            let text = URL_SAFE_NO_PAD.encode(format!("{topic}/{partition}@{offset}"));
-            prop_assert_eq!(read(&text), Some(RecordId { topic, partition, offset }));
+            let record = RecordId { topic, partition, offset };
+            prop_assert_eq!(read(&write(&record)), Some(record));
         }
 
         #[test]

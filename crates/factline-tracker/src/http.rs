@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::barrier::{self, Answer, Barrier};
+use crate::cancel::{self, Cancels};
 use crate::contracts::Resources;
 use crate::observation::RecordId;
 use crate::retention::{Retention, expired};
@@ -42,6 +43,8 @@ const LONGEST_RETRY: i64 = 30;
 pub struct Answers {
     /// The database.
     pub pool: PgPool,
+    /// Writes cancels.
+    pub cancels: Arc<Cancels>,
     /// Finds operations.
     pub barrier: Barrier,
     /// Wakes requests when an operation has changed.
@@ -66,7 +69,7 @@ pub fn routes(answers: Answers) -> Router {
         .route("/operations", get(list::list))
         .route("/operations/events", get(stream::of_all))
         .route("/operations/statistics", get(statistics::statistics))
-        .route("/operations/{id}", get(operation))
+        .route("/operations/{id}", get(operation).delete(cancel::cancel))
         .route("/operations/{id}/events", get(stream::of_operation))
         .with_state(answers)
 }
@@ -79,14 +82,14 @@ pub fn router(answers: Answers) -> Router {
         .method_not_allowed_fallback(fallback::method_not_allowed)
 }
 
-/// The query of a request for the events of one operation.
+/// The query of a request about one operation.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Hint {
     pub(crate) at: Option<String>,
 }
 
-/// The query of a request for one operation.
+/// The query of `GET /operations/{id}`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Wanted {

@@ -14,6 +14,7 @@
 //! - `feed`, [`watch`]: wake those who wait when an operation has changed: `waiting` (`Prefer: wait`)
 //!   and [`stream`] (server-sent events)
 //! - [`visible`]: the views in which an operation is visible
+//! - [`cancel`]: requests to cancel an operation, which become records
 //! - [`barrier`], [`captures`], [`ends`], [`notifications`]: the wait that makes a 404 certain
 //! - [`retention`]: deletes operations that ended long ago
 //! - [`dead_letters`]: watches the dead letters of commands
@@ -22,6 +23,7 @@
 
 pub mod anomaly;
 pub mod barrier;
+pub mod cancel;
 pub mod captures;
 pub mod contracts;
 pub mod dead_letters;

@@ -1,4 +1,6 @@
-//! The OpenAPI description of the routes.
+//! The OpenAPI description of the routes; `cancel` has that of `DELETE`.
+
+mod cancel;
 
 use factline::outcome::State;
 use factline_http::Problem;
@@ -43,6 +45,7 @@ pub fn document() -> Value {
     document.tag("operations", "The status of every command.");
     document.schema(REACHED, Reached::schema());
     one(&mut document);
+    cancel::describe(&mut document);
     streams(&mut document);
     lists(&mut document);
     document.build()

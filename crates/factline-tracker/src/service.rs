@@ -13,6 +13,7 @@ use sqlx::PgPool;
 use sqlx::migrate::Migrator;
 
 use crate::barrier::{Barrier, Limits};
+use crate::cancel::Cancels;
 use crate::contracts::{Kind, Resources, Source, sources};
 use crate::dead_letters::DeadLetters;
 use crate::ends::Watermarks;
@@ -209,6 +210,7 @@ pub fn start(
     let resources = Resources::read(contracts)?;
     Ok(Answers {
         pool,
+        cancels: Cancels::new(kafka, contracts)?,
         barrier,
         watch,
         max_wait: options.operation_max_wait,

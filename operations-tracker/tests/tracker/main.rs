@@ -9,6 +9,7 @@
 mod absorption;
 mod answers;
 mod any_order;
+mod cancels;
 mod dead_letters;
 mod lists;
 mod retention;

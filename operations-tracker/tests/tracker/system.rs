@@ -9,8 +9,10 @@ use factline::outcome::{self, Outcome, State};
 use factline::{Contract, Timestamp, avro};
 use factline_dev_servers::Servers;
 use factline_kafka::client::config::KafkaConfig;
-use factline_kafka::{Registry, records::framing, topics::provision};
+use factline_kafka::tools::topic_reader::{Range, Reader};
+use factline_kafka::{Record, Registry, records::framing, topics::provision};
 use factline_tracker::barrier::{Barrier, Limits};
+use factline_tracker::cancel::Cancels;
 use factline_tracker::captures::Captures;
 use factline_tracker::contracts::{Resources, Source, sources};
 use factline_tracker::ends::{EndCaptures, Watermarks};
@@ -143,7 +145,7 @@ impl System {
             })
         });
         let barrier = Barrier::new(pool.clone(), follower_id(), commands, question, limits);
-        let url = serve(&pool, &barrier, &end).await;
+        let url = serve(&pool, &kafka, &barrier, &end).await;
         Self {
             pool,
             url,
@@ -254,12 +256,26 @@ impl System {
     /// Serves requests on another address, as another instance over the same database. Returns its
     /// URL.
     pub(crate) async fn another_instance(&self) -> String {
-        serve(&self.pool, &self.barrier, &self.end).await
+        serve(&self.pool, &self.kafka, &self.barrier, &self.end).await
     }
 
     /// Requests a path.
     pub(crate) async fn get(&self, path: &str) -> reqwest::Response {
         reqwest::get(format!("{}{path}", self.url)).await.unwrap()
+    }
+
+    /// Sends a request without a body.
+    pub(crate) async fn delete(&self, path: &str) -> reqwest::Response {
+        let request = reqwest::Client::new().delete(self.at(path));
+        request.send().await.unwrap()
+    }
+
+    /// Reads the commands topic.
+    pub(crate) async fn commands(&self) -> Vec<Record> {
+        let topic = self.kafka.topics(&ORDER).commands().to_owned();
+        let kafka = self.kafka.clone();
+        let read = move || Reader::open(&kafka, &topic, &Range::default())?.all();
+        tokio::task::spawn_blocking(read).await.unwrap().unwrap()
     }
 
     pub(crate) fn at(&self, path: &str) -> String {
@@ -268,7 +284,12 @@ impl System {
 }
 
 /// Serves requests until the end. Returns the URL.
-async fn serve(pool: &PgPool, barrier: &Barrier, end: &CancellationToken) -> String {
+async fn serve(
+    pool: &PgPool,
+    kafka: &KafkaConfig,
+    barrier: &Barrier,
+    end: &CancellationToken,
+) -> String {
     let watch = Watch::new(pool.clone());
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -281,6 +302,7 @@ async fn serve(pool: &PgPool, barrier: &Barrier, end: &CancellationToken) -> Str
     ));
     let router = http::router(Answers {
         pool: pool.clone(),
+        cancels: Cancels::new(kafka, CONTRACTS).unwrap(),
         barrier: barrier.clone(),
         watch,
         max_wait: LONG,
