@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use axum::http::{StatusCode, Uri};
+use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::{Value, json};
@@ -28,11 +30,47 @@ async fn store() -> String {
     };
     let router = Router::new()
         .route("/operations/7", get(answer))
-        .route("/operations/1", get(async || Json(workflow())));
+        .route(
+            "/operations/1",
+            get(async || Json(workflow())).delete(cancel),
+        )
+        .route(
+            "/operations/9",
+            get(async || Json(ended("cancelled", None))).delete(cancel),
+        )
+        .route(
+            "/operations/4",
+            get(async || Json(ended("completed", None))),
+        )
+        .route(
+            "/operations/5",
+            get(async || Json(ended("completed", None))).delete(cancel),
+        )
+        .route(
+            "/operations/6",
+            get(async || Json(ended("rejected", Some("it ended before")))),
+        );
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
     url
+}
+
+/// Accepts a request to cancel an operation. That of 5 is rejected, and all others are completed.
+async fn cancel(uri: Uri) -> impl IntoResponse {
+    let own = if uri.path().ends_with('5') { 6 } else { 4 };
+    let location = format!("/operations/{own}");
+    let headers = [("location", location.clone()), ("x-operation", location)];
+    (StatusCode::ACCEPTED, headers, "{}")
+}
+
+/// Returns an operation that has ended.
+fn ended(state: &str, reason: Option<&str>) -> Value {
+    json!({
+        "id": "4", "kind": "command", "name": "factline.Cancel", "state": state, "success": state == "completed",
+        "reason": reason, "user_id": "eve", "created_at": "2026-01-01T00:00:00Z",
+        "updated_at": "2026-01-01T00:00:00Z",
+    })
 }
 
 /// Returns an operation that led to another, which led to a third.
@@ -101,5 +139,22 @@ async fn operation_is_shown_with_or_without_waiting_for_its_end() {
     assert!(
         !unknown.success && unknown.err.contains("404"),
         "{unknown:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn operation_is_cancelled_unless_the_request_is_refused() {
+    let url = store().await;
+    let cancelled = operation(&url, &["1", "--cancel"]).await;
+    assert_eq!(cancelled.json()[0]["state"], "running");
+    let ended = operation(&url, &["9", "--cancel", "--wait"]).await;
+    assert!(
+        ended.success && ended.out.contains("cancelled"),
+        "{ended:?}"
+    );
+    let late = operation(&url, &["5", "--cancel"]).await;
+    assert!(
+        !late.success && late.err.contains("is rejected: it ended before"),
+        "{late:?}"
     );
 }

@@ -1,7 +1,7 @@
 //! A checkout, from its beginning to its end: the process that leads an order and its payment.
 
 use checkout_schemas::checkout::{self, Command, Event};
-use checkout_schemas::{BeginCheckout, Cause, ExpireCheckout, Line, Money};
+use checkout_schemas::{BeginCheckout, CancelCheckout, Cause, ExpireCheckout, Line, Money};
 use factline::{Aggregate, Context, Deadline, Decision, Timestamp};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -119,10 +119,13 @@ impl Aggregate for Checkout {
         if matches!(self, Self::Unbegun) {
             return Err(Rejection::CheckoutNotFound);
         }
+        if let Command::CancelCheckout(_) = command {
+            return self.cancel(now);
+        }
         // A stage ignores answers that it does not wait for: they are late, repeated or
         // contradictory.
         Ok(match command {
-            Command::BeginCheckout(_) => Decision::nothing(),
+            Command::BeginCheckout(_) | Command::CancelCheckout(_) => Decision::nothing(),
             Command::NoteOrderPlaced(note) => self.order_placed(note.total, now),
             Command::NoteOrderRefused(note) => self.order_refused(&note.code, &note.reason),
             Command::NotePaymentCaptured(_) => self.payment_captured(now),
@@ -159,6 +162,12 @@ impl Aggregate for Checkout {
         ))
     }
 
+    fn cancellation(&self) -> Option<Command> {
+        let (process, _) = self.open()?;
+        let checkout_id = process.checkout_id;
+        Some(CancelCheckout { checkout_id }.into())
+    }
+
     fn has_ended(&self) -> bool {
         matches!(self, Self::Completed { .. } | Self::Failed { .. })
     }
@@ -182,6 +191,31 @@ impl Checkout {
             | Self::Releasing {
                 process, patience, ..
             } => Some((process, patience)),
+        }
+    }
+
+    /// Cancels a checkout until its payment is captured. The order is cancelled and the payment is
+    /// voided as after any other failure.
+    fn cancel(&self, now: Timestamp) -> Result<Decision<Event>, Rejection> {
+        match self {
+            Self::Placing { process, .. } | Self::Paying { process, .. } => {
+                let reason = "the checkout was cancelled";
+                let trouble = FailureReason::new(Cause::CheckoutCancelled, reason);
+                Ok(next::abandoned(process, &trouble, now))
+            }
+            Self::Cancelling { trouble, .. }
+            | Self::Releasing { trouble, .. }
+            | Self::Failed { trouble, .. }
+                if trouble.cause == Cause::CheckoutCancelled =>
+            {
+                Ok(Decision::nothing())
+            }
+            Self::Unbegun => Err(Rejection::CheckoutNotFound),
+            Self::Confirming { .. }
+            | Self::Cancelling { .. }
+            | Self::Releasing { .. }
+            | Self::Completed { .. }
+            | Self::Failed { .. } => Err(Rejection::TooLate),
         }
     }
 

@@ -50,6 +50,7 @@ pub fn conclusion(trouble: &FailureReason) -> Conclusion {
         Cause::OrderTimedOut => Conclusion::timed_out("order_timed_out", reason),
         Cause::PaymentTimedOut => Conclusion::timed_out("payment_timed_out", reason),
         Cause::ConfirmationUnanswered => Conclusion::timed_out("confirmation_unanswered", reason),
+        Cause::CheckoutCancelled => Conclusion::cancelled("checkout_cancelled", reason),
     }
 }
 

@@ -37,6 +37,9 @@ pub enum Rejection {
     /// The id belongs to a checkout with other contents.
     #[error("there is another checkout with this id")]
     CheckoutExists,
+    /// A cancel of a checkout that is paid or has ended, or that ends for another reason.
+    #[error("the checkout is paid, or it ends for another reason")]
+    TooLate,
 }
 
 impl factline::Rejection for Rejection {
@@ -48,6 +51,7 @@ impl factline::Rejection for Rejection {
             Self::PaymentSecondsOutOfRange { .. } => "payment_seconds_out_of_range",
             Self::CheckoutNotFound => "checkout_not_found",
             Self::CheckoutExists => "checkout_exists",
+            Self::TooLate => "too_late",
         }
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use clap::Args;
-use factline_client::{Client, Operation};
+use factline_client::{Client, Operation, State};
 use serde_json::Value;
 
 use crate::output::{Output, Row, cell};
@@ -13,9 +13,12 @@ use crate::progress::during;
 /// Shows the status of a command, and of all operations that it led to
 #[derive(Debug, Args)]
 #[command(
-    after_help = "With --wait, ends with code 1 unless the operation is completed.\n\nExamples:\n  \
+    after_help = "With --wait, ends with code 1 unless the operation is completed. With --cancel, ends \
+                        with code 1 if the\ncancel is refused, and with both, unless the operation is \
+                        cancelled.\n\nExamples:\n  \
                         factline operation 0198c0de-0000-7000-8000-000000000000\n  \
-                        factline operation 0198c0de-0000-7000-8000-000000000000 --wait --patience 10"
+                        factline operation 0198c0de-0000-7000-8000-000000000000 --wait --patience 10\n  \
+                        factline operation 0198c0de-0000-7000-8000-000000000000 --cancel"
 )]
 pub(crate) struct Options {
     /// The operation's id
@@ -23,6 +26,9 @@ pub(crate) struct Options {
     /// Wait until the operation has ended
     #[arg(long)]
     wait: bool,
+    /// Ask to cancel the operation first, and wait until that is decided
+    #[arg(long)]
+    cancel: bool,
     /// Maximum time to wait, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     patience: u64,
@@ -35,14 +41,35 @@ pub(crate) async fn run(options: Options, output: &Output) -> Result<()> {
     let client = Client::new(&options.url, Duration::from_secs(options.patience))?;
     let id = options.id.trim_start_matches('/');
     let location = format!("operations/{}", id.trim_start_matches("operations/"));
+    if options.cancel {
+        cancel(&client, &location, output).await?;
+    }
     if !options.wait {
         let operation = during("asking", client.operation(&location)).await?;
         return show(&operation, *output);
     }
     let operation = during("waiting", client.wait(&location)).await?;
     show(&operation, *output)?;
-    if operation.success != Some(true) {
+    let is_as_asked = if options.cancel {
+        operation.state == State::Cancelled
+    } else {
+        operation.success == Some(true)
+    };
+    if !is_as_asked {
         bail!("operation {id} is {}", operation.state.as_str());
+    }
+    Ok(())
+}
+
+/// Asks to cancel an operation, and waits until that is decided. A refusal is shown, and an error.
+async fn cancel(client: &Client, location: &str, output: &Output) -> Result<()> {
+    let accepted = during("cancelling", client.cancel(location)).await?;
+    let request = during("waiting", client.wait(&accepted.location)).await?;
+    if request.success != Some(true) {
+        show(&request, *output)?;
+        let reason = request.reason.unwrap_or_default();
+        let state = request.state.as_str();
+        bail!("{location} is not cancelled: the request is {state}: {reason}");
     }
     Ok(())
 }

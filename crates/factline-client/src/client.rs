@@ -3,6 +3,8 @@
 //! To wait, a client asks with `Prefer: wait` (RFC 7240), and the service answers when the
 //! operation has ended. A service that does not follow the preference is polled.
 
+mod cancel;
+
 use std::time::{Duration, Instant};
 
 use reqwest::{RequestBuilder, StatusCode};

@@ -490,3 +490,20 @@ async fn unexpected_response_is_an_error() {
     let error = client.wait("operations/7").await.unwrap_err();
     assert!(matches!(error, Error::Unexpected { .. }), "{error:?}");
 }
+
+/// A cancel may be sent again: it is the same operation.
+#[tokio::test]
+async fn cancel_is_sent_until_it_is_accepted() {
+    let (server, url) = Server::start([problem(503, Some("unknown")), accepted()]).await;
+    let client = Client::new(&url, Duration::from_secs(5)).unwrap();
+    let cancel = client.cancel("/operations/3?at=x").await.unwrap();
+    assert_eq!(
+        (&*cancel.operation, &*cancel.resource),
+        ("operations/7", "people/9")
+    );
+    assert_eq!(server.asked(), ["DELETE /operations/3?at=x "; 2]);
+    let (_, url) = Server::start([problem(409, None)]).await;
+    let client = Client::new(&url, Duration::from_secs(5)).unwrap();
+    let refused = client.cancel("operations/3").await.unwrap_err();
+    assert!(matches!(refused, Error::Refused { .. }), "{refused}");
+}

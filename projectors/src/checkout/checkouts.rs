@@ -163,5 +163,6 @@ fn code(cause: Cause) -> &'static str {
         Cause::PaymentDeclined => "payment_declined",
         Cause::PaymentTimedOut => "payment_timed_out",
         Cause::ConfirmationUnanswered => "confirmation_unanswered",
+        Cause::CheckoutCancelled => "checkout_cancelled",
     }
 }

@@ -37,6 +37,13 @@ fn default_begincheckout_payment_seconds() -> i32 {
     900
 }
 
+/// Cancels a checkout that is not paid. A request to cancel the checkout's operation leads to it.
+#[derive(Debug, PartialEq, Eq, Clone, serde::Deserialize, serde::Serialize)]
+pub struct CancelCheckout {
+    /// The checkout.
+    pub checkout_id: uuid::Uuid,
+}
+
 /// The cause of the failure of a checkout.
 #[derive(
     Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Clone, Copy, serde::Deserialize, serde::Serialize,
@@ -58,6 +65,8 @@ pub enum Cause {
     PaymentTimedOut,
     #[serde(rename = "confirmation_unanswered")]
     ConfirmationUnanswered,
+    #[serde(rename = "checkout_cancelled")]
+    CheckoutCancelled,
 }
 
 /// A checkout was abandoned. The order has to be cancelled; the payment is left as it is until the order has answered.
@@ -318,6 +327,11 @@ impl BeginCheckout {
     pub const NAME: &'static str = "checkout.BeginCheckout";
 }
 
+impl CancelCheckout {
+    /// Name of the record.
+    pub const NAME: &'static str = "checkout.CancelCheckout";
+}
+
 impl CheckoutAbandoned {
     /// Name of the record.
     pub const NAME: &'static str = "checkout.CheckoutAbandoned";
@@ -437,6 +451,8 @@ pub mod checkout {
     pub enum Command {
         /// Begins a checkout: places an order for these lines and requests its payment.
         BeginCheckout(super::BeginCheckout),
+        /// Cancels a checkout that is not paid. A request to cancel the checkout's operation leads to it.
+        CancelCheckout(super::CancelCheckout),
         /// Ends the time that a checkout waits for an answer. The deadline of the checkout sends it.
         ExpireCheckout(super::ExpireCheckout),
         /// Notes that the order was cancelled.
@@ -465,6 +481,10 @@ pub mod checkout {
             factline::RecordSchema {
                 name: super::BeginCheckout::NAME,
                 json: r##"{"aggregate":"checkout.checkout","doc":"Begins a checkout: places an order for these lines and requests its payment.","fields":[{"doc":"The checkout; its id is assigned by the command API if the client gives none.","id":true,"name":"checkout_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The customer who buys; opaque to the checkout.","name":"customer_id","personal":true,"type":"string"},{"doc":"The order lines; the rules of ordering apply to them.","name":"lines","type":{"items":{"doc":"A quantity of one product, with its name and price as the customer saw them.","fields":[{"doc":"The product; opaque to the checkout.","name":"product_id","type":"string"},{"doc":"The name of the product.","name":"name","type":"string"},{"doc":"The price of one unit; may be 0.","name":"unit_price","type":{"doc":"An amount of money in the minor units of its currency: 29.33 US dollars are amount 2933 and currency USD.","fields":[{"doc":"The amount in minor units, such as cents; may be negative.","name":"amount","type":"long"},{"doc":"The ISO 4217 code of the currency: three capital letters.","name":"currency","type":"string"}],"name":"Money","namespace":"money","type":"record"}},{"doc":"The number of units; at least 1.","name":"quantity","type":"int"}],"name":"Line","namespace":"checkout","type":"record"},"type":"array"}},{"doc":"The payment method, in the notation of the payment provider, such as card-ok.","name":"method","type":"string"},{"default":900,"doc":"The time limit for the payment in seconds, counted from the beginning of the checkout; at least 1, at most 604800 (7 days).","name":"payment_seconds","type":"int"}],"name":"BeginCheckout","namespace":"checkout","role":"command","type":"record"}"##,
+            },
+            factline::RecordSchema {
+                name: super::CancelCheckout::NAME,
+                json: r##"{"aggregate":"checkout.checkout","doc":"Cancels a checkout that is not paid. A request to cancel the checkout's operation leads to it.","fields":[{"doc":"The checkout.","id":true,"name":"checkout_id","type":{"logicalType":"uuid","type":"string"}}],"name":"CancelCheckout","namespace":"checkout","role":"command","type":"record"}"##,
             },
             factline::RecordSchema {
                 name: super::ExpireCheckout::NAME,
@@ -514,6 +534,7 @@ pub mod checkout {
         fn record(&self) -> &'static str {
             match self {
                 Self::BeginCheckout(_) => super::BeginCheckout::NAME,
+                Self::CancelCheckout(_) => super::CancelCheckout::NAME,
                 Self::ExpireCheckout(_) => super::ExpireCheckout::NAME,
                 Self::NoteOrderCancelled(_) => super::NoteOrderCancelled::NAME,
                 Self::NoteOrderConfirmed(_) => super::NoteOrderConfirmed::NAME,
@@ -530,6 +551,7 @@ pub mod checkout {
         fn aggregate_id(&self) -> Option<std::borrow::Cow<'_, str>> {
             match self {
                 Self::BeginCheckout(record) => Some(record.checkout_id.to_string().into()),
+                Self::CancelCheckout(record) => Some(record.checkout_id.to_string().into()),
                 Self::ExpireCheckout(record) => Some(record.checkout_id.to_string().into()),
                 Self::NoteOrderCancelled(record) => Some(record.checkout_id.to_string().into()),
                 Self::NoteOrderConfirmed(record) => Some(record.checkout_id.to_string().into()),
@@ -546,6 +568,7 @@ pub mod checkout {
         fn encode(&self, codec: &factline::avro::Codec) -> Result<Vec<u8>, factline::avro::Error> {
             match self {
                 Self::BeginCheckout(record) => codec.encode(record),
+                Self::CancelCheckout(record) => codec.encode(record),
                 Self::ExpireCheckout(record) => codec.encode(record),
                 Self::NoteOrderCancelled(record) => codec.encode(record),
                 Self::NoteOrderConfirmed(record) => codec.encode(record),
@@ -566,6 +589,7 @@ pub mod checkout {
         ) -> Result<Self, factline::avro::Error> {
             match record {
                 super::BeginCheckout::NAME => codec.decode(datum).map(Self::BeginCheckout),
+                super::CancelCheckout::NAME => codec.decode(datum).map(Self::CancelCheckout),
                 super::ExpireCheckout::NAME => codec.decode(datum).map(Self::ExpireCheckout),
                 super::NoteOrderCancelled::NAME => {
                     codec.decode(datum).map(Self::NoteOrderCancelled)
@@ -602,6 +626,11 @@ pub mod checkout {
     impl From<super::BeginCheckout> for Command {
         fn from(record: super::BeginCheckout) -> Self {
             Self::BeginCheckout(record)
+        }
+    }
+    impl From<super::CancelCheckout> for Command {
+        fn from(record: super::CancelCheckout) -> Self {
+            Self::CancelCheckout(record)
         }
     }
     impl From<super::ExpireCheckout> for Command {
@@ -685,7 +714,7 @@ pub mod checkout {
         const RECORDS: &'static [factline::RecordSchema] = &[
             factline::RecordSchema {
                 name: super::CheckoutAbandoned::NAME,
-                json: r##"{"aggregate":"checkout.checkout","doc":"A checkout was abandoned. The order has to be cancelled; the payment is left as it is until the order has answered.","fields":[{"doc":"The checkout.","id":true,"name":"checkout_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The order that the checkout places.","name":"order_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The cause of the failure.","name":"cause","type":{"default":"unknown","doc":"The cause of the failure of a checkout.","name":"Cause","namespace":"checkout","symbols":["unknown","order_refused","order_timed_out","order_cancelled","payment_refused","payment_declined","payment_timed_out","confirmation_unanswered"],"type":"enum"}},{"doc":"Human-readable form of the cause.","name":"reason","type":"string"},{"doc":"The time of the next attempt if no answer has arrived by then.","name":"due","type":{"logicalType":"timestamp-micros","type":"long"}}],"name":"CheckoutAbandoned","namespace":"checkout","role":"event","type":"record"}"##,
+                json: r##"{"aggregate":"checkout.checkout","doc":"A checkout was abandoned. The order has to be cancelled; the payment is left as it is until the order has answered.","fields":[{"doc":"The checkout.","id":true,"name":"checkout_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The order that the checkout places.","name":"order_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The cause of the failure.","name":"cause","type":{"default":"unknown","doc":"The cause of the failure of a checkout.","name":"Cause","namespace":"checkout","symbols":["unknown","order_refused","order_timed_out","order_cancelled","payment_refused","payment_declined","payment_timed_out","confirmation_unanswered","checkout_cancelled"],"type":"enum"}},{"doc":"Human-readable form of the cause.","name":"reason","type":"string"},{"doc":"The time of the next attempt if no answer has arrived by then.","name":"due","type":{"logicalType":"timestamp-micros","type":"long"}}],"name":"CheckoutAbandoned","namespace":"checkout","role":"event","type":"record"}"##,
             },
             factline::RecordSchema {
                 name: super::CheckoutBegun::NAME,
@@ -697,7 +726,7 @@ pub mod checkout {
             },
             factline::RecordSchema {
                 name: super::CheckoutFailed::NAME,
-                json: r##"{"aggregate":"checkout.checkout","doc":"A checkout failed: nothing was bought, and no money is kept.","fields":[{"doc":"The checkout.","id":true,"name":"checkout_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The customer who buys.","name":"customer_id","personal":true,"type":"string"},{"doc":"The order that the checkout places.","name":"order_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The payment that the checkout requests.","name":"payment_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The cause of the failure.","name":"cause","type":{"default":"unknown","doc":"The cause of the failure of a checkout.","name":"Cause","namespace":"checkout","symbols":["unknown","order_refused","order_timed_out","order_cancelled","payment_refused","payment_declined","payment_timed_out","confirmation_unanswered"],"type":"enum"}},{"doc":"Human-readable form of the cause.","name":"reason","type":"string"}],"name":"CheckoutFailed","namespace":"checkout","role":"event","type":"record"}"##,
+                json: r##"{"aggregate":"checkout.checkout","doc":"A checkout failed: nothing was bought, and no money is kept.","fields":[{"doc":"The checkout.","id":true,"name":"checkout_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The customer who buys.","name":"customer_id","personal":true,"type":"string"},{"doc":"The order that the checkout places.","name":"order_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The payment that the checkout requests.","name":"payment_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The cause of the failure.","name":"cause","type":{"default":"unknown","doc":"The cause of the failure of a checkout.","name":"Cause","namespace":"checkout","symbols":["unknown","order_refused","order_timed_out","order_cancelled","payment_refused","payment_declined","payment_timed_out","confirmation_unanswered","checkout_cancelled"],"type":"enum"}},{"doc":"Human-readable form of the cause.","name":"reason","type":"string"}],"name":"CheckoutFailed","namespace":"checkout","role":"event","type":"record"}"##,
             },
             factline::RecordSchema {
                 name: super::CheckoutOrdered::NAME,
@@ -717,7 +746,7 @@ pub mod checkout {
             },
             factline::RecordSchema {
                 name: super::PaymentReleaseRequested::NAME,
-                json: r##"{"aggregate":"checkout.checkout","doc":"The release of the payment was requested, because the order will not be confirmed. The payment has to be voided.","fields":[{"doc":"The checkout.","id":true,"name":"checkout_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The payment that the checkout requests.","name":"payment_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The cause of the failure.","name":"cause","type":{"default":"unknown","doc":"The cause of the failure of a checkout.","name":"Cause","namespace":"checkout","symbols":["unknown","order_refused","order_timed_out","order_cancelled","payment_refused","payment_declined","payment_timed_out","confirmation_unanswered"],"type":"enum"}},{"doc":"Human-readable form of the cause.","name":"reason","type":"string"},{"doc":"The time of the next attempt if no answer has arrived by then.","name":"due","type":{"logicalType":"timestamp-micros","type":"long"}}],"name":"PaymentReleaseRequested","namespace":"checkout","role":"event","type":"record"}"##,
+                json: r##"{"aggregate":"checkout.checkout","doc":"The release of the payment was requested, because the order will not be confirmed. The payment has to be voided.","fields":[{"doc":"The checkout.","id":true,"name":"checkout_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The payment that the checkout requests.","name":"payment_id","type":{"logicalType":"uuid","type":"string"}},{"doc":"The cause of the failure.","name":"cause","type":{"default":"unknown","doc":"The cause of the failure of a checkout.","name":"Cause","namespace":"checkout","symbols":["unknown","order_refused","order_timed_out","order_cancelled","payment_refused","payment_declined","payment_timed_out","confirmation_unanswered","checkout_cancelled"],"type":"enum"}},{"doc":"Human-readable form of the cause.","name":"reason","type":"string"},{"doc":"The time of the next attempt if no answer has arrived by then.","name":"due","type":{"logicalType":"timestamp-micros","type":"long"}}],"name":"PaymentReleaseRequested","namespace":"checkout","role":"event","type":"record"}"##,
             },
         ];
         fn record(&self) -> &'static str {

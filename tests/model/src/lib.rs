@@ -12,12 +12,14 @@
 //! - `tracker`: an operation's row
 //! - `feed`: the numbered changes of operations
 //! - `deliveries`: the commands of a sender, of which the handler remembers only some
+//! - `cancels`: a command and its cancel
 //!
 //! `docs/correctness.md` lists the findings and the limits. `cargo run -p model -- NAME` prints the
 //! violation that follows from leaving out a rule. To add a rule, add a variant of `Rule`, its
 //! name, an `if keeps` in the model, and a row of that document. To add a model, add a module and
 //! its arm in `left_out`.
 
+pub mod cancels;
 pub mod checkpoint;
 pub mod deliveries;
 pub mod explore;
@@ -26,6 +28,7 @@ pub mod parked;
 pub mod takeover;
 pub mod tracker;
 
+use cancels::Cancels;
 use checkpoint::Checkpoint;
 use deliveries::Deliveries;
 use explore::{Explored, explore};
@@ -55,6 +58,15 @@ pub fn left_out(names: &[&str]) -> Option<Explored> {
     }
     if names == [Mutant::UnorderedFeed.name()] {
         return Some(explore(&Feed { locks: false }));
+    }
+    if let [name] = names
+        && let Some(rule) = [cancels::Rule::LookAtCommand]
+            .into_iter()
+            .chain(cancels::Rule::ALL)
+            .find(|rule| rule.left_out() == *name)
+    {
+        let without = Some(rule);
+        return Some(explore(&Cancels { without }));
     }
     if let [name] = names
         && let Some(rule) = deliveries::Rule::ALL

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use factline_failpoints::Mutant;
+use model::cancels::{self, Cancels};
 use model::checkpoint::Checkpoint;
 use model::deliveries::{self, Deliveries};
 use model::explore::{Explored, Model, explore};
@@ -79,6 +80,11 @@ fn deliveries_have_no_violation() {
     assert_no_violation("a sender", &Deliveries { without: None });
 }
 
+#[test]
+fn cancels_have_no_violation() {
+    assert_no_violation("a cancel", &Cancels { without: None });
+}
+
 /// Returns the rows of the document's tables of rules: the rules left out, and the documented
 /// result.
 fn rows(document: &str) -> Vec<(Vec<&str>, &str)> {
@@ -120,6 +126,7 @@ fn left_out_rules_match_the_document() {
         .chain(rules)
         .chain(deliveries::Rule::ALL.map(deliveries::Rule::left_out))
         .chain(parked::Rule::ALL.map(parked::Rule::left_out))
+        .chain(cancels::Rule::ALL.map(cancels::Rule::left_out))
         .collect();
     assert_eq!(alone, all, "the document's rows (left), the rules (right)");
     let mut differ = Vec::new();

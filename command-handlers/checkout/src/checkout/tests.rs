@@ -13,6 +13,7 @@ use factline::testing::{Given, given};
 use super::*;
 use crate::retry::ATTEMPTS;
 
+mod cancelling;
 mod properties;
 mod silence;
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use clap::Parser as _;
-use factline::{Outcome, outcome};
+use factline::{Outcome, cancel, outcome};
 use factline_handler::Options;
 use factline_kafka::topics::capacity::CapacityQueries;
 use factline_kafka::topics::identity::topic_identity;
@@ -111,6 +111,18 @@ async fn each_user_can_do_its_step_of_a_command() {
     let soon = chrono::Utc::now() + chrono::TimeDelta::minutes(1);
     let trimmed = trim(&tracker, topics, &reached, soon).await.unwrap();
     assert_eq!(trimmed.iter().map(Trimmed::records).sum::<u64>(), 2);
+
+    // No handler runs any more.
+    let cancel = cancel::envelope(first, "/operations-tracker", "ada", soon);
+    append(
+        &tracker,
+        true,
+        topics.commands(),
+        &cancel.to_headers(),
+        b"not decoded",
+    )
+    .await
+    .unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -40,10 +40,11 @@ async fn only_handlers_can_write_events_and_outcomes() {
     }
 }
 
+/// The tracker can, too: it writes cancels.
 #[tokio::test(flavor = "multi_thread")]
-async fn only_the_edge_can_write_commands() {
+async fn readers_and_handlers_cannot_write_commands() {
     let stage = stage().await;
-    for user in ["projectors", "command-handlers", "operations-tracker"] {
+    for user in ["projectors", "command-handlers"] {
         let refusal = refusal_to_write(&stage.user(user), stage.topics.commands()).await;
         assert_eq!(refusal, Some(TopicAuthorizationFailed), "{user}");
     }

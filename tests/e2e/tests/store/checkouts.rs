@@ -14,7 +14,7 @@ use crate::client::{Client, Ended};
 
 const PATIENCE: Duration = Duration::from_mins(1);
 
-fn checkout(method: &str, amount: i64, payment_seconds: i64) -> Value {
+pub(crate) fn checkout(method: &str, amount: i64, payment_seconds: i64) -> Value {
     json!({"customer_id": "ada", "method": method, "payment_seconds": payment_seconds,
         "lines": [{"product_id": "tea", "name": "Tea", "quantity": 1,
             "unit_price": {"amount": amount, "currency": "EUR"}}]})
@@ -50,7 +50,7 @@ fn kept(totals: &Value) -> i64 {
 }
 
 /// Waits until the provider has no open orders and has refunded every capture that is not kept.
-async fn kept_by_the_provider(system: &System, expected: i64) -> Value {
+pub(crate) async fn kept_by_the_provider(system: &System, expected: i64) -> Value {
     let begun = Instant::now();
     loop {
         let totals = totals(system).await;

@@ -106,11 +106,21 @@ impl Client {
             answer,
         });
         if let Some((location, operation)) = accepted {
+            if self.random.random_bool(0.3) {
+                self.cancel(&location).await;
+            }
             let position = self.follow(&location, operation).await;
             if let Some(id) = id.filter(|_| aggregate == "ordering.order") {
                 self.read(&id, position).await;
             }
         }
+    }
+
+    /// Asks to cancel an operation. The request is a command in the log, which the checker replays.
+    async fn cancel(&self, location: &str) {
+        let request = self.http.delete(format!("{}{location}", self.url));
+        let status = request.send().await.unwrap().status();
+        assert!([202, 409, 503].contains(&status.as_u16()), "{status}");
     }
 
     /// Follows an operation to its end and records all responses.
@@ -195,10 +205,14 @@ async fn run_without_faults_has_no_violations() {
     let history = judge(&system, &known).await.unwrap();
     let count = |of: fn(&checker::Records) -> usize| history.logs.values().map(of).sum::<usize>();
     println!(
-        "{} requests, {} reads, {} commands, {} events: no violations",
+        "{} requests, {} reads, {} commands ({} cancels), {} events: no violations",
         history.requests.len(),
         history.reads.len(),
         count(|log| log.commands.len()),
+        count(|log| {
+            let cancels = log.commands.iter().filter_map(|one| one.envelope.as_ref());
+            cancels.filter(|one| one.cancels.is_some()).count()
+        }),
         count(|log| log.events.len()),
     );
 }

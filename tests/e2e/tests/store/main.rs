@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test says what it finds by panicking")]
 
 mod backup;
+mod cancels;
 mod checkouts;
 mod client;
 mod copied;

@@ -26,6 +26,7 @@ fn command() -> impl Strategy<Value = Command> {
         .prop_map(|code| not_cancelled(code).into()),
         2 => Just(released().into()),
         1 => Just(expire().into()),
+        1 => Just(CancelCheckout { checkout_id: ID }.into()),
     ]
 }
 
