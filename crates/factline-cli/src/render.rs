@@ -58,6 +58,7 @@ fn put_envelope(put: &mut impl FnMut(&str, Value) -> Option<Value>, envelope: En
     put("opens", envelope.opens.into());
     put("concludes", id(envelope.concludes));
     put("retry_of", id(envelope.retry_of));
+    put("cancels", id(envelope.cancels));
     put("actor", envelope.actor.into());
     let roles = (!envelope.roles.is_empty()).then(|| envelope.roles.as_str());
     put("roles", roles.into());

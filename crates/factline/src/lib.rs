@@ -28,7 +28,12 @@ pub mod poison;
 pub mod policy;
 pub mod position;
 pub mod projection;
-#[expect(clippy::pedantic, missing_docs, reason = "generated from the schemas")]
+#[expect(
+    clippy::pedantic,
+    clippy::derivable_impls,
+    missing_docs,
+    reason = "generated from the schemas"
+)]
 mod records;
 mod roles;
 pub mod testing;

@@ -36,7 +36,7 @@ struct Section {
 }
 
 /// The fields of an export that are headers of the record.
-const HEADERS: [(&str, &str); 18] = [
+const HEADERS: [(&str, &str); 19] = [
     ("id", "ce_id"),
     ("type", "ce_type"),
     ("source", "ce_source"),
@@ -56,6 +56,7 @@ const HEADERS: [(&str, &str); 18] = [
     ("time_to_live_ms", "ce_timetolive"),
     ("expected_version", "ce_expectedversion"),
     ("position", "ce_position"),
+    ("cancels", "ce_cancels"),
 ];
 
 impl Exported {

@@ -101,6 +101,7 @@ impl History {
             opens: line.opens.clone(),
             concludes: line.concludes,
             retry_of: line.retry_of,
+            cancels: line.cancels,
             origin_time: line.origin_time.unwrap_or(time),
             command_position: line.command_position.clone(),
             position: line.position.clone(),

@@ -26,6 +26,7 @@ pub(super) struct Line {
     pub(super) opens: Option<String>,
     pub(super) concludes: Option<Uuid>,
     pub(super) retry_of: Option<Uuid>,
+    pub(super) cancels: Option<Uuid>,
     pub(super) actor: Option<String>,
     pub(super) source: Option<String>,
     pub(super) origin_time: Option<Timestamp>,

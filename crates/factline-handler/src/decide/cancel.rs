@@ -21,6 +21,7 @@ use crate::decide::origin::{CommandContext, Origin};
 use crate::decide::workflow::{Ending, visible_position};
 use crate::state::aggregate::AggregateState;
 use crate::state::overlay::Overlay;
+use factline_kafka::records::decode;
 use factline_kafka::records::record::Record;
 
 /// Reason of a cancel of a process that cannot be cancelled in its present state.
@@ -82,20 +83,20 @@ pub(crate) fn decide<A: Aggregate>(
 
 /// Accepts a cancel of a command that is not decided yet, unless the cancel is refused. `now` is
 /// the time at which the cancel would be decided at its own place. An error is not the command's
-/// fault.
+/// fault: the registry is unavailable.
 pub(crate) fn accept<A: Aggregate>(
     environment: &Environment<'_, A>,
     overlay: &Overlay<'_, A>,
     record: &Record,
     now: Timestamp,
-) -> Result<Option<AcceptedCancel>, Fault> {
+) -> Result<Option<AcceptedCancel>, decode::Error> {
     let delivery = record.delivery();
     if overlay.is_decided(record.operation(), delivery.as_ref()) {
         return Ok(None);
     }
     match read(environment, overlay, record, now) {
         Ok(read) if read.refusal.is_none() => Ok(Some(AcceptedCancel(read.context))),
-        Err(Fault::Unreadable(error)) if error.is_transient() => Err(Fault::Unreadable(error)),
+        Err(Fault::Unreadable(error)) if error.is_transient() => Err(error),
         // It ends at its own place, and the command is decided.
         Ok(_) | Err(_) => Ok(None),
     }

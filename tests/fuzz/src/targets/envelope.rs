@@ -36,6 +36,7 @@ fn read(input: &[u8]) {
     };
     record.operation();
     record.delivery();
+    record.cancels();
     record.origin_time();
     let Ok(envelope) = record.envelope() else {
         return;
@@ -76,6 +77,7 @@ fn seeds() -> Vec<Vec<u8>> {
         "ce_parentoperation: 0190a6d2-7c4e-7f3a-8b1d-5e2f9c0a4b67",
         "ce_processtype: checkout.checkout",
         "ce_processid: 17",
+        "ce_cancels: 0190a6d2-7c4e-7f3a-8b1d-5e2f9c0a4b67",
     ];
     let short = lines.join("\n").into_bytes();
     lines.extend(more.map(str::to_owned));

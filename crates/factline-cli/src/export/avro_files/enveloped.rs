@@ -39,12 +39,13 @@ pub(super) fn envelope_schema(data: &str) -> Result<String> {
     Ok(schema.to_string())
 }
 
-const OPTIONAL: [&str; 7] = [
+const OPTIONAL: [&str; 8] = [
     "root_operation",
     "parent_operation",
     "process_type",
     "process_id",
     "retry_of",
+    "cancels",
     "command_position",
     "traceparent",
 ];
@@ -93,6 +94,7 @@ pub(super) fn enveloped(record: &Record, data: Value) -> Result<Value> {
         ("process_type", optional(envelope.process_type)),
         ("process_id", optional(envelope.process_id)),
         ("retry_of", id(envelope.retry_of)),
+        ("cancels", id(envelope.cancels)),
         ("command_position", optional(envelope.command_position)),
         ("traceparent", optional(envelope.traceparent)),
         ("data", data),

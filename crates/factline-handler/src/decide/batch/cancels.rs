@@ -11,7 +11,6 @@ use factline::{Aggregate, Timestamp};
 use uuid::Uuid;
 
 use crate::decide::cancel::{self, AcceptedCancel};
-use crate::decide::fault::Fault;
 use crate::decide::handle;
 use crate::decide::inputs::Environment;
 use crate::state::overlay::Overlay;
@@ -72,13 +71,10 @@ impl<'p> Cancels<'p> {
                 continue;
             }
             handle::fetch(overlay, record)?;
-            match cancel::accept(environment, overlay, record, *time) {
-                Ok(Some(cancel)) if cancel.is_about(command.key.as_deref().unwrap_or_default()) => {
-                    return Ok(Some((record.offset, cancel)));
-                }
-                Ok(_) => {}
-                Err(Fault::Unreadable(error)) => return Err(error.into()),
-                Err(_) => {}
+            let accepted = cancel::accept(environment, overlay, record, *time)?;
+            let subject = command.key.as_deref().unwrap_or_default();
+            if let Some(cancel) = accepted.filter(|cancel| cancel.is_about(subject)) {
+                return Ok(Some((record.offset, cancel)));
             }
         }
         Ok(None)
