@@ -7,6 +7,8 @@
 //!
 //! So no worker has to remember a cancel. Nothing here changes the overlay.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use factline::outcome::{OutcomeKind, State};
 use factline::{Aggregate, Outcome, Timestamp, cancel};
 use factline_failpoints::{Mutant, mutated};
@@ -94,11 +96,12 @@ pub(crate) fn accept<A: Aggregate>(
     if overlay.is_decided(record.operation(), delivery.as_ref()) {
         return Ok(None);
     }
-    match read(environment, overlay, record, now) {
-        Ok(read) if read.refusal.is_none() => Ok(Some(AcceptedCancel(read.context))),
-        Err(Fault::Unreadable(error)) if error.is_transient() => Err(error),
+    let read = catch_unwind(AssertUnwindSafe(|| read(environment, overlay, record, now)));
+    match read {
+        Ok(Ok(read)) if read.refusal.is_none() => Ok(Some(AcceptedCancel(read.context))),
+        Ok(Err(Fault::Unreadable(error))) if error.is_transient() => Err(error),
         // It ends at its own place, and the command is decided.
-        Ok(_) | Err(_) => Ok(None),
+        _ => Ok(None),
     }
 }
 
