@@ -13,7 +13,9 @@ use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use factline_kafka::KafkaConfig;
 use factline_tracker::barrier::{Barrier, Limits};
+use factline_tracker::cancel::Cancels;
 use factline_tracker::captures::Captures;
 use factline_tracker::contracts::Resources;
 use factline_tracker::http::{self, Answers};
@@ -133,6 +135,7 @@ async fn tracker(url: &str) -> Result<Router> {
     ));
     Ok(http::router(Answers {
         pool,
+        cancels: Cancels::new(&KafkaConfig::default(), &[])?,
         barrier,
         watch,
         max_wait: Duration::from_mins(1),

@@ -1,5 +1,5 @@
 -- Returns the asked operations, each followed by the operations that its root led to, oldest first.
--- An operation without a root is its own root.
+-- An operation without a root is its own root. The asked ones have the operations that repeat them.
 with asked as materialized (
     select id, kind, name, state, rank, topic, partition, "offset", aggregate, resource_id, code, reason, user_id,
            version, position, parent, root, retry_of, expires_at, created_at, updated_at,
@@ -10,10 +10,13 @@ with asked as materialized (
 select id, kind, name, state, rank, topic, partition, "offset", aggregate, resource_id, code, reason, user_id,
        version, position, parent, root, retry_of, expires_at, created_at, updated_at,
        pending_partition, pending_offset, pending_at, running_partition, running_offset, running_at,
-       id as asked, 0 as part
+       id as asked, 0 as part,
+       array(select retry.id from operations.operation as retry
+             where retry.retry_of = asked.id and retry.retry_of is not null
+             order by retry.created_at, retry.id) as retries
 from asked
 union all
-select related.*, asked.id as asked, 1 as part
+select related.*, asked.id as asked, 1 as part, null::uuid[] as retries
 from asked, lateral (
     select id, kind, name, state, rank, topic, partition, "offset", aggregate, resource_id, code, reason, user_id,
            version, position, parent, root, retry_of, expires_at, created_at, updated_at,

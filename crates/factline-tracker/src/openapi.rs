@@ -376,6 +376,7 @@ mod tests {
             operation: operation(1, State::Running),
             related: vec![child],
             truncated: true,
+            retries: vec![Uuid::from_u128(9)],
         };
         let resources = Resources::read(&[CONTRACT]).unwrap();
         let shown = json!(Shown::new(&found, &resources));

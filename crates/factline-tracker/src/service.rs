@@ -24,7 +24,7 @@ use crate::store::{FOLLOWER, SCHEMA, follower_id};
 use crate::stream::Streams;
 use crate::visible::Views;
 use crate::watch::Watch;
-use crate::{dead_letters, notifications, retention, trimming};
+use crate::{dead_letters, notifications, retention, statistics, trimming};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
@@ -201,6 +201,10 @@ pub fn start(
             contracts.to_vec(),
             service.shutdown.clone(),
         ),
+    );
+    service.spawn(
+        "statistics",
+        statistics::run(pool.clone(), service.shutdown.clone()),
     );
     let group = follower(kafka, &sources).group;
     let letters =

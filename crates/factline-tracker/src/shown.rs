@@ -64,6 +64,10 @@ pub struct Shown<'a> {
     /// The operation that this one repeats.
     #[schema(required)]
     retry_of: Option<Uuid>,
+    /// The operations that repeat this one. Set on the requested operation only.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    retries: Vec<Uuid>,
     /// The time of acceptance.
     #[schema(format = DateTime)]
     created_at: String,
@@ -143,6 +147,7 @@ impl<'a> Shown<'a> {
         let (tree, children_truncated) = tree(found);
         Self {
             children_truncated,
+            retries: found.retries.clone(),
             ..Self::of(&tree, resources, Utc::now())
         }
     }
@@ -167,6 +172,7 @@ impl<'a> Shown<'a> {
             parent: operation.parent,
             root: operation.root,
             retry_of: operation.retry_of,
+            retries: Vec::new(),
             created_at: instant(operation.created_at),
             expires_at: operation.expires_at.map(instant),
             overdue: is_overdue(operation, now),

@@ -1,8 +1,12 @@
 //! `GET /operations/statistics`: rates, outcomes and times of the newest commands, by type.
 //!
-//! They are computed from the rows when they are asked for. At most [`MAX_READ`] operations are
+//! They are computed from the rows when they are asked for, and at an interval for metrics. At most [`MAX_READ`] operations are
 //! read, the newest ones: under high load the answer is about a shorter time than was asked for,
 //! and says so. What is open is counted whole.
+
+use std::collections::BTreeSet;
+use std::error::Error;
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -12,6 +16,8 @@ use factline::Timestamp;
 use factline_http::{Problem, Query, etag};
 use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, PgPool};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 use utoipa::ToSchema;
 
 use crate::http::{Answers, database};
@@ -22,6 +28,12 @@ pub(crate) const WINDOW: (i64, i64) = (300, 86_400);
 
 /// Maximum number of operations that are read.
 const MAX_READ: i64 = 100_000;
+
+/// Interval of the metrics, and the time that they are about.
+const INTERVAL: Duration = Duration::from_secs(30);
+
+/// Maximum number of types of commands in metrics. Any client may write a command of any type.
+const MAX_TYPES: usize = 200;
 
 /// The name of the schema of the statistics.
 pub(crate) const STATISTICS: &str = "OperationStatistics";
@@ -71,6 +83,8 @@ pub(crate) struct CommandStatistics {
     /// The acceptance of the oldest pending command.
     #[schema(format = DateTime, required)]
     oldest_pending: Option<String>,
+    #[serde(skip)]
+    oldest: Option<Timestamp>,
 }
 
 /// Numbers of operations by their end.
@@ -123,6 +137,54 @@ pub(crate) async fn statistics(
     let now = Utc::now();
     let statistics = read(&answers.pool, now - window, now).await;
     etag::json(&headers, &statistics.map_err(|error| database(&error))?)
+}
+
+/// Sets the metrics at an interval, until shutdown.
+pub(crate) async fn run(pool: PgPool, shutdown: CancellationToken) -> anyhow::Result<()> {
+    let rounds = async {
+        // A type that is gone is set to zero once more.
+        let mut known = BTreeSet::new();
+        loop {
+            sleep(INTERVAL).await;
+            let now = Utc::now();
+            match read(&pool, now - INTERVAL, now).await {
+                Ok(statistics) => known = measure(&statistics, now, known),
+                Err(error) => {
+                    let error: &dyn Error = &error;
+                    tracing::warn!(error, "cannot read the statistics; retrying in the next round");
+                }
+            }
+        }
+    };
+    shutdown.run_until_cancelled(rounds).await;
+    Ok(())
+}
+
+/// Sets the metrics of the types of commands. Returns the types. Those that were known before and
+/// are gone have nothing open.
+fn measure(statistics: &Statistics, now: Timestamp, before: BTreeSet<String>) -> BTreeSet<String> {
+    let mut known = BTreeSet::new();
+    for of_type in statistics.commands.iter().take(MAX_TYPES) {
+        let age = of_type.oldest.map(|oldest| (now - oldest).as_seconds_f64());
+        set(&of_type.name, of_type.pending, age.unwrap_or_default().max(0.0));
+        if let Some(seconds) = &of_type.seconds {
+            let name = of_type.name.clone();
+            metrics::gauge!("factline_operation_p99_seconds", "command" => name).set(seconds.p99);
+        }
+        known.insert(of_type.name.clone());
+    }
+    for gone in before.difference(&known) {
+        set(gone, 0, 0.0);
+    }
+    known
+}
+
+fn set(command: &str, pending: i64, age: f64) {
+    #[expect(clippy::cast_precision_loss, reason = "a count is far below 2^52")]
+    let pending = pending as f64;
+    metrics::gauge!("factline_operations_pending", "command" => command.to_owned()).set(pending);
+    metrics::gauge!("factline_operations_oldest_pending_seconds", "command" => command.to_owned())
+        .set(age);
 }
 
 /// Reads the parameter `window`.
@@ -181,6 +243,7 @@ impl Row {
             pending: self.pending,
             running: self.running,
             oldest_pending: self.oldest_pending.map(instant),
+            oldest: self.oldest_pending,
         }
     }
 }

@@ -136,6 +136,8 @@ pub struct Found {
     pub related: Vec<Operation>,
     /// Set if there were more.
     pub truncated: bool,
+    /// The operations that repeat it, oldest first.
+    pub retries: Vec<Uuid>,
 }
 
 /// Maximum number of descendants of one root that are shown.
@@ -171,6 +173,7 @@ pub async fn find_all(
                 operation,
                 related: Vec::new(),
                 truncated: false,
+                retries: row.try_get("retries")?,
             }),
         }
     }

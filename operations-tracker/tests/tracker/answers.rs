@@ -240,3 +240,26 @@ async fn invalid_requests_are_refused() {
         .unwrap();
     assert_eq!(posted.status(), 405);
 }
+
+/// No text of a refusal keeps the tracker from recording it, however long or strange it is.
+#[tokio::test]
+async fn refusal_of_any_text_is_recorded() {
+    let system = System::start(LONG).await;
+    let following = system.follow();
+    let operation = Uuid::now_v7();
+    system.command(operation, 1).await;
+    let reason = "sold out \0 \u{1f375} '\"\\ ".repeat(5_000);
+    let refused = Outcome {
+        code: Some("sold_out".to_owned()),
+        reason: Some(reason.clone()),
+        ..outcome_of(operation, State::Rejected)
+    };
+    system.outcome(&refused, 1).await;
+    let path = without_hint(operation);
+    let wait = reqwest::Client::new().get(system.at(&path));
+    let wait = wait.header("Prefer", "wait=20").send().await.unwrap();
+    let shown = json_of(wait).await;
+    assert_eq!(shown["state"], "rejected");
+    assert_eq!(shown["reason"], reason.replace('\0', "\u{fffd}"));
+    following.stop().await;
+}

@@ -155,7 +155,7 @@ async fn workflow_stays_open_until_it_ends_and_shows_its_descendants() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn retried_operation_names_the_original() {
+async fn retried_operation_and_the_original_name_each_other() {
     let system = System::start(LONG).await;
     let (failed, retry) = (Uuid::now_v7(), Uuid::now_v7());
     let envelope = Envelope {
@@ -164,6 +164,13 @@ async fn retried_operation_names_the_original() {
     };
     write(&system, [pending(&envelope, 0)]).await;
     assert_eq!(shown(&system, retry).await["retry_of"], json!(failed));
+
+    // The original names what repeats it, the oldest first.
+    let mut original = pending(&self::envelope(failed), 1);
+    original.retry_of = None;
+    write(&system, [original]).await;
+    assert_eq!(shown(&system, failed).await["retries"], json!([retry]));
+    assert_eq!(shown(&system, retry).await.get("retries"), None);
 }
 
 #[tokio::test(flavor = "multi_thread")]

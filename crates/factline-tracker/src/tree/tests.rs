@@ -53,6 +53,7 @@ fn found(operation: Operation, related: impl IntoIterator<Item = (u128, u128)>) 
         operation,
         related: related.collect(),
         truncated: false,
+        retries: Vec::new(),
     }
 }
 
