@@ -1,9 +1,9 @@
 //! `DELETE /operations/{id}`: asks for the cancellation of an operation.
 //!
-//! The request becomes a record in the partition of the operation's command, and an operation of its
-//! own. The handler decides in the order of the partition whether the cancel or the command is first.
-//! So this service never says that an operation is cancelled: it refuses what is certain to be too
-//! late, and accepts everything else.
+//! The request becomes a record in the partition of the operation's command, and an operation of
+//! its own. The handler decides in the order of the partition whether the cancel or the command is
+//! first. So this service never says that an operation is cancelled: it refuses what is certain to
+//! be too late, and accepts everything else.
 
 use std::collections::HashMap;
 use std::error::Error as _;

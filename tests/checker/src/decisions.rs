@@ -5,8 +5,8 @@
 //! decided again on the fold of the events before it, at its recorded time. The result must be the
 //! same events and the same outcome. [`expected`] holds the refusals of the kit itself (a reused
 //! key, a version conflict, an unreadable command), and [`cancel`] the result of a cancel. [`kept`]
-//! holds the data that the kit keeps beside an aggregate's state. Apart from the rules, it shares no
-//! code with the handler.
+//! holds the data that the kit keeps beside an aggregate's state. Apart from the rules, it shares
+//! no code with the handler.
 
 mod cancel;
 mod expected;

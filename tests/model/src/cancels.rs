@@ -1,11 +1,11 @@
 //! A command and its cancel in one partition: one of the two wins, and both say so.
 //!
 //! The model covers `crates/factline-handler/src/decide/batch/cancels.rs` and `decide/cancel.rs`.
-//! The log has a numbered command, another one of the same sender, and a cancel whose number settles
-//! both. The second command and the cancel are appended at any time after the first, in any order,
-//! and any record may be appended again. A worker has polled some of the records and decides some of
-//! them in one transaction. A restart is not a step: a worker reads what is decided from the
-//! outcomes.
+//! The log has a numbered command, another one of the same sender, and a cancel whose number
+//! settles both. The second command and the cancel are appended at any time after the first, in any
+//! order, and any record may be appended again. A worker has polled some of the records and decides
+//! some of them in one transaction. A restart is not a step: a worker reads what is decided from
+//! the outcomes.
 
 use std::fmt::{Display, Formatter, Result};
 

@@ -11,8 +11,8 @@ use crate::operation::Accepted;
 impl Client {
     /// Asks for the cancellation of an operation, by the location from its acceptance or by its
     /// address. The request is an operation of its own: it ends as completed if the command is
-    /// cancelled or its process has begun to cancel it, and as rejected otherwise. A lost response is
-    /// harmless, because all attempts are the same operation.
+    /// cancelled or its process has begun to cancel it, and as rejected otherwise. A lost response
+    /// is harmless, because all attempts are the same operation.
     ///
     /// # Errors
     ///

@@ -1,9 +1,9 @@
 //! Decides a cancel: a record that asks for the end of an operation.
 //!
 //! There are two cases. The command of the operation is not decided yet, and the cancel stands
-//! behind it in the same [batch](crate::decide::batch): the cancel is accepted, and the command ends
-//! as cancelled together with it. Otherwise the cancel is decided at its own place: the process
-//! decides it if the operation is its open workflow, and it is too late in all other cases.
+//! behind it in the same [batch](crate::decide::batch): the cancel is accepted, and the command
+//! ends as cancelled together with it. Otherwise the cancel is decided at its own place: the
+//! process decides it if the operation is its open workflow, and it is too late in all other cases.
 //!
 //! So no worker has to remember a cancel. Nothing here changes the overlay.
 
@@ -30,7 +30,7 @@ use factline_kafka::records::record::Record;
 pub(crate) const NOT_CANCELLABLE: &str = "the process cannot be cancelled in its present state";
 
 /// A cancel that can be read.
-struct ReadCancel {
+struct CheckedCancel {
     context: CommandContext,
     /// The operation to cancel.
     operation: Uuid,
@@ -51,7 +51,7 @@ pub(crate) fn decide<A: Aggregate>(
     now: Timestamp,
 ) -> Result<Decided<A>, Fault> {
     let origin = environment.origin;
-    let ReadCancel {
+    let CheckedCancel {
         context,
         operation,
         scope,
@@ -112,7 +112,7 @@ fn read<A: Aggregate>(
     overlay: &Overlay<'_, A>,
     record: &Record,
     now: Timestamp,
-) -> Result<ReadCancel, Fault> {
+) -> Result<CheckedCancel, Fault> {
     let read = (environment.read_cancel)(record);
     let (mut envelope, operation) = read.map_err(Fault::Unreadable)?;
     check_address(environment.origin, record, &envelope)?;
@@ -121,7 +121,7 @@ fn read<A: Aggregate>(
     let refusal = command::reused_key(overlay, &mut envelope, scope)
         .or_else(|| command::expiry(environment.clock, &envelope))
         .or_else(|| command::conflict(overlay, &envelope));
-    Ok(ReadCancel {
+    Ok(CheckedCancel {
         context: CommandContext {
             partition: record.partition,
             place: Some(record.place()),

@@ -68,8 +68,8 @@ impl Encoder {
         Err(Unwritable::TooLarge)
     }
 
-    /// Appends the records of facts: a dead letter, the events, the operation's outcome, that of the
-    /// workflow, that of the cancel. An error appends nothing.
+    /// Appends the records of facts: a dead letter, the events, the operation's outcome, that of
+    /// the workflow, that of the cancel. An error appends nothing.
     pub(crate) fn append<E: Messages>(
         &self,
         facts: &Facts<E>,

@@ -1,5 +1,5 @@
-//! Handles one command, cancel or due deadline: decides it, encodes the facts, and changes the overlay.
-//! If it cannot be decided or its facts cannot be encoded, it fails alone.
+//! Handles one command, cancel or due deadline: decides it, encodes the facts, and changes the
+//! overlay. If it cannot be decided or its facts cannot be encoded, it fails alone.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;

@@ -145,9 +145,9 @@ impl Recorded {
         })
     }
 
-    /// Returns whether the kit has refused or cancelled the command by its own checks, which are not
-    /// the rules. `version` is that of the aggregate before, and `expected` the one that the command
-    /// expected.
+    /// Returns whether the kit has refused or cancelled the command by its own checks, which are
+    /// not the rules. `version` is that of the aggregate before, and `expected` the one that the
+    /// command expected.
     pub(super) fn is_by_kit(&self, version: u64, expected: Option<u64>) -> bool {
         let Outcome {
             state,

@@ -1,5 +1,5 @@
-//! The expected result of a cancel that is decided at its own place: that of an open workflow, or one
-//! that came too late.
+//! The expected result of a cancel that is decided at its own place: that of an open workflow, or
+//! one that came too late.
 
 use factline::outcome::{Outcome, State};
 use factline::{Aggregate, Context, EventOf, Timestamp, cancel};

@@ -1,5 +1,5 @@
-//! A running checkout is cancelled through the gateway: its order and its payment end, and the client
-//! sees one end.
+//! A running checkout is cancelled through the gateway: its order and its payment end, and the
+//! client sees one end.
 
 use std::time::{Duration, Instant};
 
@@ -12,15 +12,19 @@ use crate::client::Client;
 
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Waits until an operation has children of these types, and returns it.
-async fn until_led_to(store: &Client, location: &str, names: &[&str]) -> Value {
+/// Returns whether an operation of this type is below another one.
+fn has_below(operation: &Value, name: &str) -> bool {
+    let mut children = operation["children"].as_array().into_iter().flatten();
+    children.any(|child| child["name"] == name || has_below(child, name))
+}
+
+/// Waits until an operation has led to one of this type.
+async fn until_led_to(store: &Client, location: &str, name: &str) {
     let begun = Instant::now();
     loop {
         let operation: Value = store.get(location, &[]).await.json().await.unwrap();
-        let children = operation["children"].as_array().unwrap();
-        let has = |name: &&str| children.iter().any(|child| child["name"] == **name);
-        if names.iter().all(has) {
-            return operation;
+        if has_below(&operation, name) {
+            return;
         }
         assert!(begun.elapsed() < PATIENCE, "{operation}");
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -31,12 +35,12 @@ async fn until_led_to(store: &Client, location: &str, names: &[&str]) -> Value {
 async fn running_checkout_is_cancelled_and_keeps_nothing() {
     let system = System::start("cancels").await.unwrap();
     let store = Client::of(&system);
-    let body = checkout("card-slow:4000", 450, 60);
+    let body = checkout("card-slow:8000", 450, 60);
     let accepted = store.post("/checkouts", &body).await;
     let header = |name: &str| accepted.headers()[name].to_str().unwrap().to_owned();
     let (location, resource) = (header("location"), header("x-resource"));
     // The payment is requested, and not captured yet.
-    until_led_to(&store, &location, &["payment.AuthorizePayment"]).await;
+    until_led_to(&store, &location, "payment.AuthorizePayment").await;
 
     let cancel = store
         .send(Method::DELETE, &location, None, String::new())

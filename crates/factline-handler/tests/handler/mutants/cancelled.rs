@@ -1,5 +1,5 @@
-//! Many commands race with their cancels, while handlers are killed. For each command, exactly one of
-//! the two wins.
+//! Many commands race with their cancels, while handlers are killed. For each command, exactly one
+//! of the two wins.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
