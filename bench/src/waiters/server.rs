@@ -33,7 +33,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{STEP, Way, now};
 
-/// What the server serves.
+/// The options of the server.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Server {
     /// The database of the tracker; without it the server has a map of channels

@@ -121,7 +121,7 @@ struct Entry {
     time_to_live_ms: Option<u64>,
 }
 
-/// Whether requests of a route need an idempotency key.
+/// The rule by which requests of a route need an idempotency key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum KeyRule {

@@ -172,7 +172,7 @@ impl Listed {
     }
 }
 
-/// What a list selects.
+/// The operations that a list selects.
 #[derive(Debug, Default)]
 struct Filter {
     user_id: Option<String>,

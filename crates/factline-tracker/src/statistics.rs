@@ -1,8 +1,8 @@
 //! `GET /operations/statistics`: rates, outcomes and times of the newest commands, by type.
 //!
-//! They are computed from the rows when they are asked for, and at an interval for metrics. At most [`MAX_READ`] operations are
-//! read, the newest ones: under high load the answer is about a shorter time than was asked for,
-//! and says so. What is open is counted whole.
+//! They are computed from the rows when they are asked for, and at an interval for metrics. At most
+//! [`MAX_READ`] operations are read, the newest ones: under high load the answer is about a shorter
+//! time than was asked for, and says so. What is open is counted whole.
 
 use std::collections::BTreeSet;
 use std::error::Error;
@@ -151,7 +151,10 @@ pub(crate) async fn run(pool: PgPool, shutdown: CancellationToken) -> anyhow::Re
                 Ok(statistics) => known = measure(&statistics, now, known),
                 Err(error) => {
                     let error: &dyn Error = &error;
-                    tracing::warn!(error, "cannot read the statistics; retrying in the next round");
+                    tracing::warn!(
+                        error,
+                        "cannot read the statistics; retrying in the next round"
+                    );
                 }
             }
         }
@@ -166,7 +169,11 @@ fn measure(statistics: &Statistics, now: Timestamp, before: BTreeSet<String>) ->
     let mut known = BTreeSet::new();
     for of_type in statistics.commands.iter().take(MAX_TYPES) {
         let age = of_type.oldest.map(|oldest| (now - oldest).as_seconds_f64());
-        set(&of_type.name, of_type.pending, age.unwrap_or_default().max(0.0));
+        set(
+            &of_type.name,
+            of_type.pending,
+            age.unwrap_or_default().max(0.0),
+        );
         if let Some(seconds) = &of_type.seconds {
             let name = of_type.name.clone();
             metrics::gauge!("factline_operation_p99_seconds", "command" => name).set(seconds.p99);

@@ -1,4 +1,4 @@
-//! Whether an operation is visible in the views that consume its events yet: each view's
+//! The views in which an operation is visible. For each view that consumes its events, the view's
 //! checkpoints are compared with the operation's position.
 //!
 //! Views are found by their stable names, in the schema `read` of the tracker's own database. A
