@@ -121,7 +121,7 @@ async fn operation(
     if let Some(wait) = prefer::wait(&headers) {
         return waiting::find(&answers, &asked, wait).await;
     }
-    let answer = answers.barrier.find(asked.id, asked.hint.as_ref()).await;
+    let answer = look(&answers, &asked).await;
     respond(&answers, &asked, answer).await
 }
 
@@ -140,6 +140,12 @@ pub(crate) fn read_hint(answers: &Answers, at: Option<&str>) -> Result<Option<Re
     Ok(hint.filter(|hint| answers.barrier.knows(hint)))
 }
 
+/// Looks at an operation. The future of a look is large, so it is not part of those of requests
+/// that wait.
+pub(crate) async fn look(answers: &Answers, asked: &Asked<'_>) -> Result<Answer, barrier::Error> {
+    Box::pin(answers.barrier.find(asked.id, asked.hint.as_ref())).await
+}
+
 /// Returns the response to a look-up.
 pub(crate) async fn respond(
     answers: &Answers,
@@ -147,14 +153,17 @@ pub(crate) async fn respond(
     answer: Result<Answer, barrier::Error>,
 ) -> Result<Response, Problem> {
     let found = found(answers, asked.id, answer)?;
-    let mut shown = Shown::new(&found, &answers.resources);
-    if asked.views {
+    let visible = if asked.views {
         let position = found.operation.position.as_deref();
         let position = position.and_then(|position| position.parse().ok());
         let position = position.unwrap_or_default();
-        let views = answers.views.show(&answers.pool, &position).await;
-        shown.visible = Some(views.map_err(|error| database(&error))?);
-    }
+        let views = Box::pin(answers.views.show(&answers.pool, &position)).await;
+        Some(views.map_err(|error| database(&error))?)
+    } else {
+        None
+    };
+    let mut shown = Shown::new(&found, &answers.resources);
+    shown.visible = visible;
     show(asked.headers, &found, &shown)
 }
 

@@ -66,7 +66,8 @@ pub(crate) async fn of_operation(
     let seen = last_event_id(&headers)?.map(one::rank).transpose()?;
     let permit = answers.streams.open()?;
     let watched = answers.watch.operation(id);
-    let first = found(&answers, id, answers.barrier.find(id, hint.as_ref()).await)?;
+    let first = Box::pin(answers.barrier.find(id, hint.as_ref())).await;
+    let first = found(&answers, id, first)?;
     let events = one::Events::new(first, watched, seen);
     if events.is_over() {
         // A client that reconnects after the last event stops at this status.

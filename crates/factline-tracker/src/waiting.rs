@@ -11,8 +11,8 @@ use axum::response::Response;
 use factline_http::{Problem, prefer};
 use tokio::time::{Instant, timeout_at};
 
-use crate::barrier::{Answer, Error};
-use crate::http::{Answers, Asked, respond};
+use crate::barrier::Answer;
+use crate::http::{Answers, Asked, look, respond};
 
 /// Finds an operation, and waits for its end for at most this time.
 pub(crate) async fn find(
@@ -47,8 +47,4 @@ pub(crate) async fn find(
     let headers = response.headers_mut();
     headers.insert(prefer::PREFERENCE_APPLIED, prefer::applied(wait));
     Ok(response)
-}
-
-async fn look(answers: &Answers, asked: &Asked<'_>) -> Result<Answer, Error> {
-    answers.barrier.find(asked.id, asked.hint.as_ref()).await
 }
