@@ -10,6 +10,10 @@ use crate::Problem;
 /// The request header that carries the position of a completed operation.
 pub const POSITION: HeaderName = HeaderName::from_static("factline-position");
 
+/// The response header with the state of a response: whether it waited for its position, and what
+/// it may lack.
+pub const READ: HeaderName = HeaderName::from_static("factline-read");
+
 /// The response header with the number of aggregates of which the view has parked events.
 pub const PARKED_KEYS: HeaderName = HeaderName::from_static("factline-parked-keys");
 

@@ -122,7 +122,8 @@ pub(crate) async fn begin(
     Ok(())
 }
 
-/// Moves checkpoints and notifies [`CHANNEL`] when the transaction is committed. Returns `false` if
+/// Moves checkpoints, removes the halts that they pass, and notifies [`CHANNEL`] when the
+/// transaction is committed. Returns `false` if
 /// a checkpoint was not at its expected offset, or its parked keys have changed. The transaction
 /// must then be rolled back.
 pub(crate) async fn advance(
@@ -134,7 +135,7 @@ pub(crate) async fn advance(
     // transaction commits.
     let query = format!(
         "with advanced as ( \
-             update {}.checkpoint as known \
+             update {schema}.checkpoint as known \
              set next_offset = moved.next_offset, sequence = moved.sequence, \
                  event_time = moved.event_time, updated_at = now() \
              from unnest($3::text[], $4::integer[], $5::bigint[], $6::bigint[], $7::bigint[], $8::timestamptz[], $10::bigint[]) \
@@ -142,9 +143,14 @@ pub(crate) async fn advance(
              where known.view = $1 and known.version = $2 and known.topic = moved.topic \
                and known.partition = moved.partition and known.next_offset = moved.expected \
                and known.redrives = moved.redrives \
-             returning 1) \
+             returning 1), \
+         passed as ( \
+             delete from {schema}.halted_partition as halt \
+             using unnest($3::text[], $4::integer[], $6::bigint[]) as moved (topic, partition, next_offset) \
+             where halt.view = $1 and halt.version = $2 and halt.topic = moved.topic \
+               and halt.partition = moved.partition and halt.record_offset < moved.next_offset) \
          select (select count(*) from advanced), pg_notify($9, $1)",
-        owner.schema
+        schema = owner.schema
     );
     let query = sql(Mutant::BlindCheckpoint, &query).into_owned();
     let topics: Vec<&str> = moves.iter().map(|step| step.topic.as_str()).collect();

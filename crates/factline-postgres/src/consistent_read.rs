@@ -10,16 +10,18 @@
 //! If the checkpoints have not passed the position, the reader waits, up to a limit. One task reads
 //! the checkpoints for all readers of the view that wait, when the projection host notifies
 //! [`crate::checkpoint::CHANNEL`], and wakes those whose position is reached. A woken reader begins
-//! again with a snapshot.
+//! again with a snapshot. A reader that needs an event behind a halt does not wait.
 
 mod reached;
+mod snapshot;
+mod state;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use factline::{Point, Position};
-use sqlx::{AssertSqlSafe, PgPool, Postgres, Transaction};
+use sqlx::{AssertSqlSafe, PgPool};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -27,6 +29,9 @@ use tokio_util::sync::CancellationToken;
 use crate::checkpoint;
 use crate::waits::Waits;
 use reached::{LookAtCheckpoints, Reached};
+use state::State;
+
+pub use snapshot::Snapshot;
 
 /// Maximum number of readers that wait at the same time, if it is not set.
 const MAX_WAITING: usize = 250;
@@ -46,6 +51,18 @@ pub enum Error {
         partition: i32,
         /// Partition sequence to reach.
         sequence: u64,
+        /// True if rows are filled beside those that readers see.
+        is_rebuilding: bool,
+    },
+    /// The follower of the view has halted a partition before an event that the position needs.
+    #[error("view has halted {topic}/{partition} before the record at offset {offset}")]
+    Halted {
+        /// Topic of the partition.
+        topic: String,
+        /// The partition.
+        partition: i32,
+        /// Offset of the record before which it is halted.
+        offset: i64,
     },
     /// The view follows another topic with the same name. The position will never be reached, or
     /// was never of this topic.
@@ -104,12 +121,13 @@ impl ConsistentReads {
     /// Begins a read-only transaction that sees one state of the database, in which the view has
     /// passed the position. `checkpoints` is the relation with the view's checkpoints; its name
     /// comes from code, never from input. Points of topics that the view does not follow are
-    /// ignored. A view without checkpoints has passed no position.
+    /// ignored. A view without checkpoints has passed no position. If the view has a stable name,
+    /// a reader does not wait for events behind a halt.
     pub async fn begin(
         &self,
         checkpoints: &str,
         position: Option<&Position>,
-    ) -> Result<Transaction<'static, Postgres>, Error> {
+    ) -> Result<Snapshot, Error> {
         let deadline = Instant::now() + self.patience;
         let mut permit = None;
         loop {
@@ -117,16 +135,19 @@ impl ConsistentReads {
                 .pool
                 .begin_with(AssertSqlSafe(begin(checkpoints)))
                 .await?;
+            let has_waited = permit.is_some();
             let Some(position) = position else {
-                return Ok(snapshot);
+                return Ok(Snapshot::new(snapshot, has_waited));
             };
             let reached = Reached::load(&mut *snapshot, checkpoints).await?;
             let Some(missing) = reached.missing(position)? else {
-                return Ok(snapshot);
+                return Ok(Snapshot::new(snapshot, has_waited));
             };
+            let state = State::load(&mut *snapshot, checkpoints).await?;
             snapshot.rollback().await?;
+            state.check(position)?;
             if Instant::now() >= deadline {
-                return Err(behind(missing));
+                return Err(behind(missing, &state));
             }
             if permit.is_none() {
                 permit = Some(self.permits.try_acquire().map_err(|_| Error::Busy)?);
@@ -164,21 +185,26 @@ fn begin(checkpoints: &str) -> String {
     )
 }
 
-fn behind(missing: Point) -> Error {
+fn behind(missing: Point, state: &State) -> Error {
     Error::Behind {
         topic: missing.topic,
         partition: missing.partition,
         sequence: missing.sequence,
+        is_rebuilding: state.is_rebuilding,
     }
 }
 
-/// Returns whether a notification concerns the checkpoints in a relation: its follower is that
-/// view, or it is unknown. See [`crate::ViewName::checkpoints`].
-fn concerns(follower: Option<&str>, checkpoints: &str) -> bool {
-    let stable = checkpoints
+/// Returns the view in the stable name of its checkpoints, see [`crate::ViewName::checkpoints`].
+fn view_of(checkpoints: &str) -> Option<&str> {
+    checkpoints
         .strip_prefix("read.")
-        .and_then(|name| name.strip_suffix("_checkpoint"));
-    match (follower, stable) {
+        .and_then(|name| name.strip_suffix("_checkpoint"))
+}
+
+/// Returns whether a notification concerns the checkpoints in a relation: its follower is that
+/// view, or it is unknown.
+fn concerns(follower: Option<&str>, checkpoints: &str) -> bool {
+    match (follower, view_of(checkpoints)) {
         (Some(follower), Some(view)) => follower.replace('-', "_") == view,
         _ => true,
     }

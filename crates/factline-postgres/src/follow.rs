@@ -4,12 +4,14 @@
 //! A follower is one thread and one group member. It has one transaction at a time over all its
 //! partitions, with rows and checkpoints together. The [`Sink`] decides what the rows are.
 //! Temporary failures, such as an unavailable database, broker or registry, are retried. A
-//! permanent failure halts the partition that it concerns and no other. It is logged as an error
-//! and reported by readiness. Of a record that cannot be written, the sink says whether it halts
-//! its partition, parks its key or is skipped, see [`crate::sink::PoisonPolicy`].
+//! permanent failure halts the partition that it concerns and no other. It is logged as an error,
+//! reported by readiness, and recorded for readers. Of a record that cannot be written, the sink
+//! says whether it halts its partition, parks its key or is skipped, see
+//! [`crate::sink::PoisonPolicy`].
 
 mod assignment;
 mod checkpoints;
+mod halts;
 mod poison;
 mod redrive;
 mod stored;
@@ -27,16 +29,17 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use checkpoints::Checkpoints;
+use halts::Unrecorded;
 use stored::Stored;
 
 use crate::batch::Batch;
 use crate::checkpoint::{self, FollowerId};
 use crate::follower_metrics::Meters;
 use crate::parked;
-use crate::partition::{Partitions, Stop, TopicKind};
+use crate::partition::{Partitions, TopicKind};
 use crate::readiness::{Readiness, Trouble};
 use crate::sink::{Poison, Sink, SinkError};
-use factline_kafka::consumer::group::{SHORT_SESSION, Settings, TopicPartition, positions};
+use factline_kafka::consumer::group::{SHORT_SESSION, Settings, positions};
 use factline_kafka::consumer::host::{ConsumerHost, Polled, Replace};
 use factline_kafka::consumer::stuck_partitions::{Progress, StuckPartitions};
 use factline_kafka::consumer::watchdog::{SILENCE, Watchdog};
@@ -133,6 +136,7 @@ impl Follower {
             watchdog: watchdog.clone(),
             stuck: StuckPartitions::default(),
             stored: Stored::default(),
+            unrecorded: Unrecorded::default(),
             meters: Meters::new(&self.owner),
             readiness: Readiness::new(report, Trouble::Joining),
             partitions: Partitions::default(),
@@ -158,6 +162,7 @@ struct Host {
     consumers: ConsumerHost<Checkpoints>,
     stuck: StuckPartitions,
     stored: Stored,
+    unrecorded: Unrecorded,
     watchdog: Watchdog,
     follower: Follower,
     pool: PgPool,
@@ -203,6 +208,7 @@ impl Host {
             for (key, stop) in stops {
                 self.stop(&key, &stop);
             }
+            self.record_halts().await;
             self.redrive(&mut sink).await;
             self.measure().await;
             self.check_stored();
@@ -331,23 +337,6 @@ impl Host {
         self.meters.committed(batch.records.len(), begun);
         self.readiness.set(Trouble::Writing, None);
         Ok(())
-    }
-
-    /// Halts a partition, logs an error and reports it.
-    fn stop(&mut self, key: &TopicPartition, stop: &Stop) {
-        let why = error_chain(stop);
-        let (topic, partition) = (&key.0, key.1);
-        tracing::error!(
-            view = self.follower.owner.view,
-            topic,
-            partition,
-            reason = why,
-            "partition halted; other partitions continue"
-        );
-        self.partitions.stop(key);
-        self.meters.stopped(key, true);
-        self.consumers.halt(key);
-        self.readiness.halted(key.clone(), why);
     }
 
     /// Waits before the next retry, twice as long each time. Returns `false` if the process must

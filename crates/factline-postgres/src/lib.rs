@@ -24,6 +24,7 @@ pub mod config;
 pub mod consistent_read;
 pub mod follow;
 mod follower_metrics;
+mod halted;
 pub mod history;
 pub mod migration;
 mod parked;

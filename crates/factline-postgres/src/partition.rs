@@ -82,6 +82,20 @@ pub enum Stop {
     },
 }
 
+impl Stop {
+    /// Returns the offset of the record at which the partition is halted. `None` if the log does
+    /// not have the records that come next.
+    pub(crate) fn record(&self) -> Option<i64> {
+        match self {
+            Self::Poison(poison) | Self::NoKey(poison) | Self::TooManyParked(poison) => {
+                Some(poison.offset)
+            }
+            Self::Gap { offset, .. } | Self::NoSequence { offset } => Some(*offset),
+            Self::Recreated { .. } | Self::Deleted { .. } | Self::Truncated { .. } => None,
+        }
+    }
+}
+
 /// One assigned partition.
 #[derive(Debug)]
 struct Partition {
@@ -306,6 +320,12 @@ impl Partitions {
     pub(crate) fn fence(&self, key: &TopicPartition) -> Option<(i64, i64)> {
         let partition = self.0.get(&key.0)?.get(&key.1)?;
         Some((partition.applied.next_offset, partition.parked.redrives))
+    }
+
+    /// Returns the sequence of the last event of a partition that was applied.
+    pub(crate) fn sequence(&self, key: &TopicPartition) -> Option<u64> {
+        let partition = self.0.get(&key.0)?.get(&key.1)?;
+        Some(partition.applied.sequence)
     }
 
     /// Returns the parked keys of a partition, if it is assigned.

@@ -11,8 +11,9 @@
 //! 5. One short transaction gives the new table the name of the present one, see [`swap`]. The
 //!    present one stays as `<view>_v<N>_old`, until the next rebuild.
 //!
-//! Readers notice nothing: until the swap they read the present rows, which are followed as usual.
-//! If a rebuild is interrupted, the next one continues with the partitions that are not filled.
+//! Until the swap, readers read the present rows, which are followed as usual. They are told that a
+//! rebuild is under way, and notice nothing else. If a rebuild is interrupted, the next one
+//! continues with the partitions that are not filled.
 //!
 //! [`roll_back`] shows the old rows again. It applies the events that have come since, so it is no
 //! step back in time.
@@ -24,6 +25,7 @@
 //! A rebuild does not run the statements that a view writes by hand. So it refuses tables and
 //! columns that only those can fill.
 
+mod announce;
 pub mod dry_run;
 mod error;
 mod fill;
@@ -114,6 +116,13 @@ pub struct Report {
 pub async fn rebuild(view: &HostedView, with: &Rebuild) -> Result<Report, Error> {
     let name = view.view_name();
     let lock = take_lock(with, name).await?;
+    let report = announce::during(&with.pool, name, Box::pin(fill_and_swap(view, with))).await?;
+    lock.close().await?;
+    Ok(report)
+}
+
+async fn fill_and_swap(view: &HostedView, with: &Rebuild) -> Result<Report, Error> {
+    let name = view.view_name();
     let shown = swap::shown(&mut *with.pool.acquire().await?, name).await?;
     if shown.version > name.version {
         let (shown, version) = (shown.version, name.version);
@@ -136,7 +145,6 @@ pub async fn rebuild(view: &HostedView, with: &Rebuild) -> Result<Report, Error>
         // Readers have never seen what this version had before.
         self::tables(view, TableCopy::Old).drop(&with.pool).await?;
     }
-    lock.close().await?;
     Ok(report)
 }
 
@@ -150,7 +158,13 @@ pub async fn roll_back(view: &HostedView, with: &Rebuild) -> Result<Report, Erro
     let report = if has_schema(&with.pool, &name.copy_schema(TableCopy::Old)).await? {
         tables(view, TableCopy::Next).drop(&with.pool).await?;
         swap::take_back(&with.pool, name).await?;
-        finish(view, with, &mut times, &Lost::new()).await?
+        let lost = Lost::new();
+        announce::during(
+            &with.pool,
+            name,
+            Box::pin(finish(view, with, &mut times, &lost)),
+        )
+        .await?
     } else {
         times.begin(Step::Swapping);
         let version = older(&with.pool, name).await?.ok_or(Error::NothingOld)?;

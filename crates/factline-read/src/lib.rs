@@ -67,19 +67,21 @@ mod path;
 #[cfg(feature = "plans")]
 pub mod plans;
 mod process;
+mod read_state;
 mod read_your_writes;
 pub mod readiness;
 mod routes;
 mod serve;
 mod stable_name;
+mod tokens;
 mod value;
 
 pub use declare::{ByHand, Filter, Id, Item, Key, List, Resource, Rows, Sort, asc, desc};
 pub use misuse::{Misuse, Misuses};
 pub use openapi::openapi;
 pub use parameters::Parameters;
-pub use parked::Parked;
 pub use process::{Config, Options, main, run, start};
+pub use read_state::ReadState;
 pub use read_your_writes::{database, snapshot};
 pub use routes::{router, routes};
 

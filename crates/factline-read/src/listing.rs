@@ -7,7 +7,7 @@ use factline_http::{Page, Problem};
 use futures_util::TryStreamExt as _;
 use serde::Serialize;
 use sqlx::postgres::PgRow;
-use sqlx::{Postgres, QueryBuilder, Row as _, Transaction};
+use sqlx::{PgConnection, Postgres, QueryBuilder, Row as _};
 
 use crate::read_your_writes::database;
 
@@ -21,7 +21,7 @@ const FIRST: usize = 64;
 /// than `limit`, which only reveals that there is a next page. The columns of the page's rows have
 /// at most [`MAX_BYTES`] together, or the page has one row. `cursor` is the sort key of a row.
 pub async fn page<T, C: Serialize>(
-    snapshot: &mut Transaction<'static, Postgres>,
+    snapshot: &mut PgConnection,
     query: &mut QueryBuilder<Postgres>,
     limit: usize,
     row: impl Fn(&PgRow) -> Result<T, sqlx::Error>,
@@ -85,12 +85,12 @@ impl<T> Rows<T> {
     /// bytes. Returns the number of rows that were read.
     pub(crate) async fn read(
         &mut self,
-        snapshot: &mut Transaction<'static, Postgres>,
+        snapshot: &mut PgConnection,
         query: &mut QueryBuilder<Postgres>,
         row: impl Fn(&PgRow) -> Result<(T, usize), sqlx::Error>,
     ) -> Result<usize, sqlx::Error> {
         // Row by row, so that those behind the end of the page are never in memory together.
-        let mut stream = query.build().fetch(&mut **snapshot);
+        let mut stream = query.build().fetch(&mut *snapshot);
         let before = self.found.len();
         while !self.is_whole() {
             let Some(next) = stream.try_next().await? else {

@@ -6,26 +6,23 @@
 //! with the time of the first event that it lacks. If the request has a position at or after that
 //! event, it gets the problem `read-parked` instead.
 
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::Response;
+use axum::http::{HeaderMap, HeaderName, StatusCode};
 use chrono::{DateTime, SecondsFormat, Utc};
 use factline_http::{Problem, freshness};
+use sqlx::Row as _;
 use sqlx::postgres::PgRow;
-use sqlx::{AssertSqlSafe, Postgres, Row as _, Transaction};
 
-use crate::read_your_writes::database;
 use crate::stable_name;
-
-/// Column of the number of parked keys, beside those of a row.
-pub(crate) const COLUMN: &str = "factline_parked_keys";
 
 /// The parked keys of a view, in one snapshot.
 #[derive(Debug, Clone, Default)]
-pub struct Parked {
+pub(crate) struct Parked {
     /// Number of keys.
     keys: i64,
     /// The first parked event of the aggregate that was asked for.
     own: Option<Event>,
+    /// True if the response depends on one aggregate.
+    is_of_aggregate: bool,
 }
 
 /// A parked event.
@@ -37,114 +34,60 @@ struct Event {
     time: DateTime<Utc>,
 }
 
-/// Returns the number of parked keys as a column of a query.
-pub(crate) fn column(view: &str) -> String {
+/// Returns the columns of the parked keys, with the tables that a query selects them from. `$1` is
+/// the id of the aggregate that was asked for.
+pub(crate) fn columns(view: &str) -> String {
+    let parked = stable_name::parked(view);
+    // An aggregate has one partition, unless it is parked in a topic that was recreated.
     format!(
-        "(select count(*) from {}) as {COLUMN}",
-        stable_name::parked(view)
+        "(select count(*) from {parked}) as parked_keys, own.* from (values (1)) as one \
+         left join lateral (select topic, partition, sequence, event_time from {parked} \
+                            where key = $1 order by event_time limit 1) as own on true"
     )
 }
 
-/// Returns whether a row was read while the view had parked keys.
-pub(crate) fn has_parked(row: &PgRow) -> Result<bool, sqlx::Error> {
-    Ok(row.try_get::<i64, _>(COLUMN)? > 0)
-}
-
 impl Parked {
-    /// Loads the number of parked keys of a view.
-    pub async fn of_view(
-        snapshot: &mut Transaction<'static, Postgres>,
-        view: &str,
-    ) -> Result<Self, Problem> {
-        Self::load(snapshot, view, None).await
-    }
-
-    /// Loads the number of parked keys of a view, and whether the aggregate with this id is one of
-    /// them.
-    pub async fn of_aggregate(
-        snapshot: &mut Transaction<'static, Postgres>,
-        view: &str,
-        id: &str,
-    ) -> Result<Self, Problem> {
-        Self::load(snapshot, view, Some(id)).await
-    }
-
-    async fn load(
-        snapshot: &mut Transaction<'static, Postgres>,
-        view: &str,
-        id: Option<&str>,
-    ) -> Result<Self, Problem> {
-        let parked = stable_name::parked(view);
-        // An aggregate has one partition, unless it is parked in a topic that was recreated.
-        let sql = format!(
-            "select (select count(*) from {parked}), own.* from (values (1)) as one \
-             left join lateral (select topic, partition, sequence, event_time from {parked} \
-                                where key = $1 order by event_time limit 1) as own on true"
-        );
-        let row = sqlx::query(AssertSqlSafe(sql))
-            .bind(id)
-            .fetch_one(&mut **snapshot)
-            .await
-            .map_err(database)?;
-        Self::decode(&row).map_err(database)
-    }
-
-    fn decode(row: &PgRow) -> Result<Self, sqlx::Error> {
-        let topic: Option<String> = row.try_get(1)?;
+    /// Decodes the [`columns`].
+    pub(crate) fn decode(row: &PgRow, is_of_aggregate: bool) -> Result<Self, sqlx::Error> {
+        let topic: Option<String> = row.try_get("topic")?;
         let own = topic.map(|topic| -> Result<Event, sqlx::Error> {
             Ok(Event {
                 topic,
-                partition: row.try_get(2)?,
-                sequence: row.try_get::<i64, _>(3)?.cast_unsigned(),
-                time: row.try_get(4)?,
+                partition: row.try_get("partition")?,
+                sequence: row.try_get::<i64, _>("sequence")?.cast_unsigned(),
+                time: row.try_get("event_time")?,
             })
         });
         Ok(Self {
-            keys: row.try_get(0)?,
+            keys: row.try_get("parked_keys")?,
             own: own.transpose()?,
+            is_of_aggregate,
         })
     }
 
-    /// Refuses a request whose position needs a parked event of the aggregate.
-    pub fn check(&self, request: &HeaderMap) -> Result<(), Problem> {
+    /// Returns whether the response may lack events.
+    pub(crate) fn concerns(&self) -> bool {
+        self.own.is_some() || (self.keys > 0 && !self.is_of_aggregate)
+    }
+
+    /// Returns whether the position of a request needs a parked event of the aggregate.
+    pub(crate) fn is_needed(&self, request: &HeaderMap) -> Result<bool, Problem> {
         let Some(own) = &self.own else {
-            return Ok(());
+            return Ok(false);
         };
         let Some(position) = freshness::position(request)? else {
-            return Ok(());
+            return Ok(false);
         };
         let mut points = position.points().iter();
-        let is_needed = points.any(|point| {
+        Ok(points.any(|point| {
             point.topic == own.topic
                 && point.partition == own.partition
                 && point.sequence >= own.sequence
-        });
-        if is_needed {
-            return Err(self.on_problem(parked()));
-        }
-        Ok(())
+        }))
     }
 
-    /// Adds the headers to a response.
-    pub fn on(&self, mut response: Response) -> Response {
-        for (name, value) in self.headers() {
-            if let Ok(value) = value.parse() {
-                response.headers_mut().insert(name, value);
-            }
-        }
-        response
-    }
-
-    /// Adds the headers to a problem, such as a 404.
-    #[must_use]
-    pub fn on_problem(&self, problem: Problem) -> Problem {
-        let headers = self.headers();
-        headers.fold(problem, |problem, (name, value)| {
-            problem.header(name, value)
-        })
-    }
-
-    fn headers(&self) -> impl Iterator<Item = (axum::http::HeaderName, String)> {
+    /// Returns the headers of a response.
+    pub(crate) fn headers(&self) -> impl Iterator<Item = (HeaderName, String)> {
         let keys = (self.keys > 0).then(|| (freshness::PARKED_KEYS, self.keys.to_string()));
         let since = self.own.as_ref().map(|own| {
             let time = own.time.to_rfc3339_opts(SecondsFormat::Millis, true);

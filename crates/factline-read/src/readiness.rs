@@ -34,7 +34,11 @@ pub async fn watch(
 
 async fn look(resources: &[Resource], pool: &PgPool) -> Result<(), sqlx::Error> {
     let views: BTreeSet<_> = resources.iter().flat_map(Resource::views).collect();
-    let names = [stable_name::checkpoints, stable_name::parked];
+    let names = [
+        stable_name::checkpoints,
+        stable_name::parked,
+        stable_name::state,
+    ];
     let relations = names
         .iter()
         .flat_map(|name| views.iter().map(|view| name(view)));

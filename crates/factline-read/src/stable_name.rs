@@ -11,6 +11,11 @@ pub(crate) fn parked(view: &str) -> String {
     format!("{}_parked", rows(view))
 }
 
+/// Returns the relation of a view's halted partitions and rebuilds.
+pub(crate) fn state(view: &str) -> String {
+    format!("{}_state", rows(view))
+}
+
 /// Returns the relation of a view's checkpoints.
 pub(crate) fn checkpoints(view: &str) -> String {
     format!("{}_checkpoint", rows(view))

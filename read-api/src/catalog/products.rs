@@ -11,7 +11,7 @@ use crate::money::Money;
 
 const PRODUCTS: Rows = Rows::of::<Product>("products");
 const PRICES: Rows = Rows::of::<Price>("price-history");
-const ID: Id = Id::uuid("product_id");
+const ID: Id = Id::uuid("product_id").of_aggregate();
 
 pub(crate) const RESOURCE: Resource = Resource::new("product")
     .items(&[PRODUCTS.item("/products/{id}", ID)])

@@ -11,8 +11,8 @@ use crate::money::Money;
 
 const ROWS: Rows = Rows::of::<Checkout>("checkouts");
 
-pub(crate) const RESOURCE: Resource =
-    Resource::new("checkout").items(&[ROWS.item("/checkouts/{id}", Id::uuid("checkout_id"))]);
+pub(crate) const RESOURCE: Resource = Resource::new("checkout")
+    .items(&[ROWS.item("/checkouts/{id}", Id::uuid("checkout_id").of_aggregate())]);
 
 /// A checkout.
 #[derive(Debug, Columns, Serialize, ToSchema)]

@@ -6,7 +6,7 @@ use axum::response::Response;
 use axum::routing::get;
 use factline_http::{Path, Problem, etag};
 use factline_postgres::{Columns, ConsistentReads, select_list};
-use factline_read::{ByHand, Filter, Parameters, Parked, Resource, Rows, Sort, database, desc};
+use factline_read::{ByHand, Filter, Parameters, ReadState, Resource, Rows, Sort, database, desc};
 use factline_read::{parameters, snapshot};
 use serde::Serialize;
 use sqlx::{Postgres, QueryBuilder};
@@ -78,15 +78,15 @@ async fn spending(
     .fetch_all(&mut *snapshot)
     .await
     .map_err(database)?;
-    let parked = Parked::of_view(&mut snapshot, VIEW).await?;
+    let state = ReadState::of_view(&mut snapshot, VIEW).await?;
     if rows.is_empty() {
         let detail = format!("there are no orders of customer {customer_id}");
-        return Err(parked.on_problem(Problem::not_found(detail)));
+        return Err(state.on_problem(Problem::not_found(detail)));
     }
     let spending = rows.iter().map(Spending::decode);
     let customer = Customer {
         spending: spending.collect::<Result<_, _>>().map_err(database)?,
         customer_id,
     };
-    Ok(parked.on(etag::json(&request, &customer)?))
+    Ok(state.on(etag::json(&request, &customer)?))
 }

@@ -13,7 +13,7 @@ const ROWS: Rows = Rows::of::<Order>("orders");
 const SUMMARIES: Rows = Rows::of::<OrderSummary>("orders");
 
 pub(crate) const RESOURCE: Resource = Resource::new("order")
-    .items(&[ROWS.item("/orders/{id}", Id::uuid("order_id"))])
+    .items(&[ROWS.item("/orders/{id}", Id::uuid("order_id").of_aggregate())])
     .lists(&[SUMMARIES
         .list("/orders", &[NEWEST_FIRST])
         .filters(&[

@@ -11,8 +11,8 @@ use crate::money::Money;
 
 const ROWS: Rows = Rows::of::<Payment>("payments");
 
-pub(crate) const RESOURCE: Resource =
-    Resource::new("payment").items(&[ROWS.item("/payments/{id}", Id::uuid("payment_id"))]);
+pub(crate) const RESOURCE: Resource = Resource::new("payment")
+    .items(&[ROWS.item("/payments/{id}", Id::uuid("payment_id").of_aggregate())]);
 
 /// A payment.
 #[derive(Debug, Columns, Serialize, ToSchema)]

@@ -14,3 +14,4 @@ mod products;
 mod refusals;
 mod rights;
 mod stage;
+mod states;

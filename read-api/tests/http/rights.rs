@@ -33,6 +33,7 @@ async fn reader_cannot_write_or_read_behind_the_stable_names() {
         "read.orders",
         "read.orders_checkpoint",
         "read.orders_parked",
+        "read.orders_state",
         "read.customer_spending",
         "read.products",
         "read.price_history_checkpoint",

@@ -71,6 +71,18 @@ pub const X_RESOURCE: ResponseHeader = ResponseHeader {
     required: true,
 };
 
+/// The state of a response of a view.
+pub const READ: ResponseHeader = ResponseHeader {
+    name: "Factline-Read",
+    description: "A list of tokens (RFC 9651). The first one is `fresh`, `waited`, if the read \
+                  waited for its position, or `behind`, if it waited in vain. Others say why the \
+                  response may lack events: `halted`, the view has halted a partition; `parked`, it \
+                  could not apply the events of an aggregate. `rebuilding` says that rows are filled \
+                  beside those that are read. Ignore tokens and parameters that you do not know.",
+    schema: || text("^(fresh|waited|behind)(, [a-z*][a-z0-9_.*-]*)*$"),
+    required: true,
+};
+
 /// The number of aggregates of which the response may lack events.
 pub const PARKED_KEYS: ResponseHeader = ResponseHeader {
     name: "Factline-Parked-Keys",

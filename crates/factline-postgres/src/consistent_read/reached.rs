@@ -6,6 +6,7 @@ use factline::{Point, Position};
 use sqlx::{AssertSqlSafe, PgExecutor, PgPool, Row as _};
 
 use super::Error;
+use super::state::State;
 use crate::waits::Look;
 
 /// The checkpoints of a view.
@@ -79,8 +80,11 @@ impl Look for LookAtCheckpoints {
 
     async fn look(&mut self, positions: &[&Position]) -> Result<Vec<Option<()>>, sqlx::Error> {
         let reached = Reached::load(&self.pool, &self.checkpoints).await?;
+        let state = State::load(&self.pool, &self.checkpoints).await?;
         // A reader is woken for a fault too: its snapshot finds the same.
-        let is_over = |position: &&Position| !matches!(reached.missing(position), Ok(Some(_)));
+        let is_over = |position: &&Position| {
+            !matches!(reached.missing(position), Ok(Some(_))) || state.check(position).is_err()
+        };
         let answers = positions.iter().map(is_over);
         Ok(answers.map(|over| over.then_some(())).collect())
     }

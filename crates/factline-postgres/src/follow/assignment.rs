@@ -81,6 +81,7 @@ impl Host {
             .map(|(key, _)| key)
         {
             self.readiness.released(&key);
+            self.unrecorded.released(&key);
         }
         self.consumers.rejoin()?;
         Ok(())
@@ -89,6 +90,7 @@ impl Host {
     fn release(&mut self, key: &TopicPartition) {
         self.partitions.remove(key);
         self.readiness.released(key);
+        self.unrecorded.released(key);
     }
 
     fn start_found(&mut self) -> Result<(), Replace> {

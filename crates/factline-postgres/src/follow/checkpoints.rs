@@ -11,6 +11,7 @@ use sqlx::PgPool;
 
 use super::Follower;
 use crate::checkpoint::{self, Checkpoint, Cursor, FollowerId};
+use crate::halted;
 use crate::parked;
 use crate::parked_keys::Parked;
 use crate::partition::{Stop, TopicKind};
@@ -40,7 +41,7 @@ impl Progress for Checkpoints {
     type Error = Unavailable;
 
     /// Loads the checkpoints of partitions and the extents of their logs. Writes the first
-    /// checkpoint of a new partition.
+    /// checkpoint of a new partition, and removes halts that have ended.
     async fn look_up(
         self,
         keys: Vec<TopicPartition>,
@@ -86,6 +87,9 @@ impl Progress for Checkpoints {
             };
             all.push((key, found));
         }
+        let starts = all.iter().filter(|(_, found)| found.stop().is_none());
+        let starts = starts.map(|(key, found)| (key.clone(), found.checkpoint.cursor.next_offset));
+        halted::started(&mut connection, owner, &starts.collect::<Vec<_>>()).await?;
         Ok(all)
     }
 }

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use crate::view::ViewName;
 use crate::view::stable_names;
 
+use super::announce;
 use super::swap::{self, Lost, Swapped};
 
 /// Time between two comparisons. Nothing is compared once the version is shown.
@@ -43,18 +44,16 @@ async fn attempt(pool: &PgPool, view: ViewName) -> Result<bool, sqlx::Error> {
         version: shown,
         ..view
     };
-    if stable_names::pinned(&mut connection, view).await?.is_some()
-        || !swap::is_level(
-            &mut connection,
-            &view.owner(),
-            &present.owner(),
-            &Lost::new(),
-        )
-        .await?
-    {
+    if stable_names::pinned(&mut connection, view).await?.is_some() {
         return Ok(false);
     }
+    let (own, shown_by) = (view.owner(), present.owner());
+    let is_level = swap::is_level(&mut connection, &own, &shown_by, &Lost::new()).await?;
     drop(connection);
+    if !is_level {
+        announce::repeat(pool, view).await?;
+        return Ok(false);
+    }
     let swapped = swap::show(pool, view).await?;
     if swapped == Swapped::Done {
         tracing::info!(
@@ -63,6 +62,7 @@ async fn attempt(pool: &PgPool, view: ViewName) -> Result<bool, sqlx::Error> {
             before = shown,
             "readers see the new version"
         );
+        announce::end(pool, view).await?;
     }
     Ok(swapped == Swapped::Done)
 }

@@ -267,7 +267,7 @@ async fn rename_schema(
     Ok(exists)
 }
 
-/// Gives checkpoints and parked records another owner.
+/// Gives checkpoints, parked records and halts another owner.
 async fn move_checkpoints(
     connection: &mut PgConnection,
     from: &FollowerId,
@@ -288,6 +288,10 @@ async fn move_checkpoints(
             "topic, partition, key, record_offset, sequence, event_time, header_names, \
              header_values, value",
         ),
+        (
+            "halted_partition",
+            "topic, partition, record_offset, sequence, fault, reason, since",
+        ),
     ];
     for (table, columns) in tables {
         let copy = format!(
@@ -302,7 +306,7 @@ async fn move_checkpoints(
             .execute(&mut *connection)
             .await?;
     }
-    // What is parked is deleted with the checkpoints.
+    // What is parked or halted is deleted with the checkpoints.
     let delete = format!("delete from {schema}.checkpoint where view = $1 and version = $2");
     sqlx::query(AssertSqlSafe(delete))
         .bind(&from.view)

@@ -116,6 +116,11 @@ impl ViewName {
     pub fn parked(&self) -> String {
         format!("read.{}_parked", self.table())
     }
+
+    /// Returns the stable name of what else readers should know: `read.customer_spending_state`.
+    pub fn state(&self) -> String {
+        format!("read.{}_state", self.table())
+    }
 }
 
 impl fmt::Display for ViewName {
@@ -151,6 +156,7 @@ mod tests {
         assert_eq!(view.rows(), "read.customer_spending");
         assert_eq!(view.checkpoints(), "read.customer_spending_checkpoint");
         assert_eq!(view.parked(), "read.customer_spending_parked");
+        assert_eq!(view.state(), "read.customer_spending_state");
     }
 
     #[test]

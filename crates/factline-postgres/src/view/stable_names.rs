@@ -1,7 +1,8 @@
 //! Stable names: the relations in the schema `read` that readers select from.
 //!
-//! A view has three of them: its rows, with every column of its table listed, its checkpoints, and
-//! its parked keys. All of them always show the same version. The first version is shown when it is
+//! A view has four of them: its rows, with every column of its table listed, its checkpoints, its
+//! parked keys, and its state: halted partitions, and a rebuild. All of them always show the same
+//! version. The first version is shown when it is
 //! migrated. A newer one is filled beside the version that is shown, and takes its place when it
 //! has applied at least the same events, see [`crate::rebuild`].
 
@@ -25,17 +26,16 @@ const LOCK: i64 = 8_263_514_970;
 const INVALID_TABLE_DEFINITION: &str = "42P16";
 
 /// Moves the stable names to this version if they show no other, or repeats what they show, because
-/// a migration of the version may have added columns. Returns the version that they show.
+/// a migration of the version may have added columns, and a release of the kit a name. Returns the
+/// version that they show.
 pub(crate) async fn publish(pool: &PgPool, view: ViewName) -> Result<i32, Error> {
     let mut transaction = pool.begin().await?;
     lock(&mut transaction).await?;
     let shown = shown(&mut transaction, view).await?;
-    if let Some(other) = shown.filter(|shown| *shown != view.version) {
-        return Ok(other);
-    }
-    point_to(&mut transaction, view).await?;
+    let version = shown.unwrap_or(view.version);
+    point_to(&mut transaction, ViewName { version, ..view }).await?;
     transaction.commit().await?;
-    Ok(view.version)
+    Ok(version)
 }
 
 /// Waits until no other session changes stable names. The lock is held until the transaction ends.
@@ -64,10 +64,26 @@ pub(crate) async fn point_to(connection: &mut PgConnection, view: ViewName) -> R
          where view = '{}' and version = {}",
         view.name, view.version
     );
+    // The checkpoint of a halted partition is looked up only if there is one.
+    let state = format!(
+        "select 'halted' as state, topic, partition, record_offset, sequence, since \
+         from {CHECKPOINTS}.halted_partition as halt \
+         where view = '{name}' and version = {version} \
+           and (fault = 'log' or record_offset >= ( \
+                    select next_offset from {CHECKPOINTS}.checkpoint as known \
+                    where known.view = halt.view and known.version = halt.version \
+                      and known.topic = halt.topic and known.partition = halt.partition)) \
+         union all \
+         select 'rebuilding', null, null, null, null, since from {CHECKPOINTS}.rebuilding \
+         where view = '{name}' and seen_at > now() - interval '30 seconds'",
+        name = view.name,
+        version = view.version
+    );
     run(connection, "create schema if not exists read".to_owned()).await?;
     replace(connection, &view.checkpoints(), &positions).await?;
     replace(connection, &view.rows(), &rows).await?;
     replace(connection, &view.parked(), &parked).await?;
+    replace(connection, &view.state(), &state).await?;
     grant(connection, view).await
 }
 
@@ -160,11 +176,8 @@ fn is_other_definition(error: &Error) -> bool {
 }
 
 async fn grant(connection: &mut PgConnection, view: ViewName) -> Result<(), Error> {
-    let (rows, checkpoints, parked) = (view.rows(), view.checkpoints(), view.parked());
-    let rights = [
-        (READER, format!("{rows}, {checkpoints}, {parked}")),
-        (TRACKER, checkpoints),
-    ];
+    let names = [view.rows(), view.checkpoints(), view.parked(), view.state()];
+    let rights = [(READER, names.join(", ")), (TRACKER, view.checkpoints())];
     for (role, relations) in rights {
         let exists = sqlx::query("select from pg_roles where rolname = $1")
             .bind(role)

@@ -5,6 +5,7 @@
 
 #[cfg(feature = "failpoints")]
 mod blind_checkpoint;
+mod halts;
 mod parks;
 mod redrives;
 mod rewinds;

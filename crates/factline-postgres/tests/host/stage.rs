@@ -239,6 +239,18 @@ impl Stage {
             .unwrap()
     }
 
+    /// Moves the checkpoint of partition 0, as an operator does.
+    pub(crate) async fn move_checkpoint(&self, next_offset: i64, sequence: i64) {
+        let sql = "update factline.checkpoint set next_offset = $1, sequence = $2 \
+                   where partition = 0";
+        sqlx::query(sql)
+            .bind(next_offset)
+            .bind(sequence)
+            .execute(&self.pool)
+            .await
+            .unwrap();
+    }
+
     /// Waits until at least `count` records are written.
     pub(crate) async fn until_written(&self, count: usize) {
         eventually(&format!("{count} records are written"), async || {

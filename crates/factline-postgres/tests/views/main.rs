@@ -13,5 +13,6 @@ mod sales;
 mod shared_rows;
 mod shop;
 mod stage;
+mod states;
 mod tables;
 mod versions;

@@ -110,8 +110,8 @@ pub(crate) const VIEWS: [HostedView; 2] = [
     HostedView::of::<Books<1>>(),
     HostedView::additive::<Amounts>(),
 ];
-const BOOKS: [HostedView; 1] = [HostedView::of::<Books<1>>()];
-const NEWER_BOOKS: [HostedView; 1] = [HostedView::of::<Books<2>>()];
+pub(crate) const BOOKS: [HostedView; 1] = [HostedView::of::<Books<1>>()];
+pub(crate) const NEWER_BOOKS: [HostedView; 1] = [HostedView::of::<Books<2>>()];
 
 pub(crate) async fn migrated() -> PgPool {
     let pool = database().await;
@@ -121,7 +121,7 @@ pub(crate) async fn migrated() -> PgPool {
     pool
 }
 
-fn options(shop: &Shop, pool: &PgPool) -> Rebuild {
+pub(crate) fn options(shop: &Shop, pool: &PgPool) -> Rebuild {
     Rebuild {
         kafka: shop.kafka.clone(),
         registry: Registry::new(&shop.kafka.registry_url),
@@ -135,7 +135,7 @@ fn options(shop: &Shop, pool: &PgPool) -> Rebuild {
     }
 }
 
-fn sales(count: usize, customers: u32) -> Vec<(String, i64)> {
+pub(crate) fn sales(count: usize, customers: u32) -> Vec<(String, i64)> {
     let mut random = seeded_random();
     let mut sale = || {
         let customer = random.random_range(0..customers);

@@ -130,8 +130,20 @@ async fn readers_may_select_the_stable_names() {
             r#"{"table_name": "sums", "privilege_type": "SELECT"}"#,
             r#"{"table_name": "sums_checkpoint", "privilege_type": "SELECT"}"#,
             r#"{"table_name": "sums_parked", "privilege_type": "SELECT"}"#,
+            r#"{"table_name": "sums_state", "privilege_type": "SELECT"}"#,
         ]
     );
+}
+
+/// A view that was made by an older release of the kit, and a release that also raises its version.
+#[tokio::test(flavor = "multi_thread")]
+async fn stable_names_of_the_version_that_is_shown_are_completed() {
+    let (pool, _) = filled("completed.events").await;
+    sql(&pool, "drop view read.sums_state").await;
+    SECOND.migrate(&pool).await.unwrap();
+    sql(&pool, "select * from read.sums_state").await;
+    let sequence = "select sequence from read.sums_checkpoint";
+    assert_eq!(rows(&pool, sequence).await, [r#"{"sequence": 3}"#]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

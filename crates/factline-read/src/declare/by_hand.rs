@@ -19,7 +19,7 @@ use super::schema::Schema;
 /// use axum::routing::get;
 /// use factline_http::{Path, Problem, etag};
 /// use factline_postgres::ConsistentReads;
-/// use factline_read::{ByHand, Parameters, Parked, Resource, database, parameters, snapshot};
+/// use factline_read::{ByHand, Parameters, ReadState, Resource, database, parameters, snapshot};
 ///
 /// #[derive(serde::Serialize, utoipa::ToSchema)]
 /// struct Count {
@@ -47,9 +47,9 @@ use super::schema::Schema;
 ///         .fetch_one(&mut *snapshot)
 ///         .await
 ///         .map_err(database)?;
-///     // Adds the entity tag, or answers 304, and says how many keys of the view are parked.
-///     let parked = Parked::of_view(&mut snapshot, "loans").await?;
-///     Ok(parked.on(etag::json(&request, &Count { loans })?))
+///     // Adds the entity tag, or answers 304, and says what the response may lack.
+///     let state = ReadState::of_view(&mut snapshot, "loans").await?;
+///     Ok(state.on(etag::json(&request, &Count { loans })?))
 /// }
 /// ```
 ///

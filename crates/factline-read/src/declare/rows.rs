@@ -17,6 +17,8 @@ pub struct Rows {
     pub(crate) columns: fn() -> Vec<ColumnDefinition>,
     pub(crate) json: fn(&PgRow) -> Result<Box<RawValue>, sqlx::Error>,
     pub(crate) schema: Schema,
+    /// Column with the id of the aggregate that alone changes a row, if that is known.
+    pub(crate) aggregate: Option<&'static str>,
 }
 
 impl Rows {
@@ -31,13 +33,19 @@ impl Rows {
                 to_raw_value(&T::decode(row)?).map_err(|error| sqlx::Error::Decode(error.into()))
             },
             schema: Schema::of::<T>(),
+            aggregate: None,
         }
     }
 
     /// Documents of an aggregate. Each is sent as it is stored. The columns to filter and sort by
     /// are `id` and those of [`Document::COLUMNS`].
     pub const fn document<D: Document + ToSchema>() -> Self {
-        Self::documents::<factline_postgres::view::Documents<D>>()
+        let documents = Self::documents::<factline_postgres::view::Documents<D>>();
+        let aggregate = Some("id");
+        Self {
+            aggregate,
+            ..documents
+        }
     }
 
     /// Documents of a view with its own keys.
@@ -47,6 +55,7 @@ impl Rows {
             columns: factline_postgres::view::document_columns::<V>,
             json: |row| row.try_get("document").map(|Json(document)| document),
             schema: Schema::of::<V::Row>(),
+            aggregate: None,
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use factline_http::Problem;
 use factline_http::openapi::headers::{
-    CACHE_CONTROL, ETAG, PARKED_KEYS, PARKED_SINCE, ResponseHeader,
+    CACHE_CONTROL, ETAG, PARKED_KEYS, PARKED_SINCE, READ, ResponseHeader,
 };
 use factline_http::openapi::{Document, parameters as shared};
 use utoipa::openapi::path::OperationBuilder;
@@ -14,8 +14,9 @@ use utoipa::openapi::{Content, Ref, ResponseBuilder};
 use crate::declare;
 use crate::parked::parked;
 use crate::path;
-use crate::read_your_writes::{behind, other_topic, unavailable};
+use crate::read_your_writes::{HALTED_AT, STATE, behind, other_topic, unavailable};
 use crate::serve::{ByHand, Item, List};
+use crate::tokens::{BEHIND, HALTED, REBUILDING};
 
 use super::parameters;
 
@@ -114,21 +115,45 @@ impl<'a> Operations<'a> {
             .description(description)
             .content("application/json", Content::new(Some(schema)));
         let optional = [PARKED_KEYS, PARKED_SINCE].map(ResponseHeader::optional);
-        let found = self.document.headers(found, &[ETAG, CACHE_CONTROL]);
+        let found = self.document.headers(found, &[ETAG, CACHE_CONTROL, READ]);
         let found = self.document.headers(found, &optional);
         let operation = self.document.tagged(operation, found);
         let mut problems = vec![
             Problem::invalid_request(),
             other_topic(),
-            unavailable(),
-            behind(),
-            parked(),
             Problem::service_failed(),
         ];
         if has_id {
             problems.push(Problem::not_found(""));
         }
-        self.document.problems(operation, &problems)
+        let operation = self.document.problems(operation, &problems);
+        operation.response("503", self.unavailable())
+    }
+
+    /// Adds the response of a view that cannot be read, or not at the position.
+    fn unavailable(&mut self) -> Ref {
+        let text = |description| {
+            ObjectBuilder::new()
+                .schema_type(Type::String)
+                .description(Some(description))
+        };
+        let members = ObjectBuilder::new()
+            .property(
+                STATE,
+                text("The reason why the view has not reached the position.")
+                    .enum_values(Some([BEHIND, HALTED, REBUILDING])),
+            )
+            .property(
+                HALTED_AT,
+                text(
+                    "The record before which the view has halted a partition: \
+                     `topic/partition@offset`.",
+                ),
+            );
+        let problems = [unavailable(), behind(), parked()];
+        let problems = problems.each_ref();
+        self.document
+            .problem_with("read-unavailable", &problems, members)
     }
 
     /// Adds a schema with those that it refers to.

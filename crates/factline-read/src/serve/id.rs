@@ -5,6 +5,7 @@ use regex::Regex;
 
 use crate::declare::{Form, Id, Rows};
 use crate::misuse::Misuse;
+use crate::read_state::Events;
 use crate::value::{Kind, Value};
 
 /// Reader of an id.
@@ -15,6 +16,7 @@ pub(crate) struct IdReader {
     pub(crate) column: &'static str,
     pub(crate) kind: Kind,
     pub(crate) pattern: Option<Regex>,
+    is_of_aggregate: bool,
 }
 
 impl IdReader {
@@ -25,7 +27,11 @@ impl IdReader {
         rows: &Rows,
         place: &str,
     ) -> Result<Self, Misuse> {
-        let Id { column, form } = id;
+        let Id {
+            column,
+            form,
+            is_of_aggregate,
+        } = id;
         let kind = match form {
             Form::Uuid => Kind::Uuid,
             Form::Text { .. } => Kind::Text,
@@ -52,6 +58,7 @@ impl IdReader {
             column,
             kind,
             pattern,
+            is_of_aggregate: is_of_aggregate || rows.aggregate == Some(column),
         })
     }
 
@@ -62,6 +69,15 @@ impl IdReader {
             .parse(text)
             .filter(|_| self.pattern.as_ref().is_none_or(matches))
             .ok_or_else(|| self.unknown(text))
+    }
+
+    /// Returns the events that the rows of an id depend on.
+    pub(crate) fn events<'i>(&self, id: &'i str) -> Events<'i> {
+        if self.is_of_aggregate {
+            Events::Aggregate(id)
+        } else {
+            Events::Item(id)
+        }
     }
 
     /// Returns the 404 of an id.

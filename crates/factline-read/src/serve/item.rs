@@ -13,8 +13,8 @@ use sqlx::{Postgres, QueryBuilder};
 use crate::declare;
 use crate::misuse::Misuse;
 use crate::parameters::{self, Parameters};
-use crate::parked::{self, Parked};
 use crate::path;
+use crate::read_state::{self, ReadState};
 use crate::read_your_writes::{database, snapshot};
 use crate::stable_name;
 use crate::value::Value;
@@ -63,11 +63,11 @@ impl Item {
         id.bind(query.push(&self.condition));
     }
 
-    /// Pushes the query of an id, with the number of parked keys.
-    fn push_query_with_parked(&self, id: &Value, query: &mut QueryBuilder<Postgres>) {
-        let parked = parked::column(self.declared.rows.view);
+    /// Pushes the query of an id, with a column for the state of the view.
+    fn push_query_with_state(&self, id: &Value, query: &mut QueryBuilder<Postgres>) {
+        let state = read_state::column(self.declared.rows.view);
         query.push("select ").push(&self.columns);
-        query.push(", ").push(parked);
+        query.push(", ").push(state);
         id.bind(query.push(&self.condition));
     }
 
@@ -95,19 +95,24 @@ impl Item {
         let view = self.declared.rows.view;
         let mut snapshot = snapshot(snapshots, view, request).await?;
         let mut query = QueryBuilder::default();
-        self.push_query_with_parked(&key, &mut query);
+        self.push_query_with_state(&key, &mut query);
         let row = query
             .build()
             .fetch_optional(&mut *snapshot)
             .await
             .map_err(database)?;
-        let parked = match &row {
-            Some(row) if !parked::has_parked(row).map_err(database)? => Parked::default(),
-            _ => Parked::of_aggregate(&mut snapshot, view, &key.to_string()).await?,
+        let state = match &row {
+            Some(row) if !read_state::has_state(row).map_err(database)? => {
+                ReadState::none(&snapshot)
+            }
+            _ => {
+                let key = key.to_string();
+                ReadState::load(&mut snapshot, view, self.id.events(&key)).await?
+            }
         };
-        parked.check(request)?;
-        let row = row.ok_or_else(|| parked.on_problem(self.id.unknown(id)))?;
+        state.check(request)?;
+        let row = row.ok_or_else(|| state.on_problem(self.id.unknown(id)))?;
         let json = (self.declared.rows.json)(&row).map_err(database)?;
-        Ok(parked.on(etag::json(request, &json)?))
+        Ok(state.on(etag::json(request, &json)?))
     }
 }

@@ -11,7 +11,7 @@ use factline_postgres::ConsistentReads;
 
 use crate::declare;
 use crate::parameters::Parameters;
-use crate::parked::Parked;
+use crate::read_state::{Events, ReadState};
 use crate::read_your_writes::{database, snapshot};
 use crate::value::Kind;
 
@@ -79,20 +79,22 @@ impl List {
         let view = self.declared.rows.view;
         let mut snapshot = snapshot(snapshots, view, headers).await?;
         let within = request.id.as_ref().map(ToString::to_string);
-        let (page, has_parked) = self.page(&mut snapshot, request).await.map_err(database)?;
-        let parked = match (has_parked, within) {
-            (Some(false), _) => Parked::default(),
-            (_, Some(within)) => Parked::of_aggregate(&mut snapshot, view, &within).await?,
-            (_, None) => Parked::of_view(&mut snapshot, view).await?,
+        let (page, has_state) = self.page(&mut snapshot, request).await.map_err(database)?;
+        let state = match (has_state, &self.within, &within) {
+            (Some(false), _, _) => ReadState::none(&snapshot),
+            (_, Some(reader), Some(within)) => {
+                ReadState::load(&mut snapshot, view, reader.events(within)).await?
+            }
+            _ => ReadState::load(&mut snapshot, view, Events::All).await?,
         };
-        parked.check(headers)?;
+        state.check(headers)?;
         if page.items.is_empty()
             && self.declared.is_never_empty
             && is_all
             && let Some(within) = &self.within
         {
-            return Err(parked.on_problem(within.unknown(id)));
+            return Err(state.on_problem(within.unknown(id)));
         }
-        Ok(parked.on(etag::json(headers, &page.map(|row| row.json))?))
+        Ok(state.on(etag::json(headers, &page.map(|row| row.json))?))
     }
 }

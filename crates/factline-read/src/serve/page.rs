@@ -5,10 +5,10 @@ use std::sync::OnceLock;
 use factline_http::Page;
 use serde_json::value::RawValue;
 use sqlx::postgres::PgRow;
-use sqlx::{Postgres, QueryBuilder, Transaction};
+use sqlx::{PgConnection, QueryBuilder};
 
 use crate::listing::{self, Rows};
-use crate::parked;
+use crate::read_state;
 use crate::value::Value;
 
 use super::cursor;
@@ -22,16 +22,16 @@ pub(super) struct Row {
 }
 
 impl List {
-    /// Reads a page. Returns with it whether the view has parked keys; a page without rows does not
-    /// tell. Large rows are read in several statements, so that the database does not read many
+    /// Reads a page. Returns with it whether the view has a state to load; a page without rows does
+    /// not tell. Large rows are read in several statements, so that the database does not read many
     /// rows that the page has no room for.
     pub(super) async fn page(
         &self,
-        snapshot: &mut Transaction<'static, Postgres>,
+        snapshot: &mut PgConnection,
         mut request: Request,
     ) -> Result<(Page<Row>, Option<bool>), sqlx::Error> {
-        let more = format!(", {}", parked::column(self.declared.rows.view));
-        let has_parked = OnceLock::new();
+        let more = format!(", {}", read_state::column(self.declared.rows.view));
+        let has_state = OnceLock::new();
         let sort = &self.sorts[request.sort];
         let mut rows = Rows::new(request.limit);
         while let Some(count) = rows.missing() {
@@ -39,8 +39,8 @@ impl List {
             self.push_query(&request, &more, &mut query);
             listing::push_limit(&mut query, count);
             let row = |row: &PgRow| {
-                let found = parked::has_parked(row)?;
-                has_parked.get_or_init(|| found);
+                let found = read_state::has_state(row)?;
+                has_state.get_or_init(|| found);
                 let row = self.row(sort, row)?;
                 let size = row.json.get().len();
                 Ok((row, size))
@@ -51,7 +51,7 @@ impl List {
             request.after = rows.last().map(|row| row.keys.clone());
         }
         let page = rows.page(|row| cursor::of(&request.list, &row.keys));
-        Ok((page, has_parked.into_inner()))
+        Ok((page, has_state.into_inner()))
     }
 
     fn row(&self, sort: &Sort, row: &PgRow) -> Result<Row, sqlx::Error> {

@@ -28,6 +28,7 @@ create view read.books as
 create table read.books_checkpoint (topic text, partition integer, topic_identity text, sequence bigint);
 
 create table read.books_parked (topic text, partition integer, key text, sequence bigint, event_time timestamptz);
+create table read.books_state (state text, topic text, partition integer, record_offset bigint, sequence bigint);
 
 create schema loans_v1;
 create table loans_v1.loans (
@@ -39,3 +40,4 @@ create table loans_v1.loans (
 create view read.loans as select isbn, number, reader from loans_v1.loans;
 create table read.loans_checkpoint (topic text, partition integer, topic_identity text, sequence bigint);
 create table read.loans_parked (topic text, partition integer, key text, sequence bigint, event_time timestamptz);
+create table read.loans_state (state text, topic text, partition integer, record_offset bigint, sequence bigint);

@@ -35,6 +35,12 @@ async fn missing_view_is_named_until_it_is_made() {
     })
     .await;
     sql(&pool, "create table read.readers_parked ()").await;
+    let reason = reason.replace("readers_parked", "readers_state");
+    eventually("the state is missing", async || {
+        health.reasons() == [reason.as_str()]
+    })
+    .await;
+    sql(&pool, "create table read.readers_state ()").await;
     eventually("the view exists", async || health.reasons().is_empty()).await;
     shutdown.cancel();
 }
