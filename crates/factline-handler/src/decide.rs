@@ -6,7 +6,7 @@
 //! - [`batch`]: everything that one transaction contains; [`inputs`]: the inputs of its decision
 //! - [`handle`]: one command, deadline or cancel, from its decision to the overlay
 //! - [`command`], [`deadline`], [`cancel`]: decide one command, one deadline, one cancel;
-//!   [`aggregate_id`]: the id in them
+//!   [`checks`]: the kit's own checks of them; [`aggregate_id`]: the id in them
 //! - [`decision`], [`workflow`]: the aggregate's rules, and the results of their events
 //! - [`fault`], [`failure`]: a command that cannot be decided or written
 //! - [`facts`], [`origin`]: the decision's value, and the metadata that it carries
@@ -17,6 +17,7 @@
 pub(crate) mod aggregate_id;
 pub(crate) mod batch;
 pub(crate) mod cancel;
+pub(crate) mod checks;
 pub(crate) mod codecs;
 pub(crate) mod command;
 pub(crate) mod deadline;

@@ -14,7 +14,7 @@ use factline::{Aggregate, Outcome, Timestamp, cancel};
 use factline_failpoints::{Mutant, mutated};
 use uuid::Uuid;
 
-use crate::decide::command::{self, check_address, check_age};
+use crate::decide::checks::{self, check_address, check_age};
 use crate::decide::decision;
 use crate::decide::facts::{Decided, Enveloped};
 use crate::decide::fault::Fault;
@@ -117,10 +117,10 @@ fn read<A: Aggregate>(
     let (mut envelope, operation) = read.map_err(Fault::Unreadable)?;
     check_address(environment.origin, record, &envelope)?;
     check_age(overlay, now, &envelope)?;
-    let scope = command::scope(&envelope);
-    let refusal = command::reused_key(overlay, &mut envelope, scope)
-        .or_else(|| command::expiry(environment.clock, &envelope))
-        .or_else(|| command::conflict(overlay, &envelope));
+    let scope = checks::scope(&envelope);
+    let refusal = checks::reused_key(overlay, &mut envelope, scope)
+        .or_else(|| checks::expiry(environment.clock, &envelope))
+        .or_else(|| checks::conflict(overlay, &envelope));
     Ok(CheckedCancel {
         context: CommandContext {
             partition: record.partition,

@@ -3,7 +3,7 @@
 use factline::outcome::{OutcomeKind, State};
 use factline::{Aggregate, Envelope, Outcome, Timestamp};
 
-use crate::decide::command::scope;
+use crate::decide::checks::scope;
 use crate::decide::facts::{DeadLetter, Decided, Facts};
 use crate::decide::fault::Fault;
 use crate::decide::origin::{CommandContext, Origin, unreadable_outcome};

@@ -9,6 +9,7 @@ use factline::{Aggregate, EventOf, Timestamp, avro, panic_message};
 use uuid::Uuid;
 
 use crate::decide::cancel::{self, AcceptedCancel};
+use crate::decide::checks;
 use crate::decide::command;
 use crate::decide::deadline::DueDeadline;
 use crate::decide::encode::{Encoder, Outgoing, Unwritable};
@@ -30,7 +31,7 @@ pub(crate) fn fetch<A: Aggregate>(
     let scope = record.headers.last("ce_idempotencyscope").and_then(text);
     // Lazy: usually nothing is on disk.
     let ids = std::iter::once_with(|| record.operation());
-    let ids = ids.chain(scope.into_iter().map(command::short_scope));
+    let ids = ids.chain(scope.into_iter().map(checks::short_scope));
     let ids = ids.chain(std::iter::once_with(|| record.cancels()).flatten());
     overlay.fetch(record.key.as_deref().and_then(text), ids)
 }
@@ -182,7 +183,7 @@ fn change<A: Aggregate>(
     if let Some(cancel) = &decided.facts.cancel {
         let envelope = &cancel.envelope;
         overlay.decided(envelope.operation, envelope.delivery.as_ref(), envelope.id);
-        if let Some(scope) = command::scope(envelope) {
+        if let Some(scope) = checks::scope(envelope) {
             overlay.add_scope(scope, envelope.operation);
         }
     }

@@ -10,7 +10,7 @@ use super::codecs::OwnCodecs;
 use super::log::{Ahead, Error, Records, Schemas, is_of};
 use super::result::{DecidedEvent, DecisionResult, Ended, add_lost};
 use super::states::{Decision, Event};
-use crate::decide::command::{CAPACITY, KEY_REUSED, VERSION_CONFLICT};
+use crate::decide::checks::{CAPACITY, KEY_REUSED, VERSION_CONFLICT};
 
 /// The outcome of a decision, and that of the workflow that it has concluded.
 pub(super) struct Recorded {

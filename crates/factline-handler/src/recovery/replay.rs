@@ -20,7 +20,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::decide::command;
+use crate::decide::checks;
 use crate::decide::record_factory::RecordFactory;
 use crate::recovery::log_reader::{self, Ends, Error, log_ends, read_to, unused_group};
 use crate::snapshot::load::load;
@@ -221,7 +221,7 @@ fn remember<A: Aggregate>(
             .and_then(Timestamp::from_timestamp_millis)
             .unwrap_or_default(),
         record: uuid(id).zip(subject),
-        scope: scope.map(command::short_scope),
+        scope: scope.map(checks::short_scope),
         delivery: delivery.and_then(|text| text.parse().ok()),
         is_deadline: command.is_none(),
     })?;

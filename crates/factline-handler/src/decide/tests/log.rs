@@ -4,7 +4,7 @@ use factline::Envelope;
 
 use super::counter::Counter;
 use super::messages::Event;
-use crate::decide::command;
+use crate::decide::checks;
 use crate::decide::encode::Outgoing;
 use crate::decide::facts::Facts;
 use crate::decide::record_factory::RecordFactory;
@@ -97,7 +97,7 @@ impl Log {
                 operation: envelope.operation,
                 time: envelope.time,
                 record: Some((envelope.id, &envelope.subject)),
-                scope: command::scope(envelope),
+                scope: checks::scope(envelope),
                 delivery: envelope.delivery.clone(),
                 is_deadline: envelope.command_position.is_none(),
             });
