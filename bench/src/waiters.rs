@@ -16,7 +16,7 @@ use factline::outcome::State;
 use factline_dev_servers::Servers;
 use factline_tracker::fold::fold;
 use factline_tracker::observation::{RecordId, StatusUpdate};
-use factline_tracker::{migrate, store};
+use factline_tracker::{batch, migrate};
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
 use uuid::Uuid;
@@ -189,7 +189,7 @@ async fn write(pool: &PgPool, ids: &[Uuid], batch: usize, state: State) -> Resul
     };
     let mut transaction = pool.begin().await?;
     let batch = fold(ids.iter().enumerate().map(update));
-    store::write(&mut transaction, &batch).await?;
+    batch::write(&mut transaction, &batch).await?;
     sqlx::query("select pg_notify('factline_checkpoint', 'operations-tracker')")
         .execute(&mut *transaction)
         .await?;

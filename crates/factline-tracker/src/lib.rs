@@ -2,14 +2,14 @@
 //!
 //! A record of a commands topic makes an operation pending. A record of an outcomes topic sets the
 //! state that the handler reports. Both are merged in PostgreSQL by one statement that gives the
-//! same row in any order ([`observation`], [`fold`], [`store`]). The tracker decides nothing: no
+//! same row in any order ([`observation`], [`fold`], [`batch`]). The tracker decides nothing: no
 //! state is reached without a record. It has no list of message types.
 //! An application calls [`main`] with its contracts; to track another aggregate, it adds the
 //! contract.
 //!
 //! - [`sink`]: called by the host of `factline-postgres`, which advances the checkpoints in the
 //!   same transaction
-//! - [`http`], [`shown`], [`tree`], `list`, `statistics`: responses; [`openapi`](mod@openapi):
+//! - [`http`], [`answers`], [`shown`], [`tree`], `list`, `statistics`: responses; [`openapi`](mod@openapi):
 //!   their description
 //! - `feed`, [`watch`]: wake those who wait when an operation has changed: `waiting` (`Prefer: wait`)
 //!   and [`stream`] (server-sent events)
@@ -22,7 +22,9 @@
 //! - [`service`]: the process that combines these parts, with [`main`]
 
 pub mod anomaly;
+pub mod answers;
 pub mod barrier;
+pub mod batch;
 pub mod cancel;
 pub mod captures;
 pub mod contracts;

@@ -15,8 +15,8 @@ use sqlx::{FromRow as _, PgConnection, Postgres, QueryBuilder};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::answers::{Answers, database};
 use crate::contracts::Resources;
-use crate::http::{Answers, database};
 use crate::shown::{instant, is_overdue, kind, state};
 use crate::store::Operation;
 

@@ -7,10 +7,10 @@ use factline_kafka::{Record, Registry};
 use factline_postgres::{Poison, Sink, SinkError};
 use sqlx::PgConnection;
 
+use crate::batch;
 use crate::contracts::{Kind, Source};
 use crate::fold::fold;
 use crate::observation::StatusUpdate;
-use crate::store;
 
 /// Maximum time that commands wait for their outcomes, to be written in the same transaction. Most
 /// commands are decided sooner. A request for an operation that has no row yet waits as well, and
@@ -71,7 +71,7 @@ impl Sink for OperationSink {
         for record in records {
             updates.push(self.observe(record).await?);
         }
-        store::write(transaction, &fold(updates)).await?;
+        batch::write(transaction, &fold(updates)).await?;
         Ok(())
     }
 

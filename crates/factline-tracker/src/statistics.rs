@@ -20,7 +20,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use utoipa::ToSchema;
 
-use crate::http::{Answers, database};
+use crate::answers::{Answers, database};
 use crate::shown::instant;
 
 /// Seconds of the window: by default, and at most.

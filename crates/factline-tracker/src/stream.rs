@@ -9,9 +9,9 @@
 mod all;
 mod event;
 mod one;
+pub mod permits;
 
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
@@ -22,11 +22,12 @@ use axum::response::{IntoResponse as _, Response};
 use factline_http::{Path, Problem, Query};
 use futures_util::{Stream, StreamExt as _};
 use serde::Deserialize;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 
-use crate::http::{Answers, Hint, found, operation_id, read_hint};
+use crate::answers::{Answers, Hint, found, operation_id, read_hint};
 
 pub(crate) use event::{EVENT, Sent};
+pub use permits::Streams;
 
 /// The request header with the id of the last event that a client has.
 pub(crate) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
@@ -37,22 +38,6 @@ const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
 /// Pause after which a client reconnects.
 const RECONNECT: Duration = Duration::from_secs(1);
-
-/// Permits for open streams.
-#[derive(Debug, Clone)]
-pub struct Streams(Arc<Semaphore>);
-
-impl Streams {
-    /// Permits this number of open streams.
-    pub fn new(most: u32) -> Self {
-        Self(Arc::new(Semaphore::new(most as usize)))
-    }
-
-    fn open(&self) -> Result<OwnedSemaphorePermit, Problem> {
-        let permit = Arc::clone(&self.0).try_acquire_owned();
-        permit.map_err(|_| Problem::unavailable("too many streams are open", 5))
-    }
-}
 
 /// Serves the events of one operation, until it has ended.
 pub(crate) async fn of_operation(

@@ -11,8 +11,8 @@ use axum::response::Response;
 use factline_http::{Problem, prefer};
 use tokio::time::{Instant, timeout_at};
 
+use crate::answers::{Answers, Asked, look, respond};
 use crate::barrier::Answer;
-use crate::http::{Answers, Asked, look, respond};
 
 /// Finds an operation, and waits for its end for at most this time.
 pub(crate) async fn find(

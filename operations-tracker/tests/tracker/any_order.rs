@@ -3,6 +3,7 @@
 use chrono::TimeDelta;
 use factline::Timestamp;
 use factline::outcome::State;
+use factline_tracker::batch;
 use factline_tracker::fold::fold;
 use factline_tracker::observation::{RecordId, StatusUpdate, Step};
 use factline_tracker::store::{self, Operation, Steps};
@@ -104,7 +105,7 @@ fn arrangements() -> Vec<Vec<usize>> {
 
 pub(crate) async fn write(pool: &PgPool, batch: Vec<StatusUpdate>) {
     let mut transaction = pool.begin().await.unwrap();
-    store::write(&mut transaction, &fold(batch)).await.unwrap();
+    batch::write(&mut transaction, &fold(batch)).await.unwrap();
     transaction.commit().await.unwrap();
 }
 

@@ -6,10 +6,10 @@ use std::time::Duration;
 use chrono::{TimeDelta, Utc};
 use factline::Timestamp;
 use factline::outcome::State;
+use factline_tracker::batch;
 use factline_tracker::fold::fold;
 use factline_tracker::observation::{RecordId, StatusUpdate};
 use factline_tracker::retention::{BATCH, round};
-use factline_tracker::store;
 use reqwest::StatusCode;
 use serde_json::Value;
 use sqlx::PgPool;
@@ -58,7 +58,7 @@ fn update(id: Uuid, offset: u64, state: State, time: Timestamp) -> StatusUpdate 
 
 async fn write(pool: &PgPool, updates: impl IntoIterator<Item = StatusUpdate>) {
     let mut transaction = pool.begin().await.unwrap();
-    store::write(&mut transaction, &fold(updates))
+    batch::write(&mut transaction, &fold(updates))
         .await
         .unwrap();
     transaction.commit().await.unwrap();

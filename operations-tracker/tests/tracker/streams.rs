@@ -217,7 +217,7 @@ async fn slowly_write(pool: &sqlx::PgPool, id: Uuid, one: usize) {
     let mut transaction = pool.begin().await.unwrap();
     let update = updates(id)[one].clone();
     let batch = factline_tracker::fold::fold([update]);
-    factline_tracker::store::write(&mut transaction, &batch)
+    factline_tracker::batch::write(&mut transaction, &batch)
         .await
         .unwrap();
     let pause = u64::try_from(id.as_u128() % 3).unwrap() * 4;

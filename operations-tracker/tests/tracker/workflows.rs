@@ -4,9 +4,10 @@
 use chrono::TimeDelta;
 use factline::outcome::{OutcomeKind, State};
 use factline::{Envelope, Outcome};
+use factline_tracker::batch;
 use factline_tracker::fold::fold;
 use factline_tracker::observation::{RecordId, StatusUpdate};
-use factline_tracker::store::{self, MAX_RELATED};
+use factline_tracker::store::MAX_RELATED;
 use reqwest::header::{ETAG, IF_NONE_MATCH, RETRY_AFTER};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -69,7 +70,7 @@ fn pending(envelope: &Envelope, offset: i64) -> StatusUpdate {
 
 async fn write(system: &System, updates: impl IntoIterator<Item = StatusUpdate>) {
     let mut transaction = system.pool.begin().await.unwrap();
-    store::write(&mut transaction, &fold(updates))
+    batch::write(&mut transaction, &fold(updates))
         .await
         .unwrap();
     transaction.commit().await.unwrap();

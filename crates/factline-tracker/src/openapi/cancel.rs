@@ -10,7 +10,7 @@ use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
 use utoipa::openapi::{Content, ResponseBuilder};
 
 use super::HINT_FORMAT;
-use crate::cancel::{not_cancellable, too_late};
+use crate::cancel::writer::{not_cancellable, too_late};
 use crate::retention::expired;
 
 /// Adds the operation to the document.

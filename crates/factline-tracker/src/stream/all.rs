@@ -12,10 +12,10 @@ use sqlx::PgPool;
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::time::sleep;
 
+use crate::answers::Answers;
 use crate::contracts::Resources;
 use crate::feed::{self, Change, PAGE};
 use crate::history;
-use crate::http::Answers;
 use crate::watch::{News, RETRY_PAUSE};
 
 use super::Sent;
