@@ -202,7 +202,7 @@ async fn end(State(map): State<Map>, Path(rate): Path<u32>) -> Json<Vec<u64>> {
     for (number, (_, sender)) in waiting.into_iter().enumerate() {
         let step = number as u128 / each;
         let due = STEP * u32::try_from(step).unwrap_or(u32::MAX);
-        if number as u128 % each == 0 {
+        if (number as u128).is_multiple_of(each) {
             tokio::time::sleep(due.saturating_sub(begun.elapsed())).await;
         }
         ended.push(now());

@@ -110,7 +110,7 @@ impl Client {
         };
         let answer = send_with_retries(make, &request, kind, until).await?;
         match answer.status {
-            StatusCode::ACCEPTED => accepted(request, &answer),
+            StatusCode::ACCEPTED => accepted(&request, &answer),
             _ => Err(refused(request, &answer)),
         }
     }
@@ -136,7 +136,7 @@ impl Client {
         match answer.status {
             StatusCode::OK => json(request, &answer),
             StatusCode::ACCEPTED => {
-                let accepted = accepted(request, &answer)?;
+                let accepted = accepted(&request, &answer)?;
                 self.wait_until(&accepted.location, until).await
             }
             _ => Err(refused(request, &answer)),
@@ -296,10 +296,10 @@ fn willing(builder: RequestBuilder, until: Instant) -> RequestBuilder {
     }
 }
 
-fn accepted(request: String, answer: &Answer) -> Result<Accepted, Error> {
+fn accepted(request: &str, answer: &Answer) -> Result<Accepted, Error> {
     let header = |header: &'static str| {
         answer.header(header).ok_or_else(|| Error::NoHeader {
-            request: request.clone(),
+            request: request.to_owned(),
             header,
         })
     };

@@ -40,7 +40,7 @@ pub struct Operations {
 #[derive(Debug, Clone)]
 enum Place {
     Here(Router),
-    There(Client<HttpConnector, Body>, Uri),
+    There(Box<Client<HttpConnector, Body>>, Uri),
 }
 
 /// The result of a wait.
@@ -71,7 +71,7 @@ impl Operations {
             .pool_idle_timeout(IDLE)
             .build(connector);
         Self {
-            place: Place::There(client, origin),
+            place: Place::There(Box::new(client), origin),
             shutdown,
         }
     }

@@ -11,11 +11,11 @@ use crate::{anomaly, feed, transition};
 
 /// Writes a folded batch.
 pub async fn write(transaction: &mut PgConnection, batch: &Folded) -> Result<(), sqlx::Error> {
-    let changed = upsert(transaction, batch).await?;
+    let rows = upsert(transaction, batch).await?;
     let mut winners = BTreeMap::new();
     let mut lost: Vec<anomaly::Anomaly> = batch.anomalies.iter().map(Into::into).collect();
     let mut changes = Vec::new();
-    for row in &changed {
+    for row in &rows {
         let change = transition::Change::from_row(row)?;
         if change.displaced() {
             lost.push(anomaly::Anomaly::from_row(row)?);

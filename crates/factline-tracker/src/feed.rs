@@ -96,7 +96,7 @@ pub(crate) async fn after(
 ) -> Result<Vec<Change>, sqlx::Error> {
     sqlx::query_as(include_str!("feed_after.sql"))
         .bind(number)
-        .bind(PAGE as i64)
+        .bind(i64::try_from(PAGE).unwrap_or(i64::MAX))
         .fetch_all(connection)
         .await
 }

@@ -148,7 +148,7 @@ pub(crate) async fn run(pool: PgPool, shutdown: CancellationToken) -> anyhow::Re
             sleep(INTERVAL).await;
             let now = Utc::now();
             match read(&pool, now - INTERVAL, now).await {
-                Ok(statistics) => known = measure(&statistics, now, known),
+                Ok(statistics) => known = measure(&statistics, now, &known),
                 Err(error) => {
                     let error: &dyn Error = &error;
                     tracing::warn!(
@@ -165,7 +165,7 @@ pub(crate) async fn run(pool: PgPool, shutdown: CancellationToken) -> anyhow::Re
 
 /// Sets the metrics of the types of commands. Returns the types. Those that were known before and
 /// are gone have nothing open.
-fn measure(statistics: &Statistics, now: Timestamp, before: BTreeSet<String>) -> BTreeSet<String> {
+fn measure(statistics: &Statistics, now: Timestamp, before: &BTreeSet<String>) -> BTreeSet<String> {
     let mut known = BTreeSet::new();
     for of_type in statistics.commands.iter().take(MAX_TYPES) {
         let age = of_type.oldest.map(|oldest| (now - oldest).as_seconds_f64());

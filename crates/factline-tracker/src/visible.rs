@@ -17,6 +17,9 @@ const KEPT: Duration = Duration::from_secs(10);
 /// The end of the name of a view's checkpoints.
 const SUFFIX: &str = "_checkpoint";
 
+/// The identity of a topic and the last sequence that was applied, by topic and partition.
+type Checkpoints = BTreeMap<(String, i32), (String, i64)>;
+
 /// The views of the database. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct Views(Arc<Mutex<Option<Known>>>);
@@ -55,7 +58,7 @@ impl Views {
             .bind(topics)
             .fetch_all(&mut *connection)
             .await?;
-        let mut reached: BTreeMap<String, BTreeMap<(String, i32), (String, i64)>> = BTreeMap::new();
+        let mut reached = BTreeMap::<String, Checkpoints>::new();
         for row in &rows {
             let place = (row.try_get("topic")?, row.try_get("partition")?);
             let checkpoint = (row.try_get("topic_identity")?, row.try_get("sequence")?);

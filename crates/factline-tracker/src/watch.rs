@@ -209,8 +209,8 @@ impl Shared {
             let is_last_page = changes.len() < PAGE;
             let waiting: Vec<Uuid> = {
                 let operations = self.lock();
-                let changed = changes.iter().map(|change| change.operation.id);
-                changed.filter(|id| operations.contains_key(id)).collect()
+                let ids = changes.iter().map(|change| change.operation.id);
+                ids.filter(|id| operations.contains_key(id)).collect()
             };
             if !waiting.is_empty() {
                 self.wake(store::find_all(&mut connection, &waiting).await?);

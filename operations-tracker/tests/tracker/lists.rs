@@ -43,6 +43,9 @@ async fn seed(system: &System, count: u128) {
     write(&system.pool, batch).await;
 }
 
+/// Says whether a row matches a filter.
+type Matches<'m> = Box<dyn Fn(&Value) -> bool + 'm>;
+
 async fn get(system: &System, path: &str) -> Value {
     let response = system.get(path).await;
     assert_eq!(response.status(), 200, "{path}");
@@ -72,7 +75,7 @@ async fn lists_have_every_operation_that_matches_once_the_newest_first() {
         two[0]["created_at"].as_str().unwrap() > two[1]["created_at"].as_str().unwrap()
     }));
     let newest_of_50 = every[49]["created_at"].as_str().unwrap().to_owned();
-    let matching: [(&str, Box<dyn Fn(&Value) -> bool>); 8] = [
+    let matching: [(&str, Matches<'_>); 8] = [
         (
             "&state=rejected",
             Box::new(|row| row["state"] == "rejected"),

@@ -49,7 +49,7 @@ async fn client_that_prefers_to_wait_gets_the_end_of_its_command() {
 
     // It says where it is visible: in each view of products, sooner or later.
     let client = Client::of(&system);
-    let path = format!("{}&views=true", location);
+    let path = format!("{location}&views=true");
     eventually("visible in every view", || async {
         let shown = json_of(client.get(&path, &[]).await).await;
         let visible = shown["visible"].as_object().unwrap();
