@@ -19,8 +19,8 @@
 //! command was accepted, the result is [`Error::Unknown`]. That error holds the key with which the
 //! command can safely be sent again.
 //!
-//! [`Client::execute`] does the first two in one request: the service answers when the operation has
-//! ended.
+//! [`Client::execute`] does the first two in one request: the service answers when the operation
+//! has ended.
 //!
 //! A command with conditions, such as the version that was read before, is a [`Command`]:
 //!

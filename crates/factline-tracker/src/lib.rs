@@ -9,10 +9,10 @@
 //!
 //! - [`sink`]: called by the host of `factline-postgres`, which advances the checkpoints in the
 //!   same transaction
-//! - [`http`], [`answers`], [`shown`], [`tree`], `list`, `statistics`: responses; [`openapi`](mod@openapi):
-//!   their description
-//! - `feed`, [`watch`]: wake those who wait when an operation has changed: `waiting` (`Prefer: wait`)
-//!   and [`stream`] (server-sent events)
+//! - [`http`], [`answers`], [`shown`], [`tree`], `list`, `statistics`: responses;
+//!   [`openapi`](mod@openapi): their description
+//! - `feed`, [`watch`]: wake those who wait when an operation has changed: `waiting`
+//!   (`Prefer: wait`) and [`stream`] (server-sent events)
 //! - [`visible`]: the views in which an operation is visible
 //! - [`cancel`]: requests to cancel an operation, which become records
 //! - [`barrier`], [`captures`], [`ends`], [`notifications`]: the wait that makes a 404 certain
