@@ -4,7 +4,8 @@
 //! Each transition is sent once and in its order within an operation. A client that reconnects
 //! sends the id of the last event that it has (`Last-Event-ID`), and gets what came after it, from
 //! any instance. The id of an event of one operation is its state. That of all operations is
-//! `number.rank`, from the [`feed`]. [`one`] and [`all`] build the streams, [`event`] an event.
+//! `number.rank`, from the [`feed`](crate::feed). [`one`] and [`all`] build the streams, [`event`]
+//! an event.
 
 mod all;
 mod event;

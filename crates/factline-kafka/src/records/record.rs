@@ -66,7 +66,7 @@ impl Record {
         named("ce_origintime").or_else(|| named("ce_time"))
     }
 
-    /// Returns whether the record is a [cancel](factline::cancel), by its type.
+    /// Returns whether the record is a [cancel], by its type.
     pub fn is_cancel(&self) -> bool {
         self.headers.last("ce_type") == Some(cancel::SCHEMA.name.as_bytes())
     }
