@@ -30,6 +30,9 @@ const TAG: &str = "operations";
 /// The media type of server-sent events.
 const EVENT_STREAM: &str = "text/event-stream";
 
+/// The format of the address of a resource.
+const RESOURCE_FORMAT: &str = "factline-resource";
+
 /// The name of the schema of a page.
 const PAGE: &str = "ListedOperationPage";
 
@@ -203,7 +206,7 @@ fn lists(document: &mut Document) {
         .parameter(query(
             "resource",
             "Commands to the resource at this address, as in `X-Resource`.",
-            text(),
+            format(SchemaFormat::Custom(RESOURCE_FORMAT.to_owned())),
         ))
         .parameter(query(
             "from",
