@@ -97,18 +97,8 @@ impl Client {
     /// [`Error::Unknown`] if `patience` ended before it was certain whether the command was
     /// accepted.
     pub async fn submit<B: Serialize>(&self, command: Command<'_, B>) -> Result<Accepted, Error> {
-        let (method, path) = (&command.method, command.path);
-        let request = format!("{method} {path}");
-        let key = command.key_of_submission();
         let until = Instant::now() + self.patience;
-        let make = || {
-            let builder = self.http.request(method.clone(), self.at(path));
-            command.request(builder, key.as_deref())
-        };
-        let kind = Kind::Command {
-            key: key.as_deref(),
-        };
-        let answer = send_with_retries(make, &request, kind, until).await?;
+        let (request, answer) = self.dispatch(command, until, |builder| builder).await?;
         match answer.status {
             StatusCode::ACCEPTED => accepted(&request, &answer),
             _ => Err(refused(request, &answer)),
@@ -121,18 +111,9 @@ impl Client {
     ///
     /// As [`Client::submit`] and [`Client::wait`].
     pub async fn execute<B: Serialize>(&self, command: Command<'_, B>) -> Result<Operation, Error> {
-        let (method, path) = (&command.method, command.path);
-        let request = format!("{method} {path}");
-        let key = command.key_of_submission();
         let until = Instant::now() + self.patience;
-        let make = || {
-            let builder = self.http.request(method.clone(), self.at(path));
-            command.request(willing(builder, until), key.as_deref())
-        };
-        let kind = Kind::Command {
-            key: key.as_deref(),
-        };
-        let answer = send_with_retries(make, &request, kind, until).await?;
+        let willing = |builder| willing(builder, until);
+        let (request, answer) = self.dispatch(command, until, willing).await?;
         match answer.status {
             StatusCode::OK => json(request, &answer),
             StatusCode::ACCEPTED => {
@@ -141,6 +122,28 @@ impl Client {
             }
             _ => Err(refused(request, &answer)),
         }
+    }
+
+    /// Sends a command until there is a response that a retry would not change. `prepare` completes
+    /// each attempt. Returns the response with the text of the request.
+    async fn dispatch<B: Serialize>(
+        &self,
+        command: Command<'_, B>,
+        until: Instant,
+        prepare: impl Fn(RequestBuilder) -> RequestBuilder,
+    ) -> Result<(String, Answer), Error> {
+        let (method, path) = (&command.method, command.path);
+        let request = format!("{method} {path}");
+        let key = command.key_of_submission();
+        let make = || {
+            let builder = self.http.request(method.clone(), self.at(path));
+            command.request(prepare(builder), key.as_deref())
+        };
+        let kind = Kind::Command {
+            key: key.as_deref(),
+        };
+        let answer = send_with_retries(make, &request, kind, until).await?;
+        Ok((request, answer))
     }
 
     /// Reads an operation by the location from its acceptance or by its address.
@@ -297,17 +300,19 @@ fn willing(builder: RequestBuilder, until: Instant) -> RequestBuilder {
 }
 
 fn accepted(request: &str, answer: &Answer) -> Result<Accepted, Error> {
-    let header = |header: &'static str| {
-        answer.header(header).ok_or_else(|| Error::NoHeader {
-            request: request.to_owned(),
-            header,
-        })
-    };
     Ok(Accepted {
-        operation: header("x-operation")?,
-        resource: header("x-resource")?,
-        location: header("location")?,
+        operation: header(request, answer, "x-operation")?,
+        resource: header(request, answer, "x-resource")?,
+        location: header(request, answer, "location")?,
         retry_after: answer.retry_after(),
+    })
+}
+
+/// Returns a header that each 202 has.
+fn header(request: &str, answer: &Answer, header: &'static str) -> Result<String, Error> {
+    answer.header(header).ok_or_else(|| Error::NoHeader {
+        request: request.to_owned(),
+        header,
     })
 }
 

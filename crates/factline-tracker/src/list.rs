@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use crate::answers::{Answers, database};
 use crate::contracts::Resources;
-use crate::shown::{instant, is_overdue, kind, state};
+use crate::shown::{STATES, instant, is_overdue, kind, state};
 use crate::store::Operation;
 
 /// Rows of a page: by default, and at most.
@@ -28,17 +28,6 @@ pub(crate) const MAX_COUNT: i64 = 10_000;
 
 /// The name of the schema of a listed operation.
 pub(crate) const LISTED: &str = "ListedOperation";
-
-/// The states, for a filter.
-pub(crate) const STATES: [OperationState; 7] = [
-    OperationState::Pending,
-    OperationState::Running,
-    OperationState::Completed,
-    OperationState::Rejected,
-    OperationState::Failed,
-    OperationState::TimedOut,
-    OperationState::Cancelled,
-];
 
 /// The query of a list.
 #[derive(Debug, Clone, Default, Deserialize)]

@@ -191,15 +191,7 @@ impl StatusUpdate {
 
     /// Returns the rank of the state: 0 pending, 1 running, 2 terminal.
     pub fn rank(&self) -> i16 {
-        match self.state {
-            State::Unknown | State::Pending => 0,
-            State::Running => 1,
-            State::Completed
-            | State::Rejected
-            | State::Failed
-            | State::TimedOut
-            | State::Cancelled => 2,
-        }
+        rank(self.state)
     }
 
     /// Returns whether the operation's row shows this update when both records are known. The
@@ -235,6 +227,17 @@ fn expires_at(envelope: &Envelope) -> Option<Timestamp> {
     let wanted = TimeDelta::try_milliseconds(envelope.time_to_live_ms?.try_into().ok()?)?;
     let end = envelope.origin_time.checked_add_signed(wanted)?;
     Some(in_range(end))
+}
+
+/// Returns the rank of a state: 0 pending, 1 running, 2 terminal.
+pub(crate) fn rank(state: State) -> i16 {
+    match state {
+        State::Unknown | State::Pending => 0,
+        State::Running => 1,
+        State::Completed | State::Rejected | State::Failed | State::TimedOut | State::Cancelled => {
+            2
+        }
+    }
 }
 
 /// The kind of almost all operations.

@@ -16,9 +16,9 @@ use utoipa::openapi::schema::{
 };
 use utoipa::openapi::{Content, ResponseBuilder};
 
-use crate::list::{LIMITS, LISTED, Listed, STATES, Total};
+use crate::list::{LIMITS, LISTED, Listed, Total};
 use crate::retention::expired;
-use crate::shown::{OPERATION, REACHED, Reached, Shown};
+use crate::shown::{OPERATION, REACHED, Reached, STATES, Shown};
 use crate::statistics::{
     CommandStatistics, EndCounts, Percentiles, STATISTICS, Statistics, WINDOW,
 };

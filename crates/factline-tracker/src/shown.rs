@@ -197,18 +197,20 @@ pub(crate) fn instant(time: Timestamp) -> String {
     time.to_rfc3339_opts(SecondsFormat::Micros, true)
 }
 
+/// The states of operations.
+pub(crate) const STATES: [State; 7] = [
+    State::Pending,
+    State::Running,
+    State::Completed,
+    State::Rejected,
+    State::Failed,
+    State::TimedOut,
+    State::Cancelled,
+];
+
 /// Returns the schema of an operation's state.
 pub(crate) fn state() -> Object {
-    let states = [
-        State::Pending,
-        State::Running,
-        State::Completed,
-        State::Rejected,
-        State::Failed,
-        State::TimedOut,
-        State::Cancelled,
-    ];
-    one_of(&states.map(State::as_str))
+    one_of(&STATES.map(State::as_str))
 }
 
 /// Returns the schema of an operation's kind.

@@ -31,7 +31,7 @@ pub struct Change {
 
 impl Change {
     /// Returns the entry of the feed. There is none unless the operation has reached a higher rank:
-    /// a record that came late, or a terminal outcome that replaces another, leads no one on.
+    /// a record that came late, or a terminal outcome that replaces another, wakes no request.
     pub(crate) fn in_feed(&self) -> Option<Entry> {
         let from_rank = self.old_rank.unwrap_or(NO_RANK);
         (self.rank > from_rank).then_some(Entry {

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use reqwest::StatusCode;
 
-use super::{Client, Kind, refused, send_with_retries};
+use super::{Client, Kind, header, refused, send_with_retries};
 use crate::error::Error;
 use crate::operation::Accepted;
 
@@ -28,17 +28,11 @@ impl Client {
         if answer.status != StatusCode::ACCEPTED {
             return Err(refused(request, &answer));
         }
-        let header = |header: &'static str| {
-            answer.header(header).ok_or_else(|| Error::NoHeader {
-                request: request.clone(),
-                header,
-            })
-        };
         Ok(Accepted {
-            operation: header("x-operation")?,
+            operation: header(&request, &answer, "x-operation")?,
             // An aggregate type without routes has no addresses.
             resource: answer.header("x-resource").unwrap_or_default(),
-            location: header("location")?,
+            location: header(&request, &answer, "location")?,
             retry_after: answer.retry_after(),
         })
     }

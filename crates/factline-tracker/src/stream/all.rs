@@ -129,16 +129,11 @@ impl Events {
                 self.ready.push_back(first);
             }
         }
-        let from = self.seen.map_or(0, |seen| seen.number - 1);
-        let mut number = from;
-        let changes = feed::after(&mut connection, number).await?;
-        if let Some(last) = changes.last() {
-            number = last.number;
-        }
+        // The client may have seen only some events of its last change.
+        let before = self.seen.map_or(0, |seen| seen.number - 1);
+        let changes = feed::after(&mut connection, before).await?;
         self.add(&changes);
         self.has_caught_up = changes.len() < PAGE;
-        // The changes of other users are passed, too.
-        self.seen = self.seen.max(Some(Seen::end_of(number)));
         Ok(())
     }
 
@@ -166,6 +161,7 @@ impl Events {
                     self.ready.push_back(sent.event(&this.id()));
                 }
             }
+            // The changes of other users are passed, too.
             self.seen = self.seen.max(Some(Seen::end_of(change.number)));
         }
     }

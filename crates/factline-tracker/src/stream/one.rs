@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use axum::response::sse::Event;
-use factline::outcome::State;
 use factline_http::Problem;
 use futures_util::{Stream, stream};
 
 use crate::contracts::Resources;
 use crate::feed::NO_RANK;
 use crate::history;
+use crate::observation;
+use crate::shown::STATES;
 use crate::store::Found;
 use crate::watch::Watched;
 
@@ -20,18 +21,9 @@ const TERMINAL: i16 = 2;
 
 /// Returns the rank of the state that an event's id names.
 pub(super) fn rank(id: &str) -> Result<i16, Problem> {
-    let states = [
-        (State::Pending, 0),
-        (State::Running, 1),
-        (State::Completed, TERMINAL),
-        (State::Rejected, TERMINAL),
-        (State::Failed, TERMINAL),
-        (State::TimedOut, TERMINAL),
-        (State::Cancelled, TERMINAL),
-    ];
-    let found = states.into_iter().find(|(state, _)| state.as_str() == id);
+    let found = STATES.into_iter().find(|state| state.as_str() == id);
     found
-        .map(|(_, rank)| rank)
+        .map(observation::rank)
         .ok_or_else(|| wrong("Last-Event-ID"))
 }
 
