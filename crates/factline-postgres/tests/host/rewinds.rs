@@ -5,15 +5,17 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use crate::stage::{PATIENCE, Stage, all, eventually};
 
 /// Replaces the contents by those of an older copy: the rows and checkpoints up to a sequence.
+/// The sequence must be in the first transaction of its partition: after that, markers move offsets.
 async fn restore_copy_of(stage: &Stage, last: i64) {
     let mut copy = stage.pool.begin().await.unwrap();
-    sqlx::query("delete from stage.written where sequence > $1")
+    // The checkpoints first: their locks keep the follower from committing rows between these two
+    // statements. Such rows would stay although their checkpoint is gone, as in no real copy.
+    sqlx::query("update factline.checkpoint set next_offset = $1, sequence = $1")
         .bind(last)
         .execute(&mut *copy)
         .await
         .unwrap();
-    // Each batch of the test is one transaction, whose marker follows its records.
-    sqlx::query("update factline.checkpoint set next_offset = $1, sequence = $1")
+    sqlx::query("delete from stage.written where sequence > $1")
         .bind(last)
         .execute(&mut *copy)
         .await
@@ -58,8 +60,9 @@ async fn busy_follower_notices_that_the_database_went_back_in_time() {
             restore_copy_of(&stage, 4).await;
         }
     }
-    eventually("all events are written", async || {
-        stage.written().await.len() == 40
+    // The sequences and not their number: a repeated row must fail the test at once.
+    eventually("the last event is written", async || {
+        stage.written().await.contains(&(0, 40))
     })
     .await;
     assert_eq!(stage.written().await, all(1, 40));
