@@ -12,7 +12,7 @@ use factline::Envelope;
 use factline_http::openapi::parameters;
 use factline_http::problem::FieldError;
 use utoipa::openapi::path::Parameter;
-use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::schema::{ObjectBuilder, SchemaFormat, Type};
 
 /// The header with the version that the aggregate must have; 0 means that it must not exist yet.
 pub const EXPECTED_VERSION: &str = "Factline-Expected-Version";
@@ -25,6 +25,10 @@ pub const TIME_TO_LIVE: &str = "Factline-Time-To-Live";
 pub const IF_MATCH: &str = "If-Match";
 /// The header with `*`, if the aggregate must not exist yet (RFC 9110, section 13.1.2).
 pub const IF_NONE_MATCH: &str = "If-None-Match";
+
+/// The format of a version as a tag. Tools that make up values need more than the pattern, because
+/// they take the quotes off.
+const TAG_FORMAT: &str = "factline-version-tag";
 
 /// The other conditions of HTTP. To ignore one would make a change that its sender wanted only
 /// under a condition.
@@ -131,6 +135,7 @@ pub fn if_match() -> Parameter {
         "The version that the resource must have, in quotes: the same as Factline-Expected-Version.",
         ObjectBuilder::new()
             .schema_type(Type::String)
+            .format(Some(SchemaFormat::Custom(TAG_FORMAT.to_owned())))
             .pattern(Some(r#"^"[1-9][0-9]{0,18}"$"#)),
     )
 }
@@ -142,7 +147,7 @@ pub fn if_none_match() -> Parameter {
         "`*` if the resource must not exist yet: the same as Factline-Expected-Version 0.",
         ObjectBuilder::new()
             .schema_type(Type::String)
-            .pattern(Some(r"^\*$")),
+            .enum_values(Some(["*"])),
     )
 }
 

@@ -8,6 +8,7 @@ It knows three things that are not in the OpenAPI document:
 """
 
 import base64
+import json
 import random
 import time
 
@@ -36,6 +37,9 @@ schemathesis.openapi.format("factline-position", positions.map(lambda text: "1" 
 for name in ["factline-cursor", "factline-hint"]:
     schemathesis.openapi.format(name, st.nothing())
 
+# The tool makes up versions without their quotes.
+schemathesis.openapi.format("factline-version-tag", st.integers(1, 2**63 - 1).map('"{}"'.format))
+
 # An address is that of a resource of the store.
 addresses = st.builds("{}/{}".format, st.sampled_from(["orders", "products", "checkouts"]), st.uuids())
 schemathesis.openapi.format("factline-resource", addresses)
@@ -45,6 +49,9 @@ LINE = {"product_id": "tea", "name": "", "unit_price": {"amount": 0, "currency":
 
 # The operation of each resource that a command was about, by the resource's path.
 operations = {}
+
+# The request of each idempotency key.
+keys = {}
 
 
 @schemathesis.hook
@@ -58,6 +65,7 @@ def before_call(context, case, kwargs):
         wait_for_own_write(case)
     elif is_free(case) and isinstance(case.body, dict) and chance.random() < 0.7:
         case.body = plausible(chance, case.body)
+    keep_one_request(case)
 
 
 @schemathesis.hook
@@ -74,6 +82,18 @@ def keep_one_version(case):
     names = ["Factline-Expected-Version", "If-Match", "If-None-Match"]
     for name in [name for name in names if name in (case.headers or {})][1:]:
         del case.headers[name]
+
+
+def keep_one_request(case):
+    """Leaves a key out that another request has, because the store refuses it."""
+    key = (case.headers or {}).get("Idempotency-Key")
+    if key is None or case.meta.is_negative_at(ParameterLocation.HEADER):
+        return
+    # The quoted form of a key is the same key.
+    scope = (case.method, case.formatted_path, str(key).strip('"'))
+    request = json.dumps(case.body, default=str)
+    if keys.setdefault(scope, request) != request:
+        del case.headers["Idempotency-Key"]
 
 
 def is_free(case):
