@@ -7,6 +7,7 @@ mod backup;
 mod causes;
 mod copied;
 mod dead_letters;
+mod deadlines;
 mod export;
 mod facts;
 mod histories;

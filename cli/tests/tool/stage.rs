@@ -4,7 +4,7 @@ use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 
 use clap::Parser as _;
-use factline::{Envelope, Messages as _};
+use factline::{Aggregate, Envelope, Messages as _};
 use factline_handler::Options;
 use factline_kafka::topics::partition_of;
 use factline_kafka::{KafkaConfig, Registry, Topics};
@@ -100,10 +100,15 @@ impl Stage {
 
     /// Starts a handler of orders.
     pub(crate) fn handle(&self) -> Handler {
+        self.handle_of::<Order>()
+    }
+
+    /// Starts a handler of an aggregate type.
+    pub(crate) fn handle_of<A: Aggregate>(&self) -> Handler {
         let report: factline_handler::Report = Arc::new(|_, _| {});
         let (kafka, stop) = (self.fixture.kafka.clone(), self.stop.child_token());
         let options = Flags::parse_from(["test"]).handler;
-        let running = factline_handler::run::<Order>(kafka, options, report, stop.clone());
+        let running = factline_handler::run::<A>(kafka, options, report, stop.clone());
         Handler {
             stop,
             task: tokio::spawn(running),

@@ -55,7 +55,7 @@ fn help_of_every_command_has_examples_and_groups_the_options_of_kafka() {
     }
     assert_eq!(
         seen,
-        1 + 20 + 14,
+        1 + 21 + 14,
         "the tool, its commands, and their subcommands"
     );
 }

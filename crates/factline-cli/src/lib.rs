@@ -15,6 +15,7 @@ mod completions;
 mod copy;
 mod database;
 mod dead_letters;
+mod deadlines;
 mod decide;
 mod events;
 mod export;
@@ -80,6 +81,7 @@ enum Command {
     Verify(verify::Options),
     Export(export::Options),
     DeadLetters(dead_letters::Options),
+    Deadlines(deadlines::Options),
     Decide(decide::Options),
     Rebuild(rebuild::Options),
     Rollback(rebuild::RollbackOptions),
@@ -101,6 +103,7 @@ impl Command {
             | Self::Export(_)
             | Self::History(_)
             | Self::State(_)
+            | Self::Deadlines(_)
             | Self::Decide(_)
             | Self::Rebuild(_)
             | Self::Rollback(_)
@@ -199,6 +202,7 @@ async fn run(
         Command::DeadLetters(options) => {
             dead_letters::run(options, aggregates, kafka, output).await
         }
+        Command::Deadlines(options) => deadlines::run(options, aggregates, kafka, output).await,
         Command::Decide(options) => decide::run(options, aggregates, kafka, output).await,
         Command::Rebuild(options) => rebuild::run(options, views, kafka, output).await,
         Command::Rollback(options) => rebuild::roll_back(options, views, kafka, output).await,

@@ -9,6 +9,7 @@ use factline_kafka::{KafkaConfig, Registry};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
+use crate::deadlines::{self, SetDeadlines};
 use crate::dry_run::{self, Log, Verdict};
 use crate::{Error, Options, Report};
 
@@ -19,11 +20,13 @@ pub struct HostedAggregate {
     pub contract: &'static Contract,
     state: fn(Registry, Vec<Fact>) -> Folding,
     dry_run: DryRun,
+    deadlines: fn(KafkaConfig, usize) -> Listing,
     handle: fn(KafkaConfig, Options, Report, CancellationToken) -> Running,
 }
 
 type DryRun = fn(Log<'_>, &mut dyn FnMut(Verdict)) -> Result<(), dry_run::Error>;
 type Folding = Pin<Box<dyn Future<Output = Result<Value, StateError>> + Send>>;
+type Listing = Pin<Box<dyn Future<Output = Result<SetDeadlines, deadlines::Error>> + Send>>;
 type Running = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
 
 /// Reasons for which the state of an aggregate cannot be shown.
@@ -49,6 +52,7 @@ impl HostedAggregate {
                 })
             },
             dry_run: |log, then| dry_run::compare::<A>(log, then),
+            deadlines: |kafka, limit| Box::pin(deadlines::list::<A>(kafka, limit)),
             handle: |kafka, options, report, stop| {
                 Box::pin(crate::run::<A>(kafka, options, report, stop))
             },
@@ -79,6 +83,18 @@ impl HostedAggregate {
         then: &mut dyn FnMut(Verdict),
     ) -> Result<(), dry_run::Error> {
         (self.dry_run)(log, then)
+    }
+
+    /// Returns the first deadlines that are set, at most `limit`. Writes nothing.
+    ///
+    /// # Errors
+    /// If the log cannot be read, or an event halts a partition.
+    pub async fn deadlines(
+        &self,
+        kafka: KafkaConfig,
+        limit: usize,
+    ) -> Result<SetDeadlines, deadlines::Error> {
+        (self.deadlines)(kafka, limit).await
     }
 
     /// Handles its commands until shutdown, like [`run`](crate::run).

@@ -15,6 +15,7 @@
 //! - `decide`: decides a batch of commands and due deadlines; `idle_deadlines`: deadlines in idle
 //!   partitions
 //! - `state`: the aggregates of a partition, and the ids of decided commands
+//! - [`deadlines`]: lists the deadlines that are set, for tools
 //! - [`dry_run`]: decides recorded commands again, by other rules, for tools
 //! - `snapshot`: stored states that keep recovery short
 //! - [`process`]: the process `command-handlers`, which hosts a list of [`HostedAggregate`]s
@@ -23,6 +24,7 @@
 //! This crate contains no business code: the rules are in an [`Aggregate`](factline::Aggregate).
 
 mod assignment;
+pub mod deadlines;
 mod decide;
 pub mod dry_run;
 mod hosted;

@@ -24,6 +24,11 @@ impl Codecs {
         Self(known.collect())
     }
 
+    /// Has no codecs: nothing can be written.
+    pub(crate) fn none() -> Self {
+        Self(Vec::new())
+    }
+
     /// Encodes a message in the Confluent wire format.
     pub(crate) fn message<M: Messages>(&self, message: &M) -> Result<Vec<u8>, avro::Error> {
         let (id, codec) = self.get(message.record())?;

@@ -43,6 +43,24 @@ impl RecordFactoryError {
     }
 }
 
+/// Looks up the identity of the events topic.
+async fn identity_of(kafka: &KafkaConfig, topics: &Topics) -> Result<String, identity::Error> {
+    let (config, topic) = (kafka.clone(), topics.events().to_owned());
+    let identity =
+        tokio::task::spawn_blocking(move || identity::topic_identity(&config, &topic)).await;
+    identity.unwrap_or_else(|_| {
+        let (topic, reason) = (
+            topics.events().to_owned(),
+            "lookup was cancelled".to_owned(),
+        );
+        Err(identity::Error::Refused {
+            topic,
+            reason,
+            unknown_topic: false,
+        })
+    })
+}
+
 impl RecordFactory {
     /// Registers the schemas that the handler writes and reads, and looks up the events topic.
     pub async fn connect(
@@ -63,23 +81,25 @@ impl RecordFactory {
         let outcomes = registry
             .register_all(topics.outcomes(), &[outcome::SCHEMA])
             .await?;
-        let (config, topic) = (kafka.clone(), topics.events().to_owned());
-        let identity =
-            tokio::task::spawn_blocking(move || identity::topic_identity(&config, &topic)).await;
-        let identity = identity.unwrap_or_else(|_| {
-            let (topic, reason) = (
-                topics.events().to_owned(),
-                "lookup was cancelled".to_owned(),
-            );
-            Err(identity::Error::Refused {
-                topic,
-                reason,
-                unknown_topic: false,
-            })
-        })?;
+        let identity = identity_of(kafka, &topics).await?;
         let events = Codecs::registered(contract.events, &events);
         let outcomes = Codecs::registered(&[outcome::SCHEMA], &outcomes);
         let encoder = Encoder::new(&topics, events, outcomes);
+        let mut factory = Self::new(contract, topics, registry, identity, encoder);
+        factory.origin.partitions = kafka.contract(contract).partitions;
+        Ok(factory)
+    }
+
+    /// Looks up the events topic. The factory has no codecs to write with, and the registry is not
+    /// changed.
+    pub(crate) async fn for_reading(
+        kafka: &KafkaConfig,
+        contract: &'static Contract,
+    ) -> Result<Self, RecordFactoryError> {
+        let topics = kafka.topics(contract);
+        let identity = identity_of(kafka, &topics).await?;
+        let encoder = Encoder::new(&topics, Codecs::none(), Codecs::none());
+        let registry = Registry::of(kafka);
         let mut factory = Self::new(contract, topics, registry, identity, encoder);
         factory.origin.partitions = kafka.contract(contract).partitions;
         Ok(factory)

@@ -438,6 +438,23 @@ impl<A: Aggregate> Partition<A> {
         self.deadlines.first().map(|(due, _)| *due)
     }
 
+    /// Returns the aggregates with a deadline, by the time of the deadline.
+    pub(crate) fn deadlines(&self) -> &BTreeSet<(Timestamp, Arc<str>)> {
+        &self.deadlines
+    }
+
+    /// Reads an aggregate, wherever it is; none if there is none with this id.
+    pub(crate) fn read<T>(
+        &self,
+        subject: &str,
+        read: impl FnOnce(&AggregateState<A>) -> T,
+    ) -> Result<Option<T>, ReadError> {
+        if let Some(stored) = self.aggregates.in_memory(subject) {
+            return Ok(Some(read(stored)));
+        }
+        Ok(self.aggregates.on_disk(subject)?.as_ref().map(read))
+    }
+
     /// Returns the number of deadlines that are due at a time.
     pub(crate) fn overdue(&self, now: Timestamp) -> usize {
         self.deadlines

@@ -1,5 +1,6 @@
 //! Memory and disk of a process, which all its handlers share.
 
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use super::disk::Disk;
@@ -23,18 +24,23 @@ const MIN_CACHE: u64 = 4 << 20;
 
 impl Resources {
     pub(crate) fn shared(&self, options: &Options) -> Shared {
-        let create = || {
-            let limit = options.memory_mb.map(|limit| u64::from(limit) << 20);
-            let memory = MemoryBudget::of_process(limit);
-            tracing::info!(bytes = memory.bytes(), "memory budget of states");
-            let cache = (memory.bytes() / 16).max(MIN_CACHE);
-            let folder = options.state_dir.clone();
-            let folder = folder.unwrap_or_else(|| std::env::temp_dir().join("factline-states"));
-            Shared {
-                memory: Arc::new(memory),
-                disk: Arc::new(Disk::new(folder, cache)),
-            }
-        };
+        let create = || Shared::new(options.memory_mb, options.state_dir.clone());
         self.0.get_or_init(create).clone()
+    }
+}
+
+impl Shared {
+    /// Creates them with a memory limit in mebibytes and a folder, or with the defaults of
+    /// [`Options`].
+    pub(crate) fn new(memory_mb: Option<u32>, folder: Option<PathBuf>) -> Self {
+        let limit = memory_mb.map(|limit| u64::from(limit) << 20);
+        let memory = MemoryBudget::of_process(limit);
+        tracing::info!(bytes = memory.bytes(), "memory budget of states");
+        let cache = (memory.bytes() / 16).max(MIN_CACHE);
+        let folder = folder.unwrap_or_else(|| std::env::temp_dir().join("factline-states"));
+        Self {
+            memory: Arc::new(memory),
+            disk: Arc::new(Disk::new(folder, cache)),
+        }
     }
 }

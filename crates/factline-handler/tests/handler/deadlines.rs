@@ -9,9 +9,10 @@ use factline::outcome::{OutcomeKind, State};
 use factline::{Outcome, Timestamp, id};
 use uuid::Uuid;
 
-use crate::account::{ACCOUNT, Event, PANICS, Schedule, Withdraw};
+use crate::account::{ACCOUNT, Account, Event, PANICS, Schedule, Withdraw};
 use crate::rig::{PATIENCE, Rig, eventually};
 use crate::rules::foreign_transaction;
+use factline_handler::HostedAggregate;
 use factline_kafka::topics::partition_of;
 use rdkafka::producer::Producer as _;
 
@@ -96,6 +97,40 @@ async fn deadline_does_not_wait_for_an_aborted_record() {
     let due = first_deadline(&rig, "ada").await;
     assert_eq!(due.state, State::Completed);
     handler.stop().await;
+}
+
+/// They are the same before and after a restart, and a spent one is not listed.
+#[tokio::test(flavor = "multi_thread")]
+async fn set_deadlines_are_listed_by_their_time() {
+    let rig = Rig::new("listed").await;
+    let handler = rig.start("a").await;
+    let hour = 3_600_000;
+    for (account, after_ms) in [("ada", 2 * hour), ("bob", hour), ("eve", 3 * hour)] {
+        schedule(&rig, account, after_ms, 5, false).await;
+    }
+    schedule(&rig, "tom", 50, 0, false).await;
+    let spent = first_deadline(&rig, "tom").await;
+    assert_eq!(spent.version, Some(1), "it was decided without an event");
+    let hosted = HostedAggregate::of::<Account>();
+    let list = async |limit| hosted.deadlines(rig.kafka.clone(), limit).await.unwrap();
+    let listed = list(2).await;
+    assert_eq!(listed.total, 3);
+    let shown: Vec<_> = listed
+        .first
+        .iter()
+        .map(|one| (one.subject.as_str(), one.command, one.operation))
+        .collect();
+    let of = |account| id::deadline(ACCOUNT.aggregate, account, 1);
+    let expected = ["bob", "ada"].map(|account| (account, "ledger.Collect", of(account)));
+    assert_eq!(shown, expected);
+    let first = &listed.first[0];
+    assert_eq!(
+        (first.due - first.set_at, first.set_by_version),
+        (TimeDelta::hours(1), 1)
+    );
+    assert_eq!(first.partition, partition_of(b"bob", ACCOUNT.partitions));
+    handler.stop().await;
+    assert_eq!(list(2).await.first, listed.first);
 }
 
 /// A command that was appended before a deadline is decided before it, and a later command after
