@@ -25,6 +25,7 @@ use factline_tracker::store::follower_id;
 use factline_tracker::stream::Streams;
 use factline_tracker::visible::Views;
 use factline_tracker::watch::Watch;
+use factline_tracker::workflow::Workflows;
 use futures_util::stream;
 use sqlx::postgres::PgPoolOptions;
 use tokio::net::TcpListener;
@@ -142,6 +143,7 @@ async fn tracker(url: &str) -> Result<Router> {
         streams: Streams::new(100_000),
         views: Views::default(),
         resources: Resources::default(),
+        workflows: Workflows::default(),
         retention: Retention::days(30),
         shutdown,
     }))

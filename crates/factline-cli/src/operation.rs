@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use clap::Args;
-use factline_client::{Client, Operation, State};
+use factline_client::{Client, Operation, State, WorkflowStep};
 use serde_json::Value;
 
 use crate::output::{Output, Row, cell};
@@ -83,8 +83,19 @@ fn show(operation: &Operation, output: Output) -> Result<()> {
     }
     if let Some(fields) = shown.as_object_mut() {
         fields.remove("children");
+        fields.remove("steps");
     }
     output.document(&shown)?;
+    if !operation.steps.is_empty() {
+        output.line(&(Value::Null, Vec::new()))?;
+        let step = |step: &WorkflowStep| {
+            let operation = cell(&step.operation.clone().into());
+            let texts = [&step.command, &step.state].map(|text| cell(&text.clone().into()));
+            (Value::Null, [texts.to_vec(), vec![operation]].concat())
+        };
+        let rows: Vec<Row> = operation.steps.iter().map(step).collect();
+        output.table(&["step", "state", "operation"], &rows)?;
+    }
     if operation.children.is_empty() {
         return Ok(());
     }

@@ -47,7 +47,7 @@ pub use backoff::Backoff;
 pub use client::Client;
 pub use command::Command;
 pub use error::{Error, TransientFailure};
-pub use operation::{Accepted, Operation, Reached};
+pub use operation::{Accepted, Operation, Reached, WorkflowStep};
 pub use problem::{FieldError, Problem};
 
 /// States of an operation. A state that this client does not know is `Unknown`.

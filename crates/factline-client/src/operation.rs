@@ -52,6 +52,9 @@ pub struct Operation {
     pub root: Option<String>,
     /// The operation that this one repeats, when a dead letter was sent again.
     pub retry_of: Option<String>,
+    /// The number of this attempt, 1 or more. Set on the requested operation only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<u64>,
     /// The time after which the command is no longer wanted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<DateTime<Utc>>,
@@ -61,6 +64,9 @@ pub struct Operation {
     /// The states that the operation has reached, in their order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub history: Vec<Reached>,
+    /// The steps of the workflow that it began, in their order. Set on the requested operation only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<WorkflowStep>,
     /// The operations that its workflow has sent so far, each with its own children.
     #[serde(default)]
     pub children: Vec<Operation>,
@@ -87,6 +93,17 @@ pub struct Reached {
     pub code: Option<String>,
     /// Human-readable form of the code.
     pub reason: Option<String>,
+}
+
+/// A step of a workflow.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkflowStep {
+    /// The type of its command.
+    pub command: String,
+    /// The newest operation of that command, if it was sent.
+    pub operation: Option<String>,
+    /// The state of that operation, or `remaining` or `skipped`.
+    pub state: String,
 }
 
 impl Operation {

@@ -45,13 +45,53 @@ pub(crate) fn read(folder: &Path, aggregate: &str, commands: &[&Record]) -> Resu
         .filter(|partitions| *partitions > 0)
         .with_context(|| format!("{}: \"partitions\" must be 1 or more", path.display()))?;
     let commands = commands.iter().map(|record| record.full_name.as_str());
-    check_routes(&mut file, aggregate, &commands.collect())
+    let commands = commands.collect();
+    check_routes(&mut file, aggregate, &commands)
+        .and_then(|()| check_workflows(&file, aggregate, &commands))
         .with_context(|| format!("{} is wrong", path.display()))?;
     let routes = file
         .contains_key("routes")
         .then(|| serde_json::to_string(&file))
         .transpose()?;
     Ok(Settings { partitions, routes })
+}
+
+/// Checks the workflows, if there are any: each is begun by a command of the aggregate, and has
+/// steps. The commands of the steps may be of other contracts, so a process that has all contracts
+/// checks those.
+fn check_workflows(
+    file: &Map<String, Value>,
+    aggregate: &str,
+    commands: &BTreeSet<&str>,
+) -> Result<()> {
+    let Some(workflows) = file.get("workflows") else {
+        return Ok(());
+    };
+    ensure!(
+        file.contains_key("routes"),
+        "\"workflows\" is of no use without \"routes\"; remove it"
+    );
+    let workflows = workflows
+        .as_array()
+        .context("\"workflows\" must be a list of workflows")?;
+    for workflow in workflows {
+        let command = &workflow["command"];
+        let known = command.as_str().filter(|name| commands.contains(name));
+        let name = known.with_context(|| format!("{command} is no command of {aggregate}"))?;
+        let names = |list: &Value| match list.as_array() {
+            Some(list) => list.iter().all(Value::is_string),
+            None => false,
+        };
+        ensure!(
+            names(&workflow["steps"]) && workflow["steps"] != Value::Array(Vec::new()),
+            "workflow {name}: \"steps\" must be a list of commands, in their order"
+        );
+        ensure!(
+            workflow.get("compensation").is_none_or(names),
+            "workflow {name}: \"compensation\" must be a list of commands"
+        );
+    }
+    Ok(())
 }
 
 /// Checks that each command has a route or is listed under `internal`, which is removed. An

@@ -30,6 +30,16 @@
 //! is listed beside the routes instead: `"internal": ["catalog.RetireProduct"]`. An aggregate whose
 //! file has no routes needs no such list.
 //!
+//! A command that begins a workflow may be listed with the commands that its process sends on the
+//! way to success, in their order, and with those that it sends to compensate. Operations then show
+//! which steps remain:
+//!
+//! ```json
+//! "workflows": [{"command": "checkout.BeginCheckout",
+//!                "steps": ["ordering.PlaceOrder", "payment.AuthorizePayment"],
+//!                "compensation": ["ordering.CancelOrder"]}]
+//! ```
+//!
 //! A record that several contracts contain, such as an amount of money, has a folder and a crate of
 //! its own. See [`Shared`].
 //!

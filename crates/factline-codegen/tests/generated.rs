@@ -191,6 +191,41 @@ fn internal_list_without_routes_is_refused() {
 }
 
 #[test]
+fn workflow_of_an_unknown_command_or_without_steps_is_named() {
+    let with = |workflow: &str| {
+        format!(
+            r#"{{"aggregate": "shop.cart", "partitions": 1, "internal": ["shop.Fill"],
+                "routes": [], "workflows": [{workflow}]}}"#
+        )
+    };
+    for (workflow, expected) in [
+        (
+            r#"{"command": "shop.Fil", "steps": ["shop.Pack"]}"#,
+            "\"shop.Fil\" is no command of shop.cart",
+        ),
+        (
+            r#"{"command": "shop.Fill", "steps": []}"#,
+            "workflow shop.Fill: \"steps\" must be a list of commands, in their order",
+        ),
+        (
+            r#"{"command": "shop.Fill", "steps": ["shop.Pack"], "compensation": [7]}"#,
+            "workflow shop.Fill: \"compensation\" must be a list of commands",
+        ),
+    ] {
+        let refused = refused(&command("Fill", ""), &with(workflow));
+        assert_eq!(
+            refused,
+            format!("schemas/cart.json is wrong: {expected}"),
+            "{workflow}"
+        );
+    }
+    let good = with(r#"{"command": "shop.Fill", "steps": ["shop.Pack"]}"#);
+    let own = folder(&[("all.avsc", &command("Fill", "")), ("cart.json", &good)]);
+    let made = generate(own.path(), &[]).unwrap();
+    assert!(made.contains("shop.Pack"), "{made}");
+}
+
+#[test]
 fn union_of_several_types_is_named() {
     let settings = r#"{"aggregate": "shop.cart", "partitions": 1}"#;
     for of in [

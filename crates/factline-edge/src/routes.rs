@@ -12,6 +12,7 @@ use factline::avro::{self, Codec};
 use factline::{Contract, RecordSchema};
 use factline_http::problem::FieldError;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value as Json};
 
 use crate::aggregate_id::{IdRule, IdSources, address};
@@ -107,6 +108,9 @@ struct File {
     aggregate: String,
     resource: String,
     routes: Vec<Entry>,
+    /// For the tracker.
+    #[serde(default, rename = "workflows")]
+    _workflows: IgnoredAny,
 }
 
 #[derive(Deserialize)]

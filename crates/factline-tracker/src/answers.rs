@@ -27,6 +27,7 @@ use crate::store::{Found, Operation};
 use crate::stream::permits::Streams;
 use crate::visible::Views;
 use crate::watch::Watch;
+use crate::workflow::Workflows;
 
 /// Names the path of the aggregate that the command is addressed to, such as `orders/17`.
 const X_RESOURCE: HeaderName = HeaderName::from_static("x-resource");
@@ -53,6 +54,8 @@ pub struct Answers {
     pub views: Views,
     /// The paths at which clients find aggregates.
     pub resources: Resources,
+    /// The steps of workflows.
+    pub workflows: Workflows,
     /// Time for which operations are kept.
     pub retention: Retention,
     /// Ends waits and streams.
@@ -114,6 +117,7 @@ pub(crate) async fn respond(
     };
     let mut shown = Shown::new(&found, &answers.resources);
     shown.visible = visible;
+    shown.steps = answers.workflows.steps(&found);
     show(asked.headers, &found, &shown)
 }
 

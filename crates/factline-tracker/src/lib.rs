@@ -52,6 +52,7 @@ pub mod trimming;
 pub mod visible;
 mod waiting;
 pub mod watch;
+pub mod workflow;
 
 pub use openapi::document as openapi;
 pub use service::{Config, Options, main, migrate, start};

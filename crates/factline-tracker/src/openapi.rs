@@ -23,6 +23,7 @@ use crate::statistics::{
     CommandStatistics, EndCounts, Percentiles, STATISTICS, Statistics, WINDOW,
 };
 use crate::stream::{EVENT, Sent};
+use crate::workflow::{STEP, WorkflowStep};
 
 /// The group of all operations of this service.
 const TAG: &str = "operations";
@@ -47,6 +48,7 @@ pub fn document() -> Value {
     let mut document = Document::new("Operations");
     document.tag("operations", "The status of every command.");
     document.schema(REACHED, Reached::schema());
+    document.schema(STEP, WorkflowStep::schema());
     one(&mut document);
     cancel::describe(&mut document);
     streams(&mut document);
@@ -380,6 +382,7 @@ mod tests {
             related: vec![child],
             truncated: true,
             retries: vec![Uuid::from_u128(9)],
+            attempt: 1,
         };
         let resources = Resources::read(&[CONTRACT]).unwrap();
         let shown = json!(Shown::new(&found, &resources));
@@ -393,6 +396,7 @@ mod tests {
             "components": {"schemas": {
                 OPERATION: schema,
                 REACHED: document["components"]["schemas"][REACHED],
+                STEP: document["components"]["schemas"][STEP],
             }},
         });
         let validator = jsonschema::draft202012::options()

@@ -24,6 +24,7 @@ use crate::store::{FOLLOWER, SCHEMA, follower_id};
 use crate::stream::Streams;
 use crate::visible::Views;
 use crate::watch::Watch;
+use crate::workflow::Workflows;
 use crate::{dead_letters, notifications, retention, statistics, trimming};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
@@ -212,6 +213,7 @@ pub fn start(
     let watching = dead_letters::run(letters, service.shutdown.clone());
     service.spawn("dead letters", watching);
     let resources = Resources::read(contracts)?;
+    let workflows = Workflows::read(contracts)?;
     Ok(Answers {
         pool,
         cancels: Cancels::new(kafka, contracts)?,
@@ -221,6 +223,7 @@ pub fn start(
         streams: Streams::new(options.operation_max_streams),
         views: Views::default(),
         resources,
+        workflows,
         retention,
         shutdown: service.shutdown.clone(),
     })

@@ -15,6 +15,7 @@ use crate::contracts::Resources;
 use crate::history::{self, Transition};
 use crate::store::{Found, Operation};
 use crate::tree::{Tree, tree};
+use crate::workflow::WorkflowStep;
 
 /// The name of the schema of an operation.
 pub const OPERATION: &str = "Operation";
@@ -64,6 +65,11 @@ pub struct Shown<'a> {
     /// The operation that this one repeats.
     #[schema(required)]
     retry_of: Option<Uuid>,
+    /// The number of this attempt: 1, or one more than that of the operation that it repeats. Set
+    /// on the requested operation only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, minimum = 1)]
+    attempt: Option<i64>,
     /// The operations that repeat this one. Set on the requested operation only.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
@@ -88,6 +94,11 @@ pub struct Shown<'a> {
     pub(crate) visible: Option<BTreeMap<String, bool>>,
     /// The states that it has reached, in their order.
     history: Vec<Reached<'a>>,
+    /// The steps of the workflow that it began, in their order. Set on the requested operation
+    /// only, if the contract lists them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    pub(crate) steps: Option<Vec<WorkflowStep<'a>>>,
     /// The operations that it led to, oldest first.
     #[schema(schema_with = children)]
     children: Vec<Self>,
@@ -147,6 +158,7 @@ impl<'a> Shown<'a> {
         let (tree, children_truncated) = tree(found);
         Self {
             children_truncated,
+            attempt: Some(found.attempt),
             retries: found.retries.clone(),
             ..Self::of(&tree, resources, Utc::now())
         }
@@ -172,6 +184,7 @@ impl<'a> Shown<'a> {
             parent: operation.parent,
             root: operation.root,
             retry_of: operation.retry_of,
+            attempt: None,
             retries: Vec::new(),
             created_at: instant(operation.created_at),
             expires_at: operation.expires_at.map(instant),
@@ -189,6 +202,7 @@ impl<'a> Shown<'a> {
                 .map(|child| Self::of(child, resources, now))
                 .collect(),
             children_truncated: false,
+            steps: None,
         }
     }
 }

@@ -133,6 +133,9 @@ pub struct Found {
     pub truncated: bool,
     /// The operations that repeat it, oldest first.
     pub retries: Vec<Uuid>,
+    /// 1, or one more than the number of operations that it repeats, directly or not. Operations
+    /// that were deleted before count as one.
+    pub attempt: i64,
 }
 
 /// Maximum number of descendants of one root that are shown.
@@ -169,6 +172,7 @@ pub async fn find_all(
                 related: Vec::new(),
                 truncated: false,
                 retries: row.try_get("retries")?,
+                attempt: row.try_get("attempt")?,
             }),
         }
     }

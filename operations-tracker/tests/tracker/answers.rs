@@ -149,7 +149,7 @@ async fn operation_is_shown_from_pending_to_completed() {
         json!({
             "id": operation, "kind": "command", "name": "ordering.ShipOrder", "state": "pending", "success": null,
             "code": null, "reason": null, "resource": resource, "user_id": "anonymous",
-            "version": null, "position": null, "parent": null, "root": null, "retry_of": null,
+            "version": null, "position": null, "parent": null, "root": null, "retry_of": null, "attempt": 1,
             "created_at": "2023-11-14T22:13:20.123456Z", "updated_at": updated_at,
             // The envelope says that it was accepted long ago.
             "expires_at": null, "overdue": true,

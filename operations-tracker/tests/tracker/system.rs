@@ -24,6 +24,7 @@ use factline_tracker::store::follower_id;
 use factline_tracker::stream::Streams;
 use factline_tracker::visible::Views;
 use factline_tracker::watch::Watch;
+use factline_tracker::workflow::Workflows;
 use factline_tracker::{notifications, observation::RecordId};
 use ordering_schemas::ORDER;
 use rdkafka::message::{Header, OwnedHeaders};
@@ -309,6 +310,7 @@ async fn serve(
         streams: Streams::new(MAX_STREAMS),
         views: Views::default(),
         resources: Resources::read(CONTRACTS).unwrap(),
+        workflows: Workflows::read(CONTRACTS).unwrap(),
         retention: Retention::days(30),
         shutdown: end.clone(),
     });

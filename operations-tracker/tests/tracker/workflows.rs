@@ -164,7 +164,10 @@ async fn retried_operation_and_the_original_name_each_other() {
         ..envelope(retry)
     };
     write(&system, [pending(&envelope, 0)]).await;
-    assert_eq!(shown(&system, retry).await["retry_of"], json!(failed));
+    let first = shown(&system, retry).await;
+    assert_eq!(first["retry_of"], json!(failed));
+    // The operation that it repeats has no row, and counts nevertheless.
+    assert_eq!(first["attempt"], 2);
 
     // The original names what repeats it, the oldest first.
     let mut original = pending(&self::envelope(failed), 1);
@@ -172,6 +175,16 @@ async fn retried_operation_and_the_original_name_each_other() {
     write(&system, [original]).await;
     assert_eq!(shown(&system, failed).await["retries"], json!([retry]));
     assert_eq!(shown(&system, retry).await.get("retries"), None);
+
+    let again = Uuid::now_v7();
+    let envelope = Envelope {
+        retry_of: Some(retry),
+        ..self::envelope(again)
+    };
+    write(&system, [pending(&envelope, 2)]).await;
+    for (operation, attempt) in [(failed, 1), (retry, 2), (again, 3)] {
+        assert_eq!(shown(&system, operation).await["attempt"], attempt);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

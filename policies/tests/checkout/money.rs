@@ -1,11 +1,14 @@
 //! Compares the money with the orders after random steps of a few checkouts.
 
 use checkout::Checkout;
+use checkout_schemas::checkout::Type;
 use checkout_schemas::{BeginCheckout, Line, Money, order_id};
+use factline::AggregateType as _;
 use factline::outcome::State;
 use ordering::Order;
 use ordering_schemas::{CancelOrder, ShipOrder};
 use proptest::prelude::*;
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::store::{Command, Dice, Message, Store};
@@ -104,6 +107,24 @@ fn settle(store: &mut Store, dice: &mut Dice) {
     panic!("the store did not become idle within 100,000 steps");
 }
 
+/// Returns whether a checkout sent the commands that its contract lists: its steps in their order,
+/// all of them if it completed, and otherwise only what compensates.
+fn is_as_listed(sent: &[String], completed: bool) -> bool {
+    let file: Value = serde_json::from_str(Type::CONTRACT.routes).unwrap();
+    let names = |list: &Value| -> Vec<String> { serde_json::from_value(list.clone()).unwrap() };
+    let [steps, compensation] =
+        ["steps", "compensation"].map(|list| names(&file["workflows"][0][list]));
+    // A command may be sent again.
+    let mut taken: Vec<&String> = Vec::new();
+    for name in sent.iter().filter(|name| !compensation.contains(name)) {
+        if !taken.contains(&name) {
+            taken.push(name);
+        }
+    }
+    let in_order = taken.iter().copied().eq(steps.iter().take(taken.len()));
+    in_order && (taken.len() == steps.len() || !completed)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
@@ -140,6 +161,8 @@ proptest! {
             prop_assert_eq!(confirmed, completed);
             // No order waits forever for a payment that will not come.
             prop_assert!(!matches!(order, Some(Order::Placed { .. })), "{}: {:?}", id, checkout);
+            let sent = store.sent.get(id).map_or(&[][..], Vec::as_slice);
+            prop_assert!(is_as_listed(sent, completed), "{}: {:?}", id, sent);
             let stuck = ends[0].code == Some("checkout_stuck");
             prop_assert!(stuck || completed == (ends[0].state == State::Completed));
         }

@@ -72,6 +72,8 @@ pub(crate) struct Store {
     pub(crate) confirmed: i64,
     now: Timestamp,
     codecs: BTreeMap<&'static str, Codec>,
+    /// The commands that each checkout sent to others, the first one first.
+    pub(crate) sent: BTreeMap<String, Vec<String>>,
 }
 
 impl Store {
@@ -206,6 +208,10 @@ impl Store {
     fn react<P: Policy>(&mut self, fact: &Fact<EventOf<P::Source>>) {
         for (number, emit) in react::<P>(fact).iter().enumerate() {
             let envelope = fact.emitted(P::NAME, P::Source::NAME, number, emit);
+            if P::NAME == Checkouts::NAME {
+                let sent = self.sent.entry(fact.subject().to_owned()).or_default();
+                sent.push(emit.record().to_owned());
+            }
             let asked = Asked {
                 subject: emit.id().to_owned(),
                 process: envelope.process_type.zip(envelope.process_id),

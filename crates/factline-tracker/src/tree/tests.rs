@@ -54,6 +54,7 @@ fn found(operation: Operation, related: impl IntoIterator<Item = (u128, u128)>) 
         related: related.collect(),
         truncated: false,
         retries: Vec::new(),
+        attempt: 1,
     }
 }
 

@@ -37,6 +37,19 @@ fn ends_as(ended: &Ended, state: &str, code: &Value) {
     );
 }
 
+/// Returns the commands of a workflow's steps with their states.
+fn steps(operation: &Value) -> Vec<(&str, &str)> {
+    let steps = operation["steps"].as_array().unwrap().iter();
+    steps
+        .map(|step| {
+            (
+                step["command"].as_str().unwrap(),
+                step["state"].as_str().unwrap(),
+            )
+        })
+        .collect()
+}
+
 /// Returns the money that the provider has moved.
 async fn totals(system: &System) -> Value {
     let url = format!("{}/totals", system.address("payment-simulator"));
@@ -80,6 +93,12 @@ async fn checkout_ends_with_the_result_of_its_payment() {
     loop {
         let operation: Value = store.get(&location, &[]).await.json().await.unwrap();
         if operation["state"] == "running" {
+            // The slow provider has not answered yet.
+            assert_eq!(
+                steps(&operation)[2],
+                ("ordering.ConfirmOrder", "remaining"),
+                "{operation}"
+            );
             break;
         }
         assert!(operation["success"].is_null(), "never running: {operation}");
@@ -101,6 +120,14 @@ async fn checkout_ends_with_the_result_of_its_payment() {
         .iter()
         .any(|child| child["name"] == "ordering.PlaceOrder");
     assert!(placed, "{}", paid.operation);
+    assert_eq!(
+        steps(&paid.operation),
+        [
+            ("ordering.PlaceOrder", "completed"),
+            ("payment.AuthorizePayment", "completed"),
+            ("ordering.ConfirmOrder", "completed"),
+        ]
+    );
 
     let declined = store
         .complete("/checkouts", &checkout("card-declined", 99, 60))
@@ -108,6 +135,10 @@ async fn checkout_ends_with_the_result_of_its_payment() {
     ends_as(&declined, "rejected", &json!("payment_declined"));
     let (state, order) = read(&store, &declined).await;
     assert_eq!(order["state"], "cancelled");
+    assert_eq!(
+        steps(&declined.operation)[2],
+        ("ordering.ConfirmOrder", "skipped")
+    );
     // A repeated webhook of the provider is a separate operation, whose resource is the payment.
     let webhook = format!(
         "/payments/{}/declined",
