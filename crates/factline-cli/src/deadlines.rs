@@ -16,8 +16,8 @@ use crate::render;
 
 /// Lists the deadlines that are set and not decided yet, the next one first
 ///
-/// A deadline that is overdue waits for its handler: none runs, its partition is halted, or commands
-/// that were sent before it are handled first.
+/// A deadline that is overdue waits for its handler: none runs, its partition is halted, or
+/// commands that were sent before it are handled first.
 #[derive(Debug, Args)]
 #[command(
     after_help = "The aggregates are recovered as a handler recovers them: from snapshots, and from the events after \

@@ -64,7 +64,8 @@ pub struct Operation {
     /// The states that the operation has reached, in their order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub history: Vec<Reached>,
-    /// The steps of the workflow that it began, in their order. Set on the requested operation only.
+    /// The steps of the workflow that it began, in their order. Set on the requested operation
+    /// only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<WorkflowStep>,
     /// The operations that its workflow has sent so far, each with its own children.

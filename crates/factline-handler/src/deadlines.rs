@@ -1,8 +1,8 @@
 //! The deadlines that are set and not decided yet, for tools.
 //!
-//! A deadline is no record: it follows from the events. So the partitions are recovered as a handler
-//! recovers them, from snapshots, events and outcomes, and nothing is written. A handler decides
-//! deadlines meanwhile; the result is of the moment at which the reading began.
+//! A deadline is no record: it follows from the events. So the partitions are recovered as a
+//! handler recovers them, from snapshots, events and outcomes, and nothing is written. A handler
+//! decides deadlines meanwhile; the result is of the moment at which the reading began.
 
 use std::error::Error as StdError;
 
@@ -17,8 +17,8 @@ use crate::recovery::replay::{Progress, Source, restore};
 use crate::state::partition::{Bounds, Partition};
 use crate::state::resources::Shared;
 
-/// The time for which handlers remember operations by default. Longer than that, a deadline that was
-/// decided without an event is known from snapshots only.
+/// The time for which handlers remember operations by default. Longer than that, a deadline that
+/// was decided without an event is known from snapshots only.
 const WINDOW: TimeDelta = TimeDelta::hours(24);
 
 /// A deadline that is set and not decided yet.
@@ -63,7 +63,7 @@ pub enum Error {
     Halted {
         /// The partition.
         partition: i32,
-        /// What is wrong with the event.
+        /// The fault of the event.
         reason: String,
     },
 }

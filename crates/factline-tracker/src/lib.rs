@@ -43,6 +43,7 @@ pub mod retention;
 pub mod service;
 pub mod shown;
 pub mod sink;
+mod states;
 mod statistics;
 pub mod store;
 pub mod stream;

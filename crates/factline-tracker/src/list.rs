@@ -17,7 +17,8 @@ use uuid::Uuid;
 
 use crate::answers::{Answers, database};
 use crate::contracts::Resources;
-use crate::shown::{STATES, instant, is_overdue, kind, state};
+use crate::shown::{instant, is_overdue};
+use crate::states::{STATES, kind, state};
 use crate::store::Operation;
 
 /// Rows of a page: by default, and at most.

@@ -18,7 +18,8 @@ use utoipa::openapi::{Content, ResponseBuilder};
 
 use crate::list::{LIMITS, LISTED, Listed, Total};
 use crate::retention::expired;
-use crate::shown::{OPERATION, REACHED, Reached, STATES, Shown};
+use crate::shown::{OPERATION, REACHED, Reached, Shown};
+use crate::states::STATES;
 use crate::statistics::{
     CommandStatistics, EndCounts, Percentiles, STATISTICS, Statistics, WINDOW,
 };

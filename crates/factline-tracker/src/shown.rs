@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 
 use chrono::{SecondsFormat, TimeDelta, Utc};
 use factline::Timestamp;
-use factline::outcome::{OutcomeKind, State};
+use factline::outcome::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa::openapi::Ref;
-use utoipa::openapi::schema::{Array, ArrayBuilder, Object, ObjectBuilder, Type};
+use utoipa::openapi::schema::{Array, ArrayBuilder};
 use uuid::Uuid;
 
 use crate::contracts::Resources;
 use crate::history::{self, Transition};
+use crate::states::{kind, state};
 use crate::store::{Found, Operation};
 use crate::tree::{Tree, tree};
 use crate::workflow::WorkflowStep;
@@ -211,37 +212,9 @@ pub(crate) fn instant(time: Timestamp) -> String {
     time.to_rfc3339_opts(SecondsFormat::Micros, true)
 }
 
-/// The states of operations.
-pub(crate) const STATES: [State; 7] = [
-    State::Pending,
-    State::Running,
-    State::Completed,
-    State::Rejected,
-    State::Failed,
-    State::TimedOut,
-    State::Cancelled,
-];
-
-/// Returns the schema of an operation's state.
-pub(crate) fn state() -> Object {
-    one_of(&STATES.map(State::as_str))
-}
-
-/// Returns the schema of an operation's kind.
-pub(crate) fn kind() -> Object {
-    one_of(&[OutcomeKind::Command, OutcomeKind::Deadline].map(OutcomeKind::as_str))
-}
-
 /// Returns the schema of the operations that an operation led to.
 fn children() -> Array {
     ArrayBuilder::new()
         .items(Ref::from_schema_name(OPERATION))
-        .build()
-}
-
-fn one_of(values: &[&'static str]) -> Object {
-    ObjectBuilder::new()
-        .schema_type(Type::String)
-        .enum_values(Some(values.iter().copied()))
         .build()
 }

@@ -12,10 +12,10 @@ use factline::Contract;
 use factline::outcome::OutcomeKind;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
+use utoipa::openapi::schema::Object;
 use uuid::Uuid;
 
-use crate::shown::STATES;
+use crate::states::{STATES, one_of};
 use crate::store::{Found, Operation};
 
 /// The name of the schema of a step.
@@ -129,10 +129,7 @@ impl Workflows {
 /// Returns the schema of a step's state.
 fn step_state() -> Object {
     let states = STATES.iter().map(|state| state.as_str());
-    ObjectBuilder::new()
-        .schema_type(Type::String)
-        .enum_values(Some(states.chain([REMAINING, SKIPPED])))
-        .build()
+    one_of(&states.chain([REMAINING, SKIPPED]).collect::<Vec<_>>())
 }
 
 #[cfg(test)]

@@ -4,8 +4,8 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 
 use crate::stage::{PATIENCE, Stage, all, eventually};
 
-/// Replaces the contents by those of an older copy: the rows and checkpoints up to a sequence.
-/// The sequence must be in the first transaction of its partition: after that, markers move offsets.
+/// Replaces the contents by those of an older copy: the rows and checkpoints up to a sequence. The
+/// sequence must be in the first transaction of its partition: after that, markers move offsets.
 async fn restore_copy_of(stage: &Stage, last: i64) {
     let mut copy = stage.pool.begin().await.unwrap();
     // The checkpoints first: their locks keep the follower from committing rows between these two

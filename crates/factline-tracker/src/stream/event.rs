@@ -7,7 +7,8 @@ use uuid::Uuid;
 
 use crate::contracts::Resources;
 use crate::history::Transition;
-use crate::shown::{instant, state};
+use crate::shown::instant;
+use crate::states::state;
 use crate::store::Operation;
 
 /// The name of the schema of an event's data.

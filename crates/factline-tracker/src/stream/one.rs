@@ -10,7 +10,7 @@ use crate::contracts::Resources;
 use crate::feed::NO_RANK;
 use crate::history;
 use crate::observation;
-use crate::shown::STATES;
+use crate::states::STATES;
 use crate::store::Found;
 use crate::watch::Watched;
 
