@@ -308,9 +308,8 @@ fn problems_of_many() -> [Problem; 3] {
 mod tests {
     use super::*;
     use crate::contracts::Resources;
-    use crate::observation::{RecordId, Step};
+    use crate::observation::Step;
     use crate::store::{Found, Operation, Steps};
-    use factline::outcome::OutcomeKind;
     use factline::{Contract, Timestamp};
     use factline_http::openapi::testing;
     use serde_json::json;
@@ -325,38 +324,17 @@ mod tests {
     };
 
     fn operation(number: u128, state: State) -> Operation {
+        let pending = Step {
+            partition: 3,
+            offset: 17,
+            at: Timestamp::UNIX_EPOCH,
+        };
         Operation {
-            id: Uuid::from_u128(number),
-            kind: OutcomeKind::Command.as_str().to_owned(),
-            name: "catalog.RenameProduct".to_owned(),
             state: state.as_str().to_owned(),
             aggregate: CONTRACT.aggregate.to_owned(),
             resource_id: Some("AB/1".to_owned()),
-            code: None,
-            reason: None,
-            user_id: "anonymous".to_owned(),
-            version: None,
-            position: None,
-            parent: None,
-            root: None,
-            retry_of: None,
-            created_at: Timestamp::UNIX_EPOCH,
-            updated_at: Timestamp::UNIX_EPOCH,
-            rank: 0,
-            record_id: RecordId {
-                topic: "catalog.product.commands".to_owned(),
-                partition: 3,
-                offset: 17,
-            },
-            expires_at: None,
-            steps: Steps::new(
-                Some(Step {
-                    partition: 3,
-                    offset: 17,
-                    at: Timestamp::UNIX_EPOCH,
-                }),
-                None,
-            ),
+            steps: Steps::new(Some(pending), None),
+            ..Operation::example(number)
         }
     }
 

@@ -141,15 +141,15 @@ impl<'a> Reached<'a> {
     }
 }
 
-/// Time after which an operation without a time to live is overdue. Most commands are decided
-/// within milliseconds. A workflow may be open for as long as its process permits, and is never
-/// overdue.
+/// Time after which a pending operation is overdue, unless its time to live is shorter. Most
+/// commands are decided within milliseconds. A workflow may be open for as long as its process
+/// permits, and is never overdue.
 const OVERDUE: TimeDelta = TimeDelta::seconds(30);
 
 /// Returns whether a command should have been decided by now.
 pub(crate) fn is_overdue(operation: &Operation, now: Timestamp) -> bool {
     let expected = operation.created_at.checked_add_signed(OVERDUE);
-    let due = operation.expires_at.or(expected);
+    let due = operation.expires_at.into_iter().chain(expected).min();
     operation.state == State::Pending.as_str() && due.is_some_and(|due| due < now)
 }
 
@@ -217,4 +217,27 @@ fn children() -> Array {
     ArrayBuilder::new()
         .items(Ref::from_schema_name(OPERATION))
         .build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pending_command_is_overdue_after_its_time_to_live_or_half_a_minute() {
+        let at = |seconds| Timestamp::UNIX_EPOCH + TimeDelta::seconds(seconds);
+        for (expires, first) in [(None, 31), (Some(5), 6), (Some(600), 31)] {
+            let operation = Operation {
+                expires_at: expires.map(at),
+                ..Operation::example(1)
+            };
+            assert!(!is_overdue(&operation, at(first - 1)), "{expires:?}");
+            assert!(is_overdue(&operation, at(first)), "{expires:?}");
+        }
+        let running = Operation {
+            state: "running".to_owned(),
+            ..Operation::example(1)
+        };
+        assert!(!is_overdue(&running, at(3_600)));
+    }
 }

@@ -193,3 +193,36 @@ pub async fn known(
         .fetch_all(connection)
         .await
 }
+
+#[cfg(test)]
+impl Operation {
+    /// Returns an example for tests: a pending command without a resource.
+    pub(crate) fn example(number: u128) -> Self {
+        Self {
+            id: Uuid::from_u128(number),
+            kind: "command".to_owned(),
+            name: "people.Greet".to_owned(),
+            state: "pending".to_owned(),
+            rank: 0,
+            record_id: RecordId {
+                topic: "people.person.commands".to_owned(),
+                partition: 0,
+                offset: 0,
+            },
+            aggregate: "people.person".to_owned(),
+            resource_id: None,
+            code: None,
+            reason: None,
+            user_id: "eve".to_owned(),
+            version: None,
+            position: None,
+            parent: None,
+            root: None,
+            retry_of: None,
+            expires_at: None,
+            created_at: Timestamp::UNIX_EPOCH,
+            updated_at: Timestamp::UNIX_EPOCH,
+            steps: Steps::default(),
+        }
+    }
+}

@@ -441,7 +441,7 @@ pub mod checkout {
     impl factline::AggregateType for Type {
         const NAME: &'static str = "checkout.checkout";
         const PARTITIONS: i32 = 8;
-        const ROUTES: &'static str = r##"{"aggregate":"checkout.checkout","resource":"checkouts/{id}","routes":[{"command":"checkout.BeginCheckout","id":{"field":"checkout_id","from":"body_or_new"},"method":"POST","path":"/checkouts"}],"workflows":[{"command":"checkout.BeginCheckout","compensation":["ordering.CancelOrder","payment.VoidPayment"],"steps":["ordering.PlaceOrder","payment.AuthorizePayment","ordering.ConfirmOrder"]}]}"##;
+        const ROUTES: &'static str = r##"{"aggregate":"checkout.checkout","resource":"checkouts/{id}","routes":[{"command":"checkout.BeginCheckout","id":{"field":"checkout_id","from":"body_or_new"},"method":"POST","path":"/checkouts","time_to_live_ms":600000}],"workflows":[{"command":"checkout.BeginCheckout","compensation":["ordering.CancelOrder","payment.VoidPayment"],"steps":["ordering.PlaceOrder","payment.AuthorizePayment","ordering.ConfirmOrder"]}]}"##;
         type Command = Command;
         type Event = Event;
     }

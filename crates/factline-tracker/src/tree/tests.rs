@@ -2,38 +2,17 @@ use chrono::TimeDelta;
 use factline::Timestamp;
 
 use super::*;
-use crate::observation::RecordId;
-use crate::store::Steps;
 
 /// Returns operation `id`, created `id` seconds after 1970, of the root 1.
 fn operation(id: u128, parent: u128) -> Operation {
     let created_at =
         Timestamp::UNIX_EPOCH + TimeDelta::seconds(i64::try_from(id).unwrap_or_default());
     Operation {
-        id: Uuid::from_u128(id),
-        kind: "command".to_owned(),
-        name: "people.Greet".to_owned(),
-        state: "pending".to_owned(),
-        rank: 0,
-        record_id: RecordId {
-            topic: "people.commands".to_owned(),
-            partition: 0,
-            offset: 0,
-        },
-        aggregate: "people.person".to_owned(),
-        resource_id: None,
-        code: None,
-        reason: None,
-        user_id: "eve".to_owned(),
-        version: None,
-        position: None,
         parent: Some(Uuid::from_u128(parent)),
         root: Some(Uuid::from_u128(1)),
-        retry_of: None,
-        expires_at: None,
         created_at,
         updated_at: created_at,
-        steps: Steps::default(),
+        ..Operation::example(id)
     }
 }
 

@@ -1,7 +1,7 @@
 use factline::{RecordSchema, Timestamp};
 
 use super::*;
-use crate::observation::RecordId;
+use crate::observation::Step;
 use crate::store::Steps;
 
 const fn command(name: &'static str) -> RecordSchema {
@@ -24,38 +24,18 @@ const TRIP: &Contract = &Contract {
 };
 
 fn operation(number: u128, name: &str, state: &str) -> Operation {
-    let time = Timestamp::UNIX_EPOCH;
-    let begun = crate::observation::Step {
+    let begun = Step {
         partition: 0,
         offset: 1,
-        at: time,
+        at: Timestamp::UNIX_EPOCH,
     };
     let is_root = number == 1;
     Operation {
-        id: Uuid::from_u128(number),
-        kind: OutcomeKind::Command.as_str().to_owned(),
         name: format!("travel.{name}"),
         state: state.to_owned(),
-        rank: 1,
-        record_id: RecordId {
-            topic: "travel.trip.outcomes".to_owned(),
-            partition: 0,
-            offset: 1,
-        },
-        aggregate: TRIP.aggregate.to_owned(),
-        resource_id: None,
-        code: None,
-        reason: None,
-        user_id: "ann".to_owned(),
-        version: None,
-        position: None,
-        parent: None,
         root: (!is_root).then(|| Uuid::from_u128(1)),
-        retry_of: None,
-        expires_at: None,
-        created_at: time,
-        updated_at: time,
         steps: Steps::new(None, is_root.then_some(begun)),
+        ..Operation::example(number)
     }
 }
 
