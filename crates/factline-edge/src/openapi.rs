@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use factline::Contract;
 use factline_http::Problem;
+use factline_http::accepted::{NOT_ACCEPTED, UNKNOWN};
 use factline_http::openapi::headers::{
     LOCATION, PREFERENCE_APPLIED, RETRY_AFTER, X_OPERATION, X_RESOURCE,
 };
@@ -228,7 +229,7 @@ fn problems(document: &mut Document, operation: OperationBuilder) -> OperationBu
         .property(
             "outcome",
             text("Says whether the command is in the log.")
-                .enum_values(Some([response::NOT_ACCEPTED, response::UNKNOWN])),
+                .enum_values(Some([NOT_ACCEPTED, UNKNOWN])),
         )
         .property(
             "operation",

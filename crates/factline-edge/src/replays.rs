@@ -66,7 +66,7 @@ pub(crate) fn key_reused() -> Problem {
         "The idempotency key was used for another request",
     )
     .parameter(HEADER, "belongs to a request with another body")
-    .member("outcome", crate::response::NOT_ACCEPTED)
+    .member("outcome", factline_http::accepted::NOT_ACCEPTED)
 }
 
 #[cfg(test)]

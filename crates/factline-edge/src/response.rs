@@ -3,32 +3,16 @@
 use std::error::Error as _;
 use std::ops::RangeInclusive;
 
-use axum::Json;
-use axum::http::header::{LOCATION, RETRY_AFTER};
-use axum::http::{HeaderName, HeaderValue, StatusCode};
-use axum::response::{IntoResponse as _, Response};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use axum::http::StatusCode;
+use axum::http::header::RETRY_AFTER;
+use axum::response::Response;
 use factline_http::Problem;
+use factline_http::accepted::{Addresses, NOT_ACCEPTED, UNKNOWN};
 use factline_http::problem::FieldError;
-use serde_json::json;
 use uuid::Uuid;
 
 use crate::found::MAX_ERRORS;
 use factline_kafka::producer::append::Failure;
-
-/// The header with the operation's address, relative to the origin.
-pub const X_OPERATION: HeaderName = HeaderName::from_static("x-operation");
-/// The header with the address of the command's resource, relative to the origin.
-pub const X_RESOURCE: HeaderName = HeaderName::from_static("x-resource");
-
-/// The `outcome` of a command that is certainly not in the log.
-pub const NOT_ACCEPTED: &str = "not_accepted";
-/// The `outcome` of a command that may be in the log.
-pub const UNKNOWN: &str = "unknown";
-
-/// Seconds after which a client should request the operation, or retry a failed append.
-const SECONDS: u32 = 1;
 
 /// Seconds after which a client should send a command for a new aggregate again.
 const CAPACITY_SECONDS: RangeInclusive<u32> = 5..=15;
@@ -47,47 +31,26 @@ pub struct Accepted {
 }
 
 impl Accepted {
-    /// Returns 202 for a command at `place`, as `topic/partition@offset`. `Location` contains the
-    /// place as a hint, opaque to clients. It tells the tracker how far it must have read before it
-    /// may report that there is no such operation.
+    /// Returns 202 for a command at `place`, as `topic/partition@offset`.
     pub fn answer(&self, place: &str) -> Response {
-        let (operation, resource) = (self.operation, &self.resource);
-        let body = json!({
-            "operation": {"id": operation, "href": format!("/operations/{operation}")},
-            "resource": {"id": self.resource_id, "href": format!("/{resource}")},
-        });
-        let mut response = (StatusCode::ACCEPTED, Json(body)).into_response();
-        let texts = [
-            (LOCATION, self.location(place)),
-            (X_OPERATION, format!("operations/{operation}")),
-            (X_RESOURCE, resource.clone()),
-            (RETRY_AFTER, SECONDS.to_string()),
-        ];
-        for (name, text) in texts {
-            // Ids and fixed texts are always valid header values.
-            if let Ok(value) = HeaderValue::from_str(&text) {
-                response.headers_mut().insert(name, value);
-            }
-        }
-        response
+        self.addresses().accepted(Some(place))
     }
 
     /// Returns the address of the operation of a command at `place`.
     pub(crate) fn location(&self, place: &str) -> String {
-        let hint = URL_SAFE_NO_PAD.encode(place);
-        format!("/operations/{}?at={hint}", self.operation)
+        self.addresses().location(Some(place))
     }
 
     /// Returns 503 for a command that is certainly not in the log.
     pub fn not_accepted(&self, detail: &str) -> Problem {
-        self.unavailable(detail, NOT_ACCEPTED)
+        self.addresses().unavailable(detail, NOT_ACCEPTED)
     }
 
     /// Returns 503 for a command for a new aggregate that its handler would reject (`capacity`).
     pub(crate) fn no_capacity(&self) -> Problem {
         // Spread out, so that clients do not return together.
         let seconds = rand::random_range(CAPACITY_SECONDS);
-        self.refused(no_capacity(seconds), NOT_ACCEPTED)
+        self.addresses().refused(no_capacity(seconds), NOT_ACCEPTED)
     }
 
     /// Returns 503 for a command that was not acknowledged, and logs the cause.
@@ -104,23 +67,18 @@ impl Accepted {
                     "request the operation before you retry"
                 };
                 let lost = "the command was sent and its acknowledgement was lost";
-                self.unavailable(&format!("{lost}; {advice}"), UNKNOWN)
+                let detail = format!("{lost}; {advice}");
+                self.addresses().unavailable(&detail, UNKNOWN)
             }
         }
     }
 
-    fn unavailable(&self, detail: &str, outcome: &str) -> Problem {
-        self.refused(Problem::unavailable(detail, SECONDS), outcome)
-    }
-
-    fn refused(&self, problem: Problem, outcome: &str) -> Problem {
-        let operation = format!("operations/{}", self.operation);
-        problem
-            .member("outcome", outcome)
-            .member("operation", operation.as_str())
-            .member("resource", self.resource.as_str())
-            .header(X_OPERATION, operation)
-            .header(X_RESOURCE, &self.resource)
+    fn addresses(&self) -> Addresses<'_> {
+        Addresses {
+            operation: self.operation,
+            resource_id: &self.resource_id,
+            resource: Some(&self.resource),
+        }
     }
 }
 

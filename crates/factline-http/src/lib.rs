@@ -4,6 +4,7 @@
 //! do, and reject with a [`Problem`] instead of plain text. To add a kind of problem, add a
 //! constructor in [`problem`] with its own slug.
 
+pub mod accepted;
 pub mod etag;
 pub mod extract;
 pub mod fallback;

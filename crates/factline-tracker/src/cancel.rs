@@ -34,8 +34,8 @@ pub(crate) async fn cancel(
     match store::find(&answers.pool, request.operation).await {
         Ok(Some(_)) => Ok(request.accepted(None)),
         Ok(None) => {
-            let record = answers.cancels.append(&request).await?;
-            Ok(request.accepted(Some(&record)))
+            let place = answers.cancels.append(&request).await?;
+            Ok(request.accepted(Some(&place)))
         }
         Err(error) => Err(database(&error)),
     }

@@ -6,37 +6,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use axum::Json;
-use axum::http::header::{LOCATION, RETRY_AFTER};
-use axum::http::{HeaderName, HeaderValue, StatusCode};
-use axum::response::{IntoResponse as _, Response};
+use axum::http::StatusCode;
+use axum::response::Response;
 use chrono::Utc;
 use factline::Contract;
 use factline::avro::Codec;
 use factline::cancel::{self, Cancel};
 use factline_http::Problem;
+use factline_http::accepted::{Addresses, NOT_ACCEPTED, UNKNOWN};
 use factline_kafka::producer::append::{Append, Appender, Failure, headers};
 use factline_kafka::records::framing;
 use factline_kafka::topics::partition_of;
 use factline_kafka::{KafkaConfig, Registry};
-use serde_json::json;
 use tokio::sync::OnceCell;
 use uuid::Uuid;
-
-use crate::hint;
-use crate::observation::RecordId;
 
 /// The source of the records that this service writes.
 const SOURCE: &str = "/operations-tracker";
 
 /// Time limit for the brokers to acknowledge a cancel.
 const APPEND_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Seconds after which a client should request the operation, or retry a failed append.
-const SECONDS: u32 = 1;
-
-const X_OPERATION: HeaderName = HeaderName::from_static("x-operation");
-const X_RESOURCE: HeaderName = HeaderName::from_static("x-resource");
 
 /// The writer of cancels.
 pub struct Cancels {
@@ -93,8 +82,8 @@ impl Cancels {
         }))
     }
 
-    /// Appends the record of a request. Returns its location.
-    pub(super) async fn append(&self, request: &Request<'_>) -> Result<RecordId, Problem> {
+    /// Appends the record of a request. Returns its place, as `topic/partition@offset`.
+    pub(super) async fn append(&self, request: &Request<'_>) -> Result<String, Problem> {
         let Target {
             topic,
             partitions,
@@ -107,7 +96,8 @@ impl Cancels {
                 error = &error as &dyn std::error::Error,
                 "cannot find a schema"
             );
-            request.unavailable("the schema registry does not answer", "not_accepted")
+            let detail = "the schema registry does not answer";
+            request.addresses().unavailable(detail, NOT_ACCEPTED)
         })?;
         let envelope = cancel::envelope(request.cancels, SOURCE, &request.subject, Utc::now());
         let value = framing::write(*schema, &self.datum);
@@ -119,11 +109,7 @@ impl Cancels {
             value: &value,
         });
         let place = appended.await.map_err(|failure| request.failed(&failure))?;
-        Ok(RecordId {
-            topic: topic.clone(),
-            partition: place.partition,
-            offset: place.offset,
-        })
+        Ok(format!("{topic}/{}@{}", place.partition, place.offset))
     }
 }
 
@@ -147,31 +133,17 @@ pub(crate) fn not_cancellable() -> Problem {
 }
 
 impl Request<'_> {
-    /// Creates 202. The location of the record is a hint in the address.
-    pub(super) fn accepted(&self, record: Option<&RecordId>) -> Response {
-        let operation = self.operation;
-        let mut body = json!({
-            "operation": {"id": operation, "href": format!("/operations/{operation}")},
-        });
-        if let Some(resource) = &self.resource {
-            body["resource"] = json!({"id": self.subject, "href": format!("/{resource}")});
+    /// Creates 202. The place of the record is a hint in the address.
+    pub(super) fn accepted(&self, place: Option<&str>) -> Response {
+        self.addresses().accepted(place)
+    }
+
+    fn addresses(&self) -> Addresses<'_> {
+        Addresses {
+            operation: self.operation,
+            resource_id: &self.subject,
+            resource: self.resource.as_deref(),
         }
-        let hint = record.map(|record| format!("?at={}", hint::write(record)));
-        let location = format!("/operations/{operation}{}", hint.unwrap_or_default());
-        let mut response = (StatusCode::ACCEPTED, Json(body)).into_response();
-        let texts = [
-            (LOCATION, Some(location)),
-            (X_OPERATION, Some(format!("operations/{operation}"))),
-            (X_RESOURCE, self.resource.clone()),
-            (RETRY_AFTER, Some(SECONDS.to_string())),
-        ];
-        for (name, text) in texts {
-            // A path of a contract that a header cannot contain is in the body only.
-            if let Some(Ok(value)) = text.as_deref().map(HeaderValue::from_str) {
-                response.headers_mut().insert(name, value);
-            }
-        }
-        response
     }
 
     /// Creates 503 for a record that was not acknowledged, and logs the cause.
@@ -179,28 +151,15 @@ impl Request<'_> {
         let operation = self.operation;
         let cause = failure.source().map(ToString::to_string);
         tracing::error!(%operation, error = %failure, cause, "cannot append a cancel");
+        let addresses = self.addresses();
         match failure {
             Failure::NotAppended(_) => {
-                self.unavailable("the log cannot be reached", "not_accepted")
+                addresses.unavailable("the log cannot be reached", NOT_ACCEPTED)
             }
-            Failure::Unknown(_) => self.unavailable(
+            Failure::Unknown(_) => addresses.unavailable(
                 "the request was sent and its acknowledgement was lost; it is safe to send it again",
-                "unknown",
+                UNKNOWN,
             ),
-        }
-    }
-
-    fn unavailable(&self, detail: &str, outcome: &str) -> Problem {
-        let operation = format!("operations/{}", self.operation);
-        let problem = Problem::unavailable(detail, SECONDS)
-            .member("outcome", outcome)
-            .member("operation", operation.as_str())
-            .header(X_OPERATION, operation);
-        match &self.resource {
-            Some(resource) => problem
-                .member("resource", resource.as_str())
-                .header(X_RESOURCE, resource),
-            None => problem,
         }
     }
 }
