@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::header::RETRY_AFTER;
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::http::{HeaderMap, HeaderValue};
 use axum::response::Response;
 use chrono::Utc;
 use factline::Timestamp;
+use factline_http::accepted::X_RESOURCE;
 use factline_http::{Problem, etag};
 use factline_postgres::is_transient;
 use serde::Deserialize;
@@ -26,11 +27,9 @@ use crate::shown::Shown;
 use crate::store::{Found, Operation};
 use crate::stream::permits::Streams;
 use crate::visible::Views;
+use crate::visible::samples::Samples;
 use crate::watch::Watch;
 use crate::workflow::Workflows;
-
-/// Names the path of the aggregate that the command is addressed to, such as `orders/17`.
-const X_RESOURCE: HeaderName = HeaderName::from_static("x-resource");
 
 /// The longest time after which a client is told to look again, in seconds.
 const LONGEST_RETRY: i64 = 30;
@@ -50,6 +49,8 @@ pub struct Answers {
     pub max_wait: Duration,
     /// The open streams.
     pub streams: Streams,
+    /// The times until operations were visible.
+    pub samples: Samples,
     /// The views in which operations become visible.
     pub views: Views,
     /// The paths at which clients find aggregates.

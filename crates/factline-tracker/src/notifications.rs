@@ -1,10 +1,12 @@
-//! Wakes waiting requests when a checkpoint has advanced, whichever instance advanced it.
+//! Wakes waiting requests when a checkpoint has advanced, whichever instance advanced it, and the
+//! samples of visibility when any view has moved.
 
 use factline_postgres::checkpoint;
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
 use crate::barrier::Barrier;
+use crate::visible::samples::Samples;
 use crate::watch::Watch;
 
 /// Listens until shutdown for the checkpoints of a follower. A lost connection is not an error,
@@ -14,6 +16,7 @@ pub async fn listen(
     follower: String,
     barrier: Barrier,
     watch: Watch,
+    samples: Samples,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
     let listening = checkpoint::listen(&pool, |who| {
@@ -21,6 +24,7 @@ pub async fn listen(
             barrier.checkpoints_moved();
             watch.changed();
         }
+        samples.changed();
     });
     shutdown.run_until_cancelled(listening).await;
     Ok(())

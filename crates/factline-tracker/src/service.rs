@@ -23,6 +23,7 @@ use crate::sink::OperationSink;
 use crate::store::{FOLLOWER, SCHEMA, follower_id};
 use crate::stream::Streams;
 use crate::visible::Views;
+use crate::visible::samples::Samples;
 use crate::watch::Watch;
 use crate::workflow::Workflows;
 use crate::{dead_letters, notifications, retention, statistics, trimming};
@@ -163,14 +164,21 @@ pub fn start(
         limits,
     );
     let watch = Watch::new(pool.clone());
+    let samples = Samples::default();
     let listening = notifications::listen(
         pool.clone(),
         follower_id().view,
         barrier.clone(),
         watch.clone(),
+        samples.clone(),
         service.shutdown.clone(),
     );
     service.spawn("listener", listening);
+    let views = Views::default();
+    let sampling = samples
+        .clone()
+        .run(pool.clone(), views.clone(), service.shutdown.clone());
+    service.spawn("samples of visibility", sampling);
 
     service.health.expect(FOLLOWER);
     let health = service.health.clone();
@@ -221,7 +229,8 @@ pub fn start(
         watch,
         max_wait: options.operation_max_wait,
         streams: Streams::new(options.operation_max_streams),
-        views: Views::default(),
+        samples,
+        views,
         resources,
         workflows,
         retention,

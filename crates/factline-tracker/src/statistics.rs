@@ -74,6 +74,10 @@ pub(crate) struct CommandStatistics {
     /// Seconds from acceptance to the end; null if none has ended.
     #[schema(required)]
     seconds: Option<Percentiles>,
+    /// Seconds from acceptance until all views show what the command led to, from samples of this
+    /// instance; null if none was taken.
+    #[schema(required)]
+    visible_seconds: Option<Percentiles>,
     /// Commands that are pending, of whatever age.
     #[schema(minimum = 0)]
     pending: i64,
@@ -113,6 +117,23 @@ pub(crate) struct Percentiles {
     p99: f64,
 }
 
+impl Percentiles {
+    /// Returns the percentiles of these times; none if there are none.
+    fn of(mut seconds: Vec<f64>) -> Option<Self> {
+        seconds.sort_by(f64::total_cmp);
+        let at = |percent: usize| {
+            let place = seconds.len() * percent / 100;
+            seconds
+                .get(place.min(seconds.len().checked_sub(1)?))
+                .copied()
+        };
+        Some(Self {
+            p50: at(50)?,
+            p99: at(99)?,
+        })
+    }
+}
+
 #[derive(Debug, FromRow)]
 struct Row {
     name: String,
@@ -136,7 +157,13 @@ pub(crate) async fn statistics(
     let window = window(wanted.window.as_deref())?;
     let now = Utc::now();
     let statistics = read(&answers.pool, now - window, now).await;
-    etag::json(&headers, &statistics.map_err(|error| database(&error))?)
+    let mut statistics = statistics.map_err(|error| database(&error))?;
+    let mut samples = answers.samples.since(now - window);
+    for of_type in &mut statistics.commands {
+        let seconds = samples.remove(&of_type.name);
+        of_type.visible_seconds = seconds.and_then(Percentiles::of);
+    }
+    etag::json(&headers, &statistics)
 }
 
 /// Sets the metrics at an interval, until shutdown.
@@ -247,6 +274,7 @@ impl Row {
                 .p50
                 .zip(self.p99)
                 .map(|(p50, p99)| Percentiles { p50, p99 }),
+            visible_seconds: None,
             pending: self.pending,
             running: self.running,
             oldest_pending: self.oldest_pending.map(instant),

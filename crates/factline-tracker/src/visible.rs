@@ -4,6 +4,8 @@
 //! Views are found by their stable names, in the schema `read` of the tracker's own database. A
 //! view in another database, or one whose checkpoints the tracker may not select, is not mentioned.
 
+pub mod samples;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};

@@ -19,5 +19,6 @@ mod system;
 mod trimming;
 mod undecodable;
 mod unknown;
+mod visibility;
 mod waits;
 mod workflows;

@@ -23,6 +23,7 @@ use factline_tracker::sink::OperationSink;
 use factline_tracker::store::follower_id;
 use factline_tracker::stream::Streams;
 use factline_tracker::visible::Views;
+use factline_tracker::visible::samples::Samples;
 use factline_tracker::watch::Watch;
 use factline_tracker::workflow::Workflows;
 use factline_tracker::{notifications, observation::RecordId};
@@ -291,7 +292,7 @@ async fn serve(
     barrier: &Barrier,
     end: &CancellationToken,
 ) -> String {
-    let watch = Watch::new(pool.clone());
+    let (watch, samples) = (Watch::new(pool.clone()), Samples::default());
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(notifications::listen(
@@ -299,8 +300,15 @@ async fn serve(
         follower_id().view,
         barrier.clone(),
         watch.clone(),
+        samples.clone(),
         end.clone(),
     ));
+    let views = Views::default();
+    tokio::spawn(
+        samples
+            .clone()
+            .run(pool.clone(), views.clone(), end.clone()),
+    );
     let router = http::router(Answers {
         pool: pool.clone(),
         cancels: Cancels::new(kafka, CONTRACTS).unwrap(),
@@ -308,7 +316,8 @@ async fn serve(
         watch,
         max_wait: LONG,
         streams: Streams::new(MAX_STREAMS),
-        views: Views::default(),
+        samples,
+        views,
         resources: Resources::read(CONTRACTS).unwrap(),
         workflows: Workflows::read(CONTRACTS).unwrap(),
         retention: Retention::days(30),
