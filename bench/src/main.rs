@@ -17,6 +17,7 @@
 //! - [`overload`]: several times as many commands as the store can accept
 //! - [`rebuild`]: a rebuild of a view beside the live follower and a bare program
 //! - [`command`]: a command from the request to its end, as clients that wait see it
+//! - [`operations`]: lists of a million operations, and the batches that write them
 //! - [`waiters`]: thousands of requests that wait for operations
 //! - [`verify`]: the verification of a log beside a drain of it
 //! - [`cpu`]: CPU time of this process and of the servers, which is comparable even where the clock
@@ -33,6 +34,7 @@ mod latency;
 mod lists;
 mod load;
 mod memory;
+mod operations;
 mod overload;
 mod rebuild;
 mod restart;
@@ -77,6 +79,8 @@ enum Bench {
     Verify(verify::Options),
     /// Time from a command's request to its end, for clients that wait and that poll
     Command(command::Options),
+    /// Time of the pages of `GET /operations`, and of the batches that write operations
+    Operations(operations::Options),
     /// Latency and memory of thousands of requests that wait for operations
     Waiters(waiters::Options),
     /// The server that `waiters` measures
@@ -150,6 +154,7 @@ fn main() -> Result<()> {
         Bench::Rebuild(options) => rebuild::measure(&runtime, &options),
         Bench::Verify(options) => verify::measure(&runtime, &options),
         Bench::Command(options) => command::measure(&runtime, &options),
+        Bench::Operations(options) => operations::measure(&runtime, &options),
         Bench::Waiters(options) => waiters::measure(&runtime, &options),
         Bench::WaitingServer(server) => runtime.block_on(waiters::serve(server)),
         Bench::Host(host) => runtime.block_on(takeover::host(*host)),

@@ -7,7 +7,7 @@
 //! waiter is what the server's process has grown by.
 
 mod client;
-mod server;
+pub(crate) mod server;
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 

@@ -13,6 +13,7 @@ use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use catalog_schemas::PRODUCT;
 use factline_kafka::KafkaConfig;
 use factline_tracker::barrier::{Barrier, Limits};
 use factline_tracker::cancel::Cancels;
@@ -24,6 +25,7 @@ use factline_tracker::retention::Retention;
 use factline_tracker::store::follower_id;
 use factline_tracker::stream::Streams;
 use factline_tracker::visible::Views;
+use factline_tracker::visible::samples::Samples;
 use factline_tracker::watch::Watch;
 use factline_tracker::workflow::Workflows;
 use futures_util::stream;
@@ -48,13 +50,13 @@ pub(crate) struct Server {
 }
 
 /// A running server. It ends with this value.
-pub(super) struct Child {
+pub(crate) struct Child {
     process: std::process::Child,
     address: SocketAddr,
 }
 
 impl Child {
-    pub(super) fn start(database_url: Option<&str>, way: Way) -> Result<Self> {
+    pub(crate) fn start(database_url: Option<&str>, way: Way) -> Result<Self> {
         let address = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let way = match way {
             Way::Request => "request",
@@ -88,7 +90,7 @@ impl Child {
         self.address
     }
 
-    pub(super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
@@ -132,6 +134,7 @@ async fn tracker(url: &str) -> Result<Router> {
         follower_id().view,
         barrier.clone(),
         watch.clone(),
+        Samples::default(),
         shutdown.clone(),
     ));
     Ok(http::router(Answers {
@@ -141,8 +144,9 @@ async fn tracker(url: &str) -> Result<Router> {
         watch,
         max_wait: Duration::from_mins(1),
         streams: Streams::new(100_000),
+        samples: Samples::default(),
         views: Views::default(),
-        resources: Resources::default(),
+        resources: Resources::read(&[&PRODUCT])?,
         workflows: Workflows::default(),
         retention: Retention::days(30),
         shutdown,
