@@ -181,8 +181,8 @@ pub(crate) async fn advance(
 }
 
 /// Listens on [`CHANNEL`] without end, on one connection of the pool. `moved` receives the name of
-/// each follower whose checkpoints have moved. It receives `None` after a reconnect, because
-/// notifications may have been missed.
+/// each follower whose checkpoints have moved. It receives `None` when it begins to listen and after
+/// a reconnect, because notifications may have been missed.
 ///
 /// No notification arrives while there is no connection, so a waiting caller must also check the
 /// checkpoints at intervals.
@@ -201,6 +201,7 @@ async fn receive_notifications(
 ) -> Result<(), sqlx::Error> {
     let mut listener = PgListener::connect_with(pool).await?;
     listener.listen(CHANNEL).await?;
+    moved(None);
     loop {
         let notice = listener.try_recv().await?;
         moved(notice.as_ref().map(PgNotification::payload));
