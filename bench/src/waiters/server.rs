@@ -27,6 +27,7 @@ use factline_tracker::stream::Streams;
 use factline_tracker::visible::Views;
 use factline_tracker::visible::samples::Samples;
 use factline_tracker::watch::Watch;
+use factline_tracker::webhooks::{self, Webhooks};
 use factline_tracker::workflow::Workflows;
 use futures_util::stream;
 use sqlx::postgres::PgPoolOptions;
@@ -128,6 +129,7 @@ async fn tracker(url: &str) -> Result<Router> {
     let captures = Captures::new(|| async { Ok(Arc::new(Vec::new())) });
     let barrier = Barrier::new(pool.clone(), follower_id(), Vec::new(), captures, limits);
     let watch = Watch::new(pool.clone());
+    let webhooks = Webhooks::new(webhooks::Options::default())?;
     let shutdown = CancellationToken::new();
     tokio::spawn(notifications::listen(
         pool.clone(),
@@ -135,6 +137,7 @@ async fn tracker(url: &str) -> Result<Router> {
         barrier.clone(),
         watch.clone(),
         Samples::default(),
+        webhooks.clone(),
         shutdown.clone(),
     ));
     Ok(http::router(Answers {
@@ -149,6 +152,7 @@ async fn tracker(url: &str) -> Result<Router> {
         resources: Resources::read(&[&PRODUCT])?,
         workflows: Workflows::default(),
         retention: Retention::days(30),
+        webhooks,
         shutdown,
     }))
 }

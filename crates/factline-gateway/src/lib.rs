@@ -5,7 +5,7 @@
 //!
 //! | request | service |
 //! |---|---|
-//! | `/operations`, `/operations/…` | operations-tracker |
+//! | `/operations`, `/operations/…`, `/webhooks`, `/webhooks/…` | operations-tracker |
 //! | other `GET`, `HEAD` | read-api |
 //! | other `POST`, `PUT`, `PATCH`, `DELETE` | command-api |
 //! | `/openapi.json`, `/docs` | the gateway itself, from the documents of the services |
@@ -98,7 +98,9 @@ impl Upstreams {
 
     /// Returns the service of a request, or `None` for a method that no service has.
     pub fn of(&self, method: &Method, path: &str) -> Option<&Upstream> {
-        let is_operation = path == "/operations" || path.starts_with("/operations/");
+        let mut segments = path.split('/');
+        let first = (segments.next(), segments.next());
+        let is_tracked = matches!(first, (Some(""), Some("operations" | "webhooks")));
         match *method {
             Method::GET
             | Method::HEAD
@@ -106,7 +108,7 @@ impl Upstreams {
             | Method::PUT
             | Method::PATCH
             | Method::DELETE
-                if is_operation =>
+                if is_tracked =>
             {
                 Some(&self.operations_tracker)
             }

@@ -81,6 +81,13 @@ async fn requests_are_forwarded_to_their_services() {
         (Method::GET, "/operations/1?at=x%20y", "operations"),
         (Method::DELETE, "/operations/1", "operations"),
         (Method::GET, "/operationsman", "reads"),
+        (Method::POST, "/webhooks", "operations"),
+        (
+            Method::GET,
+            "/webhooks/1/deliveries?state=dead",
+            "operations",
+        ),
+        (Method::POST, "/webhooksman", "commands"),
         (Method::GET, "/", "reads"),
         (Method::HEAD, "/orders/1", "reads"),
         (Method::GET, "/products/AB%2F1%20%C3%A9%25", "reads"),

@@ -29,6 +29,7 @@ use crate::stream::permits::Streams;
 use crate::visible::Views;
 use crate::visible::samples::Samples;
 use crate::watch::Watch;
+use crate::webhooks::Webhooks;
 use crate::workflow::Workflows;
 
 /// The longest time after which a client is told to look again, in seconds.
@@ -59,6 +60,8 @@ pub struct Answers {
     pub workflows: Workflows,
     /// Time for which operations are kept.
     pub retention: Retention,
+    /// The webhooks.
+    pub webhooks: Webhooks,
     /// Ends waits and streams.
     pub shutdown: CancellationToken,
 }

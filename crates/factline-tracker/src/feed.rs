@@ -15,6 +15,7 @@ use factline_failpoints::{Mutant, sql};
 use sqlx::{AssertSqlSafe, FromRow, PgConnection, PgPool};
 use uuid::Uuid;
 
+use crate::history::{self, Transition};
 use crate::store::Operation;
 
 /// Number of the advisory lock under which numbers are given out.
@@ -46,6 +47,14 @@ pub(crate) struct Change {
     /// The operation, which may have changed once more since.
     #[sqlx(flatten)]
     pub(crate) operation: Operation,
+}
+
+impl Change {
+    /// Returns the transitions that the change consists of, in their order.
+    pub(crate) fn transitions(&self) -> impl Iterator<Item = Transition<'_>> {
+        let reached = history::of(&self.operation).into_iter();
+        reached.filter(|reached| reached.rank > self.from_rank && reached.rank <= self.to_rank)
+    }
 }
 
 /// Adds changes. To be called last in a transaction.

@@ -4,12 +4,13 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::{get, post};
 use factline_http::openapi::serving;
 use factline_http::{Path, Problem, Query, fallback, prefer};
 use serde::Deserialize;
 
 use crate::answers::{Asked, look, operation_id, read_hint, respond};
+use crate::webhooks::{challenge, deliveries, registration};
 use crate::{cancel, list, openapi, statistics, stream, waiting};
 
 pub use crate::answers::Answers;
@@ -22,7 +23,32 @@ pub fn routes(answers: Answers) -> Router {
         .route("/operations/statistics", get(statistics::statistics))
         .route("/operations/{id}", get(operation).delete(cancel::cancel))
         .route("/operations/{id}/events", get(stream::of_operation))
+        .merge(webhooks())
         .with_state(answers)
+}
+
+/// Returns the routes of webhooks.
+fn webhooks() -> Router<Answers> {
+    Router::new()
+        .route(
+            "/webhooks",
+            get(registration::list).post(registration::register),
+        )
+        .route(
+            "/webhooks/{id}",
+            get(registration::webhook).delete(registration::delete),
+        )
+        .route("/webhooks/{id}/secret", post(registration::rotate))
+        .route("/webhooks/{id}/enable", post(challenge::enable))
+        .route("/webhooks/{id}/deliveries", get(deliveries::list))
+        .route(
+            "/webhooks/{id}/deliveries/redeliver",
+            post(deliveries::redeliver_all),
+        )
+        .route(
+            "/webhooks/{id}/deliveries/{delivery}/redeliver",
+            post(deliveries::redeliver),
+        )
 }
 
 /// Returns the routes, and that of their OpenAPI document. Other requests get 404 or 405.

@@ -18,6 +18,7 @@
 //! - [`barrier`], [`captures`], [`ends`], [`notifications`]: the wait that makes a 404 certain
 //! - [`retention`]: deletes operations that ended long ago
 //! - [`dead_letters`]: watches the dead letters of commands
+//! - [`webhooks`]: sends events of operations to addresses that callers have registered
 //! - [`trimming`]: deletes commands that the handlers and the tracker have passed
 //! - [`service`]: the process that combines these parts, with [`main`]
 
@@ -53,6 +54,7 @@ pub mod trimming;
 pub mod visible;
 mod waiting;
 pub mod watch;
+pub mod webhooks;
 pub mod workflow;
 
 pub use openapi::document as openapi;

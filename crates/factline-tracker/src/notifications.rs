@@ -1,5 +1,5 @@
-//! Wakes waiting requests when a checkpoint has advanced, whichever instance advanced it, and the
-//! samples of visibility when any view has moved.
+//! Wakes waiting requests and the work on webhooks when a checkpoint has advanced or a webhook has
+//! changed, whichever instance did it, and the samples of visibility when any view has moved.
 
 use factline_postgres::checkpoint;
 use sqlx::PgPool;
@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use crate::barrier::Barrier;
 use crate::visible::samples::Samples;
 use crate::watch::Watch;
+use crate::webhooks::{CHANGED, Webhooks};
 
 /// Listens until shutdown for the checkpoints of a follower. A lost connection is not an error,
 /// because requests are also looked at in intervals while they wait.
@@ -17,12 +18,17 @@ pub async fn listen(
     barrier: Barrier,
     watch: Watch,
     samples: Samples,
+    webhooks: Webhooks,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
     let listening = checkpoint::listen(&pool, |who| {
         if who.is_none_or(|who| who == follower) {
             barrier.checkpoints_moved();
             watch.changed();
+            webhooks.feed_moved();
+        }
+        if who.is_none_or(|who| who == CHANGED) {
+            webhooks.changed();
         }
         samples.changed();
     });

@@ -1,6 +1,7 @@
-//! The OpenAPI description of the routes; `cancel` has that of `DELETE`.
+//! The OpenAPI description of the routes; `cancel` has that of `DELETE`, `webhooks` that of webhooks.
 
 mod cancel;
+mod webhooks;
 
 use factline::outcome::State;
 use factline_http::Problem;
@@ -48,12 +49,14 @@ pub const HINT_FORMAT: &str = "factline-hint";
 pub fn document() -> Value {
     let mut document = Document::new("Operations");
     document.tag("operations", "The status of every command.");
+    document.tag("webhooks", "Events of operations, sent to callers.");
     document.schema(REACHED, Reached::schema());
     document.schema(STEP, WorkflowStep::schema());
     one(&mut document);
     cancel::describe(&mut document);
     streams(&mut document);
     lists(&mut document);
+    webhooks::describe(&mut document);
     document.build()
 }
 

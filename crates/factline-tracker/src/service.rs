@@ -25,6 +25,7 @@ use crate::stream::Streams;
 use crate::visible::Views;
 use crate::visible::samples::Samples;
 use crate::watch::Watch;
+use crate::webhooks::{self, Webhooks};
 use crate::workflow::Workflows;
 use crate::{dead_letters, notifications, retention, statistics, trimming};
 
@@ -82,6 +83,9 @@ pub struct Options {
     /// Options of the retention of operations.
     #[command(flatten)]
     pub retention: retention::Options,
+    /// Options of webhooks.
+    #[command(flatten)]
+    pub webhooks: webhooks::Options,
 }
 
 /// Jobs that run once and exit.
@@ -165,12 +169,15 @@ pub fn start(
     );
     let watch = Watch::new(pool.clone());
     let samples = Samples::default();
+    let webhooks =
+        Webhooks::new(options.webhooks.clone()).context("cannot create the client of webhooks")?;
     let listening = notifications::listen(
         pool.clone(),
         follower_id().view,
         barrier.clone(),
         watch.clone(),
         samples.clone(),
+        webhooks.clone(),
         service.shutdown.clone(),
     );
     service.spawn("listener", listening);
@@ -222,6 +229,15 @@ pub fn start(
     service.spawn("dead letters", watching);
     let resources = Resources::read(contracts)?;
     let workflows = Workflows::read(contracts)?;
+    service.spawn(
+        "webhooks",
+        webhooks::run(
+            webhooks.clone(),
+            pool.clone(),
+            resources.clone(),
+            service.shutdown.clone(),
+        ),
+    );
     Ok(Answers {
         pool,
         cancels: Cancels::new(kafka, contracts)?,
@@ -234,6 +250,7 @@ pub fn start(
         resources,
         workflows,
         retention,
+        webhooks,
         shutdown: service.shutdown.clone(),
     })
 }

@@ -21,4 +21,5 @@ mod undecodable;
 mod unknown;
 mod visibility;
 mod waits;
+mod webhooks;
 mod workflows;

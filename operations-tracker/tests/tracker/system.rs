@@ -25,6 +25,7 @@ use factline_tracker::stream::Streams;
 use factline_tracker::visible::Views;
 use factline_tracker::visible::samples::Samples;
 use factline_tracker::watch::Watch;
+use factline_tracker::webhooks::{self, Webhooks};
 use factline_tracker::workflow::Workflows;
 use factline_tracker::{notifications, observation::RecordId};
 use ordering_schemas::ORDER;
@@ -119,6 +120,23 @@ impl System {
     /// Creates the same with these limits, and with a question that replaces the one to the
     /// brokers.
     pub(crate) async fn with(limits: Limits, question: Option<EndCaptures>) -> Self {
+        Self::of(limits, question, webhooks::Options::default()).await
+    }
+
+    /// Creates the same with these options of webhooks.
+    pub(crate) async fn with_webhooks(options: webhooks::Options) -> Self {
+        let limits = Limits {
+            bound: LONG,
+            waiting: 250,
+        };
+        Self::of(limits, None, options).await
+    }
+
+    async fn of(
+        limits: Limits,
+        question: Option<EndCaptures>,
+        webhooks: webhooks::Options,
+    ) -> Self {
         let pool = database().await;
         let servers = Servers::shared();
         let kafka = KafkaConfig {
@@ -147,7 +165,7 @@ impl System {
             })
         });
         let barrier = Barrier::new(pool.clone(), follower_id(), commands, question, limits);
-        let url = serve(&pool, &kafka, &barrier, &end).await;
+        let url = serve(&pool, &kafka, &barrier, webhooks, &end).await;
         Self {
             pool,
             url,
@@ -258,7 +276,21 @@ impl System {
     /// Serves requests on another address, as another instance over the same database. Returns its
     /// URL.
     pub(crate) async fn another_instance(&self) -> String {
-        serve(&self.pool, &self.kafka, &self.barrier, &self.end).await
+        self.instance(webhooks::Options::default(), &self.end).await
+    }
+
+    /// Starts another instance, which ends with the token or the test. Returns its URL.
+    pub(crate) async fn instance(
+        &self,
+        webhooks: webhooks::Options,
+        end: &CancellationToken,
+    ) -> String {
+        serve(&self.pool, &self.kafka, &self.barrier, webhooks, end).await
+    }
+
+    /// Stops all instances that were started without a token of their own.
+    pub(crate) fn stop(&self) {
+        self.end.cancel();
     }
 
     /// Requests a path.
@@ -290,9 +322,19 @@ async fn serve(
     pool: &PgPool,
     kafka: &KafkaConfig,
     barrier: &Barrier,
+    webhooks: webhooks::Options,
     end: &CancellationToken,
 ) -> String {
-    let (watch, samples) = (Watch::new(pool.clone()), Samples::default());
+    let samples = Samples::default();
+    let webhooks = Webhooks::new(webhooks).unwrap();
+    let resources = Resources::read(CONTRACTS).unwrap();
+    tokio::spawn(webhooks::run(
+        webhooks.clone(),
+        pool.clone(),
+        resources.clone(),
+        end.clone(),
+    ));
+    let watch = Watch::new(pool.clone());
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(notifications::listen(
@@ -301,6 +343,7 @@ async fn serve(
         barrier.clone(),
         watch.clone(),
         samples.clone(),
+        webhooks.clone(),
         end.clone(),
     ));
     let views = Views::default();
@@ -320,7 +363,10 @@ async fn serve(
         views,
         resources: Resources::read(CONTRACTS).unwrap(),
         workflows: Workflows::read(CONTRACTS).unwrap(),
+        views: Views::default(),
+        resources,
         retention: Retention::days(30),
+        webhooks,
         shutdown: end.clone(),
     });
     let ended = end.clone().cancelled_owned();

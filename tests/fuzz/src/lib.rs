@@ -32,12 +32,13 @@ pub struct Target {
 }
 
 /// All targets.
-pub const TARGETS: [Target; 7] = [
+pub const TARGETS: [Target; 8] = [
     targets::body::TARGET,
     targets::headers::TARGET,
     targets::position::TARGET,
     targets::hint::TARGET,
     targets::cursor::TARGET,
+    targets::webhook::TARGET,
     targets::avro::TARGET,
     targets::envelope::TARGET,
 ];

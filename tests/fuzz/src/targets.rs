@@ -7,6 +7,7 @@ pub(crate) mod envelope;
 pub(crate) mod headers;
 pub(crate) mod hint;
 pub(crate) mod position;
+pub(crate) mod webhook;
 
 use std::sync::OnceLock;
 

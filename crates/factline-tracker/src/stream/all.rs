@@ -15,7 +15,6 @@ use tokio::time::sleep;
 use crate::answers::Answers;
 use crate::contracts::Resources;
 use crate::feed::{self, Change, PAGE};
-use crate::history;
 use crate::watch::{News, RETRY_PAUSE};
 
 use super::Sent;
@@ -146,10 +145,7 @@ impl Events {
                 .as_ref()
                 .is_none_or(|user| *user == operation.user_id);
             if is_selected {
-                let reached = history::of(operation).into_iter().filter(|transition| {
-                    transition.rank > change.from_rank && transition.rank <= change.to_rank
-                });
-                for transition in reached {
+                for transition in change.transitions() {
                     let this = Seen {
                         number: change.number,
                         rank: transition.rank,

@@ -44,6 +44,11 @@ schemathesis.openapi.format("factline-version-tag", st.integers(1, 2**63 - 1).ma
 addresses = st.builds("{}/{}".format, st.sampled_from(["orders", "products", "checkouts"]), st.uuids())
 schemathesis.openapi.format("factline-resource", addresses)
 
+# The address of a receiver must be a public one, and none may be reached from here: no host has one
+# of these.
+receivers = st.builds("https://[2d00::{:x}]/hook".format, st.integers(1, 0xFFFF))
+schemathesis.openapi.format("factline-webhook-url", receivers)
+
 CUSTOMER = "ada"
 LINE = {"product_id": "tea", "name": "", "unit_price": {"amount": 0, "currency": ""}, "quantity": 0}
 
