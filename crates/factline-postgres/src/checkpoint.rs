@@ -181,8 +181,8 @@ pub(crate) async fn advance(
 }
 
 /// Listens on [`CHANNEL`] without end, on one connection of the pool. `moved` receives the name of
-/// each follower whose checkpoints have moved. It receives `None` when it begins to listen and after
-/// a reconnect, because notifications may have been missed.
+/// each follower whose checkpoints have moved. It receives `None` when the connection is ready and
+/// after a reconnect, because notifications may have been missed.
 ///
 /// No notification arrives while there is no connection, so a waiting caller must also check the
 /// checkpoints at intervals.

@@ -1,4 +1,5 @@
-//! The OpenAPI description of the routes; `cancel` has that of `DELETE`, `webhooks` that of webhooks.
+//! The OpenAPI description of the routes; `cancel` has that of `DELETE`, and `webhooks` that of
+//! webhooks.
 
 mod cancel;
 mod webhooks;

@@ -22,7 +22,7 @@ pub(super) struct Attempted {
     pub(super) retry_after: Option<Duration>,
 }
 
-/// What becomes of a delivery.
+/// The next step of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Next {
     Delivered,

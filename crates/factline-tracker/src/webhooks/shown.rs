@@ -38,8 +38,8 @@ pub(crate) struct ShownWebhook {
     /// Its state. It gets events while it is `active`.
     #[schema(schema_with = state)]
     state: String,
-    /// What disabled it: `gone`, the receiver has answered with 410; `failing`, it has failed for
-    /// days.
+    /// The reason why it is disabled: `gone`, the receiver has answered with 410; `failing`, it
+    /// has failed for days.
     #[schema(required)]
     reason: Option<String>,
     /// The time at which it was disabled.
@@ -133,7 +133,7 @@ pub(crate) struct ShownDelivery {
     /// The status of the last response.
     #[schema(required)]
     status: Option<i32>,
-    /// What was wrong with the last attempt.
+    /// The fault of the last attempt.
     #[schema(required)]
     error: Option<String>,
     /// The time of the next attempt, while it is pending. During an attempt, it is the time at

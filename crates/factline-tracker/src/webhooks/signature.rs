@@ -11,7 +11,7 @@ use sha2::Sha256;
 /// Bytes of a secret. The specification permits 24 to 64.
 const BYTES: usize = 32;
 
-/// What the text of a secret begins with.
+/// The beginning of the text of a secret.
 const PREFIX: &str = "whsec_";
 
 /// The key that a receiver shares with the tracker.

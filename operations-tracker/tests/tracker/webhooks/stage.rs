@@ -1,4 +1,4 @@
-//! What the tests of webhooks have in common: options, requests and operations that end.
+//! Common parts of the tests of webhooks: options, requests and operations that end.
 
 use std::time::Duration;
 

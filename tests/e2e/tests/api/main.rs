@@ -6,6 +6,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
+mod receiver;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
