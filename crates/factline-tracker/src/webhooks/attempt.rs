@@ -7,6 +7,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use factline_kafka::client::security::TLS;
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
 use reqwest::redirect::Policy;
 use reqwest::{Client, StatusCode, Url};
@@ -77,6 +78,9 @@ impl Sender {
             // The options have changed since the registration.
             format!("the address {refused}")
         })?;
+        if url.scheme() == "https" && !TLS {
+            return Err("this program was built without the feature `tls`".to_owned());
+        }
         let timestamp = Utc::now().timestamp();
         let id = message.id.to_string();
         let signature = signature::header(message.secrets, &id, timestamp, message.body);

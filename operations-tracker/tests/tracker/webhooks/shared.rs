@@ -1,16 +1,18 @@
-//! Two instances, processes of their own, one of which is killed.
+//! Several instances share the work, and a killed one loses nothing.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::any_order::{updates, write};
 use crate::system::{LONG, System};
 
-use super::receiver::{Answer, Receiver, status};
-use super::stage::{end, options, send};
+use super::receiver::{Answer, Got, Receiver, status};
+use super::stage::{end, moved, options, send};
 
 /// A process of the tracker. It ends with this value.
 struct Process {
@@ -67,6 +69,105 @@ impl Drop for Process {
     }
 }
 
+/// Writes operations that have completed, many in a transaction.
+async fn end_many(system: &System, numbers: std::ops::RangeInclusive<u128>) {
+    let numbers: Vec<u128> = numbers.collect();
+    for chunk in numbers.chunks(100) {
+        let batch = chunk
+            .iter()
+            .flat_map(|number| updates(Uuid::from_u128(*number))[0..3].to_vec());
+        write(&system.pool, batch.collect()).await;
+    }
+    moved(&system.pool).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_instances_send_each_event_once() {
+    let system = System::with_webhooks(options()).await;
+    let other = CancellationToken::new();
+    system.instance(options(), &other).await;
+    let receiver = Receiver::answering(|_, _| Answer {
+        delay: Duration::from_millis(20),
+        ..status(204)
+    })
+    .await;
+    let (webhook, _) = system.active(&receiver).await;
+    for number in 1..=100 {
+        end(&system.pool, number).await;
+    }
+    receiver.until(|got| got.len() >= 100).await;
+    let path = format!("/webhooks/{webhook}/deliveries?limit=500&state=delivered");
+    let page = system
+        .until(&path, |page| page["items"].as_array().unwrap().len() == 100)
+        .await;
+    let mut items = page["items"].as_array().unwrap().iter();
+    assert!(items.all(|delivery| delivery["attempts"] == 1));
+    let ids: HashSet<_> = receiver.got().into_iter().map(|got| got.id).collect();
+    assert_eq!((ids.len(), receiver.got().len()), (100, 100));
+    other.cancel();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn webhook_far_behind_gets_all_and_does_not_hold_up_others() {
+    let system = System::with_webhooks(options()).await;
+    let (far, near) = (Receiver::start().await, Receiver::start().await);
+    let (behind, _) = system.active(&far).await;
+    let (_, _) = system.active(&near).await;
+    sqlx::query("update operations.webhook set state = 'disabled' where id = $1")
+        .bind(behind)
+        .execute(&system.pool)
+        .await
+        .unwrap();
+    // Several pages of the feed.
+    let missed = 1_300;
+    end_many(&system, 1..=missed).await;
+    let missed = usize::try_from(missed).unwrap();
+    near.until(|got| got.len() == missed).await;
+    assert_eq!(system.enable(behind).await.0, 200);
+    let last = end(&system.pool, 5_000).await.to_string();
+    near.until(|got| got.last().is_some_and(|got| got.operation() == last))
+        .await;
+    let got = far.until(|got| got.len() > missed).await;
+    let different: HashSet<_> = got.iter().map(Got::operation).collect();
+    assert_eq!((got.len(), different.len()), (missed + 1, missed + 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_that_wait_are_bounded() {
+    let system = System::with_webhooks(options()).await;
+    let receiver = Receiver::start().await;
+    let witness = Receiver::start().await;
+    let (webhook, _) = system.active(&receiver).await;
+    system.active(&witness).await;
+    sqlx::query(
+        "insert into operations.webhook_delivery \
+             (id, webhook_id, number, rank, operation_id, event, at, body, state, next_at) \
+         select gen_random_uuid(), $1, -number, 2, gen_random_uuid(), 'operation_completed', now(), \
+             '{}', 'pending', now() + interval '1 day' from generate_series(1, 10000) as number",
+    )
+    .bind(webhook)
+    .execute(&system.pool)
+    .await
+    .unwrap();
+    let operation = end(&system.pool, 1).await;
+    witness.until(|got| got.len() == 1).await;
+    let written: i64 = sqlx::query_scalar(
+        "select count(*) from operations.webhook_delivery where webhook_id = $1 and number > 0",
+    )
+    .bind(webhook)
+    .fetch_one(&system.pool)
+    .await
+    .unwrap();
+    assert_eq!(written, 0);
+    sqlx::query("delete from operations.webhook_delivery where number = -17")
+        .execute(&system.pool)
+        .await
+        .unwrap();
+    moved(&system.pool).await;
+    let got = receiver.until(|got| got.len() == 1).await;
+    assert_eq!(got[0].operation(), operation.to_string());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_instance_loses_no_event() {
     let system = System::with_webhooks(options()).await;
@@ -99,7 +200,7 @@ async fn killed_instance_loses_no_event() {
         }
     }
     let pairs = usize::try_from(count).unwrap() * 2;
-    let ids = |got: &[super::receiver::Got]| -> HashMap<String, (String, String)> {
+    let ids = |got: &[Got]| -> HashMap<String, (String, String)> {
         let each = got.iter().map(|got| {
             let what = (got.operation().to_owned(), got.event().to_owned());
             (got.id.clone(), what)
