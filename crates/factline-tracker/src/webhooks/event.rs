@@ -18,7 +18,7 @@ use crate::stream::{EVENT, Sent};
 pub(crate) const BODY: &str = "WebhookEvent";
 
 /// The event that asks a receiver whether it agrees.
-pub const CHALLENGE: &str = "webhook_challenge";
+const CHALLENGE: &str = "webhook_challenge";
 
 /// Returns the name of the event of a state, which is the same in streams.
 pub(crate) fn name(state: &str) -> String {

@@ -16,7 +16,7 @@ const PREFIX: &str = "whsec_";
 
 /// The key that a receiver shares with the tracker.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret(Vec<u8>);
+pub(super) struct Secret(Vec<u8>);
 
 impl Secret {
     /// Generates a secret.
@@ -35,12 +35,12 @@ impl Secret {
     }
 
     /// Returns the text that its receiver gets, once.
-    pub fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         format!("{PREFIX}{}", STANDARD.encode(&self.0))
     }
 
     /// Returns one signature of `webhook-signature`.
-    pub fn sign(&self, id: &str, timestamp: i64, body: &str) -> String {
+    fn sign(&self, id: &str, timestamp: i64, body: &str) -> String {
         // The algorithm takes a key of any length.
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.0) else {
             return String::new();
@@ -60,7 +60,7 @@ impl fmt::Debug for Secret {
 }
 
 /// Returns the value of `webhook-signature`: one signature by each secret.
-pub fn header(secrets: &[Secret], id: &str, timestamp: i64, body: &str) -> String {
+pub(super) fn header(secrets: &[Secret], id: &str, timestamp: i64, body: &str) -> String {
     let signatures: Vec<String> = secrets
         .iter()
         .map(|secret| secret.sign(id, timestamp, body))
