@@ -54,7 +54,7 @@ pub(super) fn read(body: &Map<String, Value>, permitted: Permitted) -> Result<Ne
         Some(_) => faults.add("/url", "must be a text"),
     };
     let events = match body.get("events") {
-        None | Some(Value::Null) => Some(event::ends()),
+        None => Some(event::ends()),
         Some(Value::Array(names)) if names.is_empty() => {
             faults.add("/events", "must have at least one event")
         }
@@ -62,7 +62,7 @@ pub(super) fn read(body: &Map<String, Value>, permitted: Permitted) -> Result<Ne
         Some(_) => faults.add("/events", "must be a list"),
     };
     let user_id = match body.get("user_id") {
-        None | Some(Value::Null) => None,
+        None => None,
         Some(Value::String(text)) if text.len() <= MAX_USER && !text.contains('\0') => {
             Some(text.clone())
         }
@@ -86,13 +86,24 @@ pub(super) fn count(body: &Map<String, Value>) -> Result<Option<i64>, Problem> {
     let mut faults = Faults(None);
     faults.unknown(body, &["count"]);
     let count = match body.get("count") {
-        None | Some(Value::Null) => None,
-        Some(value) => match value.as_i64() {
+        None => None,
+        Some(value) => match whole(value) {
             Some(count) if count >= 0 => Some(count),
             _ => faults.add("/count", "must be a whole number from 0"),
         },
     };
     faults.0.map_or(Ok(count), Err)
+}
+
+/// Returns a whole number, which may be written with a fraction of zero. One that is too large for
+/// the type is its largest one.
+fn whole(value: &Value) -> Option<i64> {
+    if let Some(number) = value.as_i64() {
+        return Some(number);
+    }
+    let number = value.as_f64().filter(|number| number.fract() == 0.0)?;
+    let largest = if number < 0.0 { i64::MIN } else { i64::MAX };
+    Some(format!("{number:.0}").parse().unwrap_or(largest))
 }
 
 /// The faults of a body.
@@ -180,6 +191,14 @@ mod tests {
         );
         for (body, pointer) in [
             (json!({"url": 1}), "/url"),
+            (
+                json!({"url": "https://example.com", "user_id": null}),
+                "/user_id",
+            ),
+            (
+                json!({"url": "https://example.com", "events": null}),
+                "/events",
+            ),
             (json!({"url": "http://example.com"}), "/url"),
             (
                 json!({"url": "https://example.com", "events": []}),
@@ -197,7 +216,19 @@ mod tests {
                 "{body}"
             );
         }
-        for wrong in [json!(-1), json!(1.5), json!("1")] {
+        for (text, number) in [("3.0", 3), ("1e2", 100), ("0", 0), ("1e300", i64::MAX)] {
+            let value = serde_json::from_str(text).unwrap();
+            let body = Map::from_iter([("count".to_owned(), value)]);
+            assert_eq!(count(&body).unwrap(), Some(number), "{text}");
+        }
+        assert_eq!(count(&Map::new()).unwrap(), None);
+        for wrong in [
+            json!(-1),
+            json!(-1e300),
+            json!(1.5),
+            json!("1"),
+            json!(null),
+        ] {
             let body = json!({"count": wrong});
             assert!(count(body.as_object().unwrap()).is_err(), "{body}");
         }
