@@ -10,7 +10,8 @@ use uuid::Uuid;
 
 use crate::contracts::Resources;
 use crate::history::Transition;
-use crate::shown::{STATES, instant};
+use crate::shown::instant;
+use crate::states::STATES;
 use crate::store::Operation;
 use crate::stream::{EVENT, Sent};
 
