@@ -1,5 +1,7 @@
 //! The context of a decision: its time, and the actor who asks.
 
+use chrono::TimeDelta;
+
 use crate::envelope::ANONYMOUS;
 use crate::{Envelope, Roles, Timestamp};
 
@@ -29,6 +31,7 @@ pub struct Context<'c> {
     actor: &'c str,
     roles: &'c Roles,
     sender: Sender,
+    lateness: TimeDelta,
 }
 
 /// The kind of sender of a command. Without it, rules could not distinguish a request of the actor
@@ -62,6 +65,7 @@ impl<'c> Context<'c> {
             actor: ANONYMOUS,
             roles: &NO_ROLES,
             sender: Sender::Client,
+            lateness: TimeDelta::zero(),
         }
     }
 
@@ -77,6 +81,7 @@ impl<'c> Context<'c> {
             } else {
                 Sender::Client
             },
+            lateness: TimeDelta::zero(),
         }
     }
 
@@ -86,6 +91,16 @@ impl<'c> Context<'c> {
             actor,
             sender: Sender::Deadline,
             ..Self::at(now)
+        }
+    }
+
+    /// Returns the same context of a deadline that is decided this much later than at its time. A
+    /// negative duration counts as none.
+    #[must_use]
+    pub fn late_by(self, lateness: TimeDelta) -> Self {
+        Self {
+            lateness: lateness.max(TimeDelta::zero()),
+            ..self
         }
     }
 
@@ -121,6 +136,14 @@ impl<'c> Context<'c> {
     /// Returns the kind of sender.
     pub fn sender(&self) -> Sender {
         self.sender
+    }
+
+    /// Returns the time from [`Self::now`] until the handler's clock when it decided a deadline. It
+    /// is zero for commands. After downtime it is long: a rule that acts at a time can then leave
+    /// out what is too late. It is in the records of the decision, so a tool that decides the
+    /// deadline again gets the same duration.
+    pub fn lateness(&self) -> TimeDelta {
+        self.lateness
     }
 
     /// Returns the same context with another actor and other roles.
@@ -176,5 +199,14 @@ mod tests {
             ("ada", Sender::Deadline)
         );
         assert!(context.roles().is_empty());
+    }
+
+    #[test]
+    fn lateness_is_never_negative() {
+        let due = Context::of_deadline("ada", Timestamp::UNIX_EPOCH);
+        assert_eq!(due.lateness(), TimeDelta::zero());
+        let hour = TimeDelta::hours(1);
+        assert_eq!(due.late_by(hour).lateness(), hour);
+        assert_eq!(due.late_by(-hour).lateness(), TimeDelta::zero());
     }
 }

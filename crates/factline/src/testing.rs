@@ -9,6 +9,7 @@
 //! assert_eq!(Shelf::apply(None, &recorded("b-1", lent())), Some(shelf()));
 //! ```
 
+use chrono::TimeDelta;
 use uuid::Uuid;
 
 use crate::aggregate::Workflow;
@@ -30,6 +31,7 @@ pub fn given<A: Aggregate>(events: impl IntoIterator<Item = EventOf<A::Type>>) -
         actor: ANONYMOUS.to_owned(),
         roles: Roles::none(),
         sender: Sender::Client,
+        lateness: TimeDelta::zero(),
     }
 }
 
@@ -40,6 +42,7 @@ pub struct Given<A> {
     actor: String,
     roles: Roles,
     sender: Sender,
+    lateness: TimeDelta,
 }
 
 impl<A: Aggregate> Given<A> {
@@ -75,9 +78,17 @@ impl<A: Aggregate> Given<A> {
         Self { sender, ..self }
     }
 
+    /// Sets the time by which a deadline is decided late; the default is zero.
+    #[must_use]
+    pub fn late_by(self, lateness: TimeDelta) -> Self {
+        Self { lateness, ..self }
+    }
+
     /// Decides a command.
     pub fn when(self, command: impl Into<CommandOf<A::Type>>) -> Decided<A> {
-        let context = Context::at(self.now).with(&self.actor, &self.roles, self.sender);
+        let context = Context::at(self.now)
+            .with(&self.actor, &self.roles, self.sender)
+            .late_by(self.lateness);
         Decided {
             decision: self.state.decide(command.into(), &context),
             state: self.state,

@@ -7,7 +7,8 @@ mod schedule;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use factline::outcome::State;
+use chrono::TimeDelta;
+use factline::outcome::{OutcomeKind, State};
 use factline::{Aggregate, EventOf};
 use rdkafka::{Offset, TopicPartitionList};
 
@@ -37,6 +38,8 @@ pub(crate) struct Batch<A: Aggregate> {
     ahead: HashSet<(i32, i64)>,
     /// Number of commands and cancels by the state of their outcome, and of deadlines.
     labels: BTreeMap<&'static str, usize>,
+    /// The time by which each deadline is decided late.
+    lateness: Vec<TimeDelta>,
     /// For each partition, the number of decided commands and deadlines.
     counts: HashMap<i32, usize>,
     /// Snapshots of aggregates, as they were before the batch.
@@ -57,6 +60,7 @@ impl<A: Aggregate> Batch<A> {
             changes: HashMap::new(),
             ahead: HashSet::new(),
             labels: BTreeMap::new(),
+            lateness: Vec::new(),
             counts: HashMap::new(),
             snapshots: HashMap::new(),
             waiting: HashMap::new(),
@@ -68,6 +72,12 @@ impl<A: Aggregate> Batch<A> {
         *self.labels.entry(facts.label()).or_default() += 1;
         if facts.cancel.is_some() {
             *self.labels.entry(State::Completed.as_str()).or_default() += 1;
+        }
+        if let Some(outcome) = &facts.outcome
+            && facts.kind == OutcomeKind::Deadline
+        {
+            let known = &outcome.envelope;
+            self.lateness.push(known.origin_time - known.time);
         }
         *self.counts.entry(facts.partition).or_default() += 1;
         #[cfg(test)]
@@ -158,6 +168,10 @@ impl<A: Aggregate> Batch<A> {
                 .is_none_or(|next| record.offset >= *next)
         });
         let aggregate = factory.contract.aggregate;
+        for lateness in self.lateness {
+            metrics::histogram!("factline_deadline_lateness_seconds", "aggregate" => aggregate)
+                .record(lateness.as_seconds_f64());
+        }
         for (outcome, count) in self.labels {
             let count = count as u64;
             metrics::counter!("factline_commands_total", "aggregate" => aggregate, "outcome" => outcome).increment(count);

@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use chrono::SubsecRound as _;
 use factline::outcome::{OutcomeKind, State};
 use factline::{Aggregate, AggregateType, Envelope, Messages as _, Outcome, Timestamp};
 use uuid::Uuid;
@@ -30,6 +31,8 @@ pub(crate) struct DueDeadline<'d, A> {
     pub(crate) operation: Uuid,
     /// Time of the decision.
     pub(crate) now: Timestamp,
+    /// The worker's time, which is later after downtime.
+    pub(crate) clock: Timestamp,
 }
 
 impl<A: Aggregate> DueDeadline<'_, A> {
@@ -81,7 +84,8 @@ impl<A: Aggregate> DueDeadline<'_, A> {
         }
     }
 
-    /// Builds the context of the deadline's command, which no client has sent.
+    /// Builds the context of the deadline's command, which no client has sent. Its origin time says
+    /// how late it is decided.
     fn context(&self, origin: &Origin, record: &str) -> CommandContext {
         let (operation, cause) = (self.operation, &self.wake.cause);
         let own = Envelope::of_command(operation, record, origin.source(), self.subject, self.now);
@@ -95,6 +99,7 @@ impl<A: Aggregate> DueDeadline<'_, A> {
             actor: cause.actor.clone(),
             position: cause.position.clone(),
             traceparent: cause.traceparent.clone(),
+            origin_time: self.clock.trunc_subsecs(3).max(self.now),
             ..own
         };
         CommandContext {

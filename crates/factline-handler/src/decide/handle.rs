@@ -112,6 +112,7 @@ pub(crate) fn deadline<A: Aggregate>(
         wake: &wake,
         operation,
         now: overlay.advance(wake.due),
+        clock: (environment.clock)(),
     };
     let attempted = attempt(encoder, records, || match fault {
         Some(fault) => Err(fault),

@@ -141,7 +141,8 @@ impl CommandContext {
     /// Returns the context in which the aggregate's rules decide the command.
     pub(crate) fn for_rules(&self) -> Context<'_> {
         match self.kind {
-            OutcomeKind::Deadline => Context::of_deadline(&self.envelope.actor, self.now),
+            OutcomeKind::Deadline => Context::of_deadline(&self.envelope.actor, self.now)
+                .late_by(self.envelope.origin_time - self.now),
             _ => Context::of_command(&self.envelope, self.now),
         }
     }
@@ -157,7 +158,12 @@ impl CommandContext {
         outcome.actor.clone_from(&envelope.actor);
         outcome.parent = above.filter(|above| *above != envelope.operation);
         outcome.retry_of = envelope.retry_of;
-        outcome.created_at = envelope.origin_time.timestamp_micros();
+        let created = match self.kind {
+            // The origin time is that of the decision, which may be late.
+            OutcomeKind::Deadline => self.now,
+            _ => envelope.origin_time,
+        };
+        outcome.created_at = created.timestamp_micros();
         outcome
     }
 }

@@ -147,6 +147,7 @@ impl<'l> Candidate<'l> {
             place: None,
             envelope: Envelope {
                 actor: recorded.actor.clone(),
+                origin_time: envelope.origin_time,
                 ..own
             },
             kind: OutcomeKind::Deadline,

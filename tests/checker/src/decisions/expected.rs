@@ -78,11 +78,13 @@ pub(super) fn of_command<A: Aggregate>(
     decided(kept, command, &Context::of_command(envelope, now))
 }
 
-/// Returns the result of a due deadline. It uses only the aggregate's own state.
+/// Returns the result of a due deadline. It uses only the aggregate's own state, and the handler's
+/// clock that the outcome has recorded.
 pub(super) fn of_deadline<A: Aggregate>(
     kept: &Kept<A>,
     outcome: &Outcome,
     now: Timestamp,
+    clock: Timestamp,
 ) -> Option<Expected<EventOf<A::Type>>> {
     let deadline = kept.state.deadline()?;
     if outcome.state == State::Failed {
@@ -96,7 +98,7 @@ pub(super) fn of_deadline<A: Aggregate>(
             ..Expected::end(State::Failed, &code)
         });
     }
-    let context = Context::of_deadline(kept.deadline_actor()?, now);
+    let context = Context::of_deadline(kept.deadline_actor()?, now).late_by(clock - now);
     Some(decided(kept, deadline.command, &context))
 }
 

@@ -249,7 +249,12 @@ impl<'f, 'h, A: Aggregate> Replay<'f, 'h, A> {
             .unwrap_or_else(Kept::new);
         let known = kept.deadline(&subject) == Some(outcome.operation_id);
         let due = kept.due().filter(|_| known);
-        let (Some(due), Some(expected)) = (due, expected::of_deadline(&kept, outcome, now)) else {
+        let clock = record
+            .envelope
+            .as_ref()
+            .map_or(now, |known| known.origin_time);
+        let expected = expected::of_deadline(&kept, outcome, now, clock);
+        let (Some(due), Some(expected)) = (due, expected) else {
             self.violations.push(Violation::Unrequested(at.clone()));
             return;
         };

@@ -81,6 +81,10 @@ impl Aggregate for Counter {
                 let note = format!("{sender:?} {actor} {:?}", context.roles());
                 Decision::event(Event::Taken(Taken { note, ..taken }))
             }
+            Step::HowLate => {
+                let note = format!("{} s late", context.lateness().num_seconds());
+                Decision::event(Event::Taken(Taken { note, ..taken }))
+            }
             Step::Unlisted => Decision::events([event(), Event::Unlisted]),
             Step::Begin => Decision::events([event(), event()]).running(),
             Step::BeginWithoutEvent => Decision::nothing().running(),

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::counter::CounterType;
 use super::desk::{CLOCK, Desk, at, step, step_until, subject};
 use super::endings::{completed, ended, endings};
-use super::messages::Step;
+use super::messages::{Event, Step};
 use crate::decide::inputs::Budget;
 
 /// Returns the operation of the deadline that an aggregate's version has set.
@@ -66,6 +66,26 @@ fn deadline_that_a_command_moves_is_not_decided() {
     let later = desk.send(&ada, step(Step::Nothing));
     let facts = desk.turn();
     assert_eq!(endings(&facts), [completed(moved), completed(later)]);
+}
+
+/// After downtime, the clock of the worker is far ahead of the deadline.
+#[test]
+fn late_deadline_has_its_due_time_and_records_the_clock() {
+    let (mut desk, ada) = (Desk::new(), subject(0, 0));
+    desk.now = at(CLOCK - 20);
+    desk.send(&ada, step_until(Step::Add, at(CLOCK - 10), Step::HowLate));
+    desk.turn();
+    desk.now = at(CLOCK - 5);
+    desk.send(&subject(0, 1), step(Step::Add));
+    let facts = desk.turn();
+    let (event, outcome) = (&facts[0].events[0], facts[0].outcome.as_ref().unwrap());
+    for envelope in [&event.envelope, &outcome.envelope] {
+        let times = (envelope.time, envelope.origin_time);
+        assert_eq!(times, (at(CLOCK - 10), at(CLOCK)));
+    }
+    assert!(matches!(&event.value, Event::Taken(taken) if taken.note == "10 s late"));
+    let due = at(CLOCK - 10).timestamp_micros();
+    assert_eq!(outcome.value.created_at, due);
 }
 
 /// A deadline that a batch sets can be due in the same batch.

@@ -35,6 +35,8 @@ pub(super) enum Step {
     EndWithoutEvent,
     /// Adds the amount, and notes who asks.
     Who,
+    /// Adds the amount, and notes how late it is decided.
+    HowLate,
     /// Is a command that names another aggregate.
     OtherId,
     /// Yields two events, and the second one names another aggregate.
@@ -51,7 +53,7 @@ macro_rules! schema {
             $name,
             r#"","fields":[{"name":"step","type":{"type":"enum","name":"Step","symbols":["Add",
             "AddThrice","Nothing","Reject","Panic","PanicLater","PanicInEncoding","Flood","Unlisted",
-            "Begin","BeginWithoutEvent","End","EndWithoutEvent","Who","OtherId","OtherIdLater","CallOff"]}},{"name":"amount","type":"long"},
+            "Begin","BeginWithoutEvent","End","EndWithoutEvent","Who","HowLate","OtherId","OtherIdLater","CallOff"]}},{"name":"amount","type":"long"},
             {"name":"due","type":"long"},{"name":"at_due","type":"Step"},{"name":"at_cancel","type":"Step"}"#,
             $more,
             "]}"
