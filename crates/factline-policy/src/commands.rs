@@ -49,14 +49,17 @@ pub(crate) struct Command {
 
 /// The policy emitted a command for an aggregate type that is not in its `TARGETS`.
 #[derive(Debug, thiserror::Error)]
-#[error("{0} is not a target of the policy: add its contract to TARGETS")]
-struct NoTarget(&'static str);
+#[error("{record}: {aggregate} is not a target of the policy: add its contract to TARGETS")]
+struct NoTarget {
+    record: String,
+    aggregate: &'static str,
+}
 
 /// The contract does not contain the emitted command.
 #[derive(Debug, thiserror::Error)]
 #[error("{record} is not a command of {aggregate}")]
 struct NoCommand {
-    record: &'static str,
+    record: String,
     aggregate: &'static str,
 }
 
@@ -68,14 +71,13 @@ impl Command {
         emit: &Emit,
     ) -> Result<Self, Failure> {
         let contract = emit.contract();
-        let (aggregate, record) = (contract.aggregate, emit.record());
-        let target = sender.targets.get(aggregate);
-        let target = target.ok_or_else(|| poison(fact, NoTarget(aggregate)))?;
-        let (id, codec) = target
-            .schemas
-            .get(record)
-            .ok_or(NoCommand { record, aggregate })
-            .map_err(|error| poison(fact, error))?;
+        let (aggregate, record) = (contract.aggregate, emit.record().to_owned());
+        let Some(target) = sender.targets.get(aggregate) else {
+            return Err(poison(fact, NoTarget { record, aggregate }));
+        };
+        let Some((id, codec)) = target.schemas.get(&record) else {
+            return Err(poison(fact, NoCommand { record, aggregate }));
+        };
         let datum = emit.encode(codec).map_err(|error| poison(fact, error))?;
         Ok(Self {
             fact,

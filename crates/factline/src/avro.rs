@@ -6,6 +6,7 @@
 
 use apache_avro::Schema;
 use apache_avro::reader::datum::GenericDatumReader;
+use apache_avro::types::Value;
 use apache_avro::util::max_allocation_bytes;
 use apache_avro::writer::datum::GenericDatumWriter;
 use serde::Serialize;
@@ -143,6 +144,18 @@ impl Codec {
         self.all_read(datum).map(|()| value)
     }
 
+    /// Writes JSON as a datum, in the form in which [`Self::decode_json`] reads it. Fields that are
+    /// missing take the schema's defaults. Fields that the schema lacks are ignored.
+    pub fn encode_json(&self, value: &serde_json::Value) -> Result<Vec<u8>, Error> {
+        let value = Value::try_from(value.clone())
+            .and_then(|value| value.resolve(self.schema))
+            .and_then(|value| self.writer.write_value_to_vec(value));
+        value.map_err(|source| Error::Encode {
+            record: self.record.clone(),
+            source: Box::new(source),
+        })
+    }
+
     fn all_read(&self, rest: &[u8]) -> Result<(), Error> {
         if rest.is_empty() {
             return Ok(());
@@ -163,6 +176,37 @@ impl std::fmt::Debug for Codec {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const NOTE: &str = r#"{"type": "record", "name": "a.Note", "fields": [
+        {"name": "id", "type": {"type": "string", "logicalType": "uuid"}},
+        {"name": "at", "type": {"type": "long", "logicalType": "timestamp-micros"}},
+        {"name": "on", "type": ["null", {"type": "int", "logicalType": "date"}], "default": null},
+        {"name": "kind", "type": {"type": "enum", "name": "Kind", "symbols": ["unknown", "short"],
+            "default": "unknown"}, "default": "short"},
+        {"name": "lines", "type": {"type": "array", "items":
+            {"type": "record", "name": "Line", "fields": [{"name": "text", "type": "string"}]}}},
+        {"name": "counts", "type": {"type": "map", "values": "double"}}]}"#;
+
+    #[test]
+    fn json_of_a_datum_is_written_as_the_same_datum() {
+        let codec = Codec::parse(NOTE).unwrap();
+        let note = serde_json::json!({"id": "7d9c7a2e-5a52-4c0e-9d5c-2d1a3c9d1e11", "on": 9862,
+            "at": 1_700_000_000_000_001_i64, "kind": "unknown", "lines": [{"text": "a"}],
+            "counts": {"x": 0.5}});
+        let datum = codec.encode_json(&note).unwrap();
+        assert_eq!(codec.decode_json(&datum).unwrap(), note);
+        let mut other = note.clone();
+        other["more"] = 1.into();
+        for field in ["on", "kind"] {
+            other.as_object_mut().unwrap().remove(field);
+        }
+        let read = codec
+            .decode_json(&codec.encode_json(&other).unwrap())
+            .unwrap();
+        assert_eq!((&read["on"], &read["kind"]), (&().into(), &"short".into()));
+        other.as_object_mut().unwrap().remove("id");
+        assert!(codec.encode_json(&other).is_err());
+    }
 
     #[test]
     fn text_that_only_claims_to_be_long_is_refused() {

@@ -8,6 +8,8 @@
 
 use uuid::Uuid;
 
+use crate::Timestamp;
+
 /// The namespace of everything derived here: drawn once, never changed.
 const NAMESPACE: Uuid = Uuid::from_u128(0x7f1c_93a5_7a4e_5b0c_9d0e_2b6f_31c8_a4d2);
 
@@ -58,6 +60,18 @@ pub fn deadline(aggregate_type: &str, aggregate_id: &str, version: u64) -> Uuid 
         aggregate_id,
         &version.to_string(),
     ])
+}
+
+/// Derives the operation of a schedule's occurrence: an instant occurs once.
+pub fn occurrence(schedule: &str, instant: Timestamp) -> Uuid {
+    let micros = instant.timestamp_micros().to_string();
+    derive(&["occurrence", schedule, &micros])
+}
+
+/// Derives the operation of a schedule's command that a client has asked to run now. `request` is
+/// the operation of that request.
+pub fn requested_run(request: Uuid) -> Uuid {
+    derive(&["requested_run", &request.to_string()])
 }
 
 /// Derives the operation of a request with an idempotency key: the same request is the same

@@ -14,10 +14,14 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
+use serde_json::Value;
+use uuid::Uuid;
 
 use crate::avro::{Codec, Error};
 use crate::poison::PoisonPolicy;
-use crate::{AggregateType, CommandOf, Contract, Envelope, EventOf, Messages, Outcome, id};
+use crate::{
+    AggregateType, CommandOf, Contract, Envelope, EventOf, Messages, Outcome, Roles, Timestamp, id,
+};
 
 /// A function from the facts of one aggregate type to commands for any aggregate type.
 pub trait Policy: Send + Sync + 'static {
@@ -104,6 +108,9 @@ impl<E> Fact<E> {
     /// fact's; the host adds the points that only it knows.
     pub fn emitted(&self, policy: &str, source: &str, number: usize, emit: &Emit) -> Envelope {
         let fact = &self.envelope;
+        if let Some(root) = &emit.root {
+            return self.emitted_as_root(policy, root, emit);
+        }
         let operation = id::emitted(policy, fact.id, number);
         let process = if emit.of_process {
             (Some(source.to_owned()), Some(fact.subject.clone()))
@@ -118,20 +125,44 @@ impl<E> Fact<E> {
             correlation: fact.correlation,
             causation: fact.id,
             actor: fact.actor.clone(),
-            time_to_live_ms: emit
-                .time_to_live
-                .and_then(|time| u64::try_from(time.num_milliseconds()).ok()),
+            time_to_live_ms: emit.time_to_live_ms(),
             expected_version: emit.expected_version,
             position: fact.position.clone(),
             traceparent: fact.traceparent.clone(),
-            ..Envelope::of_command(
-                operation,
-                emit.command.record(),
-                &format!("/policies/{policy}"),
-                &emit.id,
-                fact.time,
-            )
+            ..self.own_envelope(policy, operation, emit)
         }
+    }
+
+    /// Creates the envelope of a command that begins a chain of its own.
+    fn emitted_as_root(&self, policy: &str, root: &Root, emit: &Emit) -> Envelope {
+        Envelope {
+            causation: self.envelope.id,
+            actor: root.actor.clone(),
+            roles: root.roles.clone(),
+            time_to_live_ms: emit.time_to_live_ms(),
+            expected_version: emit.expected_version,
+            traceparent: self.envelope.traceparent.clone(),
+            ..self.own_envelope(policy, root.operation, emit)
+        }
+    }
+
+    fn own_envelope(&self, policy: &str, operation: Uuid, emit: &Emit) -> Envelope {
+        let (fact, source) = (&self.envelope, format!("/policies/{policy}"));
+        let (record, id) = (emit.record(), emit.id());
+        Envelope {
+            origin_time: happened(fact),
+            ..Envelope::of_command(operation, record, &source, id, fact.time)
+        }
+    }
+}
+
+/// Returns the time at which a fact happened. The fact of a deadline has the due time, but it
+/// happened when the handler decided the deadline, perhaps after hours of downtime. A command that
+/// was as old as the due time could be too old to be decided.
+fn happened(fact: &Envelope) -> Timestamp {
+    match &fact.command_position {
+        None => fact.time.max(fact.origin_time),
+        Some(_) => fact.time,
     }
 }
 
@@ -144,6 +175,18 @@ pub struct Emit {
     of_process: bool,
     expected_version: Option<u64>,
     time_to_live: Option<TimeDelta>,
+    root: Option<Root>,
+}
+
+/// The operation and the actor of a command that begins a chain of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Root {
+    /// Id of the command's operation. It must derive from the fact.
+    pub operation: Uuid,
+    /// The actor who has asked for the command.
+    pub actor: String,
+    /// The roles that the actor had then.
+    pub roles: Roles,
 }
 
 impl Emit {
@@ -156,7 +199,38 @@ impl Emit {
             of_process: false,
             expected_version: None,
             time_to_live: None,
+            root: None,
         }
+    }
+
+    /// Creates a command of any aggregate type, as its record's name and its data. The data has the
+    /// form in which [`Codec::decode_json`] reads it. A command that the contract lacks, or whose
+    /// data does not fit its schema, is a fact that can never be handled, see [`Policy::POISON`].
+    pub fn of_data(
+        contract: &'static Contract,
+        id: impl Into<String>,
+        record: impl Into<String>,
+        data: Value,
+    ) -> Self {
+        let record = record.into();
+        Self {
+            contract,
+            id: id.into(),
+            command: Arc::new(DataCommand { record, data }),
+            of_process: false,
+            expected_version: None,
+            time_to_live: None,
+            root: None,
+        }
+    }
+
+    /// Makes the command the first of a chain, as if its actor had sent it at the time of the fact:
+    /// its operation has no parent, and the rules see a client's command. The fact remains its
+    /// cause.
+    #[must_use]
+    pub fn as_root(self, root: Root) -> Self {
+        let root = Some(root);
+        Self { root, ..self }
     }
 
     /// Marks the fact's aggregate as the process that sends this command. [`Fact::process`] on the
@@ -200,13 +274,18 @@ impl Emit {
     }
 
     /// Returns the name of the command's record.
-    pub fn record(&self) -> &'static str {
+    pub fn record(&self) -> &str {
         self.command.record()
     }
 
     /// Writes the command's datum with the codec of [`Self::record`].
     pub fn encode(&self, codec: &Codec) -> Result<Vec<u8>, Error> {
         self.command.encode(codec)
+    }
+
+    fn time_to_live_ms(&self) -> Option<u64> {
+        let time = self.time_to_live?;
+        u64::try_from(time.num_milliseconds()).ok()
     }
 }
 
@@ -218,18 +297,40 @@ impl PartialEq for Emit {
             && self.of_process == other.of_process
             && self.expected_version == other.expected_version
             && self.time_to_live == other.time_to_live
+            && self.root == other.root
     }
 }
 
 /// A command of any set.
 trait AnyCommand: Any + Debug + Send + Sync {
-    fn record(&self) -> &'static str;
+    fn record(&self) -> &str;
     fn encode(&self, codec: &Codec) -> Result<Vec<u8>, Error>;
     fn same(&self, other: &dyn AnyCommand) -> bool;
 }
 
+/// A command as data.
+#[derive(Debug, PartialEq)]
+struct DataCommand {
+    record: String,
+    data: Value,
+}
+
+impl AnyCommand for DataCommand {
+    fn record(&self) -> &str {
+        &self.record
+    }
+
+    fn encode(&self, codec: &Codec) -> Result<Vec<u8>, Error> {
+        codec.encode_json(&self.data)
+    }
+
+    fn same(&self, other: &dyn AnyCommand) -> bool {
+        (other as &dyn Any).downcast_ref::<Self>() == Some(self)
+    }
+}
+
 impl<M: Messages> AnyCommand for M {
-    fn record(&self) -> &'static str {
+    fn record(&self) -> &str {
         Messages::record(self)
     }
 

@@ -71,7 +71,7 @@ pub(crate) struct Store {
     pub(crate) kept: i64,
     pub(crate) confirmed: i64,
     now: Timestamp,
-    codecs: BTreeMap<&'static str, Codec>,
+    codecs: BTreeMap<String, Codec>,
     /// The commands that each checkout sent to others, the first one first.
     pub(crate) sent: BTreeMap<String, Vec<String>>,
 }
@@ -226,7 +226,7 @@ impl Store {
         let schema = contract.commands.iter().find(|one| one.name == record);
         let codec = self
             .codecs
-            .entry(record)
+            .entry(record.to_owned())
             .or_insert_with(|| Codec::parse(schema.unwrap().json).unwrap());
         let datum = emit.encode(codec).unwrap();
         match contract.aggregate {
