@@ -33,7 +33,7 @@ use crate::response::{self, Accepted};
 use crate::routes::{self, Route};
 use crate::sequence::Sequence;
 use crate::waiting::Operations;
-use crate::{body, idempotency, openapi, traceparent};
+use crate::{body, idempotency, openapi, requests, traceparent};
 
 /// The source of the records that this process writes.
 const SOURCE: &str = "/command-api";
@@ -167,7 +167,7 @@ async fn accept(
     id: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let command = read(target, route, id, request).await?;
+    let command = read(edge, target, route, id, request).await?;
     let id = &command.aggregate_id;
     let keyed = command.keyed.as_ref();
     let accepted = Accepted {
@@ -264,6 +264,7 @@ async fn acknowledged(
 
 /// Reads a request as the route's command, or returns every error in it.
 async fn read(
+    edge: &Edge,
     target: &Target,
     route: &Route,
     id: Result<Path<String>, PathRejection>,
@@ -294,6 +295,14 @@ async fn read(
         let scope = idempotency::scope(ANONYMOUS, method, &route.path, path_id, &key);
         Keyed::new(scope, &object)
     });
+    let routes = edge.targets.iter();
+    let routes = routes.flat_map(|target| {
+        target
+            .routes
+            .iter()
+            .map(|route| (target.contract, &**route))
+    });
+    requests::resolve(route, routes, &mut object, &mut errors);
     let sources = IdSources {
         path: path_id.as_deref(),
         scope: keyed.as_ref().map(|keyed| keyed.scope.as_str()),

@@ -12,6 +12,7 @@
 //! | int `date` | string `YYYY-MM-DD` |
 //! | long `timestamp-millis`, `timestamp-micros` | string, RFC 3339 |
 //! | union of `null` and one other | that other, or `null` |
+//! | record, marked `"request": true` | a request, see [`crate::requests`] |
 //!
 //! All other types have no JSON form that a client would expect. If a command contains one, the
 //! process does not start. To support another type, add a variant here and its arm in
@@ -66,6 +67,9 @@ pub enum BodySchema {
     },
     /// An object with the fields of a record.
     Record(Record),
+    /// A request that the edge turns into the command that it would be, in this record. See
+    /// [`crate::requests`].
+    Request(Record),
 }
 
 /// A record.
@@ -250,10 +254,19 @@ impl<'a> Compiler<'a> {
             .as_ref()
             .map(|default| self.default(default, &field.schema, path))
             .transpose()?;
+        let is_request = field.custom_attributes.get("request") == Some(&true.into());
+        let body_schema = match self.body_schema(&field.schema, path, personal || marked)? {
+            // Only a field of the command itself is turned into a command.
+            BodySchema::Record(record) if is_request && self.open.len() == 1 => {
+                BodySchema::Request(record)
+            }
+            _ if is_request => return Err(unsupported(path, "request inside of another field")),
+            body_schema => body_schema,
+        };
         Ok(Field {
             name: field.name.clone(),
             doc: field.doc.clone(),
-            body_schema: self.body_schema(&field.schema, path, personal || marked)?,
+            body_schema,
             default,
         })
     }
@@ -335,6 +348,10 @@ mod tests {
             (
                 r#"{"name": "x", "type": ["int", "string"]}"#,
                 "a.R.x is of type union of several types",
+            ),
+            (
+                r#"{"name": "x", "type": "string", "request": true}"#,
+                "a.R.x is of type request inside of another field",
             ),
             (
                 r#"{"name": "x", "type": {"type": "array", "items": "a.R"}}"#,

@@ -5,7 +5,8 @@
 //! checks only what the schema alone can check, and it never reads the log or a view.
 //!
 //! The path of a request: [`edge`] → [`body`] (bounded JSON) → [`idempotency`] and
-//! [`preconditions`] (its headers) → [`aggregate_id`] (the aggregate) → [`validate`] (against the
+//! [`preconditions`] (its headers) → [`requests`] (a
+//! request in the body) → [`aggregate_id`] (the aggregate) → [`validate`] (against the
 //! [`json_schema`]) → [`append`](factline_kafka::producer::append) (acknowledged by all replicas) →
 //! [`response`], and [`waiting`] if the client prefers to. `replays` answers repetitions.
 //!
@@ -28,6 +29,7 @@ pub mod pointer;
 pub mod preconditions;
 pub mod readiness;
 mod replays;
+pub mod requests;
 pub mod response;
 pub mod routes;
 mod sequence;

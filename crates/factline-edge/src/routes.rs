@@ -291,6 +291,26 @@ impl Route {
         }
     }
 
+    /// Returns the field of the command that is a request, see [`crate::requests`].
+    pub(crate) fn request_field(&self) -> Option<&str> {
+        let BodySchema::Record(record) = &self.body_schema else {
+            return None;
+        };
+        let mut fields = record.fields.iter();
+        let field = fields.find(|field| matches!(field.body_schema, BodySchema::Request(_)));
+        field.map(|field| field.name.as_str())
+    }
+
+    /// Returns the id in the path of a request: an empty one if the route has none there. Returns
+    /// none if the path is another one.
+    pub(crate) fn path_id<'p>(&self, path: &'p str) -> Option<&'p str> {
+        let Some((before, after)) = self.path.split_once(ID) else {
+            return (self.path == path).then_some("");
+        };
+        let id = path.strip_prefix(before)?.strip_suffix(after)?;
+        (!id.is_empty() && !id.contains('/')).then_some(id)
+    }
+
     /// Returns whether the path has `{id}`.
     pub fn has_path_id(&self) -> bool {
         self.path.contains(ID)
@@ -298,7 +318,7 @@ impl Route {
 }
 
 /// The methods that can change something.
-const METHODS: [&str; 4] = ["POST", "PUT", "PATCH", "DELETE"];
+pub(crate) const METHODS: [&str; 4] = ["POST", "PUT", "PATCH", "DELETE"];
 
 /// The only path parameter.
 const ID: &str = "{id}";

@@ -54,6 +54,9 @@ fn value(
         (BodySchema::Record(record), Json::Object(members)) => {
             return object(&record.fields, members, at, errors);
         }
+        (BodySchema::Request(record), Json::Object(members)) => {
+            return resolved(&record.fields, members, at, errors);
+        }
         (BodySchema::Array(item), Json::Array(items)) => return array(item, items, at, errors),
         (BodySchema::Map(item), Json::Object(members)) => return map(item, members, at, errors),
         (BodySchema::Optional { null, .. }, Json::Null) => {
@@ -95,6 +98,35 @@ fn object(
         }
     }
     (errors.count() == before).then_some(Avro::Record(record))
+}
+
+/// Converts a request that the edge has turned into a command. The limits of clients' texts do not
+/// apply to it.
+fn resolved(
+    fields: &[Field],
+    members: &Map<String, Json>,
+    at: &Pointer<'_>,
+    errors: &mut Found,
+) -> Option<Avro> {
+    let text = |json: &Json| Some(Avro::String(json.as_str()?.to_owned()));
+    let value = |field: &Field| match (&field.body_schema, members.get(&field.name)?) {
+        (BodySchema::Text { .. }, json) => text(json),
+        (BodySchema::Optional { null, .. }, Json::Null) => {
+            Some(Avro::Union(*null, Box::new(Avro::Null)))
+        }
+        (BodySchema::Optional { null, .. }, json) => {
+            let value = text(json).or_else(|| json.as_i64().map(Avro::Long))?;
+            Some(Avro::Union(1 - *null, Box::new(value)))
+        }
+        _ => None,
+    };
+    let values = fields.iter();
+    let values = values.map(|field| Some((field.name.clone(), value(field)?)));
+    let values: Option<Vec<_>> = values.collect();
+    if values.is_none() {
+        errors.push(at, "must be a request".to_owned());
+    }
+    values.map(Avro::Record)
 }
 
 fn array(item: &BodySchema, items: &[Json], at: &Pointer<'_>, errors: &mut Found) -> Option<Avro> {
@@ -170,7 +202,8 @@ fn scalar(body_schema: &BodySchema, json: &Json) -> Result<Avro, String> {
         | BodySchema::Array(_)
         | BodySchema::Map(_)
         | BodySchema::Optional { .. }
-        | BodySchema::Record(_) => None,
+        | BodySchema::Record(_)
+        | BodySchema::Request(_) => None,
     };
     read.ok_or_else(|| format!("must be {}", expected(body_schema)))
 }
@@ -190,7 +223,9 @@ fn expected(body_schema: &BodySchema) -> String {
         }
         BodySchema::Enum(symbols) => format!("one of {}", symbols.join(", ")),
         BodySchema::Array(_) => "an array".to_owned(),
-        BodySchema::Map(_) | BodySchema::Record(_) => "an object".to_owned(),
+        BodySchema::Map(_) | BodySchema::Record(_) | BodySchema::Request(_) => {
+            "an object".to_owned()
+        }
         BodySchema::Optional { some, .. } => format!("null or {}", expected(some)),
     }
 }

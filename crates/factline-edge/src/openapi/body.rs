@@ -14,6 +14,7 @@ use utoipa::openapi::schema::{
 use crate::aggregate_id::IdRule;
 use crate::id_format::{self, IdFormat};
 use crate::json_schema::{BodySchema, Field, Record};
+use crate::routes::METHODS;
 use crate::validate::{ENCRYPTED, MAX_CHARACTERS};
 
 /// The smallest number that is out of the range of 32-bit floats: from here on, the nearest one is
@@ -126,6 +127,19 @@ fn of(body_schema: &BodySchema) -> Schema {
             .item(of(some))
             .item(kind(Type::Null))
             .into(),
+        BodySchema::Request(record) => {
+            let methods = kind(Type::String).enum_values(Some(METHODS));
+            let path = text(false).description(Some("The path of a command on this origin."));
+            let body = kind(Type::Object).description(Some("The body that the command needs."));
+            let fields = [
+                ("method".to_owned(), methods.into(), true),
+                ("path".to_owned(), path.into(), true),
+                ("body".to_owned(), body.into(), false),
+            ];
+            let mut object = object(fields);
+            object.description.clone_from(&record.doc);
+            object.into()
+        }
         BodySchema::Record(record) => {
             let fields = record.fields.iter().map(|field| {
                 let required = field.default.is_none();
