@@ -10,5 +10,6 @@ pub fn aggregates() -> Vec<HostedAggregate> {
         HostedAggregate::of::<checkout::Checkout>(),
         HostedAggregate::of::<ordering::Order>(),
         HostedAggregate::of::<payment::Payment>(),
+        HostedAggregate::of::<factline_schedule::Schedule>(),
     ]
 }

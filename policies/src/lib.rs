@@ -4,6 +4,7 @@
 //! for its process and its line in [`all`]. The process itself is `main.rs`.
 
 pub mod checkout;
+pub mod scheduling;
 
 use factline_policy::HostedPolicy;
 
@@ -13,5 +14,6 @@ pub fn all() -> Vec<HostedPolicy> {
         HostedPolicy::of::<checkout::Checkouts>(),
         HostedPolicy::of::<checkout::Orders>(),
         HostedPolicy::of::<checkout::Payments>(),
+        HostedPolicy::of::<scheduling::Schedules>(),
     ]
 }

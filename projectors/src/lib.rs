@@ -13,4 +13,5 @@ pub mod catalog;
 pub mod checkout;
 pub mod ordering;
 pub mod payment;
+pub mod scheduling;
 pub mod views;

@@ -8,6 +8,7 @@ use crate::checkout::checkouts::Checkouts;
 use crate::ordering::customer_spending::CustomerSpending;
 use crate::ordering::orders::Orders;
 use crate::payment::payments::Payments;
+use crate::scheduling::schedules::Schedules;
 
 /// Every view of this process. To host another one, add its line.
 pub static ALL: &[HostedView] = &[
@@ -17,4 +18,5 @@ pub static ALL: &[HostedView] = &[
     HostedView::of::<Payments>(),
     HostedView::of::<PriceHistory>(),
     HostedView::of::<Products>(),
+    HostedView::of::<Schedules>(),
 ];

@@ -15,6 +15,7 @@ mod checkout;
 pub mod money;
 mod ordering;
 mod payment;
+mod scheduling;
 
 use factline_read::Resource;
 
@@ -25,4 +26,5 @@ pub const RESOURCES: &[Resource] = &[
     ordering::orders::RESOURCE,
     payment::payments::RESOURCE,
     catalog::products::RESOURCE,
+    scheduling::schedules::RESOURCE,
 ];

@@ -11,6 +11,7 @@ pub const ALL: &[&Contract] = &[
     &checkout_schemas::CHECKOUT,
     &ordering_schemas::ORDER,
     &payment_schemas::PAYMENT,
+    &factline_schedule::SCHEDULE,
 ];
 
 #[cfg(test)]

@@ -13,5 +13,6 @@ mod orders;
 mod payments;
 mod price_history;
 mod products;
+mod schedules;
 mod shuffle;
 mod tables;

@@ -13,5 +13,6 @@ mod plans;
 mod products;
 mod refusals;
 mod rights;
+mod schedules;
 mod stage;
 mod states;

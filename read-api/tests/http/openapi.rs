@@ -25,6 +25,8 @@ async fn document_is_served_and_valid() {
             "/products",
             "/products/{id}",
             "/products/{id}/prices",
+            "/schedules",
+            "/schedules/{id}",
         ]
     );
     let filter = &document.body["paths"]["/orders"]["get"]["parameters"][2];

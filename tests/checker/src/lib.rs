@@ -43,6 +43,9 @@ pub fn check(history: &History) -> Vec<Violation> {
     found.extend(decisions::replay_all::<checkout::Checkout>(history));
     found.extend(decisions::replay_all::<ordering::Order>(history));
     found.extend(decisions::replay_all::<payment::Payment>(history));
+    found.extend(decisions::replay_all::<factline_schedule::Schedule>(
+        history,
+    ));
     found.extend(views::rows(history));
     found.extend(ends::tracker(history));
     found.extend(ends::observations(history));

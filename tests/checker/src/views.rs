@@ -12,6 +12,7 @@ use projectors::checkout::checkouts::Checkouts;
 use projectors::ordering::customer_spending::CustomerSpending;
 use projectors::ordering::orders::Orders;
 use projectors::payment::payments::Payments;
+use projectors::scheduling::schedules::Schedules;
 use serde_json::{Map, Value, json};
 
 use super::history::{History, Logged, Rows};
@@ -101,6 +102,19 @@ pub const VIEWS: &[Kind] = &[
             fold::<Payments>(events, |id, _, row| {
                 let compared = json!({"state": row.state.as_str(), "version": row.version, "charges": row.charges,
                     "amount": row.amount.as_ref().map(|amount| amount.amount)});
+                (id.to_string(), compared)
+            })
+        },
+    },
+    Kind {
+        view: HostedView::of::<Schedules>().view_name(),
+        key: "schedule_id::text",
+        aggregate: "scheduling.schedule",
+        fold: |events| {
+            fold::<Schedules>(events, |id, _, row| {
+                let compared = json!({"state": row.state.as_str(), "cron": row.cron,
+                    "command": row.command, "last_operation": row.last_operation, "runs": row.runs,
+                    "skipped": row.skipped, "version": row.version});
                 (id.to_string(), compared)
             })
         },

@@ -12,6 +12,7 @@ mod life_of_a_product;
 mod life_of_an_order;
 mod outages;
 mod refusals;
+mod schedules;
 mod status;
 mod tool;
 mod waiting;

@@ -1,0 +1,3 @@
+//! Views of the context `scheduling`.
+
+pub mod schedules;

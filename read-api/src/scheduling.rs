@@ -1,0 +1,3 @@
+//! Resources of the context `scheduling`.
+
+pub(crate) mod schedules;
