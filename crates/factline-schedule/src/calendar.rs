@@ -49,7 +49,10 @@ impl Calendar {
             },
             _ => return Err(Rejection::IncompleteRule),
         };
-        let until = rule.until.and_then(instant);
+        let until = rule
+            .until
+            .map(|until| instant(until).ok_or(Rejection::NeverOccurs));
+        let until = until.transpose()?;
         Ok(Self { kind, until })
     }
 

@@ -123,7 +123,7 @@ fn deleted(number: u32) -> Event {
 /// Returns the row of schedule 1 after its creation and these events.
 fn after(events: impl IntoIterator<Item = Event>) -> Option<Schedule> {
     let events = std::iter::once(created(1, 60)).chain(events);
-    let history = history(events.collect());
+    let history = history(events);
     rows::<Schedules>(&history).into_values().next()
 }
 

@@ -154,6 +154,11 @@ fn unreadable_rule_is_refused() {
         at: Some(0),
         ..cron("* * * * *", "UTC")
     };
+    let endless = ScheduleRule {
+        until: Some(i64::MIN),
+        ..cron("* * * * *", "UTC")
+    };
+    assert_eq!(read(&endless), Some(Rejection::NeverOccurs));
     let neither = ScheduleRule {
         cron: None,
         ..cron("", "UTC")

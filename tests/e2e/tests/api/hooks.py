@@ -1,9 +1,10 @@
 """Helps the tool to reach more of the store than random values would.
 
-It knows three things that are not in the OpenAPI document:
+It knows four things that are not in the OpenAPI document:
 
 - values of the formats that are opaque to clients
 - plausible values of the store's fields, which its rules accept
+- a request that can be scheduled
 - how a client reads its own write: it waits for the operation and sends its position
 """
 
@@ -41,7 +42,7 @@ for name in ["factline-cursor", "factline-hint"]:
 schemathesis.openapi.format("factline-version-tag", st.integers(1, 2**63 - 1).map('"{}"'.format))
 
 # An address is that of a resource of the store.
-addresses = st.builds("{}/{}".format, st.sampled_from(["orders", "products", "checkouts"]), st.uuids())
+addresses = st.builds("{}/{}".format, st.sampled_from(["orders", "products", "checkouts", "schedules"]), st.uuids())
 schemathesis.openapi.format("factline-resource", addresses)
 
 # The address of a receiver must be a public one, and none may be reached from here: no host has one
@@ -51,6 +52,8 @@ schemathesis.openapi.format("factline-webhook-url", receivers)
 
 CUSTOMER = "ada"
 LINE = {"product_id": "tea", "name": "", "unit_price": {"amount": 0, "currency": ""}, "quantity": 0}
+
+PRODUCT = {"name": "Tea", "brand": "Leaf", "price": {"amount": 450, "currency": "EUR"}}
 
 # The operation of each resource that a command was about, by the resource's path.
 operations = {}
@@ -70,6 +73,8 @@ def before_call(context, case, kwargs):
         wait_for_own_write(case)
     elif is_free(case) and isinstance(case.body, dict) and chance.random() < 0.7:
         case.body = plausible(chance, case.body)
+    if case.path == "/schedules" and case.method == "POST":
+        send_a_command_later(case)
     keep_one_request(case)
 
 
@@ -104,6 +109,12 @@ def keep_one_request(case):
 def is_free(case):
     """Returns whether the body is neither invalid on purpose nor at the limits of the schema."""
     return not case.meta.is_negative_at(ParameterLocation.BODY) and case.meta.phase.name.value != "coverage"
+
+
+def send_a_command_later(case):
+    """Schedules a request that the store accepts: the schema cannot say which paths are commands."""
+    if isinstance(case.body, dict) and not case.meta.is_negative_at(ParameterLocation.BODY):
+        case.body["request"] = {"method": "POST", "path": "/products", "body": PRODUCT}
 
 
 def wait_for_own_write(case):

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::client::{Client, Ended};
+use crate::tool;
 
 /// A request that creates another product each time.
 fn tea() -> Value {
@@ -238,6 +239,10 @@ async fn occurrences_have_one_effect_each_over_crashes_and_downtime() {
         assert_eq!(store.follow(&location).await["state"], "completed");
     }
     let history = judge(&system, &History::default()).await.unwrap();
+    // The records say how late each occurrence was decided.
+    let arguments = ["decide", "--dry-run", "--type", "scheduling.schedule"];
+    let (equal, report) = tool::run(&system, &arguments).await;
+    assert!(equal, "{report}");
 
     // Each occurrence that ran has one effect: a product, by the operation of the occurrence.
     let mut expected: Vec<Uuid> = Vec::new();
