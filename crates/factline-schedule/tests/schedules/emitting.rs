@@ -52,7 +52,7 @@ fn occurrence_sends_its_command_as_its_creator() {
     let data = json!({"book_id": "b-1"});
     let expected =
         Emit::of_data(BOOK, "b-1", "library.CallBackBook", data).as_root(root(operation));
-    assert_eq!(sent(&occurred(command())), [expected.clone()]);
+    assert_eq!(sent(&occurred(command())), std::slice::from_ref(&expected));
     let limited = ScheduledCommand {
         time_to_live_ms: Some(500),
         ..command()
