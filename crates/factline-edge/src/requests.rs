@@ -6,12 +6,15 @@
 //! refuses.
 //!
 //! The record of the field has the fields that [`command`] writes. An id that the edge would make
-//! up is left out, because the request may be sent more than once: then each time has its own.
+//! up is left out, because the request may be sent more than once: then each time has its own. A
+//! request that is sent later has no headers: no idempotency key and no conditions. It keeps the
+//! time to live of its route.
 
 use factline::Contract;
 use factline_http::problem::FieldError;
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
+use uuid::Uuid;
 
 use crate::aggregate_id::{IdRule, IdSources};
 use crate::pointer::Pointer;
@@ -117,8 +120,14 @@ fn command<'r>(
         ..error
     }));
     let (id, record) = read?;
-    // A value that the schema accepts has a JSON form.
-    let data = Value::try_from(record).ok()?;
+    let Ok(mut data) = Value::try_from(record) else {
+        errors.push(error(&body_at, "has no JSON form"));
+        return None;
+    };
+    // The one that was just made up would make the same request another one each time.
+    if let Some(field) = route.id.field().filter(|_| is_made_up) {
+        data[field] = Uuid::nil().to_string().into();
+    }
     Some(json!({
         "aggregate": contract.aggregate,
         "aggregate_id": (!is_made_up).then_some(id),

@@ -15,6 +15,9 @@ use crate::{
 
 mod occurring;
 
+/// Maximum number of bytes of a command's data. Each occurrence writes it into the log twice.
+const LONGEST_DATA: usize = 16 * 1024;
+
 /// The longest time after which an occurrence is missed: 7 days.
 const LONGEST_SECONDS: i32 = 7 * 24 * 60 * 60;
 
@@ -112,16 +115,18 @@ impl Aggregate for Schedule {
     fn evolve(self, event: &Event) -> Self {
         match (self, event) {
             (Self::Uncreated, Event::ScheduleCreated(created)) => {
-                Plan::of(created).until(created.next)
+                Plan::of(created).waiting_for(created.next)
             }
             (Self::Active { plan, .. }, Event::OccurrenceDue(due)) => {
-                plan.after(1, due.occurrence).until(due.next)
+                plan.after(1, due.occurrence).waiting_for(due.next)
             }
-            (Self::Active { plan, .. }, Event::OccurrencesSkipped(skipped)) => {
-                plan.after(skipped.count, skipped.last).until(skipped.next)
-            }
+            (Self::Active { plan, .. }, Event::OccurrencesSkipped(skipped)) => plan
+                .after(skipped.count, skipped.last)
+                .waiting_for(skipped.next),
             (Self::Active { plan, .. }, Event::SchedulePaused(_)) => Self::Paused { plan },
-            (Self::Paused { plan }, Event::ScheduleResumed(resumed)) => plan.until(resumed.next),
+            (Self::Paused { plan }, Event::ScheduleResumed(resumed)) => {
+                plan.waiting_for(resumed.next)
+            }
             (_, Event::ScheduleDeleted(_)) => Self::Deleted,
             (mut state, Event::RunRequested(_)) => {
                 if let Self::Active { plan, .. } | Self::Paused { plan } | Self::Finished { plan } =
@@ -205,6 +210,9 @@ fn check(command: &ScheduledCommand) -> Result<(), Rejection> {
         return Err(Rejection::SchedulesSchedule);
     }
     let invalid = |field| Err(Rejection::InvalidCommand { field });
+    if command.data.len() > LONGEST_DATA {
+        return invalid("data");
+    }
     match serde_json::from_str(&command.data) {
         Ok(Value::Object(_)) => {}
         _ => return invalid("data"),
@@ -272,7 +280,7 @@ impl Plan {
     }
 
     /// Returns the stage until the next instant.
-    fn until(self, next: Option<i64>) -> Schedule {
+    fn waiting_for(self, next: Option<i64>) -> Schedule {
         match next.and_then(instant) {
             Some(next) => Schedule::Active { plan: self, next },
             None => Schedule::Finished { plan: self },
@@ -280,7 +288,7 @@ impl Plan {
     }
 
     /// Returns the time after which an undecided occurrence is missed.
-    fn patience(&self) -> TimeDelta {
+    fn missed_after(&self) -> TimeDelta {
         TimeDelta::seconds(self.missed_after_seconds.into())
     }
 }

@@ -13,7 +13,7 @@
 use chrono::{DateTime, SubsecRound as _};
 use chrono_tz::Tz;
 use croner::Cron;
-use croner::parser::{CronParser, Seconds};
+use croner::parser::{CronParser, Seconds, Year};
 use factline::Timestamp;
 
 use crate::{Rejection, ScheduleRule};
@@ -42,7 +42,11 @@ impl Calendar {
             .parse()
             .map_err(|_| Rejection::UnknownTimeZone)?;
         let kind = match (rule.at, &rule.cron) {
-            (Some(at), None) => Kind::At(instant(at).ok_or(Rejection::NeverOccurs)?),
+            (Some(at), None) => {
+                // Handlers keep times in milliseconds.
+                let at = instant(at).ok_or(Rejection::NeverOccurs)?;
+                Kind::At(at.trunc_subsecs(3))
+            }
             (None, Some(cron)) => Kind::Cron {
                 cron: Box::new(self::cron(cron)?),
                 zone,
@@ -78,7 +82,10 @@ fn cron(text: &str) -> Result<Cron, Rejection> {
     if text.len() > LONGEST || !text.is_ascii() {
         return Err(invalid("at most 200 characters of ASCII"));
     }
-    let parser = CronParser::builder().seconds(Seconds::Optional).build();
+    let parser = CronParser::builder()
+        .seconds(Seconds::Optional)
+        .year(Year::Disallowed)
+        .build();
     parser.parse(text).map_err(|error| match error {
         // Only these errors do not repeat what the client has sent.
         croner::errors::CronError::EmptyPattern => invalid("it is empty"),

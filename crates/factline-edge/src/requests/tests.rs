@@ -104,6 +104,9 @@ fn id_that_the_edge_makes_up_is_left_to_each_time() {
         (&made_up["aggregate_id"], &made_up["id_field"]),
         (&json!(null), &json!("thing_id"))
     );
+    // The same request is the same command.
+    let request = json!({"method": "POST", "path": "/things", "body": {"name": "n"}});
+    assert_eq!(resolved(request).0, made_up);
     let chosen =
         json!({"method": "POST", "path": "/things", "body": {"name": "n", "thing_id": ID}});
     let (chosen, _) = resolved(chosen);

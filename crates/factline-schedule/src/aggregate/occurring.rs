@@ -10,7 +10,7 @@ use factline::{Context, Decision, Timestamp};
 use super::{Plan, Schedule};
 use crate::calendar::Calendar;
 use crate::records::schedule::Event;
-use crate::{MissedPolicy, OccurrenceDue, OccurrencesSkipped, Rejection};
+use crate::{MissedPolicy, OccurrenceDue, OccurrencesSkipped, Rejection, SchedulePaused};
 
 /// Maximum number of occurrences that one decision leaves out. The next decision continues.
 pub(super) const MOST_SKIPPED: i64 = 1_000;
@@ -27,9 +27,15 @@ impl Schedule {
         if context.now() < *next {
             return Ok(Decision::nothing());
         }
+        // A rule that this release cannot read was readable when it was created. A refusal would end
+        // the schedule without an event, so it is paused: another release can resume it.
+        let Ok(calendar) = Calendar::read(&plan.rule) else {
+            let schedule_id = plan.schedule_id;
+            return Ok(Decision::event(SchedulePaused { schedule_id }));
+        };
         let due = Due {
             plan,
-            calendar: Calendar::read(&plan.rule)?,
+            calendar,
             first: *next,
             clock: context.now() + context.lateness(),
         };
@@ -43,13 +49,13 @@ struct Due<'p> {
     calendar: Calendar,
     /// The first of them.
     first: Timestamp,
-    /// The time until which they are.
+    /// The time of the handler's clock.
     clock: Timestamp,
 }
 
 impl Due<'_> {
     fn events(&self) -> Vec<Event> {
-        if self.clock - self.first <= self.plan.patience() {
+        if self.clock - self.first <= self.plan.missed_after() {
             return vec![self.occurs(self.first, 0)];
         }
         match self.plan.missed {
@@ -58,8 +64,8 @@ impl Due<'_> {
             // A schedule of a later release, with a policy that this one does not know, runs too
             // little rather than too much.
             MissedPolicy::Skip | MissedPolicy::Unknown => {
-                let patience = self.plan.patience();
-                let (skipped, _) = self.skip_while(|at, _| self.clock - at > patience);
+                let missed_after = self.plan.missed_after();
+                let (skipped, _) = self.skip_while(|at, _| self.clock - at > missed_after);
                 vec![skipped.into()]
             }
         }

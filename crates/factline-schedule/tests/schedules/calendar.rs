@@ -131,6 +131,22 @@ fn day_that_never_comes_is_no_instant() {
 }
 
 #[test]
+fn single_instant_is_in_whole_milliseconds() {
+    let rule = once("2026-05-01T09:00:00.000900Z");
+    let found = instants(&rule, "2026-05-01T08:59:59Z", 2);
+    assert_eq!(found, ["2026-05-01T09:00:00Z"]);
+}
+
+/// The search ends at a year of the crate, so a handler may decide it.
+#[test]
+fn expression_without_a_day_never_occurs() {
+    for text in ["0 0 31 2 *", "0 0 30 2 *", "0 0 31 4,6,9,11 *"] {
+        let found = instants(&cron(text, "Europe/Berlin"), "2026-05-01T00:00:00Z", 1);
+        assert_eq!(found, Vec::<String>::new(), "{text}");
+    }
+}
+
+#[test]
 fn unreadable_rule_is_refused() {
     let read = |rule: &ScheduleRule| Calendar::read(rule).err();
     for text in [
@@ -139,6 +155,8 @@ fn unreadable_rule_is_refused() {
         "61 * * * *",
         "* * * *",
         "* * * * * * * *",
+        // A year.
+        "0 0 0 1 1 * 2030",
         "0 0 0 0 0",
         &"* ".repeat(200),
     ] {

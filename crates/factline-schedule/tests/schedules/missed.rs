@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use factline::testing::{Given, given};
 use factline_schedule::MissedPolicy::{self, Last, Run, Skip};
-use factline_schedule::{OccurrencesSkipped, Schedule};
+use factline_schedule::{OccurrencesSkipped, Schedule, SchedulePaused};
 
 use super::{ID, created, cron, due, micros};
 
@@ -150,4 +150,13 @@ fn last_missed_occurrence_of_a_rule_ends_it() {
         skipped(first, first, 1, Some(last)).into(),
         due(2, last, clock, None).into(),
     ]);
+}
+
+/// A rule that was readable when the schedule was created, and is not any more.
+#[test]
+fn rule_that_cannot_be_read_pauses_the_schedule() {
+    let rule = cron("0 * * * *", "Europe/Atlantis");
+    let history = [created(rule, Run, "2026-05-01T09:00:00Z").into()];
+    let paused = SchedulePaused { schedule_id: ID };
+    given::<Schedule>(history).when_due().then([paused.into()]);
 }

@@ -110,6 +110,10 @@ fn wrong_contents_are_refused() {
         invalid("data"),
     );
     refused(
+        |command| command.request.data = format!(r#"{{"note": "{}"}}"#, "x".repeat(16 * 1024)),
+        invalid("data"),
+    );
+    refused(
         |command| command.request.record = String::new(),
         invalid("record"),
     );
