@@ -84,7 +84,7 @@ impl Aggregate for Schedule {
         };
         let plan = self.plan().ok_or(Rejection::ScheduleNotFound)?;
         if let Command::DecideOccurrence(_) = command {
-            return self.decide_occurrence(context);
+            return Ok(self.decide_occurrence(context));
         }
         if plan.actor != context.actor() {
             return Err(Rejection::NotCreator);

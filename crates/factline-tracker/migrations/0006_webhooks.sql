@@ -49,7 +49,7 @@ create table webhook_delivery (
     attempts     integer not null default 0,
     tries        integer not null default 0,
     -- The time of the next attempt. While one is under way, it is the time at which that one is given up.
-    next_at      timestamptz not null default now(),
+    next_at      timestamptz not null default clock_timestamp(),
     -- The result of the last attempt.
     attempted_at timestamptz,
     status       integer,
@@ -62,4 +62,5 @@ create table webhook_delivery (
 create index on webhook_delivery (webhook_id, next_at, number, rank) where state = 'pending';
 create index on webhook_delivery (next_at) where state = 'pending';
 create index on webhook_delivery (webhook_id, number, rank) where state = 'dead';
+create index on webhook_delivery (finished_at) where state = 'delivered';
 create index on webhook_delivery (created_at);

@@ -3,7 +3,8 @@
 //! Each event is signed by the scheme of Standard Webhooks. An address gets nothing until it has
 //! answered a challenge. Every instance does the same work and shares it by locks in the database:
 //!
-//! - [`enqueue`] reads the [`feed`](crate::feed) and writes the deliveries of each webhook
+//! - [`enqueue`] reads the [`feed`](crate::feed) and writes the deliveries of each webhook, unless
+//!   too many wait ([`full`])
 //! - [`claim`] takes deliveries that are due, [`attempt`] sends them, and [`finish`] writes the
 //!   results, by the schedule of [`retry`]
 //! - [`work`] is the loop around them; [`trim`] deletes what has ended long ago
@@ -22,6 +23,7 @@ pub(crate) mod deliveries;
 mod enqueue;
 pub(crate) mod event;
 mod finish;
+mod full;
 mod options;
 pub(crate) mod registration;
 pub(crate) mod registration_body;

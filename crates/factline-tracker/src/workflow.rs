@@ -63,7 +63,8 @@ impl Workflows {
     /// Reads the workflows from the files of the aggregates.
     ///
     /// # Errors
-    /// When a file is not JSON, or a step is a command of no contract. The error names it.
+    /// When a file is not JSON, or a workflow or a step has a command of no contract. The error
+    /// names it.
     pub fn read(contracts: &[&'static Contract]) -> anyhow::Result<Self> {
         let known = |name: &str| {
             let mut commands = contracts.iter().flat_map(|contract| contract.commands);
@@ -74,10 +75,11 @@ impl Workflows {
             let file: File = serde_json::from_str(contract.routes)
                 .with_context(|| format!("cannot read the workflows of {}", contract.aggregate))?;
             for workflow in file.workflows {
-                for step in workflow.steps.iter().chain(&workflow.compensation) {
+                let steps = workflow.steps.iter().chain(&workflow.compensation);
+                for command in std::iter::once(&workflow.command).chain(steps) {
                     ensure!(
-                        known(step),
-                        "workflow {} of {}: {step} is a command of no contract that is served",
+                        known(command),
+                        "workflow {} of {}: {command} is a command of no contract that is served",
                         workflow.command,
                         contract.aggregate
                     );

@@ -102,3 +102,15 @@ async fn statistics_have_the_time_until_all_views_show_a_command() {
     );
     assert_eq!(sampled["p50"], sampled["p99"]);
 }
+
+/// The first notification is that of another view. What it makes the task do finds no operation.
+#[tokio::test(flavor = "multi_thread")]
+async fn completion_after_a_notification_is_sampled() {
+    let system = System::start(LONG).await;
+    view(&system.pool, 7).await;
+    let place = "ordering.PlaceOrder";
+    notify(&system.pool, "orders").await;
+    write(&system.pool, vec![completed(1, place, 7)]).await;
+    notify(&system.pool, "operations-tracker").await;
+    until_visible(&system, place).await;
+}

@@ -10,28 +10,25 @@ use factline::{Context, Decision, Timestamp};
 use super::{Plan, Schedule};
 use crate::calendar::Calendar;
 use crate::records::schedule::Event;
-use crate::{MissedPolicy, OccurrenceDue, OccurrencesSkipped, Rejection, SchedulePaused};
+use crate::{MissedPolicy, OccurrenceDue, OccurrencesSkipped, SchedulePaused};
 
 /// Maximum number of occurrences that one decision leaves out. The next decision continues.
 pub(super) const MOST_SKIPPED: i64 = 1_000;
 
 impl Schedule {
     /// Decides the next occurrence.
-    pub(super) fn decide_occurrence(
-        &self,
-        context: &Context<'_>,
-    ) -> Result<Decision<Event>, Rejection> {
+    pub(super) fn decide_occurrence(&self, context: &Context<'_>) -> Decision<Event> {
         let Self::Active { plan, next } = self else {
-            return Ok(Decision::nothing());
+            return Decision::nothing();
         };
         if context.now() < *next {
-            return Ok(Decision::nothing());
+            return Decision::nothing();
         }
-        // A rule that this release cannot read was readable when it was created. A refusal would end
-        // the schedule without an event, so it is paused: another release can resume it.
+        // A rule that this release cannot read was readable when it was created. A refusal would
+        // end the schedule without an event, so it is paused: another release can resume it.
         let Ok(calendar) = Calendar::read(&plan.rule) else {
             let schedule_id = plan.schedule_id;
-            return Ok(Decision::event(SchedulePaused { schedule_id }));
+            return Decision::event(SchedulePaused { schedule_id });
         };
         let due = Due {
             plan,
@@ -39,7 +36,7 @@ impl Schedule {
             first: *next,
             clock: context.now() + context.lateness(),
         };
-        Ok(Decision::events(due.events()))
+        Decision::events(due.events())
     }
 }
 

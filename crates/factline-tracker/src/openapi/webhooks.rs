@@ -60,8 +60,7 @@ fn register(document: &mut Document, webhook: &Ref) {
     let user = ObjectBuilder::new()
         .schema_type(Type::String)
         .pattern(Some(parameters::TEXT))
-        // Characters of four bytes.
-        .max_length(Some(MAX_USER / 4))
+        .max_length(Some(MAX_USER))
         .description(Some("Only events of this user's operations are sent."));
     let body = ObjectBuilder::new()
         .property("url", url)

@@ -2,8 +2,9 @@
 //! shows them.
 //!
 //! No row says when a view has shown an event. So this task takes the newest completed operation of
-//! each type of command, at most once a second, and looks at the checkpoints whenever one has
-//! moved. Without traffic it reads nothing. The samples are those of this process, since its start.
+//! some types of commands, at most once a second, and looks at the checkpoints whenever one has
+//! moved. After a second it looks once a second, so that a stalled view costs little.
+//! Without traffic it reads nothing. The samples are those of this process, since its start.
 
 use std::collections::{HashMap, VecDeque};
 use std::error::Error;
@@ -14,7 +15,7 @@ use chrono::Utc;
 use factline::Timestamp;
 use sqlx::{FromRow, PgPool};
 use tokio::sync::Notify;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::Views;
@@ -22,11 +23,15 @@ use super::Views;
 /// Shortest time between two samples of a type.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// Time between two looks at the checkpoints, in case a notification is lost with its connection.
+/// Time between two looks at the checkpoints in the first second of a sample, in case a
+/// notification is lost with its connection. Also the pause after a look that found no operation.
 const LOOK: Duration = Duration::from_millis(50);
 
 /// Time after which a sample that is not visible yet counts as it is.
 const LONGEST: Duration = Duration::from_mins(1);
+
+/// Maximum number of types that are sampled at the same time. They are chosen at random.
+const TYPES: i64 = 20;
 
 /// Samples that are kept of each type, and types that are kept. Any client may write a command of
 /// any type.
@@ -99,33 +104,45 @@ impl Samples {
             loop {
                 self.moved.notified().await;
                 let begun = Instant::now();
-                if let Err(error) = self.sample(&pool, &views).await {
-                    let error: &dyn Error = &error;
-                    tracing::debug!(error, "cannot sample when operations are visible; retrying");
+                match self.sample(&pool, &views).await {
+                    Ok(true) => {
+                        sleep(INTERVAL.saturating_sub(begun.elapsed())).await;
+                        // What has moved meanwhile is not new any more.
+                        let _ = timeout(Duration::ZERO, self.moved.notified()).await;
+                    }
+                    // The next notification may be that of a completion.
+                    Ok(false) => sleep(LOOK).await,
+                    Err(error) => {
+                        log(&error);
+                        sleep(INTERVAL).await;
+                    }
                 }
-                tokio::time::sleep(INTERVAL.saturating_sub(begun.elapsed())).await;
-                // What has moved meanwhile is not new any more.
-                let _ = timeout(Duration::ZERO, self.moved.notified()).await;
             }
         };
         shutdown.run_until_cancelled(sampling).await;
         Ok(())
     }
 
-    /// Takes one sample of each type that has just completed.
-    async fn sample(&self, pool: &PgPool, views: &Views) -> Result<(), sqlx::Error> {
+    /// Takes one sample of each type that has just completed. Returns whether there was one.
+    async fn sample(&self, pool: &PgPool, views: &Views) -> Result<bool, sqlx::Error> {
         let mut waiting: Vec<Completed> = sqlx::query_as(
-            "select distinct on (name) name, position, created_at from ( \
-                 select name, position, created_at, updated_at from operations.operation \
-                 where rank = 2 and state = 'completed' and position is not null \
-                   and updated_at > now() - interval '1 second' \
-                 order by updated_at desc limit 200) as newest \
-             order by name, updated_at desc",
+            "select * from ( \
+                 select distinct on (name) name, position, created_at from ( \
+                     select name, position, created_at, updated_at from operations.operation \
+                     where rank = 2 and state = 'completed' and position is not null \
+                       and updated_at > now() - interval '1 second' \
+                     order by updated_at desc limit 200) as newest \
+                 order by name, updated_at desc) as of_types \
+             order by random() limit $1",
         )
+        .bind(TYPES)
         .fetch_all(pool)
         .await?;
+        if waiting.is_empty() {
+            return Ok(false);
+        }
         let begun = Instant::now();
-        while !waiting.is_empty() {
+        loop {
             let mut still = Vec::new();
             for operation in waiting {
                 let position = operation.position.parse().unwrap_or_default();
@@ -142,10 +159,20 @@ impl Samples {
                 }
             }
             waiting = still;
-            if !waiting.is_empty() {
+            if waiting.is_empty() {
+                break;
+            }
+            if begun.elapsed() < INTERVAL {
                 let _ = timeout(LOOK, self.moved.notified()).await;
+            } else {
+                sleep(INTERVAL).await;
             }
         }
-        Ok(())
+        Ok(true)
     }
+}
+
+fn log(error: &sqlx::Error) {
+    let error: &dyn Error = error;
+    tracing::debug!(error, "cannot sample when operations are visible; retrying");
 }

@@ -37,7 +37,7 @@ pub(super) struct Claimed {
     pub(super) secrets: Vec<Secret>,
 }
 
-#[derive(Debug, FromRow)]
+#[derive(FromRow)]
 struct Row {
     id: Uuid,
     webhook_id: Uuid,

@@ -16,7 +16,7 @@ due as materialized (
         from operations.webhook_delivery as delivery
         where delivery.webhook_id = room.id and delivery.state = 'pending' and delivery.next_at <= now()
         order by delivery.next_at, delivery.number, delivery.rank
-        limit room.count
+        limit least(room.count, $5)
         for update skip locked) as due
     order by due.next_at
     limit $5

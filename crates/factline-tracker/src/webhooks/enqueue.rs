@@ -17,10 +17,11 @@ use crate::contracts::Resources;
 use crate::feed::{self, Change, PAGE};
 
 use super::event;
+use super::full::Full;
 
-/// Maximum number of pending deliveries of a webhook, about. Beyond it, a webhook waits where it is
-/// in the feed, until it is too far behind.
-const MAX_PENDING: i64 = 10_000;
+/// Number of rows after which a page ends early, with a whole change. It bounds the memory and the
+/// transaction of a page, however many webhooks there are.
+const MAX_ROWS: usize = 5_000;
 
 /// Number of changes by which webhooks that go together may be apart.
 const NEAR: i64 = PAGE.cast_signed() as i64;
@@ -45,7 +46,11 @@ pub(super) enum Progress {
 
 /// Writes the deliveries of a page of the feed for the webhooks near its end, and of a page for
 /// those far behind.
-pub(super) async fn round(pool: &PgPool, resources: &Resources) -> Result<Progress, sqlx::Error> {
+pub(super) async fn round(
+    pool: &PgPool,
+    resources: &Resources,
+    full: &mut Full,
+) -> Result<Progress, sqlx::Error> {
     let is_behind: bool = sqlx::query_scalar(
         "select exists (select 1 from operations.webhook where state = 'active' \
              and position < (select max(number) from operations.feed))",
@@ -55,8 +60,8 @@ pub(super) async fn round(pool: &PgPool, resources: &Resources) -> Result<Progre
     if !is_behind {
         return Ok(Progress::AtEnd);
     }
-    let near = page(pool, resources, Group::Near).await?;
-    let far = page(pool, resources, Group::Far).await?;
+    let near = page(pool, resources, full, Group::Near).await?;
+    let far = page(pool, resources, full, Group::Far).await?;
     Ok(match (near, far) {
         (Progress::AtEnd, Progress::AtEnd) => Progress::AtEnd,
         _ => Progress::More,
@@ -69,7 +74,13 @@ enum Group {
     Far,
 }
 
-async fn page(pool: &PgPool, resources: &Resources, group: Group) -> Result<Progress, sqlx::Error> {
+async fn page(
+    pool: &PgPool,
+    resources: &Resources,
+    full: &mut Full,
+    group: Group,
+) -> Result<Progress, sqlx::Error> {
+    let excluded = full.webhooks(pool).await?;
     let mut transaction = pool.begin().await?;
     let range = feed::range(&mut transaction).await?;
     let limit = range.last - NEAR;
@@ -80,16 +91,18 @@ async fn page(pool: &PgPool, resources: &Resources, group: Group) -> Result<Prog
     let behind: Vec<Behind> = sqlx::query_as(include_str!("behind.sql"))
         .bind(from)
         .bind(to)
-        .bind(MAX_PENDING)
+        .bind(excluded)
         .fetch_all(&mut *transaction)
         .await?;
     let Some(first) = behind.iter().map(|webhook| webhook.position).min() else {
         return Ok(Progress::AtEnd);
     };
-    if first < range.before {
-        mark_lost(&mut transaction, &behind, range.before).await?;
-    }
     let changes = feed::after(&mut transaction, first).await?;
+    // Changes may have been deleted until they were read.
+    let before = feed::range(&mut transaction).await?.before;
+    if first < before {
+        mark_lost(&mut transaction, &behind, before).await?;
+    }
     // A page that is not full is the last one, also if the operations of later changes are deleted.
     let is_full = changes.len() >= PAGE;
     let end = match changes.last() {
@@ -97,7 +110,9 @@ async fn page(pool: &PgPool, resources: &Resources, group: Group) -> Result<Prog
         Some(last) => last.number.max(range.last),
         None => range.last,
     };
-    let rows = Rows::of(&behind, &changes, resources);
+    let (rows, cut) = Rows::of(&behind, &changes, resources, MAX_ROWS);
+    let end = cut.unwrap_or(end);
+    let written = rows.ids.len();
     rows.insert(&mut transaction).await?;
     let ids: Vec<Uuid> = behind.iter().map(|webhook| webhook.id).collect();
     sqlx::query("update operations.webhook set position = $2 where id = any($1) and position < $2")
@@ -106,7 +121,8 @@ async fn page(pool: &PgPool, resources: &Resources, group: Group) -> Result<Prog
         .execute(&mut *transaction)
         .await?;
     transaction.commit().await?;
-    Ok(if is_full {
+    full.written(written);
+    Ok(if is_full || cut.is_some() {
         Progress::More
     } else {
         Progress::AtEnd
@@ -149,8 +165,14 @@ struct Rows {
 }
 
 impl Rows {
-    /// Selects the transitions that each webhook wants.
-    fn of(behind: &[Behind], changes: &[Change], resources: &Resources) -> Self {
+    /// Selects the transitions that each webhook wants. Ends with the change that reaches `most`
+    /// rows, and returns its number.
+    fn of(
+        behind: &[Behind],
+        changes: &[Change],
+        resources: &Resources,
+        most: usize,
+    ) -> (Self, Option<i64>) {
         let mut rows = Self::default();
         for change in changes {
             for transition in change.transitions() {
@@ -177,8 +199,11 @@ impl Rows {
                     rows.bodies.push(body.clone());
                 }
             }
+            if rows.ids.len() >= most {
+                return (rows, Some(change.number));
+            }
         }
-        rows
+        (rows, None)
     }
 
     async fn insert(self, transaction: &mut PgConnection) -> Result<(), sqlx::Error> {
@@ -203,3 +228,6 @@ impl Rows {
 /// The longest time for which an instance does not look for changes, in case a notification is lost
 /// with its connection, or another instance dies while it has the locks.
 pub(super) const INTERVAL: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests;

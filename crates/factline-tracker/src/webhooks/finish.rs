@@ -35,6 +35,11 @@ impl Attempted {
         self.status == Some(StatusCode::GONE)
     }
 
+    /// Returns the time for which the receiver wants nothing, after a failure.
+    fn asks_for_pause(&self) -> Option<Duration> {
+        self.retry_after.filter(|_| self.error.is_some())
+    }
+
     fn next(&self, schedule: &Schedule) -> Next {
         if self.status.is_some_and(|status| status.is_success()) {
             return Next::Delivered;
@@ -67,6 +72,8 @@ pub(super) async fn write(
     let works = webhooks(|_, next| next == Next::Delivered);
     let fails = webhooks(|_, next| next != Next::Delivered);
     let gone = webhooks(|one, _| one.is_gone());
+    let paused = webhooks(|one, _| one.is_gone() || one.asks_for_pause().is_some());
+    lock(&mut transaction, [&works, &fails, &paused], disable_days).await?;
     set_failing(&mut transaction, &works, &fails).await?;
     pause(&mut transaction, attempted, schedule).await?;
     let mut disabled = disable(&mut transaction, &gone, "gone", 0).await?;
@@ -115,6 +122,31 @@ async fn write_deliveries(
     Ok(())
 }
 
+/// Locks the webhooks that change, in one order: those that work again, begin to fail, have failed
+/// for long, or want no event for a time. So two instances do not wait for each other. Others are
+/// not locked, because [`enqueue`](super::enqueue) passes over what is.
+async fn lock(
+    transaction: &mut PgConnection,
+    [works, fails, paused]: [&[Uuid]; 3],
+    disable_days: u32,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "select from operations.webhook \
+         where (id = any($1) and failing_since is not null) \
+            or (id = any($2) and (failing_since is null \
+                or failing_since <= now() - make_interval(days => $4))) \
+            or id = any($3) \
+         order by id for update",
+    )
+    .bind(works)
+    .bind(fails)
+    .bind(paused)
+    .bind(i32::try_from(disable_days).unwrap_or(i32::MAX))
+    .execute(transaction)
+    .await?;
+    Ok(())
+}
+
 async fn set_failing(
     transaction: &mut PgConnection,
     works: &[Uuid],
@@ -149,16 +181,18 @@ async fn pause(
     schedule: &Schedule,
 ) -> Result<(), sqlx::Error> {
     let asked = attempted.iter().filter_map(|one| {
-        let wait = one.retry_after.filter(|_| one.error.is_some())?;
-        Some((one.delivery.webhook, interval(schedule.bounded(wait))))
+        let wait = schedule.bounded(one.asks_for_pause()?);
+        Some((one.delivery.webhook, interval(wait)))
     });
     let (webhooks, waits): (Vec<Uuid>, Vec<PgInterval>) = asked.unzip();
     if webhooks.is_empty() {
         return Ok(());
     }
     sqlx::query(
-        "update operations.webhook set paused_until = now() + asked.wait \
-         from unnest($1::uuid[], $2::interval[]) as asked (id, wait) where webhook.id = asked.id",
+        "update operations.webhook set paused_until = greatest(paused_until, now() + asked.wait) \
+         from (select id, max(wait) as wait \
+               from unnest($1::uuid[], $2::interval[]) as each (id, wait) group by id) as asked \
+         where webhook.id = asked.id",
     )
     .bind(webhooks)
     .bind(waits)

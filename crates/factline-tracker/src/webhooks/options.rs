@@ -22,7 +22,7 @@ pub struct Options {
     #[arg(long, env = "FACTLINE_WEBHOOK_PRIVATE_ADDRESSES")]
     pub webhook_private_addresses: bool,
     /// Time limit in seconds for an attempt to send an event, including the response
-    #[arg(long, env = "FACTLINE_WEBHOOK_TIMEOUT", default_value = "15", value_parser = factline_service::config::seconds)]
+    #[arg(long, env = "FACTLINE_WEBHOOK_TIMEOUT", default_value = "15", value_parser = timeout)]
     pub webhook_timeout: Duration,
     /// Seconds before each further attempt to send an event, joined by commas; after the last one
     /// it is a dead letter
@@ -54,6 +54,15 @@ impl Default for Options {
     }
 }
 
+/// Parses a time limit, which zero is not.
+fn timeout(text: &str) -> Result<Duration, String> {
+    let timeout = factline_service::config::seconds(text)?;
+    if timeout.is_zero() {
+        return Err("must be more than 0".to_owned());
+    }
+    Ok(timeout)
+}
+
 #[cfg(test)]
 mod tests {
     use clap::Parser as _;
@@ -72,5 +81,13 @@ mod tests {
         let options = format!("{:?}", flags.webhooks);
         assert_eq!(options, format!("{:?}", Options::default()));
         assert!(options.contains("86400s"), "{options}");
+    }
+
+    #[test]
+    fn timeout_of_zero_is_refused() {
+        let read = |timeout| Flags::try_parse_from(["test", "--webhook-timeout", timeout]);
+        assert!(read("0.5").is_ok());
+        let error = read("0").unwrap_err().to_string();
+        assert!(error.contains("must be more than 0"), "{error}");
     }
 }

@@ -63,12 +63,12 @@ pub(super) fn read(body: &Map<String, Value>, permitted: Permitted) -> Result<Ne
     };
     let user_id = match body.get("user_id") {
         None => None,
-        Some(Value::String(text)) if text.len() <= MAX_USER && !text.contains('\0') => {
+        Some(Value::String(text)) if text.chars().count() <= MAX_USER && !text.contains('\0') => {
             Some(text.clone())
         }
         Some(_) => faults.add(
             "/user_id",
-            format!("must be a text of at most {MAX_USER} bytes"),
+            format!("must be a text of at most {MAX_USER} characters"),
         ),
     };
     match (faults.0, url, events) {

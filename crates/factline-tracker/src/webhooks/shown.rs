@@ -24,7 +24,7 @@ pub(crate) const STATES: [&str; 3] = ["unverified", "active", "disabled"];
 pub(crate) const DELIVERY_STATES: [&str; 3] = ["pending", "delivered", "dead"];
 
 /// A webhook: where events of operations are sent.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct ShownWebhook {
     /// Its id.
     id: Uuid,

@@ -64,21 +64,26 @@ pub(super) async fn insert(
     secret: &Secret,
     most: u32,
 ) -> Result<Option<Webhook>, sqlx::Error> {
+    let mut transaction = pool.begin().await?;
     let query = concat!(
         "insert into operations.webhook (id, url, events, user_id, state, secret) \
          select $1, $2, $3, $4, 'unverified', $5 \
          where (select count(*) from operations.webhook where state <> 'deleted') < $6 returning ",
         columns!()
     );
-    sqlx::query_as(query)
+    let added = sqlx::query_as(query)
         .bind(Uuid::now_v7())
         .bind(&new.url)
         .bind(&new.events)
         .bind(&new.user_id)
         .bind(secret.as_bytes())
         .bind(i64::from(most))
-        .fetch_optional(pool)
-        .await
+        .fetch_optional(&mut *transaction)
+        .await?;
+    // An instance deletes it if it is not enabled.
+    notify(&mut transaction).await?;
+    transaction.commit().await?;
+    Ok(added)
 }
 
 /// Finds a webhook.
@@ -130,6 +135,18 @@ pub(super) async fn delete(pool: &PgPool, id: Uuid) -> Result<bool, sqlx::Error>
     Ok(deleted.rows_affected() > 0)
 }
 
+/// Deletes webhooks that were registered before a time and never enabled.
+pub(super) async fn delete_unverified(pool: &PgPool, before: Timestamp) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "update operations.webhook set state = 'deleted', secret = '', old_secret = null \
+         where state = 'unverified' and created_at < $1",
+    )
+    .bind(before)
+    .execute(pool)
+    .await?;
+    Ok(())
+}
+
 /// Replaces the secret of a webhook.
 pub(super) async fn rotate(
     pool: &PgPool,
@@ -151,7 +168,7 @@ pub(super) async fn rotate(
 }
 
 /// The address of a webhook and the secrets that sign.
-#[derive(Debug, FromRow)]
+#[derive(FromRow)]
 struct Target {
     url: String,
     secret: Vec<u8>,

@@ -16,11 +16,13 @@ use uuid::Uuid;
 
 use crate::contracts::Resources;
 
+use super::Webhooks;
 use super::attempt::{Message, Sender};
 use super::claim::{self, Claimed};
 use super::enqueue::{self, INTERVAL, Progress};
 use super::finish::{self, Attempted};
-use super::{Webhooks, trim};
+use super::full::Full;
+use super::trim::{self, Trimmed};
 
 /// Pause after the database did not answer.
 const RETRY_PAUSE: Duration = Duration::from_millis(500);
@@ -45,8 +47,9 @@ pub async fn run(
         resources,
         known: None,
         feed_moved: true,
+        full: Full::default(),
         looked: Instant::now(),
-        trimmed: None,
+        trim_at: None,
         under_way: HashMap::new(),
         attempts: JoinSet::new(),
         results: Vec::new(),
@@ -72,9 +75,11 @@ struct Work {
     /// None if webhooks may have changed.
     known: Option<Known>,
     feed_moved: bool,
+    full: Full,
     /// The time of the last look at the feed.
     looked: Instant,
-    trimmed: Option<Instant>,
+    /// The time of the next deletions. None without a webhook, or if they are due.
+    trim_at: Option<Instant>,
     /// The webhook of each attempt that is under way.
     under_way: HashMap<Id, Uuid>,
     attempts: JoinSet<Attempted>,
@@ -107,35 +112,66 @@ impl Work {
             None => *self.known.insert(known(&self.pool).await?),
         };
         if !known.any {
-            if self.trimmed.take().is_some() {
+            if self.trim_at.is_some() {
                 trim::publish(&self.pool).await?;
+                self.trim_at = None;
             }
             return Ok(None);
         }
-        if self.trimmed.is_none_or(|at| at.elapsed() >= trim::INTERVAL) {
-            trim::round(&self.pool, self.webhooks.0.options.webhook_retention_days).await?;
-            trim::publish(&self.pool).await?;
-            self.trimmed = Some(Instant::now());
-            // Some may be deleted now.
-            self.known = None;
-        }
+        // A fault of these two does not hold up deliveries that are written already.
+        let mut wait = self.trim().await;
         if !known.active {
-            return Ok(Some(trim::INTERVAL));
+            return Ok(Some(wait));
         }
-        let mut wait = INTERVAL;
-        if self.feed_moved || self.looked.elapsed() >= INTERVAL {
-            self.feed_moved = false;
-            self.looked = Instant::now();
-            if enqueue::round(&self.pool, &self.resources).await? == Progress::More {
-                self.feed_moved = true;
-                wait = Duration::ZERO;
-            }
-        }
+        wait = wait.min(self.enqueue().await);
         self.begin().await?;
         if let Some(due) = claim::next_due(&self.pool).await? {
             wait = wait.min(due);
         }
         Ok(Some(wait))
+    }
+
+    /// Deletes what has ended long ago, if it is time. Returns the time until the next deletions.
+    async fn trim(&mut self) -> Duration {
+        let now = Instant::now();
+        if let Some(at) = self.trim_at.filter(|at| *at > now) {
+            return at - now;
+        }
+        let days = self.webhooks.0.options.webhook_retention_days;
+        let pause = match trim::round(&self.pool, days).await {
+            Ok(Trimmed::Part) => trim::PAUSE,
+            Ok(Trimmed::All) => trim::INTERVAL,
+            Err(error) => {
+                log(&error);
+                trim::INTERVAL
+            }
+        };
+        self.trim_at = Some(Instant::now() + pause);
+        if let Err(error) = trim::publish(&self.pool).await {
+            log(&error);
+        }
+        // Some may be deleted now.
+        self.known = None;
+        pause
+    }
+
+    /// Writes deliveries from the feed, if it may have moved. Returns the time after which there
+    /// may be more.
+    async fn enqueue(&mut self) -> Duration {
+        if !self.feed_moved && self.looked.elapsed() < INTERVAL {
+            return INTERVAL;
+        }
+        self.looked = Instant::now();
+        let done = enqueue::round(&self.pool, &self.resources, &mut self.full).await;
+        self.feed_moved = !matches!(done, Ok(Progress::AtEnd));
+        match done {
+            Ok(Progress::AtEnd) => INTERVAL,
+            Ok(Progress::More) => Duration::ZERO,
+            Err(error) => {
+                log(&error);
+                RETRY_PAUSE
+            }
+        }
     }
 
     /// Begins to send deliveries that are due.
@@ -161,6 +197,7 @@ impl Work {
             () = shared.changed.notified() => {
                 self.known = None;
                 self.feed_moved = true;
+                self.full.changed();
             }
             () = shared.feed.notified(), if is_active => self.feed_moved = true,
             Some(ended) = self.attempts.join_next_with_id() => self.take(ended),

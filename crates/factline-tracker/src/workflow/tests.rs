@@ -122,14 +122,25 @@ fn command_that_began_no_workflow_has_no_steps() {
 }
 
 #[test]
-fn step_of_no_contract_is_named() {
-    const WRONG: &Contract = &Contract {
+fn command_of_no_contract_is_named() {
+    const STEP: &Contract = &Contract {
         routes: r#"{"workflows": [{"command": "travel.BookTrip", "steps": ["travel.Fly"]}]}"#,
         ..*TRIP
     };
-    assert_eq!(
-        Workflows::read(&[WRONG]).unwrap_err().to_string(),
-        "workflow travel.BookTrip of travel.trip: travel.Fly is a command of no contract that is \
-         served"
-    );
+    const BEGINNING: &Contract = &Contract {
+        routes: r#"{"workflows": [{"command": "travel.Book", "steps": ["travel.BookHotel"]}]}"#,
+        ..*TRIP
+    };
+    for (wrong, workflow, command) in [
+        (STEP, "travel.BookTrip", "travel.Fly"),
+        (BEGINNING, "travel.Book", "travel.Book"),
+    ] {
+        assert_eq!(
+            Workflows::read(&[wrong]).unwrap_err().to_string(),
+            format!(
+                "workflow {workflow} of travel.trip: {command} is a command of no contract that is \
+                 served"
+            )
+        );
+    }
 }

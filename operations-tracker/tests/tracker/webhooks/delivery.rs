@@ -269,3 +269,31 @@ async fn without_a_webhook_the_feed_costs_no_statement() {
     .unwrap();
     assert_eq!(waiting, 0);
 }
+
+/// Without the feed, no deliveries can be written.
+#[tokio::test(flavor = "multi_thread")]
+async fn deliveries_are_sent_while_others_cannot_be_written() {
+    let system = System::with_webhooks(options()).await;
+    let receiver = Receiver::start().await;
+    let (webhook, _) = system.active(&receiver).await;
+    end(&system.pool, 1).await;
+    let path = format!("/webhooks/{webhook}/deliveries");
+    let page = system
+        .until(&path, |page| page["items"][0]["state"] == "delivered")
+        .await;
+    let rename = async |statement: &'static str| {
+        sqlx::query(statement).execute(&system.pool).await.unwrap();
+    };
+    rename("alter table operations.feed rename to feed_away").await;
+    let delivery = page["items"][0]["id"].as_str().unwrap();
+    let (code, _) = system
+        .post(&format!("{path}/{delivery}/redeliver"), None)
+        .await;
+    assert_eq!(code, 200);
+    let got = receiver.until(|got| got.len() == 2).await;
+    assert_eq!(got[1].id, delivery);
+    rename("alter table operations.feed_away rename to feed").await;
+    let operation = end(&system.pool, 2).await;
+    let got = receiver.until(|got| got.len() == 3).await;
+    assert_eq!(got[2].operation(), operation.to_string());
+}

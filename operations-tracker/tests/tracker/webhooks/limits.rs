@@ -1,6 +1,8 @@
-//! Deliveries that have ended are deleted, and those of a webhook that was deleted.
+//! Deliveries that have ended are deleted, those of a webhook that was deleted, and webhooks that
+//! were never enabled.
 
 use factline_tracker::webhooks::Options;
+use serde_json::json;
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -84,6 +86,52 @@ async fn deliveries_are_deleted_after_their_retention() {
     };
     tokio::time::timeout(LONG, waiting).await.unwrap();
     other.cancel();
+}
+
+/// A round ends before all are deleted, and the next one follows soon.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_deliveries_are_deleted_in_several_rounds() {
+    let system = System::with_webhooks(options()).await;
+    let receiver = Receiver::start().await;
+    let (webhook, _) = system.register(&receiver, &json!({})).await;
+    system.stop();
+    sqlx::query(
+        "insert into operations.webhook_delivery (id, webhook_id, number, rank, operation_id, \
+             event, at, body, state, finished_at) \
+         select gen_random_uuid(), $1, number, 2, gen_random_uuid(), 'operation_completed', now(), \
+             '{}', 'delivered', now() - interval '2 days' \
+         from generate_series(1, 5500) as number",
+    )
+    .bind(webhook)
+    .execute(&system.pool)
+    .await
+    .unwrap();
+    let one = restart(&system, options()).await;
+    until_kept(&system.pool, &[]).await;
+    one.cancel();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn webhook_that_is_not_enabled_for_a_day_is_deleted() {
+    let system = System::with_webhooks(options()).await;
+    let receiver = Receiver::start().await;
+    sqlx::query(
+        "insert into operations.webhook (id, url, events, state, secret, created_at) \
+         select gen_random_uuid(), 'http://127.0.0.1:9', '{operation_completed}', state, '\\x00', \
+             now() - interval '25 hours' from unnest(array['unverified', 'disabled']) as state",
+    )
+    .execute(&system.pool)
+    .await
+    .unwrap();
+    // The registration makes the instance read the webhooks.
+    system.register(&receiver, &json!({})).await;
+    let listed = system
+        .until("/webhooks", |page| {
+            page["items"].as_array().unwrap().len() == 2
+        })
+        .await;
+    let states = [&listed["items"][0]["state"], &listed["items"][1]["state"]];
+    assert_eq!(states, ["unverified", "disabled"]);
 }
 
 /// Starts an instance, which begins with a round of deletions.

@@ -12,7 +12,7 @@ use crate::any_order::{updates, write};
 use crate::system::{LONG, System};
 
 use super::receiver::{Answer, Got, Receiver, status};
-use super::stage::{end, moved, options, send};
+use super::stage::{changed, end, moved, options, send};
 
 /// A process of the tracker. It ends with this value.
 struct Process {
@@ -132,6 +132,45 @@ async fn webhook_far_behind_gets_all_and_does_not_hold_up_others() {
     assert_eq!((got.len(), different.len()), (missed + 1, missed + 1));
 }
 
+/// The webhooks want more events of a page of the feed than one transaction writes.
+#[tokio::test(flavor = "multi_thread")]
+async fn page_of_many_webhooks_is_written_in_parts() {
+    let system = System::with_webhooks(options()).await;
+    end_many(&system, 1..=500).await;
+    // Nothing is sent.
+    sqlx::query(
+        "insert into operations.webhook (id, url, events, state, secret, paused_until) \
+         select gen_random_uuid(), 'http://127.0.0.1:9', '{operation_completed}', 'active', \
+             '\\x00', now() + interval '1 day' from generate_series(1, 12)",
+    )
+    .execute(&system.pool)
+    .await
+    .unwrap();
+    changed(&system.pool).await;
+    let waiting = async {
+        let count = "select count(*) from operations.webhook_delivery";
+        while sqlx::query_scalar::<_, i64>(count)
+            .fetch_one(&system.pool)
+            .await
+            .unwrap()
+            < 12 * 500
+        {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(LONG, waiting).await.unwrap();
+    let end: i64 = sqlx::query_scalar("select max(number) from operations.feed")
+        .fetch_one(&system.pool)
+        .await
+        .unwrap();
+    let positions: Vec<i64> =
+        sqlx::query_scalar("select distinct position from operations.webhook")
+            .fetch_all(&system.pool)
+            .await
+            .unwrap();
+    assert_eq!(positions, [end]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn events_that_wait_are_bounded() {
     let system = System::with_webhooks(options()).await;
@@ -149,6 +188,7 @@ async fn events_that_wait_are_bounded() {
     .execute(&system.pool)
     .await
     .unwrap();
+    changed(&system.pool).await;
     let operation = end(&system.pool, 1).await;
     witness.until(|got| got.len() == 1).await;
     let written: i64 = sqlx::query_scalar(

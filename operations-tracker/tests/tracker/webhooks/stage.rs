@@ -123,3 +123,11 @@ pub(crate) async fn moved(pool: &PgPool) {
         .await
         .unwrap();
 }
+
+/// Notifies as an instance does that has changed webhooks or deliveries.
+pub(crate) async fn changed(pool: &PgPool) {
+    sqlx::query("select pg_notify('factline_checkpoint', 'operations-webhooks')")
+        .execute(pool)
+        .await
+        .unwrap();
+}

@@ -23,7 +23,8 @@ pub(super) fn describe(document: &mut Document) {
         "Lists deliveries, the newest first",
     )
     .description(Some(
-        "Those that were delivered are kept for a day, and those that are dead for 30 days.",
+        "Those that were delivered are kept for a day, and those that are dead for 30 days unless \
+         the service is set up otherwise.",
     ))
     .parameter(id())
     .parameter(state("Deliveries in this state.", &DELIVERY_STATES));
