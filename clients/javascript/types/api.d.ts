@@ -150,6 +150,7 @@ export interface components {
              */
             running: number;
             seconds: components["schemas"]["Percentiles"] | null;
+            visible_seconds: components["schemas"]["Percentiles"] | null;
         };
         /** @description Numbers of operations by their end. */
         EndCounts: {
@@ -223,6 +224,12 @@ export interface components {
         };
         /** @description An operation as clients see it. */
         Operation: {
+            /**
+             * Format: int64
+             * @description The number of this attempt: 1, or one more than that of the operation that it repeats. Set
+             *     on the requested operation only.
+             */
+            attempt?: number | null;
             children: components["schemas"]["Operation"][];
             /** @description Set on the requested operation if it has more descendants than are shown. */
             children_truncated?: boolean;
@@ -280,6 +287,11 @@ export interface components {
             root: string | null;
             /** @enum {string} */
             state: "pending" | "running" | "completed" | "rejected" | "failed" | "timed_out" | "cancelled";
+            /**
+             * @description The steps of the workflow that it began, in their order. Set on the requested operation
+             *     only, if the contract lists them.
+             */
+            steps?: components["schemas"]["WorkflowStep"][] | null;
             /** @description Null until the operation has ended. */
             success: boolean | null;
             /**
@@ -429,6 +441,18 @@ export interface components {
             count: number;
             /** @description Not set if there are more. */
             exact: boolean;
+        };
+        /** @description A step of a workflow. */
+        WorkflowStep: {
+            /** @description The type of its command. */
+            command: string;
+            /**
+             * Format: uuid
+             * @description The newest operation of that command; null until the process has sent it.
+             */
+            operation: string | null;
+            /** @enum {string} */
+            state: "pending" | "running" | "completed" | "rejected" | "failed" | "timed_out" | "cancelled" | "remaining" | "skipped";
         };
     };
     responses: {

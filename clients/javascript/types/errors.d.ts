@@ -80,6 +80,7 @@ export class StillOpenError extends FactlineError {
     constructor(request: string, operation: Operation, waited: number);
     /** The operation in the last response. */
     operation: {
+        attempt?: number | null;
         children: import("../types/api.js").components["schemas"]["Operation"][];
         children_truncated?: boolean;
         code: string | null;
@@ -98,6 +99,7 @@ export class StillOpenError extends FactlineError {
         retry_of: string | null;
         root: string | null;
         state: "pending" | "running" | "completed" | "rejected" | "failed" | "timed_out" | "cancelled";
+        steps?: import("../types/api.js").components["schemas"]["WorkflowStep"][] | null;
         success: boolean | null;
         updated_at: string;
         user_id: string;
