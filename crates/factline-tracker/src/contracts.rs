@@ -4,6 +4,7 @@
 //! This service has no list of message types. A record's envelope contains all that it needs.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use factline::Contract;
@@ -52,9 +53,9 @@ pub fn sources(kafka: &KafkaConfig, contracts: &[&'static Contract]) -> Vec<Sour
 }
 
 /// The paths at which clients find aggregates. A path has no leading slash, and `{id}` stands for
-/// the id.
+/// the id. Cheap to clone: each request has one.
 #[derive(Debug, Clone, Default)]
-pub struct Resources(HashMap<&'static str, String>);
+pub struct Resources(Arc<HashMap<&'static str, String>>);
 
 #[derive(Deserialize)]
 struct Routes {
@@ -78,7 +79,7 @@ impl Resources {
             .filter(|contract| !contract.routes.is_empty())
             .map(template)
             .collect::<anyhow::Result<_>>()
-            .map(Self)
+            .map(|templates| Self(Arc::new(templates)))
     }
 
     /// Returns the path of an aggregate, such as `orders/17`, or none if its type is no longer

@@ -6,6 +6,7 @@
 //! decides: a workflow that compensates is recognized by the commands that its file lists for that.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use anyhow::{Context as _, ensure};
 use factline::Contract;
@@ -27,9 +28,10 @@ const REMAINING: &str = "remaining";
 /// The state of a step whose command was not sent and will not be.
 const SKIPPED: &str = "skipped";
 
-/// The workflows of all contracts, by the command that begins them.
+/// The workflows of all contracts, by the command that begins them. Cheap to clone: each request has
+/// one.
 #[derive(Debug, Clone, Default)]
-pub struct Workflows(HashMap<String, Workflow>);
+pub struct Workflows(Arc<HashMap<String, Workflow>>);
 
 #[derive(Debug, Clone, Deserialize)]
 struct Workflow {
@@ -87,7 +89,7 @@ impl Workflows {
                 workflows.insert(workflow.command.clone(), workflow);
             }
         }
-        Ok(Self(workflows))
+        Ok(Self(Arc::new(workflows)))
     }
 
     /// Returns the steps of an operation, in their order, or none if it began no workflow that has
