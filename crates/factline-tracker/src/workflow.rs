@@ -28,8 +28,8 @@ const REMAINING: &str = "remaining";
 /// The state of a step whose command was not sent and will not be.
 const SKIPPED: &str = "skipped";
 
-/// The workflows of all contracts, by the command that begins them. Cheap to clone: each request has
-/// one.
+/// The workflows of all contracts, by the command that begins them. Cheap to clone: each request
+/// has one.
 #[derive(Debug, Clone, Default)]
 pub struct Workflows(Arc<HashMap<String, Workflow>>);
 
