@@ -1,11 +1,8 @@
 //! Consumer groups as an operator sees them: members, their partitions, and committed offsets.
 
 use std::collections::BTreeMap;
-use std::thread::sleep;
-use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::groups::GroupMemberInfo;
 use rdkafka::{Offset, TopicPartitionList};
 use uuid::Uuid;
@@ -16,9 +13,6 @@ use crate::tools::servers::PATIENCE;
 use crate::topics::TopicPartition;
 use crate::topics::admin::RequestError;
 use crate::topics::provision::{Error, retry_while_propagating};
-
-/// Pause before a coordinator is asked again.
-const PAUSE: Duration = Duration::from_millis(100);
 
 /// A consumer group.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,12 +58,13 @@ pub fn groups(config: &KafkaConfig) -> Result<Vec<Group>, RequestError> {
 }
 
 /// Returns the committed offsets of a group in those of the partitions that have one. Blocks until
-/// the brokers have answered, for up to [`PATIENCE`].
+/// the brokers have answered: for up to [`PATIENCE`], or longer while the group's coordinator
+/// moves.
 pub fn committed(
     config: &KafkaConfig,
     group: &str,
     partitions: &[TopicPartition],
-) -> Result<BTreeMap<TopicPartition, i64>, RequestError> {
+) -> Result<BTreeMap<TopicPartition, i64>, Error> {
     if partitions.is_empty() {
         return Ok(BTreeMap::new());
     }
@@ -84,13 +79,10 @@ pub fn committed(
     for (topic, partition) in partitions {
         asked.add_partition(topic, *partition);
     }
-    let until = Instant::now() + PATIENCE;
-    let committed = loop {
-        match client.committed_offsets(asked.clone(), PATIENCE) {
-            Err(error) if is_moving(&error) && Instant::now() < until => sleep(PAUSE),
-            answer => break answer.map_err(failed)?,
-        }
-    };
+    let committed = retry_while_propagating(|| {
+        let committed = client.committed_offsets(asked.clone(), PATIENCE);
+        Ok(committed.map_err(failed)?)
+    })?;
     let mut offsets = BTreeMap::new();
     for place in committed.elements() {
         place.error().map_err(failed)?;
@@ -99,19 +91,6 @@ pub fn committed(
         }
     }
     Ok(offsets)
-}
-
-/// Returns whether the coordinator of the group is being elected, or loads its groups: another
-/// request is answered soon.
-fn is_moving(error: &KafkaError) -> bool {
-    matches!(
-        error.rdkafka_error_code(),
-        Some(
-            RDKafkaErrorCode::NotCoordinator
-                | RDKafkaErrorCode::CoordinatorNotAvailable
-                | RDKafkaErrorCode::CoordinatorLoadInProgress
-        )
-    )
 }
 
 /// Commits offsets for a group. Blocks until the brokers have answered.
