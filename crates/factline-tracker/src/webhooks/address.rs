@@ -47,6 +47,10 @@ impl Permitted {
             return Err(Refused::NoUrl);
         }
         let url: Url = text.parse().map_err(|_| Refused::NoUrl)?;
+        // A character that is not permitted in a URL has become three or more.
+        if url.as_str().len() > MAX_LENGTH {
+            return Err(Refused::NoUrl);
+        }
         match url.scheme() {
             "https" => {}
             "http" if self.http => {}

@@ -38,5 +38,8 @@ fn seeds() -> Vec<Vec<u8>> {
         "https://[2606:4700::1111]/hook",
         "https://0x7f.1/hook",
     ];
-    texts.map(|text| text.as_bytes().to_vec()).to_vec()
+    // Longer when it is written again.
+    let quoted = format!("https://example.com/{}", "\"".repeat(1500));
+    let texts = texts.map(str::to_owned).into_iter().chain([quoted]);
+    texts.map(String::into_bytes).collect()
 }

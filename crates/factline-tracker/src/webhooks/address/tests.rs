@@ -72,6 +72,9 @@ fn addresses_are_refused_by_their_text() {
     }
     let long = format!("https://example.com/{}", "x".repeat(MAX_LENGTH));
     assert_eq!(refused(&long), Refused::NoUrl);
+    // Each of these characters is written as three.
+    let longer = format!("https://example.com/{}", "\"".repeat(MAX_LENGTH / 2));
+    assert_eq!(refused(&longer), Refused::NoUrl);
     for text in [
         "http://example.com",
         "ftp://example.com",
