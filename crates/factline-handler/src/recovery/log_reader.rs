@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::state::aggregates::ReadError;
 use crate::state::disk::DiskError;
 use factline_kafka::client::config::KafkaConfig;
+use factline_kafka::client::transient::is_transient;
 use factline_kafka::records::decode;
 use factline_kafka::retry::Backoff;
 use factline_kafka::topics::watermarks::{ends, ends_of};
@@ -278,24 +279,4 @@ fn wait_until_stable(
         }
     }
     Ok(())
-}
-
-/// Returns whether a consumer's error is transient: librdkafka continues to look for the broker.
-pub(crate) fn is_transient(error: &KafkaError) -> bool {
-    use RDKafkaErrorCode as Code;
-    matches!(
-        error.rdkafka_error_code(),
-        Some(
-            Code::AllBrokersDown
-                | Code::BrokerTransportFailure
-                | Code::OperationTimedOut
-                | Code::Resolve
-                | Code::NotLeaderForPartition
-                | Code::LeaderNotAvailable
-                | Code::UnknownTopicOrPartition
-                | Code::CoordinatorNotAvailable
-                | Code::NotCoordinator
-                | Code::CoordinatorLoadInProgress
-        )
-    )
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use factline::Aggregate;
 
 use super::{Worker, WorkerExit};
-use crate::recovery::log_reader::is_transient;
+use factline_kafka::client::transient::is_transient;
 use factline_kafka::consumer::group::EXPECTING;
 use factline_kafka::consumer::host::Polled;
 

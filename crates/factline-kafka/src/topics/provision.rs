@@ -15,6 +15,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use tokio::runtime::Handle;
 
 use crate::client::config::KafkaConfig;
+use crate::client::transient::{is_moving_coordinator, is_stale_metadata};
 use crate::retry::Backoff;
 use crate::topics::Topics;
 use crate::topics::admin::{self, RequestError, TIMEOUT};
@@ -160,25 +161,13 @@ pub fn check_partitions(config: &KafkaConfig, topic: &str, expected: i32) -> Res
 
 /// Retries while the brokers learn, one after the other, about a topic or group that is new.
 pub fn retry_while_propagating<T>(ask: impl Fn() -> Result<T, Error>) -> Result<T, Error> {
-    use RDKafkaErrorCode as Code;
+    let is_propagating = |code| is_stale_metadata(code) || is_moving_coordinator(code);
     let start = Instant::now();
     let mut backoff = Backoff::new(Duration::from_millis(25), Duration::from_millis(200));
     loop {
         match ask() {
             Err(Error::Request(RequestError { source, .. }))
-                if matches!(
-                    code_of(&source),
-                    Some(
-                        Code::UnknownTopicOrPartition
-                            | Code::NotLeaderForPartition
-                            | Code::LeaderNotAvailable
-                            | Code::CoordinatorNotAvailable
-                            | Code::CoordinatorLoadInProgress
-                            | Code::NotCoordinator
-                            | Code::UnknownLeaderEpoch
-                            | Code::FencedLeaderEpoch
-                    )
-                ) && start.elapsed() < TIMEOUT =>
+                if code_of(&source).is_some_and(is_propagating) && start.elapsed() < TIMEOUT =>
             {
                 std::thread::sleep(backoff.pause());
             }

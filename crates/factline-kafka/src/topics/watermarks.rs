@@ -5,7 +5,7 @@
 //! partition.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode as Code};
@@ -13,8 +13,14 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use crate::client::broker_queries::{BrokerQueries, Client, Isolation};
 use crate::client::config::KafkaConfig;
+use crate::client::transient::is_stale_metadata;
+use crate::retry::Backoff;
 use crate::topics::TopicPartition;
 use crate::topics::identity;
+
+/// Maximum time for which a query is repeated because the client's metadata is outdated. Brokers
+/// tell one another about a new topic or a new leader in much less.
+const STALE: Duration = Duration::from_secs(2);
 
 /// First offset and end offset of partitions.
 pub type Ends = BTreeMap<i32, (i64, i64)>;
@@ -27,11 +33,11 @@ pub type Bounds = HashMap<TopicPartition, (i64, i64)>;
 ///
 /// A client that queried a topic while a broker was starting may have learnt that a partition does
 /// not exist or has no leader. librdkafka takes both as final, and answers from this metadata until
-/// it refreshes the metadata minutes later. So this function makes it refresh the metadata at once,
-/// and the next call gets a correct answer.
+/// it refreshes the metadata minutes later. The same is true of a leader that has restarted since.
+/// So this function makes the client refresh the metadata at once, and asks again.
 ///
 /// # Errors
-/// If the brokers do not answer each of two queries within `timeout`, or do not know one of the
+/// If the brokers do not answer each of a few queries within `timeout`, or do not know one of the
 /// partitions.
 pub fn bounds<C: ConsumerContext>(
     client: &BaseConsumer<C>,
@@ -178,9 +184,33 @@ pub fn count_of<C: ConsumerContext>(
     Ok(i32::try_from(count).ok().filter(|count| *count > 0))
 }
 
-/// Returns the brokers' answer to `Beginning` or `End`, for every partition. If the answer shows
-/// that the client's metadata is wrong, the client refreshes it before the next call.
+/// Returns the brokers' answer to `Beginning` or `End`, for every partition. While the answer shows
+/// that the client's metadata is outdated, the client refreshes it and asks again, for a short
+/// time.
 fn ask<C: ConsumerContext>(
+    client: &BaseConsumer<C>,
+    partitions: &[TopicPartition],
+    which: Offset,
+    timeout: Duration,
+) -> KafkaResult<HashMap<TopicPartition, i64>> {
+    let begun = Instant::now();
+    let mut backoff = Backoff::new(Duration::from_millis(25), Duration::from_millis(200));
+    loop {
+        let answer = ask_once(client, partitions, which, timeout);
+        let is_stale =
+            |error: &KafkaError| error.rdkafka_error_code().is_some_and(is_stale_metadata);
+        if !answer.as_ref().is_err_and(is_stale) || begun.elapsed() > STALE.min(timeout) {
+            return answer;
+        }
+        let topics: BTreeSet<&str> = partitions.iter().map(|(topic, _)| topic.as_str()).collect();
+        for topic in topics {
+            client.fetch_metadata(Some(topic), timeout)?;
+        }
+        std::thread::sleep(backoff.pause());
+    }
+}
+
+fn ask_once<C: ConsumerContext>(
     client: &BaseConsumer<C>,
     partitions: &[TopicPartition],
     which: Offset,
@@ -193,33 +223,14 @@ fn ask<C: ConsumerContext>(
     for (topic, partition) in partitions {
         asked.add_partition_offset(topic, *partition, which)?;
     }
-    let answered = client.offsets_for_times(asked, timeout);
-    let read = answered.and_then(|answered| {
-        let read = answered.elements().into_iter().map(|place| {
-            place.error()?;
-            match place.offset() {
-                Offset::Offset(offset) => {
-                    Ok(((place.topic().to_owned(), place.partition()), offset))
-                }
-                // The offset is unchanged: no broker has answered for this partition.
-                _ => Err(KafkaError::OffsetFetch(Code::UnknownPartition)),
-            }
-        });
-        read.collect()
-    });
-    if let Err(error) = &read
-        && let Some(
-            Code::UnknownPartition
-            | Code::UnknownTopic
-            | Code::UnknownTopicOrPartition
-            | Code::LeaderNotAvailable
-            | Code::NotLeaderForPartition,
-        ) = error.rdkafka_error_code()
-    {
-        let topics: BTreeSet<&str> = partitions.iter().map(|(topic, _)| topic.as_str()).collect();
-        for topic in topics {
-            client.fetch_metadata(Some(topic), timeout)?;
+    let answered = client.offsets_for_times(asked, timeout)?;
+    let read = answered.elements().into_iter().map(|place| {
+        place.error()?;
+        match place.offset() {
+            Offset::Offset(offset) => Ok(((place.topic().to_owned(), place.partition()), offset)),
+            // The offset is unchanged: no broker has answered for this partition.
+            _ => Err(KafkaError::OffsetFetch(Code::UnknownPartition)),
         }
-    }
-    read
+    });
+    read.collect()
 }
