@@ -10,6 +10,7 @@ use chaos::{PATIENCE, Plan, run};
 const LASTS: Duration = Duration::from_secs(90);
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes up to five minutes; run it, or ./dev faults --minutes 2"]
 async fn commands_are_executed_exactly_once_under_every_kind_of_fault() {
     let seed = factline_testkit::seed();
     let plan = Plan {
