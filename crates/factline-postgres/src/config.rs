@@ -18,6 +18,11 @@ const SET_IDLE_TIMEOUT: &str = "set idle_in_transaction_session_timeout = '20s'"
 /// statement holds a connection that others need.
 const SET_STATEMENT_TIMEOUT: &str = "set statement_timeout = '5s'";
 
+/// Isolation level of a statement outside of a transaction, on which
+/// [`ConsistentReads::one_statement`](crate::ConsistentReads::one_statement) relies. A database or
+/// a role may have another default.
+const SET_ISOLATION: &str = "set default_transaction_isolation = 'read committed'";
+
 /// Idle time up to which a connection is assumed to be alive. A check costs a round trip.
 const ASSUMED_ALIVE: Duration = Duration::from_secs(2);
 
@@ -50,7 +55,7 @@ impl PostgresConfig {
     /// Returns a pool for reads that answer clients. A statement that takes longer than 5 seconds
     /// is cancelled, which is transient.
     pub fn reader_pool(&self, process: &str) -> PgPool {
-        let settings = &[SET_IDLE_TIMEOUT, SET_STATEMENT_TIMEOUT];
+        let settings = &[SET_IDLE_TIMEOUT, SET_STATEMENT_TIMEOUT, SET_ISOLATION];
         self.pool_of(process, self.database_connections, settings)
     }
 

@@ -15,7 +15,7 @@ use crate::read_your_writes::database;
 pub const MAX_BYTES: usize = 1024 * 1024;
 
 /// Number of rows that the first statement of a page reads. So small pages are read by one.
-const FIRST: usize = 64;
+pub(crate) const FIRST: usize = 64;
 
 /// Returns a page of the rows of a query, which ends with its order. The query reads one row more
 /// than `limit`, which only reveals that there is a next page. The columns of the page's rows have

@@ -6,9 +6,10 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::{MethodRouter, get};
-use factline_http::{Path, Problem, etag};
+use factline_http::{Path, Problem, etag, freshness};
 use factline_postgres::{ConsistentReads, select_list};
-use sqlx::{Postgres, QueryBuilder};
+use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, Postgres, QueryBuilder};
 
 use crate::declare;
 use crate::misuse::Misuse;
@@ -92,15 +93,14 @@ impl Item {
     ) -> Result<Response, Problem> {
         parameters::none(parameters)?;
         let key = self.id.read(id)?;
+        if freshness::position(request)?.is_none()
+            && let Some(answer) = self.answer_at_once(snapshots, &key, request).await?
+        {
+            return Ok(answer);
+        }
         let view = self.declared.rows.view;
         let mut snapshot = snapshot(snapshots, view, request).await?;
-        let mut query = QueryBuilder::default();
-        self.push_query_with_state(&key, &mut query);
-        let row = query
-            .build()
-            .fetch_optional(&mut *snapshot)
-            .await
-            .map_err(database)?;
+        let row = self.row(&mut snapshot, &key).await?;
         let state = match &row {
             Some(row) if !read_state::has_state(row).map_err(database)? => {
                 ReadState::none(&snapshot)
@@ -112,7 +112,48 @@ impl Item {
         };
         state.check(request)?;
         let row = row.ok_or_else(|| state.on_problem(self.id.unknown(id)))?;
-        let json = (self.declared.rows.json)(&row).map_err(database)?;
+        self.response(&row, &state, request)
+    }
+
+    /// Answers by one statement a request that has no position. `None` if there is no such row, or
+    /// the view has a state: then the answer needs more.
+    async fn answer_at_once(
+        &self,
+        snapshots: &ConsistentReads,
+        key: &Value,
+        request: &HeaderMap,
+    ) -> Result<Option<Response>, Problem> {
+        let row = {
+            let mut connection = snapshots.one_statement().await.map_err(database)?;
+            self.row(&mut connection, key).await?
+        };
+        match row {
+            Some(row) if !read_state::has_state(&row).map_err(database)? => {
+                let response = self.response(&row, &ReadState::default(), request);
+                response.map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    async fn row(
+        &self,
+        connection: &mut PgConnection,
+        key: &Value,
+    ) -> Result<Option<PgRow>, Problem> {
+        let mut query = QueryBuilder::default();
+        self.push_query_with_state(key, &mut query);
+        let row = query.build().fetch_optional(connection).await;
+        row.map_err(database)
+    }
+
+    fn response(
+        &self,
+        row: &PgRow,
+        state: &ReadState,
+        request: &HeaderMap,
+    ) -> Result<Response, Problem> {
+        let json = (self.declared.rows.json)(row).map_err(database)?;
         Ok(state.on(etag::json(request, &json)?))
     }
 }

@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::{MethodRouter, get};
-use factline_http::{Path, Problem, etag};
+use factline_http::{Path, Problem, etag, freshness};
 use factline_postgres::ConsistentReads;
 
 use crate::declare;
@@ -16,6 +16,7 @@ use crate::read_your_writes::{database, snapshot};
 use crate::value::Kind;
 
 use super::id::IdReader;
+use super::request::Request;
 
 /// List with its filters and sort orders.
 #[derive(Debug)]
@@ -75,6 +76,12 @@ impl List {
         headers: &HeaderMap,
     ) -> Result<Response, Problem> {
         let request = self.read(id, parameters)?;
+        if request.is_one_statement()
+            && freshness::position(headers)?.is_none()
+            && let Some(answer) = self.answer_at_once(snapshots, &request, headers).await?
+        {
+            return Ok(answer);
+        }
         let is_all = request.is_whole();
         let view = self.declared.rows.view;
         let mut snapshot = snapshot(snapshots, view, headers).await?;
@@ -96,5 +103,25 @@ impl List {
             return Err(state.on_problem(within.unknown(id)));
         }
         Ok(state.on(etag::json(headers, &page.map(|row| row.json))?))
+    }
+
+    /// Answers by one statement a request that has no position and a small page. `None` if the page
+    /// is empty, or the view has a state: then the answer needs more.
+    async fn answer_at_once(
+        &self,
+        snapshots: &ConsistentReads,
+        request: &Request,
+        headers: &HeaderMap,
+    ) -> Result<Option<Response>, Problem> {
+        let (page, has_state) = {
+            let mut connection = snapshots.one_statement().await.map_err(database)?;
+            let page = self.page(&mut connection, request.clone()).await;
+            page.map_err(database)?
+        };
+        if has_state != Some(false) {
+            return Ok(None);
+        }
+        let response = etag::json(headers, &page.map(|row| row.json))?;
+        Ok(Some(ReadState::default().on(response)))
     }
 }

@@ -4,6 +4,7 @@ use factline_http::problem::FieldError;
 use factline_http::{Problem, page};
 
 use crate::declare::{self, Comparison};
+use crate::listing;
 use crate::parameters::{Parameters, refused};
 use crate::value::Value;
 
@@ -11,7 +12,7 @@ use super::cursor;
 use super::list::{Filter, List};
 
 /// Request for a page.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Request {
     /// The id in the path.
     pub(crate) id: Option<Value>,
@@ -31,6 +32,11 @@ impl Request {
     /// Returns true if an empty page means that the list has no rows.
     pub(crate) fn is_whole(&self) -> bool {
         self.after.is_none() && self.filters.iter().all(Option::is_none)
+    }
+
+    /// Returns whether the page is read by one statement, however large its rows are.
+    pub(super) fn is_one_statement(&self) -> bool {
+        self.limit < listing::FIRST
     }
 }
 
