@@ -6,10 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use factline_kafka::KafkaConfig;
+use factline_kafka::{KafkaConfig, Record};
 use harness::System;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::message::{Headers as _, Message as _};
 use rdkafka::{Offset, TopicPartitionList};
 use sqlx::postgres::PgListener;
 use uuid::Uuid;
@@ -57,17 +56,9 @@ impl Probes {
                 loop {
                     if let Some(Ok(message)) = consumer.poll(Duration::from_millis(100)) {
                         let now = Instant::now();
-                        let header = message.headers().and_then(|headers| {
-                            headers
-                                .iter()
-                                .find(|header| header.key == "ce_operation")?
-                                .value
-                        });
-                        let operation = header.and_then(|value| Uuid::try_parse_ascii(value).ok());
-                        if let Some(operation) = operation {
-                            let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-                            of(&mut seen).entry(operation).or_insert(now);
-                        }
+                        let operation = Record::from(&message).operation();
+                        let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+                        of(&mut seen).entry(operation).or_insert(now);
                     }
                 }
             });

@@ -4,7 +4,8 @@
 //! Kafka binding: the attributes of the specification and Factline's extensions. All values are
 //! text. `docs/wire-format.md` holds the table. To add a header, add a field here, a line in
 //! [`Envelope::write_headers`] and its name in [`Envelope::from_headers`]. A reader that does not
-//! know a header ignores it.
+//! know a header ignores it. A header whose value a reader assumes anyway is not written: most
+//! records belong to a command that nothing else has caused.
 
 use std::fmt::{Display, Write as _};
 use std::str::FromStr;
@@ -36,7 +37,7 @@ pub struct Envelope {
     pub sequence: Option<u64>,
     /// `ce_partitionsequence`: number of the event within its partition; the first is 1.
     pub partition_sequence: Option<u64>,
-    /// `ce_operation`: the operation that this record belongs to.
+    /// `ce_operation`: the operation that this record belongs to; by default that of `ce_id`.
     pub operation: Uuid,
     /// `ce_rootoperation`: the operation that started the whole chain. It is absent on records of
     /// that operation itself.
@@ -54,17 +55,18 @@ pub struct Envelope {
     /// `ce_concludes`: the operation that ends. Present on the event with which a process ends a
     /// workflow.
     pub concludes: Option<Uuid>,
-    /// `ce_correlationid`: an id common to everything that one request caused.
+    /// `ce_correlationid`: an id common to everything that one request caused; by default the
+    /// operation.
     pub correlation: Uuid,
-    /// `ce_causationid`: the record that caused this one.
+    /// `ce_causationid`: the record that caused this one; by default the command of the operation.
     pub causation: Uuid,
-    /// `ce_actor`: the sender of the request.
+    /// `ce_actor`: the sender of the request; by default [`ANONYMOUS`].
     pub actor: String,
     /// `ce_roles`: the roles that the actor had when the edge accepted the command. Only a client's
     /// command has roles.
     pub roles: Roles,
     /// `ce_origintime`: the time at which the edge accepted the command, or at which the fact
-    /// happened that a policy reacted to.
+    /// happened that a policy reacted to; by default the time.
     pub origin_time: Timestamp,
     /// `ce_timetolive`: milliseconds after the origin time after which the command expires.
     pub time_to_live_ms: Option<u64>,
@@ -153,7 +155,7 @@ impl Envelope {
         }
     }
 
-    /// Returns the headers; absent fields are omitted.
+    /// Returns the headers; absent fields and defaults are omitted.
     pub fn to_headers(&self) -> Vec<(&'static str, String)> {
         let mut headers = Vec::with_capacity(16);
         self.write_headers(|name, value| headers.push((name, value.to_owned())));
@@ -170,11 +172,21 @@ impl Envelope {
         write("ce_subject", &self.subject);
         write("ce_time", room.instant(self.time));
         write("content-type", "application/avro");
-        write("ce_operation", room.id(self.operation));
-        write("ce_correlationid", room.id(self.correlation));
-        write("ce_causationid", room.id(self.causation));
-        write("ce_actor", &self.actor);
-        write("ce_origintime", room.instant(self.origin_time));
+        if self.operation != self.id {
+            write("ce_operation", room.id(self.operation));
+        }
+        if self.correlation != self.operation {
+            write("ce_correlationid", room.id(self.correlation));
+        }
+        if self.causation != self.operation {
+            write("ce_causationid", room.id(self.causation));
+        }
+        if self.actor != ANONYMOUS {
+            write("ce_actor", &self.actor);
+        }
+        if self.origin_time != self.time {
+            write("ce_origintime", room.instant(self.origin_time));
+        }
         if !self.roles.is_empty() {
             write("ce_roles", self.roles.as_str());
         }
@@ -267,7 +279,7 @@ impl Envelope {
             opens: text("ce_opens", found.opens)?,
             concludes: uuid("ce_concludes", found.concludes)?,
             correlation: uuid("ce_correlationid", found.correlation)?.unwrap_or(operation),
-            causation: uuid("ce_causationid", found.causation)?.unwrap_or(id),
+            causation: uuid("ce_causationid", found.causation)?.unwrap_or(operation),
             actor: text("ce_actor", found.actor)?.unwrap_or_else(|| ANONYMOUS.to_owned()),
             roles: roles(found.roles)?,
             origin_time: instant("ce_origintime", found.origin_time)?.unwrap_or(time),
@@ -525,10 +537,18 @@ fn as_written(text: &str) -> Option<Timestamp> {
 mod tests {
     use super::*;
 
-    fn full() -> Envelope {
+    fn minimal() -> Envelope {
         let time = Timestamp::from_timestamp_micros(1_700_000_000_123_456).unwrap();
-        let mut envelope =
-            Envelope::of_command(Uuid::from_u128(1), "catalog.Sell", "/edge", "p-1", time);
+        Envelope::of_command(Uuid::from_u128(1), "catalog.Sell", "/edge", "p-1", time)
+    }
+
+    fn full() -> Envelope {
+        let mut envelope = minimal();
+        envelope.operation = Uuid::from_u128(7);
+        envelope.correlation = Uuid::from_u128(8);
+        envelope.causation = Uuid::from_u128(9);
+        envelope.actor = "ada".into();
+        envelope.origin_time -= chrono::TimeDelta::microseconds(1);
         envelope.roles = Roles::of(["admin", "clerk"]).unwrap();
         envelope.sequence = Some(4);
         envelope.partition_sequence = Some(90);
@@ -563,6 +583,30 @@ mod tests {
     #[test]
     fn envelope_roundtrips_through_headers() {
         assert_eq!(read(&full().to_headers()), Ok(full()));
+    }
+
+    /// The attributes of CloudEvents, which any reader may need, are always there.
+    #[test]
+    fn values_that_a_reader_assumes_are_not_written() {
+        let headers = minimal().to_headers();
+        let names: Vec<_> = headers.iter().map(|(name, _)| *name).collect();
+        let needed = [
+            "ce_specversion",
+            "ce_id",
+            "ce_type",
+            "ce_source",
+            "ce_subject",
+            "ce_time",
+            "content-type",
+        ];
+        assert_eq!(names, needed);
+        assert_eq!(read(&headers), Ok(minimal()));
+        // An event of that command.
+        let mut event = minimal();
+        event.id = Uuid::from_u128(2);
+        let headers = event.to_headers();
+        assert_eq!(headers.len(), needed.len() + 1);
+        assert_eq!(read(&headers), Ok(event));
     }
 
     #[test]

@@ -17,11 +17,10 @@ async fn state(system: &System, operation: Uuid) -> Value {
     body["state"].clone()
 }
 
-fn replaced(name: &str, value: &[u8], operation: Uuid) -> Headers {
+fn replaced(name: &'static str, value: &[u8], operation: Uuid) -> Headers {
     let mut headers = command_headers(operation);
-    for header in headers.iter_mut().filter(|header| header.0 == name) {
-        header.1 = value.to_vec();
-    }
+    headers.retain(|header| header.0 != name);
+    headers.push((name, value.to_vec()));
     headers
 }
 

@@ -67,6 +67,13 @@ impl LetterWriter {
             !name.starts_with(dead_letters::PREFIX) && !REPLACED.contains(name)
         };
         let mut headers: Headers = letter.record.headers.iter().filter(own).collect();
+        // Where they are absent they are the failed operation; without them they would be the new
+        // one.
+        for name in ["ce_correlationid", "ce_causationid"] {
+            if headers.last(name).is_none() {
+                headers.push(name, failed.to_string().as_bytes());
+            }
+        }
         let new = [
             ("ce_id", operation.to_string()),
             ("ce_operation", operation.to_string()),
