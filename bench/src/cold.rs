@@ -16,8 +16,9 @@ use rdkafka::producer::{DefaultProducerContext, Producer as _, ThreadedProducer}
 use rdkafka::{Offset, TopicPartitionList};
 use tokio::runtime::Runtime;
 
+use crate::factline_loop::{self, Setup};
 use crate::load::{Appended, command, product};
-use crate::{Handler, factline_loop, load, memory};
+use crate::{load, memory};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
@@ -46,9 +47,9 @@ pub(crate) fn measure(runtime: &Runtime, options: &Options) -> Result<()> {
             instance: "bench".to_owned(),
             ..load::own_topics(&servers)
         };
-        let handler = Handler {
+        let handler = Setup {
             memory_mb: Some(*limit),
-            ..Handler::once(options.aggregates, options.aggregates)
+            ..Setup::once(options.aggregates, options.aggregates)
         };
         let before = memory::in_use();
         let watched = memory::Peak::watch();
@@ -121,6 +122,7 @@ async fn latencies(kafka: &KafkaConfig, options: &Options) -> Result<Vec<Duratio
             let product = product(random.random_range(0..options.aggregates));
             let appended = Appended::of(
                 &schemas,
+                &catalog_schemas::PRODUCT,
                 product,
                 &command(product, number, options.aggregates),
             )?;

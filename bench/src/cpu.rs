@@ -15,6 +15,10 @@ pub(crate) struct Cpu {
 /// Linux counts in hundredths of a second, whatever the kernel's own clock.
 const TICK: f64 = 10_000.0;
 
+/// The place of the scheduling policy among the fields after the name, and the policy of spinners.
+const POLICY: usize = 38;
+const SCHED_IDLE: &str = "5";
+
 impl Cpu {
     pub(crate) fn spent() -> Self {
         let processes = processes();
@@ -98,9 +102,12 @@ pub(crate) fn started() -> Vec<(u32, String, f64)> {
 }
 
 /// Parses the parent, and the microseconds in user and kernel mode. The name in between may contain
-/// any character but ends with the last bracket.
+/// any character but ends with the last bracket. None for a spinner, see [`crate::spinners`].
 fn parse(stat: &str) -> Option<(u32, f64)> {
     let (_, rest) = stat.rsplit_once(')')?;
+    if rest.split_whitespace().nth(POLICY) == Some(SCHED_IDLE) {
+        return None;
+    }
     let mut fields = rest.split_whitespace().skip(1);
     let parent = fields.next()?.parse().ok()?;
     let mut times = fields.skip(9);

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use catalog_schemas::{ChangePrice, CreateProduct, Money, product::Command};
-use factline::{Envelope, Messages as _, id};
+use factline::{Contract, Envelope, Messages, id};
 use factline_dev_servers::Servers;
 use factline_kafka::records::registry::SchemaIds;
 use factline_kafka::topics::partition_of;
@@ -39,11 +39,7 @@ pub(crate) async fn append(
     let schemas = registry
         .register_all(topics.commands(), catalog_schemas::PRODUCT.commands)
         .await?;
-    let producer: ThreadedProducer<DefaultProducerContext> = kafka
-        .client_config()
-        .set("acks", "all")
-        .set("linger.ms", if rate == 0 { "20" } else { "0" })
-        .create()?;
+    let producer = producer(kafka, rate == 0)?;
     let begin = Instant::now();
     for number in 0..commands {
         if rate > 0 {
@@ -52,17 +48,38 @@ pub(crate) async fn append(
         }
         let product = product(number % aggregates);
         let command = command(product, number, aggregates);
-        let appended = Appended::of(&schemas, product, &command)?;
-        let mut record = appended.record(topics.commands());
-        while let Err((error, again)) = producer.send(record) {
-            match error {
-                KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull) => record = again,
-                error => return Err(error.into()),
-            }
-            std::thread::sleep(Duration::from_millis(1));
-        }
+        let appended = Appended::of(&schemas, &catalog_schemas::PRODUCT, product, &command)?;
+        send(&producer, appended.record(topics.commands()))?;
     }
     producer.flush(PATIENCE)?;
+    Ok(())
+}
+
+/// Returns a producer of commands. One with a backlog gathers larger batches.
+pub(crate) fn producer(
+    kafka: &KafkaConfig,
+    has_backlog: bool,
+) -> Result<ThreadedProducer<DefaultProducerContext>> {
+    let linger = if has_backlog { "20" } else { "0" };
+    let mut client = kafka.client_config();
+    Ok(client
+        .set("acks", "all")
+        .set("linger.ms", linger)
+        .create()?)
+}
+
+/// Sends a record; waits while the queue is full.
+pub(crate) fn send(
+    producer: &ThreadedProducer<DefaultProducerContext>,
+    mut record: BaseRecord<'_, str, [u8]>,
+) -> Result<()> {
+    while let Err((error, again)) = producer.send(record) {
+        match error {
+            KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull) => record = again,
+            error => return Err(error.into()),
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
     Ok(())
 }
 
@@ -74,17 +91,24 @@ pub(crate) fn product(number: usize) -> Uuid {
 /// A command in its form on the topic.
 pub(crate) struct Appended {
     pub(crate) operation: Uuid,
+    partition: i32,
     subject: String,
     headers: OwnedHeaders,
     value: Vec<u8>,
 }
 
 impl Appended {
-    pub(crate) fn of(schemas: &SchemaIds, product: Uuid, command: &Command) -> Result<Self> {
+    /// Creates a command to an aggregate that has this contract.
+    pub(crate) fn of<M: Messages>(
+        schemas: &SchemaIds,
+        contract: &Contract,
+        aggregate: Uuid,
+        command: &M,
+    ) -> Result<Self> {
         let (schema, codec) = schemas
             .get(command.record())
             .ok_or_else(|| anyhow::anyhow!("no schema of {}", command.record()))?;
-        let (operation, subject, now) = (Uuid::now_v7(), product.to_string(), chrono::Utc::now());
+        let (operation, subject, now) = (Uuid::now_v7(), aggregate.to_string(), chrono::Utc::now());
         let envelope =
             Envelope::of_command(operation, command.record(), "/bench", &subject, now).to_headers();
         let headers = envelope
@@ -97,6 +121,7 @@ impl Appended {
             });
         Ok(Self {
             operation,
+            partition: partition_of(subject.as_bytes(), contract.partitions),
             subject,
             headers,
             value: framing::write(schema, &command.encode(codec)?),
@@ -105,10 +130,7 @@ impl Appended {
 
     pub(crate) fn record<'r>(&'r self, topic: &'r str) -> BaseRecord<'r, str, [u8]> {
         BaseRecord::to(topic)
-            .partition(partition_of(
-                self.subject.as_bytes(),
-                catalog_schemas::PRODUCT.partitions,
-            ))
+            .partition(self.partition)
             .key(self.subject.as_str())
             .payload(self.value.as_slice())
             .headers(self.headers.clone())

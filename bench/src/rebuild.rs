@@ -22,7 +22,8 @@ use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
 use crate::cpu::Cpu;
-use crate::{Handler, factline_loop, load, memory};
+use crate::factline_loop::{self, Setup};
+use crate::{load, memory};
 
 /// The view that is filled.
 const VIEW: [HostedView; 1] = [HostedView::of::<Products>()];
@@ -57,7 +58,7 @@ pub(crate) fn measure(runtime: &tokio::runtime::Runtime, options: &Options) -> R
         instance: "bench".to_owned(),
         ..load::own_topics(&servers)
     };
-    let handler = Handler::once(options.events, options.keys);
+    let handler = Setup::once(options.events, options.keys);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let workers = options.workers.unwrap_or(cores);
     runtime.block_on(async {

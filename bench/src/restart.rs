@@ -15,7 +15,7 @@ use factline_kafka::{KafkaConfig, topics::provision};
 use rdkafka::consumer::BaseConsumer;
 use tokio_util::sync::CancellationToken;
 
-use crate::{baseline, factline_loop, load, memory};
+use crate::{bare, factline_loop, load, memory};
 
 const LOOK: Duration = Duration::from_millis(10);
 
@@ -61,7 +61,7 @@ pub(crate) fn measure(runtime: &tokio::runtime::Runtime, options: &Options) -> R
                 load::append(&kafka, options.commands, options.aggregates, 0).await
             })?;
             child(&kafka, every, options.commands)?;
-            let read = baseline::read(&kafka)?;
+            let read = bare::read(&kafka)?;
             let output = child(&kafka, every, 0)?;
             let [seconds, before, after] = output.as_slice() else {
                 bail!("unexpected output of the measured process: {output:?}");

@@ -19,7 +19,8 @@ use rdkafka::error::KafkaError;
 use rdkafka::{Offset, TopicPartitionList};
 
 use crate::cpu::{self, Cpu};
-use crate::{Handler, factline_loop, load};
+use crate::factline_loop::{self, Setup};
+use crate::load;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
@@ -43,7 +44,7 @@ pub(crate) fn measure(runtime: &tokio::runtime::Runtime, options: &Options) -> R
         instance: "bench".to_owned(),
         ..load::own_topics(&servers)
     };
-    let handler = Handler::once(options.commands, options.aggregates);
+    let handler = Setup::once(options.commands, options.aggregates);
     runtime.block_on(async {
         provision::provision(&kafka, &PRODUCT, None).await?;
         factline_loop::handle(&kafka, &handler).await

@@ -138,7 +138,12 @@ fn beat(
             } else {
                 load::command(load::product(*number), beat, 0)
             };
-            let Ok(appended) = Appended::of(schemas, load::product(*number), &command) else {
+            let Ok(appended) = Appended::of(
+                schemas,
+                &catalog_schemas::PRODUCT,
+                load::product(*number),
+                &command,
+            ) else {
                 continue;
             };
             lock(heard).sent.insert(appended.operation, Instant::now());
