@@ -34,6 +34,8 @@ pub enum Mutant {
     AnyMember,
     /// Adopts state before it is committed, and keeps it if the commit fails.
     AdoptBeforeCommit,
+    /// Keeps a batch that was decided on another one whose commit has failed.
+    KeepNext,
     /// Does not look a command up among the decided ones.
     NoDedupe,
     /// Does not read decided command ids back at a restart.
@@ -50,7 +52,7 @@ pub enum Mutant {
 
 impl Mutant {
     /// All mutants.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::NoFlush,
         Self::StaleMetadata,
         Self::NoDeadlineOffsets,
@@ -58,6 +60,7 @@ impl Mutant {
         Self::KeepRevoked,
         Self::AnyMember,
         Self::AdoptBeforeCommit,
+        Self::KeepNext,
         Self::NoDedupe,
         Self::ForgetDedupe,
         Self::BlindCheckpoint,
@@ -76,6 +79,7 @@ impl Mutant {
             Self::KeepRevoked => "keep-revoked",
             Self::AnyMember => "any-member",
             Self::AdoptBeforeCommit => "adopt-before-commit",
+            Self::KeepNext => "keep-next",
             Self::NoDedupe => "no-dedupe",
             Self::ForgetDedupe => "forget-dedupe",
             Self::BlindCheckpoint => "blind-checkpoint",

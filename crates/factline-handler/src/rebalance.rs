@@ -1,10 +1,10 @@
 //! Rebalances: how a worker releases partitions and takes new ones.
 //!
 //! Rebalances are served only inside `poll`, and the worker never polls while a transaction is
-//! open. So when a revocation is answered, every transaction that includes the partition has ended.
-//! Directly after that poll, the worker releases the partition with its records that were fetched
-//! and not handled. The reason: the broker would let a member of the current generation commit for
-//! a partition that it no longer owns.
+//! open, whichever thread commits it. So when a revocation is answered, every transaction that
+//! includes the partition has ended. Directly after that poll, the worker releases the partition
+//! with its records that were fetched and not handled. The reason: the broker would let a member of
+//! the current generation commit for a partition that it no longer owns.
 
 use factline::Aggregate;
 use factline_failpoints::{Mutant, mutated};
@@ -13,7 +13,6 @@ use crate::log_events;
 use crate::readiness::Problem;
 use crate::recovery::committed_state::Recovered;
 use crate::worker::{Worker, WorkerExit};
-use factline_kafka::client::ffi::Membership;
 use factline_kafka::consumer::group::TopicPartition;
 use factline_kafka::consumer::host::Changes;
 
@@ -75,13 +74,6 @@ impl<A: Aggregate> Worker<'_, A> {
         let topic = self.factory.topics.commands();
         self.holds.release(topic, partitions, &mut self.readiness);
         self.host.reset_stalled();
-    }
-
-    /// Returns whether the partitions were assigned to this member id. A static member that the
-    /// group has removed joins again under a new id without a revocation of its old partitions. So
-    /// its state may be outdated.
-    pub(crate) fn is_member(&self, membership: &Membership) -> bool {
-        self.assignment.member.as_ref() == Some(&membership.member) || mutated(Mutant::AnyMember)
     }
 
     /// Starts to fetch partitions whose state has been recovered, and halts those that cannot be

@@ -1,8 +1,9 @@
 //! The transactional producer and the calls of one transaction. It classifies librdkafka's errors
 //! by the reaction that they need.
 
-use std::sync::Arc;
+use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::ConsumerGroupMetadata;
@@ -42,6 +43,16 @@ pub(crate) enum Failure {
     },
 }
 
+impl Failure {
+    /// Creates the failure of a commit whose thread has panicked.
+    pub(crate) fn panicked() -> Self {
+        unknown(
+            "the thread of the commit has panicked",
+            KafkaError::Canceled,
+        )
+    }
+}
+
 /// Timeout of one call before it is retried.
 const CALL: Duration = Duration::from_secs(5);
 
@@ -50,11 +61,19 @@ const CALL: Duration = Duration::from_secs(5);
 /// Such a producer is retired.
 const SLOW: Duration = Duration::from_secs(3);
 
-/// Minimum time between the end of a transaction and the beginning of the next one. The broker
-/// answers before it has written the markers that end a transaction. Until then it refuses the
-/// first partition of the next transaction (`CONCURRENT_TRANSACTIONS`), and librdkafka retries
-/// after a fixed 20 ms. No request tells when the markers have been written.
-const REST: Duration = Duration::from_millis(1);
+/// Bounds of the time between the end of a transaction and the beginning of the next one. The
+/// broker answers before it has written the markers that end a transaction. Until then it refuses
+/// the first partition of the next transaction (`CONCURRENT_TRANSACTIONS`), and librdkafka retries
+/// after a fixed 20 ms. No request tells when the markers have been written. So a transaction that
+/// has met the retry makes the rest longer, and each of the others makes it a little shorter.
+const REST: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_millis(6);
+
+/// Change of the rest after a transaction that has met the retry, and after another one.
+const LONGER: Duration = Duration::from_millis(1);
+const SHORTER: Duration = Duration::from_micros(100);
+
+/// A flush that takes this long has usually met the retry.
+pub(crate) const FLUSH_WAITED: Duration = Duration::from_millis(19);
 
 /// A transactional producer.
 pub(crate) struct Transactions {
@@ -64,10 +83,10 @@ pub(crate) struct Transactions {
     events: String,
     /// Time for which a transaction's calls are retried before its outcome counts as unknown.
     timeout: Duration,
-    /// End of the last transaction.
-    ended: Option<Instant>,
+    /// End of the last transaction, and the rest after it.
+    ended: Mutex<(Option<Instant>, Duration)>,
     /// Set when a call was slow.
-    retired: bool,
+    retired: AtomicBool,
 }
 
 impl Transactions {
@@ -91,8 +110,8 @@ impl Transactions {
                         deliveries,
                         events: events.to_owned(),
                         timeout,
-                        ended: None,
-                        retired: false,
+                        ended: Mutex::new((None, *REST.start())),
+                        retired: AtomicBool::new(false),
                     });
                 }
                 Err(KafkaError::Transaction(error))
@@ -104,15 +123,13 @@ impl Transactions {
 
     /// Returns whether a new producer must take over before the next transaction.
     pub(crate) fn is_retired(&self) -> bool {
-        self.retired
+        self.retired.load(Ordering::Acquire)
     }
 
     pub(crate) fn begin(&self) -> Result<(), Failure> {
         self.deliveries.reset();
-        if let Some(rest) = self
-            .ended
-            .and_then(|ended| REST.checked_sub(ended.elapsed()))
-        {
+        let (ended, rest) = *self.ended();
+        if let Some(rest) = ended.and_then(|ended| rest.checked_sub(ended.elapsed())) {
             std::thread::sleep(rest);
         }
         self.producer
@@ -156,7 +173,14 @@ impl Transactions {
     /// Waits until every record is acknowledged: what a successor must see is in the log before the
     /// offsets are sent.
     pub(crate) fn flush(&self) -> Result<(), Failure> {
+        let begun = Instant::now();
         let flushed = self.producer.flush_at_once(self.timeout);
+        let rest = &mut self.ended().1;
+        *rest = if begun.elapsed() >= FLUSH_WAITED {
+            (*rest + LONGER).min(*REST.end())
+        } else {
+            rest.saturating_sub(SHORTER).max(*REST.start())
+        };
         if self.deliveries.too_large() {
             return Err(Failure::TooLarge);
         }
@@ -171,7 +195,7 @@ impl Transactions {
     }
 
     pub(crate) fn send_offsets(
-        &mut self,
+        &self,
         next: &TopicPartitionList,
         group: &ConsumerGroupMetadata,
     ) -> Result<(), Failure> {
@@ -182,7 +206,7 @@ impl Transactions {
 
     /// Commits. After a commit request, librdkafka may require an abort although the broker has
     /// committed. So that failure is unknown.
-    pub(crate) fn commit(&mut self) -> Result<(), Failure> {
+    pub(crate) fn commit(&self) -> Result<(), Failure> {
         match self.call("commit", |producer| producer.commit_transaction(CALL)) {
             Err(Failure::Abort { what, source }) => Err(unknown(what, source)),
             Err(Failure::TooLarge) => Err(unknown("commit", KafkaError::Canceled)),
@@ -192,7 +216,7 @@ impl Transactions {
 
     /// Aborts. Waits first for pending records: an abort that overtakes the transaction's first
     /// records can make the producer unusable (librdkafka#4849).
-    pub(crate) fn abort(&mut self) -> Result<(), Failure> {
+    pub(crate) fn abort(&self) -> Result<(), Failure> {
         self.producer.flush_at_once(CALL);
         match self.call("abort", |producer| producer.abort_transaction(CALL)) {
             Err(Failure::Abort { what, source }) => Err(unknown(what, source)),
@@ -201,9 +225,14 @@ impl Transactions {
         }
     }
 
+    /// Returns the end of the last transaction, and the rest after it.
+    fn ended(&self) -> MutexGuard<'_, (Option<Instant>, Duration)> {
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Retries a call until it succeeds, fails permanently or exceeds the timeout.
     fn call(
-        &mut self,
+        &self,
         what: &'static str,
         call: impl Fn(&BaseProducer<Deliveries>) -> KafkaResult<()>,
     ) -> Result<(), Failure> {
@@ -223,8 +252,10 @@ impl Transactions {
                 Err(source) => break Err(unknown(what, source)),
             }
         };
-        self.retired |= start.elapsed() > SLOW;
-        self.ended = Some(Instant::now());
+        if start.elapsed() > SLOW {
+            self.retired.store(true, Ordering::Release);
+        }
+        self.ended().0 = Some(Instant::now());
         result
     }
 }

@@ -1,25 +1,31 @@
 //! The worker: one thread, one member of the group, one transaction at a time over all its
 //! partitions.
 //!
-//! Its loop is the guarantee, and fits on one screen: [`Worker::turn`] and the two steps below it,
-//! [`Worker::commit`] and [`Worker::adopt`]. The other steps have files of their own: `gather`
-//! polls, `rebalance` releases and takes partitions, `decide` decides. Retries, metrics and
-//! readiness are not part of the guarantee: see `retries`, `worker_metrics` and `readiness`.
+//! Its loop is the guarantee, and fits on one screen: [`Worker::turn`] and the step below it,
+//! [`Worker::adopt`]. The other step is [`Committer::commit`]. `gather` polls, `rebalance` releases
+//! and takes partitions, `decide` decides. Retries, metrics and readiness are not part of the
+//! guarantee: see `retries`, `worker_metrics` and `readiness`.
+//!
+//! With a backlog, a thread commits a batch while the worker decides the next one on its changes.
+//! The next one is sent only after that commit, and is dropped if the commit fails. So Kafka sees
+//! one transaction after the other, as without a backlog.
 
+mod commit;
 mod gather;
 mod holds;
 mod retries;
 
 use std::collections::HashMap;
-use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use factline::{Aggregate, Timestamp};
 use factline_failpoints::{Mutant, Point, mutated, pause_at};
-use rdkafka::consumer::{Consumer as _, ConsumerGroupMetadata};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::KafkaError;
 
+use self::commit::{Commit, Committer};
+use self::gather::BATCHES;
 use self::holds::Holds;
 use self::retries::Retries;
 use crate::Fenced;
@@ -43,21 +49,18 @@ use factline_kafka::consumer::stuck_partitions::StuckPartitions;
 use factline_kafka::records::decode;
 use factline_kafka::records::record::Record;
 use factline_kafka::records::registry::Error::NotCached;
-use factline_kafka::topics::capacity;
 
 pub(crate) struct Worker<'l, A: Aggregate> {
     pub(crate) host: &'l mut ConsumerHost<CommittedState<A>>,
     pub(crate) assignment: Assignment<A>,
     pub(crate) readiness: Readiness,
     pub(crate) progress_reports: ProgressReports,
-    transactions: Transactions,
+    committer: Arc<Committer>,
     pub(crate) factory: Arc<RecordFactory>,
     pub(crate) holds: Holds,
     /// Maximum number of commands in a transaction.
     max_batch: usize,
     memory: &'l mut WorkerMemory,
-    /// Set if the group has given this member another id since the assignment.
-    renamed: bool,
     retries: Retries,
     idle: IdleDeadlines,
     metrics: WorkerMetrics,
@@ -66,9 +69,17 @@ pub(crate) struct Worker<'l, A: Aggregate> {
     _in_flight: MemoryUser,
     /// The partitions whose deadlines, up to a time each, are to be decided in this turn.
     due: HashMap<i32, Timestamp>,
-    /// The group's metadata of the first transaction, for the mutant that keeps it.
-    #[cfg(feature = "failpoints")]
-    stale: Option<Rc<ConsumerGroupMetadata>>,
+}
+
+/// Time after which a turn begins no further batch: rebalances wait until its end.
+const AHEAD: Duration = Duration::from_secs(1);
+
+/// A batch that a thread is committing.
+struct Committing<A: Aggregate> {
+    batch: Batch<A>,
+    /// Time that its decision took.
+    took: Duration,
+    thread: JoinHandle<Result<Duration, Failure>>,
 }
 
 /// State kept across worker restarts.
@@ -113,91 +124,134 @@ impl<'l, A: Aggregate> Worker<'l, A> {
         max_batch: usize,
         memory: &'l mut WorkerMemory,
     ) -> Self {
-        let in_flight = MemoryUser::of(host.progress().memory());
+        let memory_budget = host.progress().memory();
+        let in_flight = MemoryUser::of(memory_budget);
+        let aggregate = factory.contract.aggregate;
+        let committer = Committer::new(transactions, aggregate, memory_budget);
         Self {
             _in_flight: in_flight,
             host,
             assignment: Assignment::empty(),
             readiness,
             progress_reports: ProgressReports::default(),
-            transactions,
-            metrics: WorkerMetrics::new(factory.contract.aggregate),
+            committer: Arc::new(committer),
+            metrics: WorkerMetrics::new(aggregate),
             holds: Holds::new(&factory),
             factory,
             max_batch,
             memory,
-            renamed: false,
             retries: Retries::new(),
             idle,
             stuck: StuckPartitions::default(),
             due: HashMap::new(),
-            #[cfg(feature = "failpoints")]
-            stale: None,
         }
     }
 
-    /// Runs one turn of the loop: poll, decide, commit, adopt.
+    /// Runs one turn of the loop: poll, then decide, commit and adopt each batch of what was
+    /// polled.
     pub(crate) fn turn(&mut self) -> Result<(), WorkerExit> {
         self.gather()?; // rebalances are served here and nowhere else
         self.start_partitions()?;
         self.watch()?;
-        let start = Instant::now();
-        let mut batch = self.decide_pending()?;
-        if batch.is_empty() {
-            return self.relieve(0);
-        }
-        let count = batch.len();
-        pause_at(Point::Decided);
-        if mutated(Mutant::AdoptBeforeCommit) {
-            batch
-                .adopt_states(&mut self.assignment.partitions)
-                .map_err(ReadError::from)?;
-        }
-        match self.commit(&batch) {
-            Ok(()) => self.adopt(batch, start)?, // committed: adopt the new state
-            Err(failure) => self.handle_failure(failure, &batch)?,
+        let consumer = self.host.consumer();
+        self.due = self.idle.due_partitions(&self.assignment, consumer);
+        let (begun, mut count) = (Instant::now(), 0);
+        let mut left = self.assignment.pending.len();
+        let mut before: Option<Committing<A>> = None;
+        loop {
+            let (start, limit) = (Instant::now(), self.memory.limit);
+            let decided = self.decide_pending(before.as_ref().map(|before| &before.batch));
+            let took = start.elapsed();
+            if let Some(Committing {
+                batch,
+                took,
+                thread,
+            }) = before.take()
+            {
+                let committed = thread.join().unwrap_or_else(|_| Err(Failure::panicked()));
+                // What was decided on a batch that is not committed is dropped.
+                if !self.end(batch, took, committed)? {
+                    break;
+                }
+            }
+            let mut batch = decided?;
+            count += batch.len();
+            left = left.saturating_sub(batch.len());
+            if batch.is_empty() || self.committer.transactions.is_retired() {
+                break;
+            }
+            pause_at(Point::Decided);
+            if mutated(Mutant::AdoptBeforeCommit) {
+                batch
+                    .adopt_states(&mut self.assignment.partitions)
+                    .map_err(ReadError::from)?;
+            }
+            let commit = Arc::new(self.commit_of(&mut batch));
+            // The records of a command that is decided alone may be too large. Then it must be the
+            // first one that is pending.
+            let decides_ahead =
+                batch.len() >= limit && left > 0 && limit > 1 && self.may_decide_ahead(begun);
+            let thread = if decides_ahead {
+                self.committer.begin(&commit)
+            } else {
+                None
+            };
+            if let Some(thread) = thread {
+                before = Some(Committing {
+                    batch,
+                    took,
+                    thread,
+                });
+            } else {
+                let committed = self.committer.commit(&commit);
+                self.end(batch, took, committed)?;
+                break;
+            }
         }
         self.relieve(count)?;
-        if self.transactions.is_retired() {
+        if self.committer.transactions.is_retired() {
             Err(WorkerExit::Retired)
         } else {
             Ok(())
         }
     }
 
-    /// Commits a batch in one transaction. After a crash between any two lines nothing is visible:
-    /// the next owner of the partitions finds the old offsets and decides the same commands again.
-    fn commit(&mut self, batch: &Batch<A>) -> Result<(), Failure> {
-        self.transactions.begin()?;
-        for record in &batch.records {
-            self.transactions.send(record)?;
-        }
-        pause_at(Point::Sent);
-        // Everything that a successor must see is in the log before the offsets are sent, because
-        // only there does Kafka check the generation.
-        let mut steps = self.metrics.steps();
-        if !mutated(Mutant::NoFlush) {
-            self.transactions.flush()?;
-        }
-        pause_at(Point::Flushed);
-        steps.flushed();
-        let offsets = batch.offsets(self.factory.topics.commands());
-        if self.shared_memory().refuses_aggregates() {
-            capacity::mark(&offsets);
-        }
-        let group = self.group()?;
-        self.transactions.send_offsets(&offsets, &group)?;
-        steps.offered();
-        pause_at(Point::Offered);
-        self.transactions.commit()?;
-        steps.committed();
-        pause_at(Point::Committed);
-        Ok(())
+    /// Returns whether the next batch may be decided while one is being committed, in a turn that
+    /// began at this time.
+    fn may_decide_ahead(&self, begun: Instant) -> bool {
+        begun.elapsed() < AHEAD && !self.retries.is_planned() && !self.shared_memory().is_short()
     }
 
-    /// Adopts a batch that is committed: only now does the state change.
-    fn adopt(&mut self, batch: Batch<A>, start: Instant) -> Result<(), WorkerExit> {
-        self.metrics.committed(start, batch.len());
+    /// Returns what the transaction of a batch commits.
+    fn commit_of(&self, batch: &mut Batch<A>) -> Commit {
+        Commit {
+            records: std::mem::take(&mut batch.records),
+            offsets: batch.offsets(self.factory.topics.commands()),
+            consumer: self.host.shared_consumer(),
+            member: self.assignment.member.clone(),
+        }
+    }
+
+    /// Ends a batch whose transaction has ended, and returns whether it was committed.
+    fn end(
+        &mut self,
+        batch: Batch<A>,
+        took: Duration,
+        committed: Result<Duration, Failure>,
+    ) -> Result<bool, WorkerExit> {
+        match committed {
+            Ok(commit) => self.adopt(batch, took + commit)?, // only now does the state change
+            Err(failure) => {
+                self.handle_failure(failure, &batch)?;
+                return Ok(mutated(Mutant::KeepNext));
+            }
+        }
+        Ok(true)
+    }
+
+    /// Adopts a batch that is committed. Its decision and its commit took this long.
+    fn adopt(&mut self, batch: Batch<A>, took: Duration) -> Result<(), WorkerExit> {
+        self.metrics.committed(took, batch.len());
         let assignment = &mut self.assignment;
         let adopted = batch.adopt(
             &self.factory,
@@ -221,39 +275,16 @@ impl<'l, A: Aggregate> Worker<'l, A> {
         Ok(relieved.map_err(ReadError::from)?)
     }
 
-    /// Reads the group's metadata for the offsets of one transaction. It is read now: metadata of
-    /// an older generation would be refused, and empty metadata would not be checked at all.
-    fn group(&mut self) -> Result<Rc<ConsumerGroupMetadata>, Failure> {
-        let not_member = || Failure::Abort {
-            what: "the worker is no member of its group",
-            source: KafkaError::ConsumerCommit(RDKafkaErrorCode::UnknownMemberId),
-        };
-        let consumer = self.host.consumer();
-        let before = membership(consumer).ok_or_else(not_member)?;
-        let group = Rc::new(consumer.group_metadata().ok_or_else(not_member)?);
-        if membership(consumer).as_ref() != Some(&before) {
-            return Err(not_member());
-        }
-        self.renamed = !self.is_member(&before);
-        if self.renamed {
-            return Err(not_member());
-        }
-        #[cfg(feature = "failpoints")]
-        if mutated(Mutant::StaleMetadata) {
-            return Ok(Rc::clone(self.stale.get_or_insert(group)));
-        }
-        Ok(group)
-    }
-
-    /// Decides everything that is pending, and adds the snapshots that are due.
-    fn decide_pending(&mut self) -> Result<Batch<A>, WorkerExit> {
-        let consumer = self.host.consumer();
-        self.due = self.idle.due_partitions(&self.assignment, consumer);
+    /// Decides what is pending, on the batch that is being committed if there is one. Otherwise
+    /// adds the snapshots that are due.
+    fn decide_pending(&mut self, before: Option<&Batch<A>>) -> Result<Batch<A>, WorkerExit> {
         let topic = self.factory.topics.commands();
         self.holds
             .check(topic, self.host.consumer(), &mut self.readiness);
-        let mut batch = self.decide(Budget::of(self.memory.limit));
-        self.add_snapshots(&mut batch);
+        let mut batch = self.decide(Budget::of(self.memory.limit), before);
+        if before.is_none() {
+            self.add_snapshots(&mut batch);
+        }
         for (partition, waiting) in std::mem::take(&mut batch.waiting) {
             match waiting {
                 Waiting::State(error) => return Err(error.into()),
@@ -268,11 +299,12 @@ impl<'l, A: Aggregate> Worker<'l, A> {
     }
 
     /// Decides pending commands and due deadlines until the budget is spent.
-    fn decide(&self, budget: Budget) -> Batch<A> {
+    fn decide(&self, budget: Budget, before: Option<&Batch<A>>) -> Batch<A> {
         let factory = &self.factory;
         let read = |record: &Record| decode::cached_message(&factory.registry, record);
         let pending = Pending {
             partitions: &self.assignment.partitions,
+            before: before.map(Batch::changes),
             commands: &self.assignment.pending,
             idle: &self.due,
             held: &self.holds.partitions(),
@@ -289,11 +321,15 @@ impl<'l, A: Aggregate> Worker<'l, A> {
             return;
         }
         for partition in self.assignment.snapshots_due() {
-            let written = self.transactions.end_of_events(partition);
+            let written = self.committer.transactions.end_of_events(partition);
             self.assignment.begin_snapshots(partition, written);
         }
         let most = self.shared_memory().gathered_bytes();
-        batch.add_snapshots(&self.factory, &self.assignment.partitions, most);
+        // The other batches of this turn have none.
+        let batches = self.assignment.pending.len().div_ceil(self.memory.limit);
+        let batches = batches.clamp(1, BATCHES);
+        let partitions = &self.assignment.partitions;
+        batch.add_snapshots(&self.factory, partitions, batches, most);
     }
 
     /// Handles a failed transaction. Either nothing of the batch is visible, or the outcome is
@@ -311,11 +347,11 @@ impl<'l, A: Aggregate> Worker<'l, A> {
         match failure {
             failure @ Failure::Unknown { .. } => Err(failure.into()),
             Failure::TooLarge if alone => {
-                self.transactions.abort()?;
+                self.committer.transactions.abort()?;
                 self.fail_too_large()
             }
             failure => {
-                self.transactions.abort()?;
+                self.committer.transactions.abort()?;
                 if self.retries.are_lasting() && membership(self.host.consumer()).is_none() {
                     return Err(WorkerExit::Broken(error_chain(&failure)));
                 }
@@ -328,12 +364,15 @@ impl<'l, A: Aggregate> Worker<'l, A> {
     /// Fails the first pending command alone, because its records are too large for the broker.
     fn fail_too_large(&mut self) -> Result<(), WorkerExit> {
         let start = Instant::now();
-        let batch = self.decide(Budget::with_fault(self.memory.limit, Fault::TooLarge));
-        match self.commit(&batch) {
-            Ok(()) => self.adopt(batch, start)?,
+        let budget = Budget::with_fault(self.memory.limit, Fault::TooLarge);
+        let mut batch = self.decide(budget, None);
+        let took = start.elapsed();
+        let commit = self.commit_of(&mut batch);
+        match self.committer.commit(&commit) {
+            Ok(commit) => self.adopt(batch, took + commit)?,
             Err(failure @ Failure::Unknown { .. }) => return Err(failure.into()),
             Err(failure) => {
-                self.transactions.abort()?;
+                self.committer.transactions.abort()?;
                 self.retry_later(&error_chain(&failure));
             }
         }

@@ -11,12 +11,9 @@ use factline_kafka::consumer::host::ConsumerHost;
 
 use crate::assignment::Assignment;
 use crate::recovery::committed_state::{CommittedState, Recoveries};
+use crate::transaction::FLUSH_WAITED;
 
 const EVERY: Duration = Duration::from_secs(1);
-
-/// A flush that takes this long has usually met the end of the previous transaction: librdkafka
-/// retries after 20 ms.
-const FLUSH_WAITED: Duration = Duration::from_millis(19);
 
 /// The metrics of a worker, with the time at which those of its state were published last.
 #[derive(Debug)]
@@ -36,6 +33,14 @@ pub(crate) struct Steps {
 }
 
 impl Steps {
+    /// Begins to measure the steps of a transaction, with the flush.
+    pub(crate) fn begin(aggregate: &'static str) -> Self {
+        Self {
+            aggregate,
+            begin: Instant::now(),
+        }
+    }
+
     /// Records that the transaction's records are acknowledged.
     pub(crate) fn flushed(&mut self) {
         if self.begin.elapsed() >= FLUSH_WAITED {
@@ -71,14 +76,6 @@ impl WorkerMetrics {
         }
     }
 
-    /// Begins to measure the steps of a transaction, with the flush.
-    pub(crate) fn steps(&self) -> Steps {
-        Steps {
-            aggregate: self.aggregate,
-            begin: Instant::now(),
-        }
-    }
-
     /// Notes the append time of a command.
     pub(crate) fn appended(&mut self, time: Timestamp) {
         self.ahead = self.ahead.max(time - chrono::Utc::now());
@@ -90,11 +87,11 @@ impl WorkerMetrics {
             .increment(1);
     }
 
-    /// Counts a transaction that was committed, with its number of commands and deadlines. `start`
-    /// is the time before its decision.
-    pub(crate) fn committed(&self, start: Instant, commands: usize) {
+    /// Counts a transaction that was committed, with the time that decision and commit took, and
+    /// its number of commands and deadlines.
+    pub(crate) fn committed(&self, took: Duration, commands: usize) {
         metrics::histogram!("factline_transaction_seconds", "aggregate" => self.aggregate)
-            .record(start.elapsed());
+            .record(took);
         metrics::histogram!("factline_transaction_commands", "aggregate" => self.aggregate)
             .record(f64::from(u32::try_from(commands).unwrap_or(u32::MAX)));
     }

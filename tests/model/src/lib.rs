@@ -99,6 +99,7 @@ pub fn left_out(names: &[&str]) -> Option<Explored> {
         commands: commands.to_vec(),
         deadline,
         batch: 1,
+        ahead: without.contains(&Rule::DropNext),
         without,
         inside: false,
     };

@@ -25,6 +25,10 @@ struct Options {
     #[arg(long, default_value_t = 1)]
     batch: usize,
 
+    /// Let a worker decide the next batch while one is being committed
+    #[arg(long)]
+    ahead: bool,
+
     /// Let the first command set a deadline
     #[arg(long)]
     deadline: bool,
@@ -58,12 +62,13 @@ fn main() -> anyhow::Result<()> {
 
 fn kept(options: &Options) -> Explored {
     let (commands, deadline, batch) = (options.commands.clone(), options.deadline, options.batch);
-    let (without, inside) = (Vec::new(), true);
+    let (ahead, without, inside) = (options.ahead, Vec::new(), true);
     if options.three {
         return explore(&Takeover::<3> {
             commands,
             deadline,
             batch,
+            ahead,
             without,
             inside,
         });
@@ -72,6 +77,7 @@ fn kept(options: &Options) -> Explored {
         commands,
         deadline,
         batch,
+        ahead,
         without,
         inside,
     })

@@ -33,6 +33,8 @@ pub struct Takeover<const W: usize> {
     pub deadline: bool,
     /// Maximum number of commands in a transaction.
     pub batch: usize,
+    /// True if a worker may decide the next batch while one is being committed.
+    pub ahead: bool,
     /// The rules that are left out.
     pub without: Vec<Rule>,
     /// True if the workers' in-memory state is checked too. Otherwise only observable results are

@@ -43,6 +43,7 @@ fn takeover<const W: usize>(commands: &[Id], deadline: bool, batch: usize) -> Ta
         commands: commands.to_vec(),
         deadline,
         batch,
+        ahead: false,
         without: Vec::new(),
         inside: true,
     }
@@ -56,6 +57,16 @@ fn takeover_with_a_duplicate_command_has_no_violation() {
 #[test]
 fn takeover_with_batches_has_no_violation() {
     assert_no_violation("batches", &takeover::<2>(&[0, 1], false, 2));
+}
+
+#[test]
+fn takeover_with_batches_that_are_decided_ahead_has_no_violation() {
+    let ahead = |commands: &[Id]| Takeover {
+        ahead: true,
+        ..takeover::<2>(commands, false, 1)
+    };
+    assert_no_violation("a batch ahead", &ahead(&[0, 1]));
+    assert_no_violation("a duplicate ahead", &ahead(&[0, 0]));
 }
 
 #[test]

@@ -85,11 +85,14 @@ impl<A: Aggregate> Batch<A> {
     }
 
     /// Adds the snapshots that are due, of those partitions for which the batch writes anyway,
-    /// until they have this many bytes. The order of the partitions is random.
+    /// until they have this many bytes. The order of the partitions is random. The batch writes
+    /// those of `batches` batches: the others are decided while one is being committed, and have
+    /// none.
     pub(crate) fn add_snapshots(
         &mut self,
         factory: &RecordFactory,
         partitions: &HashMap<i32, Partition<A>>,
+        batches: usize,
         most_bytes: usize,
     ) {
         let mut bytes = 0;
@@ -97,8 +100,8 @@ impl<A: Aggregate> Batch<A> {
             if bytes > most_bytes {
                 break;
             }
-            let state = partitions.get(partition);
-            let next = state.and_then(|state| state.next_snapshots(factory, *partition, *commands));
+            let (state, commands) = (partitions.get(partition), commands * batches);
+            let next = state.and_then(|state| state.next_snapshots(factory, *partition, commands));
             let Some(mut writing) = next else {
                 continue;
             };
@@ -123,6 +126,11 @@ impl<A: Aggregate> Batch<A> {
     /// Returns the number of decided commands and deadlines.
     pub(crate) fn len(&self) -> usize {
         self.labels.values().sum()
+    }
+
+    /// Returns the changes, by partition: the next batch may be decided on them.
+    pub(crate) fn changes(&self) -> &HashMap<i32, Changes<A>> {
+        &self.changes
     }
 
     /// Returns the offsets to commit: those of every partition that the batch writes for.

@@ -10,6 +10,8 @@ use crate::decide::encode::Encoder;
 use crate::decide::fault::Fault;
 use crate::decide::origin::Origin;
 use crate::decide::record_factory::RecordFactory;
+use crate::state::changes::Changes;
+use crate::state::overlay::Overlay;
 use crate::state::partition::Partition;
 use factline_kafka::records::decode;
 use factline_kafka::records::record::Record;
@@ -85,12 +87,24 @@ impl<'e, A: Aggregate> Environment<'e, A> {
 /// The committed states, and the commands and deadlines to decide on top of them.
 pub(crate) struct Pending<'p, A> {
     pub(crate) partitions: &'p HashMap<i32, Partition<A>>,
-    /// The commands, in order within each partition.
+    /// The changes of the batch that is being committed, by partition.
+    pub(crate) before: Option<&'p HashMap<i32, Changes<A>>>,
+    /// The commands, in order within each partition. Those that the batch before has handled may
+    /// be among them.
     pub(crate) commands: &'p [Record],
     /// The idle partitions, with the time up to which their deadlines are decided.
     pub(crate) idle: &'p HashMap<i32, Timestamp>,
     /// The partitions of which nothing may be decided at present.
     pub(crate) held: &'p BTreeSet<i32>,
+}
+
+impl<'p, A: Aggregate> Pending<'p, A> {
+    /// Returns an overlay of a partition; none if the worker does not have it.
+    pub(crate) fn overlay(&self, partition: i32) -> Option<Overlay<'p, A>> {
+        let base = self.partitions.get(&partition)?;
+        let before = self.before.and_then(|before| before.get(&partition));
+        Some(Overlay::over(base, before))
+    }
 }
 
 /// The number of commands and deadlines that may still be decided, and a fault of the first that

@@ -3,6 +3,7 @@
 //! `counter` is the aggregate, `desk` a worker's memory without a worker, `log` its topics without
 //! a broker. The other modules test one subject each.
 
+mod ahead;
 mod cancels;
 mod clocks;
 mod conditions;

@@ -24,13 +24,13 @@ pub(crate) const MOVED: usize = 256;
 /// Memory limit of a process whose limit cannot be found.
 const UNKNOWN_LIMIT: u64 = 1 << 30;
 
-/// Number of parts of the process's memory of which all workers together may gather one. A
-/// transaction takes about eight times what is gathered: the commands, the states that follow, and
-/// twice, because the producer copies them, the records and the snapshots. A worker that waits
-/// gathers twice as much.
+/// Number of parts of the process's memory of which all workers together may gather one. The
+/// transactions of what is gathered take about eight times as much: the commands, the states that
+/// follow, and twice, because the producer copies them, the records and the snapshots. A worker
+/// that waits gathers twice as much.
 const GATHERED_PARTS: u64 = 64;
 
-/// Bounds of the size of the commands that a worker gathers for one transaction.
+/// Bounds of the size of the commands that a worker gathers for the transactions of one turn.
 const GATHERED: RangeInclusive<u64> = (64 << 10)..=(16 << 20);
 
 /// A number of bytes, and how many of them are used.

@@ -3,6 +3,9 @@
 //! A batch is decided against an overlay. When its transaction is committed, the changes are
 //! adopted; otherwise they are dropped. Whatever a decision needs from the disk is
 //! [fetched](Overlay::fetch) first, so that deciding does no IO.
+//!
+//! While a batch is being committed, the next one is decided against an overlay over its changes.
+//! If the first is not committed, the second is dropped too.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -32,31 +35,43 @@ const ENDS: [State; 5] = [
 #[derive(Debug)]
 pub(crate) struct Overlay<'p, A> {
     base: &'p Partition<A>,
+    /// The changes of the batch before, which is being committed.
+    before: Option<&'p Changes<A>>,
     changes: Changes<A>,
-    /// Deadlines of the changed aggregates; the base has those of the others.
-    deadlines: BTreeSet<(Timestamp, Arc<str>)>,
     /// Ids of the dedupe window that were read from the disk.
     ids: HashMap<Uuid, Uuid>,
 }
 
 impl<'p, A: Aggregate> Overlay<'p, A> {
-    pub(crate) fn over(base: &'p Partition<A>) -> Self {
+    /// Creates an overlay without changes, over the committed state and the changes of the batch
+    /// that is being committed, if there is one.
+    pub(crate) fn over(base: &'p Partition<A>, before: Option<&'p Changes<A>>) -> Self {
+        let reached = (base.sequence, base.time, base.next);
+        let (sequence, time, next) = before.map_or(reached, |before| {
+            (before.sequence, before.time, before.next)
+        });
         let changes = Changes {
             aggregates: HashMap::new(),
             read: HashMap::new(),
-            sequence: base.sequence,
-            time: base.time,
-            next: base.next,
+            deadlines: BTreeSet::new(),
+            sequence,
+            time,
+            next,
             operations: HashMap::new(),
             scopes: HashMap::new(),
             senders: Senders::default(),
         };
         Self {
             base,
+            before,
             changes,
-            deadlines: BTreeSet::new(),
             ids: HashMap::new(),
         }
+    }
+
+    /// Returns the changes of this batch, and then those of the one before.
+    fn all_changes(&self) -> impl Iterator<Item = &Changes<A>> {
+        std::iter::once(&self.changes).chain(self.before)
     }
 
     /// Reads what is on the disk of an aggregate and of ids of the dedupe window, so that decisions
@@ -121,10 +136,13 @@ impl<'p, A: Aggregate> Overlay<'p, A> {
 
     /// Returns whether a command was decided before. Its sender may have numbered it.
     pub(crate) fn is_decided(&self, operation: Uuid, delivery: Option<&Delivery>) -> bool {
+        let is_new = |changes: &Changes<A>| {
+            changes.operations.contains_key(&operation)
+                || changes.senders.is_repeat(delivery, operation)
+        };
         !mutated(Mutant::NoDedupe)
-            && (self.changes.operations.contains_key(&operation)
+            && (self.all_changes().any(is_new)
                 || self.decided_value(operation).is_some()
-                || self.changes.senders.is_repeat(delivery, operation)
                 || self.base.senders.is_repeat(delivery, operation))
     }
 
@@ -147,7 +165,8 @@ impl<'p, A: Aggregate> Overlay<'p, A> {
     /// Returns the terminal state in which the decision of a command ended, if it is remembered by
     /// its id.
     pub(crate) fn end_of(&self, operation: Uuid) -> Option<State> {
-        let decided = self.changes.operations.get(&operation);
+        let mut changes = self.all_changes();
+        let decided = changes.find_map(|changes| changes.operations.get(&operation));
         let end = decided.map(|(end, _)| *end);
         let end = end.or_else(|| self.decided_value(operation))?;
         let mut states = ENDS.into_iter();
@@ -156,7 +175,8 @@ impl<'p, A: Aggregate> Overlay<'p, A> {
 
     /// Returns the operation of an idempotency scope.
     pub(crate) fn operation_of_scope(&self, scope: Uuid) -> Option<Uuid> {
-        let known = self.changes.scopes.get(&scope).copied();
+        let mut changes = self.all_changes();
+        let known = changes.find_map(|changes| changes.scopes.get(&scope).copied());
         known.or_else(|| self.decided_value(scope))
     }
 
@@ -179,25 +199,39 @@ impl<'p, A: Aggregate> Overlay<'p, A> {
     }
 
     fn known(&self, id: &str) -> Option<&AggregateState<A>> {
-        let changed = self.changes.aggregates.get(id);
-        let read = || self.changes.read.get(id);
-        changed
+        let mut changes = self.all_changes();
+        let newest = changes.find_map(|changes| changes.aggregates.get(id));
+        let read = || {
+            let mut changes = self.all_changes();
+            changes.find_map(|changes| changes.read.get(id))
+        };
+        newest
             .or_else(|| self.base.aggregates.in_memory(id))
             .or_else(read)
     }
 
     /// Returns the aggregate with the first deadline, if it is due at this time.
     pub(crate) fn first_due(&self, now: Timestamp) -> Option<Arc<str>> {
-        let base = self
-            .base
-            .deadlines
-            .iter()
-            .take_while(|(due, _)| *due <= now)
-            .find(|(_, subject)| !self.changes.aggregates.contains_key(subject));
-        let first = match (base, self.deadlines.first()) {
-            (Some(base), Some(own)) => base.min(own),
-            (base, own) => base.or(own)?,
+        let own = self.changes.deadlines.first();
+        let is_changed =
+            |changes: &Changes<A>, subject: &Arc<str>| changes.aggregates.contains_key(subject);
+        let before = self.before.and_then(|before| {
+            let mut due = before.deadlines.iter().take_while(|(due, _)| *due <= now);
+            due.find(|(_, subject)| !is_changed(&self.changes, subject))
+        });
+        let base = {
+            let mut due = self
+                .base
+                .deadlines
+                .iter()
+                .take_while(|(due, _)| *due <= now);
+            due.find(|(_, subject)| {
+                !self
+                    .all_changes()
+                    .any(|changes| is_changed(changes, subject))
+            })
         };
+        let first = own.into_iter().chain(before).chain(base).min()?;
         (first.0 <= now).then(|| Arc::clone(&first.1))
     }
 
@@ -215,10 +249,12 @@ impl<'p, A: Aggregate> Overlay<'p, A> {
             .get(&subject)
             .and_then(AggregateState::due)
         {
-            self.deadlines.remove(&(before, Arc::clone(&subject)));
+            let deadline = (before, Arc::clone(&subject));
+            self.changes.deadlines.remove(&deadline);
         }
         if let Some(due) = stored.due() {
-            self.deadlines.insert((due, Arc::clone(&subject)));
+            let deadline = (due, Arc::clone(&subject));
+            self.changes.deadlines.insert(deadline);
         }
         self.changes.aggregates.insert(subject, stored);
     }

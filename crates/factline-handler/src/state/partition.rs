@@ -357,6 +357,16 @@ impl<A: Aggregate> Partition<A> {
         Ok(moved)
     }
 
+    /// Moves all states and ids to the disk.
+    #[cfg(test)]
+    pub(crate) fn move_all_to_disk(&mut self) -> Result<(), DiskError> {
+        self.decided.move_to_disk(self.decided.len())?;
+        let unwritten = self.snapshots.changed();
+        while self.aggregates.move_to_disk(MOVED, unwritten)? > 0 {}
+        self.account();
+        Ok(())
+    }
+
     /// Counts what a recovery has added, and makes room for more.
     fn recovered(&mut self) -> Result<(), DiskError> {
         self.account();

@@ -1,4 +1,5 @@
-//! Gathers the commands of the next transaction. Rebalances are served meanwhile, and nowhere else.
+//! Gathers the commands of the next transactions. Rebalances are served meanwhile, and nowhere
+//! else.
 
 use std::time::{Duration, Instant};
 
@@ -12,6 +13,10 @@ use factline_kafka::consumer::host::Polled;
 /// Interval at which a worker that has gathered enough serves rebalances while it waits. Each check
 /// may add a record. A worker that has gathered twice as much checks once.
 const REBALANCE_CHECK: Duration = Duration::from_millis(20);
+
+/// Number of full batches that are gathered at once. All but the last are committed while the next
+/// one is decided. More of them would delay the answer to a rebalance.
+pub(super) const BATCHES: usize = 4;
 
 /// Maximum wait for a command while deadlines wait for one.
 const DEADLINES_WAIT: Duration = Duration::from_millis(5);
@@ -35,8 +40,9 @@ impl<A: Aggregate> Worker<'_, A> {
             _ => Duration::ZERO,
         };
         let retry_at = self.retries.take_next();
-        // Both the number and the size of the commands of a transaction are limited.
-        let (most, most_bytes) = (self.max_batch, self.shared_memory().gathered_bytes());
+        // Both the number and the size of the commands that are gathered are limited.
+        let most = self.max_batch * BATCHES;
+        let most_bytes = self.shared_memory().gathered_bytes();
         let is_enough = |count, bytes| count >= most || bytes >= most_bytes;
         loop {
             let pause = retry_at.map_or(Duration::ZERO, |retry_at| {
@@ -71,7 +77,7 @@ impl<A: Aggregate> Worker<'_, A> {
             }
             wait = Duration::ZERO;
         }
-        if self.renamed {
+        if self.committer.is_renamed() {
             Err(WorkerExit::Renamed)
         } else {
             Ok(())

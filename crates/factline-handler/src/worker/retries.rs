@@ -63,6 +63,11 @@ impl Retries {
         self.backoff.reset();
     }
 
+    /// Returns whether a try is planned.
+    pub(super) fn is_planned(&self) -> bool {
+        self.next.is_some()
+    }
+
     /// Returns the time of the next try, if one is planned, and forgets it.
     pub(super) fn take_next(&mut self) -> Option<Instant> {
         self.next.take()

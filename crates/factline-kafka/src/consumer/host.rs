@@ -14,6 +14,7 @@
 
 use std::collections::HashMap;
 use std::error::Error;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::TopicPartitionList;
@@ -145,7 +146,8 @@ impl<P: Progress> ConsumerHost<P> {
     /// If the configuration is invalid. Then the host has no client.
     pub fn rejoin(&mut self) -> KafkaResult<()> {
         self.leave();
-        self.client = Client(Some(group::join(&self.settings, &self.watchdog)?));
+        let client = group::join(&self.settings, &self.watchdog)?;
+        self.client = Client(Some(Arc::new(client)));
         Ok(())
     }
 
@@ -171,6 +173,15 @@ impl<P: Progress> ConsumerHost<P> {
     /// If the host has no client: before it has joined, and after it has left.
     pub fn consumer(&self) -> &BaseConsumer<GroupListener> {
         self.client.get()
+    }
+
+    /// Returns the client, for a thread that commits. The client leaves the group only when the
+    /// thread has dropped it.
+    ///
+    /// # Panics
+    /// As [`consumer`](Self::consumer).
+    pub fn shared_consumer(&self) -> Arc<BaseConsumer<GroupListener>> {
+        Arc::clone(self.client.get())
     }
 
     /// Returns the settings.
@@ -349,10 +360,10 @@ impl<P: Progress> ConsumerHost<P> {
 }
 
 /// The client of a host, while it is a member of its group.
-struct Client(Option<BaseConsumer<GroupListener>>);
+struct Client(Option<Arc<BaseConsumer<GroupListener>>>);
 
 impl Client {
-    fn get(&self) -> &BaseConsumer<GroupListener> {
+    fn get(&self) -> &Arc<BaseConsumer<GroupListener>> {
         let consumer = self.0.as_ref();
         consumer.expect("a host joins its group before it is used")
     }

@@ -25,6 +25,8 @@ pub enum Action {
     Capture(Who, usize),
     Read(Who, usize),
     Begin(Who, Vec<Record>, Option<u8>),
+    DecideNext(Who, Vec<Record>, u8),
+    BeginNext(Who),
     Append(Who, Record),
     Offer(Who, Option<u8>),
     Refuse(Who),
@@ -55,6 +57,14 @@ pub fn named(id: Id) -> String {
         DEADLINE => "the deadline".to_owned(),
         command => format!("command {command}"),
     }
+}
+
+fn list(records: &[Record]) -> String {
+    if records.is_empty() {
+        return "no events".to_owned();
+    }
+    let records: Vec<String> = records.iter().copied().map(describe).collect();
+    records.join(", ")
 }
 
 fn ended(commit: bool) -> &'static str {
@@ -99,12 +109,7 @@ impl Display for Action {
                 Name(*who)
             ),
             Self::Begin(who, records, next) => {
-                let records: Vec<String> = records.iter().copied().map(describe).collect();
-                let records = if records.is_empty() {
-                    "no events".to_owned()
-                } else {
-                    records.join(", ")
-                };
+                let records = list(records);
                 match next {
                     Some(next) => write!(
                         to,
@@ -113,6 +118,16 @@ impl Display for Action {
                     ),
                     None => write!(to, "{} decides {records}, without an offset", Name(*who)),
                 }
+            }
+            Self::DecideNext(who, records, next) => {
+                let (who, records) = (Name(*who), list(records));
+                write!(
+                    to,
+                    "{who} decides {records} meanwhile; the next command is {next}"
+                )
+            }
+            Self::BeginNext(who) => {
+                write!(to, "{} begins the batch that it has decided", Name(*who))
             }
             Self::Append(who, record) => {
                 write!(to, "{}'s {} is appended", Name(*who), describe(*record))

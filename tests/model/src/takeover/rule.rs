@@ -17,6 +17,8 @@ pub enum Rule {
     DropRevoked,
     /// State is adopted after the commit.
     AdoptAfterCommit,
+    /// A batch that was decided on another one is dropped if that one is not committed.
+    DropNext,
     /// A decided command is not decided again.
     Dedupe,
     /// Recovery reads the decided command ids back.
@@ -33,13 +35,14 @@ pub enum Rule {
 
 impl Rule {
     /// All rules.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Flush,
         Self::FreshMetadata,
         Self::DeadlineOffsets,
         Self::HighWatermark,
         Self::DropRevoked,
         Self::AdoptAfterCommit,
+        Self::DropNext,
         Self::Dedupe,
         Self::RememberDecided,
         Self::OffsetBeforeEnd,
@@ -57,6 +60,7 @@ impl Rule {
             Self::HighWatermark => Mutant::RestoreToStable.name(),
             Self::DropRevoked => Mutant::KeepRevoked.name(),
             Self::AdoptAfterCommit => Mutant::AdoptBeforeCommit.name(),
+            Self::DropNext => Mutant::KeepNext.name(),
             Self::Dedupe => Mutant::NoDedupe.name(),
             Self::RememberDecided => Mutant::ForgetDedupe.name(),
             Self::OffsetBeforeEnd => "end-before-offset",

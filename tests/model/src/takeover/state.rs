@@ -58,6 +58,8 @@ pub struct Slot {
     pub kept: Option<bool>,
     /// Its transaction, until all markers are written.
     pub transaction: Option<Transaction>,
+    /// The batch that it has decided on that of its transaction: the records, and the offset.
+    pub ahead: Option<(Vec<Record>, u8)>,
 }
 
 /// A process.
@@ -136,15 +138,17 @@ impl Slot {
     }
 
     /// Returns true if its process polls, and so takes part in rebalances: it has no open
-    /// transaction.
+    /// transaction, and no batch that was decided meanwhile.
     pub fn polls(&self) -> bool {
         let transaction = self.transaction.as_ref();
         !matches!(self.worker, Worker::Down | Worker::Starting)
             && !transaction.is_some_and(Transaction::is_open)
+            && self.ahead.is_none()
     }
 
     /// Ends the process, and possibly restarts it. The group has not noticed yet.
     pub fn end(&mut self, is_started_again: bool) {
+        self.ahead = None;
         self.worker = match (is_started_again, &self.transaction) {
             (false, _) => Worker::Down,
             (true, None) => Worker::Idle,
@@ -172,6 +176,7 @@ impl<const W: usize> State<W> {
             renamed: false,
             kept: None,
             transaction: None,
+            ahead: None,
         };
         Self {
             log: Vec::new(),

@@ -25,8 +25,50 @@ pub(super) fn steps<const W: usize>(
             worker(model, slot, who, transaction, next);
         }
     } else if let Worker::Ready(memory) = &slot.worker {
-        begin(model, who, memory, next);
+        match &slot.ahead {
+            Some((records, offset)) => begin_next(who, records, *offset, next),
+            None => begin(model, who, memory, next),
+        }
     }
+}
+
+/// Adds the batch that was decided while the previous one was committed.
+fn begin_next<const W: usize>(who: usize, records: &[Record], offset: u8, next: &mut Steps<'_, W>) {
+    next.step(Action::BeginNext(who), |to| {
+        let slot = &mut to.slots[who];
+        slot.ahead = None;
+        slot.transaction = Some(Transaction {
+            records: records.to_vec(),
+            appended: 0,
+            next: Some(offset),
+            offered: false,
+            end: None,
+        });
+    });
+}
+
+/// Adds the decision of the next command on what the open transaction leads to.
+fn decide_next<const W: usize>(
+    model: &Takeover<W>,
+    who: usize,
+    memory: &Memory,
+    transaction: &Transaction,
+    next: &mut Steps<'_, W>,
+) {
+    let mut overlay = memory.clone();
+    if model.keeps(Rule::AdoptAfterCommit) {
+        let decided = transaction.records.iter().map(|record| record.id);
+        overlay.history.extend(decided.clone());
+        overlay.known.extend(decided);
+    }
+    let from = transaction.next.unwrap_or(memory.next);
+    let Some(id) = model.commands.get(usize::from(from)) else {
+        return;
+    };
+    let records = records_of(model, &mut overlay, &[*id]);
+    let offset = from + 1;
+    let action = Action::DecideNext(who, records.clone(), offset);
+    next.step(action, |to| to.slots[who].ahead = Some((records, offset)));
 }
 
 /// Adds a batch of at least one command, or the deadline alone.
@@ -58,16 +100,7 @@ fn decide<const W: usize>(
     next: &mut Steps<'_, W>,
 ) {
     let mut overlay = memory.clone();
-    let mut records = Vec::new();
-    for id in batch {
-        if model.keeps(Rule::Dedupe) && overlay.known.contains(id) {
-            continue;
-        }
-        overlay.history.push(*id);
-        overlay.known.push(*id);
-        let version = u8::try_from(overlay.history.len()).expect("few enough decisions");
-        records.push(Record { id: *id, version });
-    }
+    let records = records_of(model, &mut overlay, batch);
     next.step(Action::Begin(who, records.clone(), offset), |to| {
         let slot = &mut to.slots[who];
         if !model.keeps(Rule::AdoptAfterCommit) {
@@ -81,6 +114,25 @@ fn decide<const W: usize>(
             end: None,
         });
     });
+}
+
+/// Decides commands on an overlay.
+fn records_of<const W: usize>(
+    model: &Takeover<W>,
+    overlay: &mut Memory,
+    batch: &[Id],
+) -> Vec<Record> {
+    let mut records = Vec::new();
+    for id in batch {
+        if model.keeps(Rule::Dedupe) && overlay.known.contains(id) {
+            continue;
+        }
+        overlay.history.push(*id);
+        overlay.known.push(*id);
+        let version = u8::try_from(overlay.history.len()).expect("few enough decisions");
+        records.push(Record { id: *id, version });
+    }
+    records
 }
 
 /// Adds the worker's steps with its open transaction.
@@ -111,7 +163,7 @@ fn worker<const W: usize>(
                 }
             });
         } else {
-            next.step(Action::Refuse(who), |to| to.decide(who, false));
+            next.step(Action::Refuse(who), |to| fail(model, to, who));
         }
     }
     // A client waits for its records before it commits.
@@ -121,7 +173,18 @@ fn worker<const W: usize>(
             to.decide(who, true);
         });
     }
-    next.fault(Action::GiveUp(who), |to| to.decide(who, false));
+    next.fault(Action::GiveUp(who), |to| fail(model, to, who));
+    if let (true, None, Worker::Ready(memory)) = (model.ahead, &slot.ahead, &slot.worker) {
+        decide_next(model, who, memory, transaction, next);
+    }
+}
+
+/// Aborts a transaction, and drops what was decided on it.
+fn fail<const W: usize>(model: &Takeover<W>, to: &mut State<W>, who: usize) {
+    to.decide(who, false);
+    if model.keeps(Rule::DropNext) {
+        to.slots[who].ahead = None;
+    }
 }
 
 fn adopt<const W: usize>(model: &Takeover<W>, slot: &mut Slot) {

@@ -1,6 +1,7 @@
 //! The order in which a batch decides commands and deadlines.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use factline::{Aggregate, Timestamp};
 use factline_failpoints::{Mutant, mutated};
@@ -13,6 +14,18 @@ use crate::state::overlay::Overlay;
 use crate::state::waiting::Waiting;
 use factline_kafka::records::decode;
 use factline_kafka::records::record::Record;
+
+/// Returns the overlay of a partition; none if the worker does not have the partition.
+fn overlay_of<'o, 'p, A: Aggregate>(
+    overlays: &'o mut HashMap<i32, Overlay<'p, A>>,
+    pending: &Pending<'p, A>,
+    partition: i32,
+) -> Option<&'o mut Overlay<'p, A>> {
+    match overlays.entry(partition) {
+        Entry::Occupied(known) => Some(known.into_mut()),
+        Entry::Vacant(place) => Some(place.insert(pending.overlay(partition)?)),
+    }
+}
 
 impl<A: Aggregate> Batch<A> {
     /// Decides commands and deadlines until the budget is spent: pending commands, before each the
@@ -35,27 +48,24 @@ impl<A: Aggregate> Batch<A> {
                 break;
             }
             let partition = record.partition;
-            let Some(state) = pending.partitions.get(&partition) else {
-                continue;
-            };
             if is_waiting(&batch, &partition) {
                 continue;
             }
-            let overlay = overlays
-                .entry(partition)
-                .or_insert_with(|| Overlay::over(state));
+            let Some(overlay) = overlay_of(&mut overlays, pending, partition) else {
+                continue;
+            };
+            if record.offset < overlay.next() {
+                continue;
+            }
             let decided = batch.decide_command(environment, overlay, record, &cancels, &mut budget);
             if let Err(reason) = decided {
                 batch.waiting.insert(partition, reason);
             }
         }
         for (partition, now) in pending.idle {
-            if let Some(state) = pending.partitions.get(partition)
-                && !is_waiting(&batch, partition)
+            if !is_waiting(&batch, partition)
+                && let Some(overlay) = overlay_of(&mut overlays, pending, *partition)
             {
-                let overlay = overlays
-                    .entry(*partition)
-                    .or_insert_with(|| Overlay::over(state));
                 let decided = batch.decide_due(environment, overlay, *partition, *now, &mut budget);
                 if let Err(reason) = decided {
                     batch.waiting.insert(*partition, reason);

@@ -203,9 +203,23 @@ impl Desk {
         self.decide_as(budget, &|record| self.codecs.read(record))
     }
 
+    /// Decides on a batch that is not adopted yet.
+    pub(super) fn decide_on(&self, before: &Batch<Counter>, budget: Budget) -> Batch<Counter> {
+        self.decide_with(Some(before), budget, &|record| self.codecs.read(record))
+    }
+
     /// Decides with another way to read commands.
     pub(super) fn decide_as(
         &self,
+        budget: Budget,
+        read: &dyn Fn(&Record) -> ReadCommand<Counter>,
+    ) -> Batch<Counter> {
+        self.decide_with(None, budget, read)
+    }
+
+    fn decide_with(
+        &self,
+        before: Option<&Batch<Counter>>,
         budget: Budget,
         read: &dyn Fn(&Record) -> ReadCommand<Counter>,
     ) -> Batch<Counter> {
@@ -216,6 +230,7 @@ impl Desk {
         };
         let pending = Pending {
             partitions: &self.partitions,
+            before: before.map(Batch::changes),
             commands: &self.pending,
             idle: &self.idle,
             held: &self.held,
@@ -230,9 +245,23 @@ impl Desk {
 
     /// Adopts a batch, as after its commit.
     pub(super) fn adopt(&mut self, batch: Batch<Counter>) {
+        self.adopt_before_another(batch);
+        self.relieve();
+    }
+
+    /// Adopts a batch while another one that was decided on it is being committed: nothing moves to
+    /// the disk.
+    pub(super) fn adopt_before_another(&mut self, batch: Batch<Counter>) {
         let adopted = batch.adopt(&self.factory, &mut self.partitions, &mut self.pending);
         adopted.expect("the disk takes states");
-        self.relieve();
+    }
+
+    /// Moves everything to the disk.
+    pub(super) fn move_all_to_disk(&mut self) {
+        for partition in self.partitions.values_mut() {
+            let moved = partition.move_all_to_disk();
+            moved.expect("the disk takes states");
+        }
     }
 
     fn relieve(&mut self) {
@@ -250,7 +279,7 @@ impl Desk {
             }
         }
         let mut batch = self.decide();
-        batch.add_snapshots(&self.factory, &self.partitions, usize::MAX);
+        batch.add_snapshots(&self.factory, &self.partitions, 1, usize::MAX);
         let facts = batch.facts.clone();
         self.log.append(&facts, &batch.records, &self.factory);
         self.adopt(batch);
@@ -260,7 +289,7 @@ impl Desk {
     /// Returns everything that is known of an aggregate, as the JSON of a snapshot.
     pub(super) fn json(&self, subject: &str) -> String {
         let partition = partition_of(subject.as_bytes(), CounterType::PARTITIONS);
-        let mut overlay = Overlay::over(&self.partitions[&partition]);
+        let mut overlay = Overlay::over(&self.partitions[&partition], None);
         let fetched = overlay.fetch(Some(subject), std::iter::empty());
         fetched.expect("the disk is readable");
         let json = record::encode(&overlay.load(subject)).expect("the state has JSON");
@@ -270,7 +299,7 @@ impl Desk {
     /// Returns the version and the total of an aggregate in the committed state.
     pub(super) fn committed(&self, subject: &str) -> (u64, i64) {
         let partition = partition_of(subject.as_bytes(), CounterType::PARTITIONS);
-        let mut overlay = Overlay::over(&self.partitions[&partition]);
+        let mut overlay = Overlay::over(&self.partitions[&partition], None);
         let fetched = overlay.fetch(Some(subject), std::iter::empty());
         fetched.expect("the disk is readable");
         let stored = overlay.load(subject);

@@ -115,7 +115,7 @@ fn rounds_end_if_a_batch_has_room_for_one_partition() {
         }
         let mut batch = desk.decide();
         let before = batch.records.len();
-        batch.add_snapshots(&desk.factory, &desk.partitions, 0);
+        batch.add_snapshots(&desk.factory, &desk.partitions, 1, 0);
         let mut partitions = batch.records[before..]
             .iter()
             .map(|record| record.partition);

@@ -1,9 +1,10 @@
 //! The broker rejects a record of a batch as larger than the topic allows. The transaction is
 //! aborted, and its commands are decided again in smaller batches.
 //!
-//! A handler that adopts state before the commit treats these commands as decided, and they never
-//! end. Without the flush, the rejection arrives after the commit was requested. Then the result of
-//! the transaction is unknown, and so is the command at fault.
+//! A handler that keeps a batch which it has decided on the rejected one skips the commands of that
+//! one. A handler that adopts state before the commit treats these commands as decided, and they
+//! never end. Without the flush, the rejection arrives after the commit was requested. Then the
+//! result of the transaction is unknown, and so is the command at fault.
 //!
 //! (A missing flush has another possible harm: events behind the end to which a successor reads. It
 //! does not occur in this handler. A successor asks for the stable offsets first, and the open
@@ -44,9 +45,29 @@ async fn one_of_a_batch_is_too_large(mutant: Option<Mutant>) -> Wrong {
     judge(&rig, &operations, patience(mutant)).await.wrong
 }
 
+/// The batch after the one at fault is decided while that one is sent.
+async fn one_of_several_batches_is_too_large(mutant: Option<Mutant>) -> Wrong {
+    let rig = Rig::new("ahead").await;
+    let (operations, _) = one_is_too_large(&rig).await;
+    let small = [("FACTLINE_MAX_BATCH", "4")];
+    let _handler = Process::start_with(&rig, "a", &environment(mutant, &small));
+    judge(&rig, &operations, patience(mutant)).await.wrong
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn rejected_record_affects_no_other_command() {
     passes(one_of_a_batch_is_too_large).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rejected_record_affects_no_batch_that_was_decided_on_it() {
+    passes(one_of_several_batches_is_too_large).await;
+}
+
+#[cfg(feature = "failpoints")]
+#[tokio::test(flavor = "multi_thread")]
+async fn mutant_keep_next_is_detected() {
+    finds(Mutant::KeepNext, 2, one_of_several_batches_is_too_large).await;
 }
 
 #[cfg(feature = "failpoints")]

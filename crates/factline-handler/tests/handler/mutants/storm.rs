@@ -19,8 +19,10 @@ use crate::process::Process;
 use crate::rig::{self, Rig};
 
 const LENGTH: Duration = Duration::from_secs(25);
-const WAYS: [(&str, &str); 3] = [
+const WAYS: [(&str, &str); 4] = [
     ("FACTLINE_PAUSES", "*=0.2:1500"),
+    // After a pause, there is more than one batch to decide.
+    ("FACTLINE_MAX_BATCH", "10"),
     ("FACTLINE_SESSION_TIMEOUT_MS", "2000"),
     ("FACTLINE_TRANSACTION_TIMEOUT_MS", "6000"),
 ];
