@@ -33,7 +33,7 @@ pub(super) struct Committer {
     stale: std::sync::OnceLock<Arc<ConsumerGroupMetadata>>,
 }
 
-/// What one transaction commits.
+/// Contents of one transaction.
 pub(super) struct Commit {
     pub(super) records: Vec<Outgoing>,
     /// The offset of the next command of each partition that the batch writes for.

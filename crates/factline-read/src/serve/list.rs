@@ -16,7 +16,6 @@ use crate::read_your_writes::{database, snapshot};
 use crate::value::Kind;
 
 use super::id::IdReader;
-use super::request::Request;
 
 /// List with its filters and sort orders.
 #[derive(Debug)]
@@ -103,25 +102,5 @@ impl List {
             return Err(state.on_problem(within.unknown(id)));
         }
         Ok(state.on(etag::json(headers, &page.map(|row| row.json))?))
-    }
-
-    /// Answers by one statement a request that has no position and a small page. `None` if the page
-    /// is empty, or the view has a state: then the answer needs more.
-    async fn answer_at_once(
-        &self,
-        snapshots: &ConsistentReads,
-        request: &Request,
-        headers: &HeaderMap,
-    ) -> Result<Option<Response>, Problem> {
-        let (page, has_state) = {
-            let mut connection = snapshots.one_statement().await.map_err(database)?;
-            let page = self.page(&mut connection, request.clone()).await;
-            page.map_err(database)?
-        };
-        if has_state != Some(false) {
-            return Ok(None);
-        }
-        let response = etag::json(headers, &page.map(|row| row.json))?;
-        Ok(Some(ReadState::default().on(response)))
     }
 }

@@ -2,13 +2,17 @@
 
 use std::sync::OnceLock;
 
-use factline_http::Page;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use factline_http::{Page, Problem, etag};
+use factline_postgres::ConsistentReads;
 use serde_json::value::RawValue;
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, QueryBuilder};
 
 use crate::listing::{self, Rows};
-use crate::read_state;
+use crate::read_state::{self, ReadState};
+use crate::read_your_writes::database;
 use crate::value::Value;
 
 use super::cursor;
@@ -52,6 +56,26 @@ impl List {
         }
         let page = rows.page(|row| cursor::of(&request.list, &row.keys));
         Ok((page, has_state.into_inner()))
+    }
+
+    /// Answers by one statement a request that has no position and a small page. `None` if the page
+    /// is empty, or the view has a state: then the answer needs more.
+    pub(super) async fn answer_at_once(
+        &self,
+        snapshots: &ConsistentReads,
+        request: &Request,
+        headers: &HeaderMap,
+    ) -> Result<Option<Response>, Problem> {
+        let (page, has_state) = {
+            let mut connection = snapshots.one_statement().await.map_err(database)?;
+            let page = self.page(&mut connection, request.clone()).await;
+            page.map_err(database)?
+        };
+        if has_state != Some(false) {
+            return Ok(None);
+        }
+        let response = etag::json(headers, &page.map(|row| row.json))?;
+        Ok(Some(ReadState::default().on(response)))
     }
 
     fn row(&self, sort: &Sort, row: &PgRow) -> Result<Row, sqlx::Error> {
