@@ -59,7 +59,10 @@ impl<'a> Log<'a> {
     }
 
     fn headers(operation: Uuid, order: Uuid) -> Headers {
-        Stage::envelope(operation, "ordering.Any", order).to_headers()
+        let mut headers = Stage::envelope(operation, "ordering.Any", order).to_headers();
+        // The id of the record may be changed.
+        set(&mut headers, "ce_operation", &operation);
+        headers
     }
 
     /// Appends a command, and returns its operation and its position.

@@ -55,6 +55,9 @@ fn read(input: &[u8]) {
         "checkout.checkout" => typed::<checkout_schemas::checkout::Type>(record.name, codec, datum),
         "ordering.order" => typed::<ordering_schemas::order::Type>(record.name, codec, datum),
         "payment.payment" => typed::<payment_schemas::payment::Type>(record.name, codec, datum),
+        "scheduling.schedule" => {
+            typed::<factline_schedule::schedule::Type>(record.name, codec, datum);
+        }
         other => panic!("the target lacks the types of {other}"),
     }
     json(codec, datum);

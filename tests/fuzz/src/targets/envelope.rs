@@ -68,6 +68,11 @@ fn seeds() -> Vec<Vec<u8>> {
         .map(|(name, value)| format!("{name}: {value}"));
     let mut lines: Vec<String> = lines.collect();
     let more = [
+        "ce_operation: 0190a6d2-7c4e-7f3a-8b1d-5e2f9c0a4b67",
+        "ce_correlationid: 0190a6d2-7c4e-7f3a-8b1d-5e2f9c0a4b67",
+        "ce_causationid: 0190a6d2-7c4e-7f3a-8b1d-5e2f9c0a4b67",
+        "ce_actor: ada",
+        "ce_origintime: 1970-01-01T00:00:00.000001Z",
         "ce_roles: admin clerk",
         "ce_sequence: 3",
         "ce_partitionsequence: 9",
