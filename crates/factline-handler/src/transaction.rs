@@ -1,7 +1,6 @@
 //! The transactional producer and the calls of one transaction. It classifies librdkafka's errors
 //! by the reaction that they need.
 
-use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -61,16 +60,11 @@ const CALL: Duration = Duration::from_secs(5);
 /// Such a producer is retired.
 const SLOW: Duration = Duration::from_secs(3);
 
-/// Bounds of the time between the end of a transaction and the beginning of the next one. The
-/// broker answers before it has written the markers that end a transaction. Until then it refuses
-/// the first partition of the next transaction (`CONCURRENT_TRANSACTIONS`), and librdkafka retries
-/// after a fixed 20 ms. No request tells when the markers have been written. So a transaction that
-/// has met the retry makes the rest longer, and each of the others makes it a little shorter.
-const REST: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_millis(6);
-
-/// Change of the rest after a transaction that has met the retry, and after another one.
-const LONGER: Duration = Duration::from_millis(1);
-const SHORTER: Duration = Duration::from_micros(100);
+/// Minimum time between the end of a transaction and the beginning of the next one. The broker
+/// answers before it has written the markers that end a transaction. Until then it refuses the
+/// first partition of the next transaction (`CONCURRENT_TRANSACTIONS`), and librdkafka retries
+/// after a fixed 20 ms. No request tells when the markers have been written.
+const REST: Duration = Duration::from_millis(1);
 
 /// A flush that takes this long has usually met the retry.
 pub(crate) const FLUSH_WAITED: Duration = Duration::from_millis(19);
@@ -83,8 +77,8 @@ pub(crate) struct Transactions {
     events: String,
     /// Time for which a transaction's calls are retried before its outcome counts as unknown.
     timeout: Duration,
-    /// End of the last transaction, and the rest after it.
-    ended: Mutex<(Option<Instant>, Duration)>,
+    /// End of the last transaction.
+    ended: Mutex<Option<Instant>>,
     /// Set when a call was slow.
     retired: AtomicBool,
 }
@@ -110,7 +104,7 @@ impl Transactions {
                         deliveries,
                         events: events.to_owned(),
                         timeout,
-                        ended: Mutex::new((None, *REST.start())),
+                        ended: Mutex::new(None),
                         retired: AtomicBool::new(false),
                     });
                 }
@@ -128,8 +122,8 @@ impl Transactions {
 
     pub(crate) fn begin(&self) -> Result<(), Failure> {
         self.deliveries.reset();
-        let (ended, rest) = *self.ended();
-        if let Some(rest) = ended.and_then(|ended| rest.checked_sub(ended.elapsed())) {
+        let ended = *self.ended();
+        if let Some(rest) = ended.and_then(|ended| REST.checked_sub(ended.elapsed())) {
             std::thread::sleep(rest);
         }
         self.producer
@@ -173,14 +167,7 @@ impl Transactions {
     /// Waits until every record is acknowledged: what a successor must see is in the log before the
     /// offsets are sent.
     pub(crate) fn flush(&self) -> Result<(), Failure> {
-        let begun = Instant::now();
         let flushed = self.producer.flush_at_once(self.timeout);
-        let rest = &mut self.ended().1;
-        *rest = if begun.elapsed() >= FLUSH_WAITED {
-            (*rest + LONGER).min(*REST.end())
-        } else {
-            rest.saturating_sub(SHORTER).max(*REST.start())
-        };
         if self.deliveries.too_large() {
             return Err(Failure::TooLarge);
         }
@@ -225,8 +212,8 @@ impl Transactions {
         }
     }
 
-    /// Returns the end of the last transaction, and the rest after it.
-    fn ended(&self) -> MutexGuard<'_, (Option<Instant>, Duration)> {
+    /// Returns the end of the last transaction.
+    fn ended(&self) -> MutexGuard<'_, Option<Instant>> {
         self.ended.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -255,7 +242,7 @@ impl Transactions {
         if start.elapsed() > SLOW {
             self.retired.store(true, Ordering::Release);
         }
-        self.ended().0 = Some(Instant::now());
+        *self.ended() = Some(Instant::now());
         result
     }
 }
