@@ -66,9 +66,6 @@ const SLOW: Duration = Duration::from_secs(3);
 /// after a fixed 20 ms. No request tells when the markers have been written.
 const REST: Duration = Duration::from_millis(1);
 
-/// A flush that takes this long has usually met the retry.
-pub(crate) const FLUSH_WAITED: Duration = Duration::from_millis(19);
-
 /// A transactional producer.
 pub(crate) struct Transactions {
     producer: PolledProducer<Deliveries>,

@@ -11,9 +11,12 @@ use factline_kafka::consumer::host::ConsumerHost;
 
 use crate::assignment::Assignment;
 use crate::recovery::committed_state::{CommittedState, Recoveries};
-use crate::transaction::FLUSH_WAITED;
 
 const EVERY: Duration = Duration::from_secs(1);
+
+/// A flush that takes this long has usually met the end of the previous transaction: librdkafka
+/// retries after 20 ms.
+const FLUSH_WAITED: Duration = Duration::from_millis(19);
 
 /// The metrics of a worker, with the time at which those of its state were published last.
 #[derive(Debug)]

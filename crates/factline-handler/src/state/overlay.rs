@@ -136,12 +136,12 @@ impl<'p, A: Aggregate> Overlay<'p, A> {
 
     /// Returns whether a command was decided before. Its sender may have numbered it.
     pub(crate) fn is_decided(&self, operation: Uuid, delivery: Option<&Delivery>) -> bool {
-        let is_new = |changes: &Changes<A>| {
+        let has_decided = |changes: &Changes<A>| {
             changes.operations.contains_key(&operation)
                 || changes.senders.is_repeat(delivery, operation)
         };
         !mutated(Mutant::NoDedupe)
-            && (self.all_changes().any(is_new)
+            && (self.all_changes().any(has_decided)
                 || self.decided_value(operation).is_some()
                 || self.base.senders.is_repeat(delivery, operation))
     }

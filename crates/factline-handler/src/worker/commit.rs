@@ -38,7 +38,7 @@ pub(super) struct Commit {
     pub(super) records: Vec<Outgoing>,
     /// The offset of the next command of each partition that the batch writes for.
     pub(super) offsets: TopicPartitionList,
-    /// The member of the group, whose place of every partition is its own.
+    /// The member of the group that has the partitions.
     pub(super) consumer: Arc<BaseConsumer<GroupListener>>,
     /// The member id with which the partitions were assigned.
     pub(super) member: Option<String>,

@@ -93,7 +93,7 @@ impl Item {
     ) -> Result<Response, Problem> {
         parameters::none(parameters)?;
         let key = self.id.read(id)?;
-        if freshness::position(request)?.is_none()
+        if !request.contains_key(freshness::POSITION)
             && let Some(answer) = self.answer_at_once(snapshots, &key, request).await?
         {
             return Ok(answer);
